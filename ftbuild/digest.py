@@ -1,0 +1,43 @@
+"""Names of bytes: canonical JSON (RFC 8785) and sha256.
+
+The one module that hashes. A digest is 64 lower-case hex digits; `short` is for people only.
+"""
+
+import hashlib
+from pathlib import Path
+
+import rfc8785
+
+
+
+def canonical(value: object) -> bytes:
+    """Return `value` as canonical JSON; members sorted, no spaces, UTF-8.
+
+    Raises:
+        ValueError: `value` holds something JSON cannot say (NaN, an int beyond 2**53, a lone surrogate).
+    """
+    try:
+        return rfc8785.dumps(value)  # type: ignore[arg-type]
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        raise ValueError(f"not canonical JSON: {error}") from error
+
+
+def of_bytes(content: bytes) -> str:
+    """Return the sha256 of `content`."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def of_value(value: object) -> str:
+    """Return the sha256 of the canonical JSON of `value`."""
+    return of_bytes(canonical(value))
+
+
+def of_file(path: Path) -> str:
+    """Return the sha256 of the file's bytes, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def short(digest: str) -> str:
+    """Return the twelve digits shown to people and used in folder names."""
+    return digest[:12]

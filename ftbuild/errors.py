@@ -1,0 +1,89 @@
+"""The exception tree and the exit codes.
+
+Owns what stops a run. Knows nothing of files, providers or terminals: an error carries the
+problems that caused it, the shell prints them.
+
+    FtbuildError
+      ConfigError       2   bad use or bad config
+      PlanError         2   settings that cannot become a graph
+      DataError         1   problems found in data
+      EvaluationError   5   an evaluation could not be finished
+      StoreError        5   the store cannot be read or written
+      JobError          5   a job failed
+      ProviderError     4   provider or network
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+from ftbuild.problem import Problem
+
+
+class ExitCode(IntEnum):
+    """What a process of ftbuild returns to the shell."""
+
+    DONE = 0
+    DATA = 1
+    CONFIG = 2
+    GOAL = 3
+    PROVIDER = 4
+    FAILED = 5
+    BUG = 70
+    INTERRUPTED = 130
+
+
+class FtbuildError(Exception):
+    """Something the user can act on; `problems` says where, what, why and how to mend it."""
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems: Sequence[Problem] = tuple(
+            problem if isinstance(problem, Problem) else Problem(what=problem) for problem in problems
+        )
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class ConfigError(FtbuildError):
+    """The command line or a config file is wrong."""
+
+    exit_code = ExitCode.CONFIG
+
+
+class PlanError(FtbuildError):
+    """The settings are each valid but make no graph."""
+
+    exit_code = ExitCode.CONFIG
+
+
+class DataError(FtbuildError):
+    """A source or a training line is wrong."""
+
+    exit_code = ExitCode.DATA
+
+
+class EvaluationError(FtbuildError):
+    """An evaluation cannot be finished or read."""
+
+
+class StoreError(FtbuildError):
+    """The store cannot be read or written, or holds damaged bytes."""
+
+
+class JobError(FtbuildError):
+    """A fine-tuning job failed or was cancelled; `job_id` names it."""
+
+    def __init__(self, *problems: Problem | str, job_id: str | None = None) -> None:
+        super().__init__(*problems)
+        self.job_id = job_id
+
+
+class ProviderError(FtbuildError):
+    """A provider refused or could not be reached; `status` is the HTTP status, None without an answer."""
+
+    exit_code = ExitCode.PROVIDER
+
+    def __init__(self, *problems: Problem | str, status: int | None = None, code: str | None = None) -> None:
+        super().__init__(*problems)
+        self.status = status
+        self.code = code

@@ -1,0 +1,55 @@
+"""One finding: where, what, why it matters, how to mend it.
+
+Owns the text of a finding. Knows nothing of what finds it. A list of problems is always
+in position order and printed at most twenty at a time.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+SHOWN_AT_MOST = 20
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A finding in a file, a config or a command line.
+
+    `path` is a file as the user would name it, or "command line"; `line` counts from 1.
+    `rule` is a stable id for findings in data, "" elsewhere.
+    """
+
+    what: str
+    path: str = ""
+    line: int | None = None
+    why: str = ""
+    fix: str = ""
+    rule: str = ""
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        where = f"{self.path}:{self.line}: " if self.path and self.line else f"{self.path}: " if self.path else ""
+        first = where + ("warning: " if self.severity == "warning" else "") + self.what
+        rest = [self.why] if self.why else []
+        if self.fix:
+            rest.append(f"Fix: {self.fix}")
+        if self.rule and rest:
+            rest[-1] += f"    {self.rule}"
+        elif self.rule:
+            first += f"    {self.rule}"
+        return "\n".join([first, *(f"    {text}" for text in rest)])
+
+
+def render(problems: Sequence[Problem]) -> str:
+    """Return the problems as text, cut at twenty with the count of the rest."""
+    shown = [str(problem) for problem in problems[:SHOWN_AT_MOST]]
+    if len(problems) > SHOWN_AT_MOST:
+        shown.append(f"... and {len(problems) - SHOWN_AT_MOST} more")
+    return "\n".join(shown)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name most like `name`, None when none is close."""
+    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return close[0] if close else None

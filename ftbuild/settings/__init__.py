@@ -1,0 +1,56 @@
+"""Typed, frozen settings: one model per group of conf/.
+
+Owns what a valid config is. Knows nothing of Hydra, of files or of lines: the composer says
+where a value came from.
+"""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from ftbuild.settings.dataset import Dataset, Shares
+from ftbuild.settings.evaluation import Arm, Evaluation, Request
+from ftbuild.settings.goal import Condition, Goal
+from ftbuild.settings.node import Node
+from ftbuild.settings.source import Source
+from ftbuild.settings.style import Style, StyleRules
+from ftbuild.settings.training import Hyperparameters, Method, Model, Package, Provider, RandomWeights, Tracker
+
+
+class Settings(Node):
+    """Everything a build is asked to do. `seed` is for training and sampling; the split has its own."""
+
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"tracker"})
+    seed: int = Field(ge=0, le=2147483647)
+    goal: Goal
+    dataset: Dataset
+    style: Style
+    request: Request
+    model: Model
+    method: Method
+    provider: Provider
+    evaluation: Evaluation
+    tracker: Tracker
+
+
+__all__ = [
+    "Arm",
+    "Condition",
+    "Dataset",
+    "Evaluation",
+    "Goal",
+    "Hyperparameters",
+    "Method",
+    "Model",
+    "Node",
+    "Package",
+    "Provider",
+    "RandomWeights",
+    "Request",
+    "Settings",
+    "Shares",
+    "Source",
+    "Style",
+    "StyleRules",
+    "Tracker",
+]

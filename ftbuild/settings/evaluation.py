@@ -1,0 +1,42 @@
+"""What is compared, on which metrics, and what is sent with every request."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from ftbuild.settings.node import Node
+
+
+class Request(Node):
+    """What goes with every chat completion, of every arm alike."""
+
+    temperature: float = Field(ge=0, le=2)
+    max_completion_tokens: int = Field(ge=1)
+
+
+class Arm(Node):
+    """One way to answer.
+
+    `echo` returns the input, `rules` substitutes words, sets sentence case and puts `opening`
+    first; `base` and `tuned` ask a model. `substitute` and `opening` belong to `rules`.
+    """
+
+    kind: Literal["echo", "rules", "base", "tuned"]
+    substitute: dict[str, str] = {}
+    opening: str = ""
+
+
+class ScorerOptions(Node):
+    """Options of a scorer; none of the scorers so far has any."""
+
+
+ScorerName = Literal["style", "chrf", "facts", "exact"]
+
+
+class Evaluation(Node):
+    """Arms and scorers by name; `concurrency` is how many requests are under way at once."""
+
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"concurrency"})
+    arms: dict[str, Arm]
+    scorers: dict[ScorerName, ScorerOptions]
+    concurrency: int = Field(ge=1, le=256)

@@ -1,0 +1,30 @@
+"""What every settings model shares: frozen, strict, no unknown keys, and a keyed form."""
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Node(BaseModel):
+    """One node of the config.
+
+    `unkeyed` names the fields that change no result (names, descriptions, time-outs); all
+    others enter the keys of the actions that read the node.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    unkeyed: ClassVar[frozenset[str]] = frozenset()
+
+    def keyed(self) -> dict[str, Any]:
+        """Return the fields that change results, as JSON values."""
+        return {name: _keyed(getattr(self, name)) for name in type(self).model_fields if name not in self.unkeyed}
+
+
+def _keyed(value: Any) -> Any:
+    if isinstance(value, Node):
+        return value.keyed()
+    if isinstance(value, dict):
+        return {name: _keyed(each) for name, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_keyed(each) for each in value]
+    return value

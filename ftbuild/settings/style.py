@@ -1,0 +1,53 @@
+"""What a style is: the system text, rules that can be counted, and words written out beforehand."""
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from ftbuild.settings.node import Node
+
+Never = Literal["never"]
+Always = Literal["always"]
+
+
+class AtMost(Node):
+    """An upper bound on a count."""
+
+    at_most: int
+
+
+class StyleRules(Node):
+    """Rules a text can be checked against; a rule that is null is not checked.
+
+    `slang: never` forbids the words of `Style.slang`, `banned` forbids phrases, `required` asks
+    for at least one of its phrases.
+    """
+
+    contractions: Never | None = None
+    slang: Never | None = None
+    emoji: Never | None = None
+    exclamation_marks: Never | None = None
+    sentence_case: Always | None = None
+    sentence_words: AtMost | None = None
+    banned: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+
+
+class Style(Node):
+    """A way of writing.
+
+    `expand` is written out in the user's message before any model sees it, in training and in
+    use: short form -> long form, whole words, upper and lower case alike.
+    """
+
+    language: Literal["en"]
+    system: str
+    rules: StyleRules
+    slang: tuple[str, ...] = ()
+    expand: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _slang_is_listed(self) -> "Style":
+        if self.rules.slang and not self.slang:
+            raise ValueError("rules.slang is never, but the list `slang` is empty")
+        return self
