@@ -11,6 +11,7 @@ problems that caused it, the shell prints them.
       StoreError        5   the store cannot be read or written
       JobError          5   a job failed
       ProviderError     4   provider or network
+      Interrupted     130   stopped by the user, resumable
 """
 
 from collections.abc import Sequence
@@ -87,3 +88,9 @@ class ProviderError(FtbuildError):
         super().__init__(*problems)
         self.status = status
         self.code = code
+
+
+class Interrupted(FtbuildError):
+    """Stopped by the user; the next run goes on from here."""
+
+    exit_code = ExitCode.INTERRUPTED

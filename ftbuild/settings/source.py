@@ -13,7 +13,7 @@ class Source(Node):
     fields of the line; `slices` maps a slice's name to a field; `only` pins all of it to a split.
     """
 
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"path", "licence", "origin"})
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"path", "origin", "licence"})
     kind: Literal["pairs"]
     path: str
     input: str

@@ -1,0 +1,142 @@
+"""`ftbuild +experiment=NAME`: build one experiment, or with -m every point of a sweep."""
+
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from ftbuild import runs
+from ftbuild.cli.console import TerminalConsole
+from ftbuild.cli.options import Options
+from ftbuild.compose import SMOKE, Composed, compose, compose_sweep, find_root, to_yaml
+from ftbuild.digest import of_file
+from ftbuild.engine import build as run_graph
+from ftbuild.engine import result_id
+from ftbuild.errors import ConfigError, DataError, ExitCode, FtbuildError
+from ftbuild.plan.graph import Graph
+from ftbuild.plan.resolve import resolve
+from ftbuild.problem import Problem, render
+from ftbuild.providers.connection import Connection
+from ftbuild.report.input import ReportInput
+from ftbuild.report.terminal import summary
+from ftbuild.report.words import headline
+from ftbuild.runners import Workshop, table
+from ftbuild.scorers import versions
+from ftbuild.store.store import Store
+from ftbuild.world import World
+
+
+def build(options: Options) -> int:
+    """Build what the options ask for and return the exit code of the verdict."""
+    composed = compositions(options)
+    if options.cfg:
+        print("\n---\n".join(to_yaml(each) for each in composed), end="")
+        return int(ExitCode.DONE)
+    world = world_of(options)
+    if not options.multirun:
+        return _build_one(composed[0], options.command, world, smoke=options.smoke)
+    codes = []
+    for number, each in enumerate(composed, 1):
+        command = (*each.overrides, *(("--smoke",) if options.smoke else ()))
+        print(f"\n[{number} of {len(composed)}] ftbuild {' '.join(command)}", file=sys.stderr)
+        try:
+            codes.append(_build_one(each, command, world, smoke=options.smoke))
+        except FtbuildError as error:
+            if error.exit_code == ExitCode.INTERRUPTED:
+                raise
+            print(render(error.problems), file=sys.stderr)
+            codes.append(int(error.exit_code))
+    return max(codes)
+
+
+def compositions(options: Options) -> list[Composed]:
+    """Return the settings the options ask for, one or a sweep's, all composed before anything runs.
+
+    Raises:
+        ConfigError: in any of them.
+    """
+    if options.words:
+        raise ConfigError(Problem(f"{options.words[0]!r} is not an override", "command line", fix="write key=value."))
+    root = find_root(options.folder)
+    overrides = [*options.overrides, *(SMOKE if options.smoke else ())]
+    return compose_sweep(root, overrides) if options.multirun else [compose(root, overrides)]
+
+
+def world_of(options: Options) -> World:
+    """Return the world of the project; a smoke run has outputs of its own."""
+    world = World.at(find_root(options.folder))
+    if not options.smoke:
+        return world
+    return replace(world, outputs=world.outputs / "smoke", built=world.outputs / "smoke" / "datasets")
+
+
+def graph_of(composed: Composed, *, judged: bool) -> Graph:
+    """Return the graph of one composition.
+
+    Raises:
+        DataError: a source's file cannot be read.
+        ConfigError: there is no source.
+    """
+    sources = composed.settings.dataset.sources
+    if not sources:
+        raise ConfigError(Problem("dataset.sources is empty", "command line", fix="take an experiment."))
+    digests, problems = {}, []
+    for name in sources:
+        try:
+            digests[name] = of_file(composed.source_path(name))
+        except OSError as error:
+            origin = composed.origins.of(f"dataset.sources.{name}.path")
+            problems.append(
+                Problem(
+                    f"dataset.sources.{name}.path: {composed.source_path(name)}: "
+                    f"{(error.strerror or 'cannot be read').lower()}",
+                    origin.path if origin else "",
+                    origin.line if origin else None,
+                )
+            )
+    if problems:
+        raise DataError(*problems)
+    scorers = versions(composed.settings.evaluation.scorers, composed.settings.style)
+    return resolve(composed.settings, digests, scorers, judged=judged)
+
+
+def _build_one(composed: Composed, command: tuple[str, ...], world: World, *, smoke: bool) -> int:
+    started = world.now()
+    store = Store(world.store)
+    console = TerminalConsole()
+    graph = graph_of(composed, judged=not smoke)
+    shop = Workshop(
+        settings=composed.settings,
+        source_paths={name: composed.source_path(name) for name in composed.settings.dataset.sources},
+        world=world,
+        store=store,
+        console=console,
+        remote=Connection(composed.settings.provider, composed.settings.model, world),
+        experiment=composed.experiment,
+        command=command,
+        run=runs.describe(composed, command, world),
+    )
+    done = run_graph(graph, store, world, console, table(shop))
+    runs.check_out_dataset(world, composed, done)
+    folder = runs.find(world, result_id(done))
+    if folder is None:
+        folder = runs.write(world, shop.run, done)
+    runs.point_latest(world, folder)
+    gathered = runs.report_input(done)
+    seconds = world.now() - started
+    if all(ran.status == "HIT" for ran in done.ran.values()):
+        print(f"Nothing to do: {len(done.ran)} cached. {_ending(gathered)} {_shown(world, folder)}     {seconds:.1f} s")
+    else:
+        print("\n" + summary(gathered, shutil.get_terminal_size().columns))
+    return int(ExitCode.DONE if gathered.results["ending"] in ("met", None) else ExitCode.GOAL)
+
+
+def _ending(gathered: ReportInput) -> str:
+    results = gathered.results
+    if results["verdict"] is None:
+        return "No verdict asked for."
+    return f"{headline(results)}"
+
+
+def _shown(world: World, folder: Path) -> str:
+    return str((folder / "report.html").relative_to(world.root))

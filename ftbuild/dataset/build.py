@@ -1,0 +1,107 @@
+"""Examples of all sources -> one dataset.
+
+Transforms, in order: style (system text first, short forms written out), exact duplicates out,
+split, limit. The order of examples is by the digest of their content.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ftbuild.chat import Message
+from ftbuild.dataset.split import split_of
+from ftbuild.digest import of_value
+from ftbuild.example import SPLITS, Example, Split
+from ftbuild.problem import Problem
+from ftbuild.settings import Shares, Style
+from ftbuild.style.expand import expand
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The examples of each split, and how many were dropped for what reason."""
+
+    splits: dict[Split, tuple[Example, ...]]
+    dropped: dict[str, int]
+
+
+def build(
+    examples: Sequence[Example], style: Style, shares: Shares, limit: int | None
+) -> tuple[Dataset, list[Problem]]:
+    """Return the dataset and its findings; the order of `examples` does not matter.
+
+    Duplicates have the same input after style and the same target; of them a pinned one is kept,
+    else the one whose source and line come first. One input with two targets in two splits is an error:
+    it would let the model see what it is tested on.
+    """
+    styled = [_styled(example, style) for example in examples]
+    unique = _unique(styled)
+    drawn = [(example, split_of(example, shares)) for example in unique]
+    problems = _leaks(drawn)
+    ordered = sorted(drawn, key=lambda pair: of_value(["order.v1", shares.seed, pair[0].id]))
+    splits: dict[Split, tuple[Example, ...]] = {
+        split: tuple(example for example, where in ordered if where == split) for split in SPLITS
+    }
+    dropped = {"duplicate": len(styled) - len(unique)}
+    if limit is not None:
+        kept = _limited(splits, limit)
+        dropped["limit"] = sum(map(len, splits.values())) - sum(map(len, kept.values()))
+        splits = kept
+    problems += [
+        Problem(
+            f"no example in the {split} split",
+            fix="add groups, or raise its share under dataset.split.",
+            rule="empty-split",
+        )
+        for split in SPLITS
+        if not splits[split]
+    ]
+    return Dataset(splits, {reason: n for reason, n in dropped.items() if n}), problems
+
+
+def _styled(example: Example, style: Style) -> Example:
+    prompt = [
+        Message(message.role, expand(message.content, style)) if message.role == "user" else message
+        for message in example.prompt
+    ]
+    return example.with_messages((Message("system", style.system), *prompt, example.target))
+
+
+def _unique(examples: Iterable[Example]) -> list[Example]:
+    first: dict[str, Example] = {}
+    for example in sorted(examples, key=lambda each: (each.only is None, each.source, each.line, each.id)):
+        first.setdefault(of_value([message.to_json() for message in example.messages]), example)
+    return list(first.values())
+
+
+def _leaks(drawn: Iterable[tuple[Example, Split]]) -> list[Problem]:
+    tested: dict[str, Example] = {}
+    trained = []
+    for example, split in drawn:
+        if split == "test":
+            tested[_asked(example)] = example
+        else:
+            trained.append(example)
+    return [
+        Problem(
+            f"same input as {twin.path}:{twin.line}, which is in the test split",
+            example.path,
+            example.line,
+            why="The score would flatter the model.",
+            fix="give both lines one group, or drop one.",
+            rule="leak-across-splits",
+        )
+        for example in sorted(trained, key=lambda each: (each.path, each.line))
+        if (twin := tested.get(_asked(example))) is not None
+    ]
+
+
+def _asked(example: Example) -> str:
+    return " ".join(example.prompt[-1].content.lower().split())
+
+
+def _limited(splits: dict[Split, tuple[Example, ...]], limit: int) -> dict[Split, tuple[Example, ...]]:
+    """Keep `limit` examples in all, each split its share, at least one of a split that has any."""
+    total = sum(map(len, splits.values()))
+    share = {split: max(1, limit * len(kept) // total) if kept else 0 for split, kept in splits.items()}
+    share["train"] += limit - sum(share.values())
+    return {split: kept[: share[split]] for split, kept in splits.items()}

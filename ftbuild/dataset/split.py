@@ -1,0 +1,22 @@
+"""Splits: a partition by group, drawn from the group's name, so adding examples moves none.
+
+A group goes where the first 8 bytes of sha256(seed, group), read as a fraction of 2**64, fall:
+below `validation` to validation, below `validation + test` to test, else to train.
+"""
+
+import hashlib
+
+from ftbuild.digest import canonical
+from ftbuild.example import Example, Split
+from ftbuild.settings import Shares
+
+
+def split_of(example: Example, shares: Shares) -> Split:
+    """Return the split of an example: the one it is pinned to, else the one drawn for its group."""
+    if example.only is not None:
+        return example.only
+    drawn = hashlib.sha256(canonical(["split.v1", shares.seed, example.group])).digest()[:8]
+    fraction = int.from_bytes(drawn) / 2**64
+    if fraction < shares.validation:
+        return "validation"
+    return "test" if fraction < shares.validation + shares.test else "train"

@@ -1,0 +1,138 @@
+"""Training lines: checked as OpenAI checks them, turned into lessons, laid into batches.
+
+Knows nothing of jobs or tensors. Rules and wording: OpenAI fine-tuning guide and forum reports
+(2026-11), as far as supervised text examples go. An order depends on the seed alone.
+"""
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ftbuild.embedded.template import Lesson, Template
+
+MIN_EXAMPLES = 10
+SORTED_TOGETHER = 16  # batches: rows of like length meet in one, and order stays mostly random
+ROLES = ("system", "user", "assistant")
+
+
+class InvalidFileError(Exception):
+    """A file that no job can be run on; the text is OpenAI's as far as we know it."""
+
+
+def read_lessons(content: bytes, template: Template, kind: str = "training") -> tuple[list[Lesson], int]:
+    """Return the lessons of a training or validation file in its order, and how many were cut at the context's end.
+
+    Raises:
+        InvalidFileError: the first line that cannot be learnt from, or too few lines.
+    """
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidFileError(f"The {kind} file is not UTF-8: byte {error.start}.") from error
+    lessons, cut = [], 0
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
+        lesson = template.lesson(_messages(number, line, template))
+        if len(lesson.ids) > template.context:
+            cut += 1
+            lesson = Lesson(lesson.ids[: template.context], lesson.learnt[: template.context])
+        if not any(lesson.learnt[1:]):
+            raise InvalidFileError(
+                f"Example {number} has no assistant message to learn from within the model's context."
+            )
+        lessons.append(lesson)
+    if kind == "training" and len(lessons) < MIN_EXAMPLES:
+        raise InvalidFileError(
+            f"Training file has {len(lessons)} example(s), but must have at least {MIN_EXAMPLES} examples"
+        )
+    if not lessons:
+        raise InvalidFileError(f"The {kind} file has no examples.")
+    return lessons, cut
+
+
+def _messages(number: int, line: str, template: Template) -> list[Mapping[str, Any]]:
+    try:
+        example = json.loads(line)
+    except ValueError as error:
+        raise InvalidFileError(
+            f"Example {number} cannot be parsed. Error: line contains invalid json: {error}"
+        ) from error
+    if not isinstance(example, dict):
+        raise InvalidFileError(f"Example {number} is not a JSON object.")
+    if "messages" not in example:
+        raise InvalidFileError(f"Example {number} is missing key 'messages'.")
+    for key in example:
+        if key != "messages":
+            extra = key in ("tools", "functions", "parallel_tool_calls")
+            raise InvalidFileError(
+                f"Example {number} has {key!r}, which this server cannot train on yet."
+                if extra
+                else f'Example {number} contains an extra "{key}".'
+            )
+    messages = example["messages"]
+    if not isinstance(messages, list) or not messages:
+        raise InvalidFileError(f"Example {number}: 'messages' must be a list with at least one message.")
+    for index, message in enumerate(messages, start=1):
+        _check_message(f"Example {number}, message {index}", message, template)
+    if messages[-1]["role"] != "assistant":
+        raise InvalidFileError(f"Example {number}: Last message must be from the assistant")
+    if all(message.get("weight") == 0 for message in messages if message["role"] == "assistant"):
+        raise InvalidFileError(f"Example {number} has no assistant message with a weight other than 0.")
+    return messages
+
+
+def _check_message(at: str, message: object, template: Template) -> None:
+    if not isinstance(message, dict) or "role" not in message:
+        raise InvalidFileError(f"{at} Discriminator 'role' is missing in value")
+    if message["role"] not in ROLES:
+        raise InvalidFileError(f"{at}: role {message['role']!r} is not one of system, user, assistant")
+    if not isinstance(message.get("content"), str):
+        raise InvalidFileError(f'{at}, key "content": Input should be a valid string')
+    for key in message:
+        if key not in ("role", "content", "weight", "name") or (key == "weight" and message["role"] != "assistant"):
+            raise InvalidFileError(f'{at} contains an extra "{key}".')
+    if message.get("weight") not in (None, 0, 1):
+        raise InvalidFileError(f'{at}, key "weight": must be 0 or 1')
+    if token := template.special_in(message["content"]):
+        raise InvalidFileError(f"{at} contains an invalid token: {token}.")
+
+
+def epoch(lessons: Sequence[Lesson], batch_size: int, seed: int, number: int) -> list[list[Lesson]]:
+    """Return the batches of epoch `number`: every lesson once, rows of like length together, order drawn by seed."""
+    order = random.Random(f"{seed} {number}")
+    shuffled = list(lessons)
+    order.shuffle(shuffled)
+    together = batch_size * SORTED_TOGETHER
+    batches = []
+    for start in range(0, len(shuffled), together):
+        chunk = sorted(shuffled[start : start + together], key=lambda lesson: len(lesson.ids))
+        batches += [chunk[at : at + batch_size] for at in range(0, len(chunk), batch_size)]
+    order.shuffle(batches)
+    return batches
+
+
+def pieces(batch: Sequence[Lesson], max_tokens: int) -> Iterator[list[Lesson]]:
+    """Yield the batch in pieces of at most `max_tokens` tokens with padding (or one row): what memory allows."""
+    piece: list[Lesson] = []
+    for lesson in sorted(batch, key=lambda lesson: len(lesson.ids)):
+        if piece and (len(piece) + 1) * len(lesson.ids) > max_tokens:
+            yield piece
+            piece = []
+        piece.append(lesson)
+    if piece:
+        yield piece
+
+
+def shared_prefix(batch: Sequence[Lesson]) -> int:
+    """Return how many first tokens all lessons share before anything is learnt.
+
+    At least one given token stays behind it in every row: the one that the first learnt token follows.
+    """
+    first = batch[0].ids
+    shared = min(lesson.learnt.index(True) for lesson in batch) - 1
+    for lesson in batch[1:]:
+        same = 0
+        while same < shared and lesson.ids[same] == first[same]:
+            same += 1
+        shared = same
+    return max(shared, 0)

@@ -1,0 +1,278 @@
+"""The routes as the `openai` SDK calls them, under /v1.
+
+Owns which path does what. Bodies are checked in wire.py, records kept by state.py, jobs run by
+jobs.py, answers made by sampler.py.
+"""
+
+import asyncio
+import json
+import secrets
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ftbuild.embedded import wire
+from ftbuild.embedded.forms import read_form
+from ftbuild.embedded.jobs import Jobs
+from ftbuild.embedded.sampler import Sampler
+from ftbuild.embedded.state import TERMINAL, Record, State
+from ftbuild.embedded.wire import ApiError
+
+MAX_BODY = 512 * 1024 * 1024
+PURPOSES = ("fine-tune", "assistants", "batch", "vision", "user_data", "evals")
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the routes act on."""
+
+    state: State
+    jobs: Jobs
+    sampler: Sampler
+
+    def a_file(self, file_id: str) -> Record:
+        """Return the file's record, or answer 404."""
+        if record := self.state.file(file_id):
+            return record
+        raise ApiError(f"No such File object: {file_id}", status=404, param="id")
+
+    def a_job(self, job_id: str) -> Record:
+        """Return the job's record, or answer 404."""
+        if record := self.state.job(job_id):
+            return record
+        message = f"Could not find fine tune: {job_id}"
+        raise ApiError(message, status=404, param="fine_tune_id", code="fine_tune_not_found")
+
+
+def application(service: Service) -> Starlette:
+    """Return the application of the service's routes; every answer that is not 2xx has OpenAI's shape."""
+
+    def route(path: str, method: str, answer: Callable[[Service, Request], Awaitable[Response]]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            return await answer(service, request)
+
+        return Route(f"/v1{path}", endpoint, methods=[method])
+
+    return Starlette(
+        routes=[
+            route("/files", "POST", create_file),
+            route("/files", "GET", list_files),
+            route("/files/{id}", "GET", retrieve_file),
+            route("/files/{id}", "DELETE", delete_file),
+            route("/files/{id}/content", "GET", file_content),
+            route("/fine_tuning/jobs", "POST", create_job),
+            route("/fine_tuning/jobs", "GET", list_jobs),
+            route("/fine_tuning/jobs/{id}", "GET", retrieve_job),
+            route("/fine_tuning/jobs/{id}/cancel", "POST", cancel_job),
+            route("/fine_tuning/jobs/{id}/events", "GET", list_events),
+            route("/fine_tuning/jobs/{id}/checkpoints", "GET", list_checkpoints),
+            route("/models", "GET", list_models),
+            route("/models/{id:path}", "GET", retrieve_model),
+            route("/models/{id:path}", "DELETE", delete_model),
+            route("/chat/completions", "POST", create_completion),
+        ],
+        exception_handlers={ApiError: _refused, HTTPException: _not_found, Exception: _our_bug},
+    )
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return JSONResponse(error.body, error.status)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    refusal = ApiError(f"Invalid URL ({request.method} {request.url.path})", status=error.status_code)
+    return JSONResponse(refusal.body, error.status_code)
+
+
+async def _our_bug(_: Request, error: Exception) -> Response:
+    refusal = ApiError(f"The server had an error: {type(error).__name__}: {error}", status=500, kind="server_error")
+    return JSONResponse(refusal.body, 500)
+
+
+async def _body(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise ApiError("The body is larger than 512 MB.", status=413)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def _json(request: Request) -> Any:
+    try:
+        value = json.loads(await _body(request), parse_constant=_no_number)
+        json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate is no text
+        return value
+    except ValueError as error:
+        raise ApiError(f"The body is not JSON: {error}") from error
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+async def create_file(service: Service, request: Request) -> Response:
+    """POST /files."""
+    form = read_form(request.headers.get("content-type", ""), await _body(request))
+    if form is None or "file" not in form:
+        raise ApiError("Missing required parameter: 'file'.", param="file", code="missing_required_parameter")
+    purpose = form["purpose"].content.decode("utf-8", "replace") if "purpose" in form else ""
+    if purpose not in PURPOSES:
+        raise ApiError(f"Invalid purpose: {purpose!r}.", param="purpose", code="invalid_value")
+    file = form["file"]
+    if not file.content:
+        raise ApiError("File is empty.", param="file", code="invalid_value")
+    record = await run_in_threadpool(service.state.add_file, file.filename, purpose, file.content)
+    return JSONResponse(wire.public(record))
+
+
+async def list_files(service: Service, request: Request) -> Response:
+    """GET /files."""
+    files = service.state.files()
+    if purpose := request.query_params.get("purpose"):
+        files = [file for file in files if file["purpose"] == purpose]
+    if request.query_params.get("order") == "asc":
+        files.reverse()
+    return JSONResponse(wire.page(files, request.query_params, 10_000))
+
+
+async def retrieve_file(service: Service, request: Request) -> Response:
+    """GET /files/{id}."""
+    return JSONResponse(wire.public(service.a_file(request.path_params["id"])))
+
+
+async def file_content(service: Service, request: Request) -> Response:
+    """GET /files/{id}/content."""
+    file = service.a_file(request.path_params["id"])
+    return Response(service.state.content(file["id"]), media_type="application/octet-stream")
+
+
+async def delete_file(service: Service, request: Request) -> Response:
+    """DELETE /files/{id}."""
+    file = service.a_file(request.path_params["id"])
+    service.state.delete_file(file["id"])
+    return JSONResponse({"id": file["id"], "object": "file", "deleted": True})
+
+
+# --- jobs ---------------------------------------------------------------------------------------
+
+
+async def create_job(service: Service, request: Request) -> Response:
+    """POST /fine_tuning/jobs."""
+    asked = wire.job_request(await _json(request))
+    if service.state.base(asked.model) is None:
+        raise ApiError(
+            f"Model {asked.model} is not available for fine-tuning or does not exist.",
+            param="model",
+            code="model_not_available",
+        )
+    for name in ("training_file", "validation_file"):
+        if file_id := getattr(asked, name):
+            file = service.state.file(file_id)
+            if file is None or file["purpose"] != "fine-tune":
+                why = "does not exist" if file is None else f"has purpose {file['purpose']!r}, not 'fine-tune'"
+                raise ApiError(f"invalid {name}: {file_id} {why}", param=name, code="invalid_file")
+    job = wire.job_record(asked, secrets.randbelow(2**31) if asked.seed is None else asked.seed)
+    await run_in_threadpool(service.jobs.add, job)
+    return JSONResponse(wire.public(job))
+
+
+async def list_jobs(service: Service, request: Request) -> Response:
+    """GET /fine_tuning/jobs, newest first."""
+    wanted = wire.metadata_filter(request.query_params)
+    jobs = [job for job in service.state.jobs() if wanted.items() <= (job["metadata"] or {}).items()]
+    return JSONResponse(wire.page(jobs, request.query_params, 20))
+
+
+async def retrieve_job(service: Service, request: Request) -> Response:
+    """GET /fine_tuning/jobs/{id}."""
+    return JSONResponse(wire.public(service.a_job(request.path_params["id"])))
+
+
+async def cancel_job(service: Service, request: Request) -> Response:
+    """POST /fine_tuning/jobs/{id}/cancel; answers when the job has ended."""
+    job = service.a_job(request.path_params["id"])
+    if job["status"] in TERMINAL or not await run_in_threadpool(service.jobs.cancel, job["id"]):
+        raise ApiError(f"Job has already completed: {job['id']}", param="fine_tune_id", code="invalid_value")
+    return JSONResponse(wire.public(service.a_job(job["id"])))
+
+
+async def list_events(service: Service, request: Request) -> Response:
+    """GET /fine_tuning/jobs/{id}/events, newest first."""
+    job = service.a_job(request.path_params["id"])
+    return JSONResponse(wire.page(service.state.events(job["id"])[::-1], request.query_params, 20))
+
+
+async def list_checkpoints(service: Service, request: Request) -> Response:
+    """GET /fine_tuning/jobs/{id}/checkpoints, newest first."""
+    job = service.a_job(request.path_params["id"])
+    return JSONResponse(wire.page(job["_checkpoints"][::-1], request.query_params, 10))
+
+
+# --- models and completions ---------------------------------------------------------------------
+
+
+def _models(service: Service) -> dict[str, Record]:
+    found = {
+        base.model: {"id": base.model, "object": "model", "created": 0, "owned_by": "ftbuild"}
+        for base in service.state.bases()
+    }
+    for name, (job, _) in service.state.tuned().items():
+        found[name] = {"id": name, "object": "model", "created": job["created_at"], "owned_by": job["organization_id"]}
+    return found
+
+
+def _no_model(name: str) -> ApiError:
+    return ApiError(f"The model `{name}` does not exist", status=404, param="model", code="model_not_found")
+
+
+async def list_models(service: Service, _: Request) -> Response:
+    """GET /models."""
+    return JSONResponse({"object": "list", "data": list(_models(service).values())})
+
+
+async def retrieve_model(service: Service, request: Request) -> Response:
+    """GET /models/{id}."""
+    if record := _models(service).get(request.path_params["id"]):
+        return JSONResponse(record)
+    raise _no_model(request.path_params["id"])
+
+
+async def delete_model(service: Service, request: Request) -> Response:
+    """DELETE /models/{id}, of a fine-tuned model."""
+    name = request.path_params["id"]
+    if name not in (tuned := service.state.tuned()):
+        if service.state.base(name):
+            raise ApiError(f"The model `{name}` is a base model and cannot be deleted", status=403, param="model")
+        raise _no_model(name)
+    await run_in_threadpool(shutil.rmtree, tuned[name][1])
+    return JSONResponse({"id": name, "object": "model", "deleted": True})
+
+
+async def create_completion(service: Service, request: Request) -> Response:
+    """POST /chat/completions."""
+    asked = wire.chat_request(await _json(request))
+    if base := service.state.base(asked.model):
+        adapters = None
+    elif tuned := service.state.tuned().get(asked.model):
+        base, adapters = service.state.base(tuned[0]["model"]), tuned[1]
+    if base is None:
+        raise _no_model(asked.model)
+    answer = await asyncio.wrap_future(service.sampler.ask(base.folder, adapters, asked))
+    return JSONResponse(
+        wire.completion(asked, answer.text, answer.finish_reason, answer.prompt_tokens, answer.completion_tokens)
+    )

@@ -1,0 +1,130 @@
+"""The life of one server: lock, socket, token, idle stop.
+
+Owns server.lock, server.json and requests.log in the state folder. One server per folder, by a
+lock of the kernel, so a dead one never blocks the next. Listens on 127.0.0.1 alone; who knows the
+token (readable by the owner) may ask.
+"""
+
+import asyncio
+import hmac
+import os
+import secrets
+import signal
+import socket
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ftbuild.embedded.jobs import Jobs
+from ftbuild.embedded.sampler import Sampler
+from ftbuild.embedded.state import State, write_json
+
+ADDRESS = "server.json"
+LOCK_TRIES = 100
+
+
+def serve(folder: Path, idle_seconds: float, threads: int) -> None:
+    """Serve until nobody has asked for anything for `idle_seconds` and no job is live; at once if another serves."""
+    state = State(folder)
+    lock = FileLock(folder / "server.lock")
+    # One that holds the lock without an address is just starting or just ending: wait to see which.
+    for waited in range(LOCK_TRIES):
+        try:
+            lock.acquire(timeout=0.1)
+            break
+        except Timeout:
+            if (folder / ADDRESS).exists() or waited == LOCK_TRIES - 1:
+                return
+    try:
+        (folder / ADDRESS).unlink(missing_ok=True)  # of a server that was killed
+        _serve(state, idle_seconds, threads)
+    finally:
+        lock.release()
+
+
+def _serve(state: State, idle_seconds: float, threads: int) -> None:
+    import uvicorn
+
+    from ftbuild.embedded.routes import Service, application
+
+    sampler = Sampler(threads)
+    jobs = Jobs(state, threads, before_start=sampler.unload)
+    token = secrets.token_urlsafe(32)
+    door = Door(application(Service(state, jobs, sampler)), token, state.folder / "requests.log")
+    listening = socket.create_server(("127.0.0.1", 0), backlog=512)
+    config = uvicorn.Config(door, log_level="warning", access_log=False, timeout_graceful_shutdown=3, lifespan="off")
+    server = uvicorn.Server(config)
+    record = {"pid": os.getpid(), "port": listening.getsockname()[1], "token": token, "started_at": int(time.time())}
+    address = state.folder / ADDRESS
+    write_json(address, record, mode=0o600)
+
+    def stop(_signal: int, _frame: object) -> None:
+        server.should_exit = True
+
+    # uvicorn passes a signal on when it is done with it; ours then lets the clean end go on.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+    async def until_idle() -> None:
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        while not serving.done():
+            await asyncio.wait([serving], timeout=min(1.0, idle_seconds / 4))
+            if door.idle_for() > idle_seconds and not jobs.live:
+                address.unlink(missing_ok=True)
+                server.should_exit = True
+        await serving
+
+    try:
+        asyncio.run(until_idle())
+    finally:
+        address.unlink(missing_ok=True)
+        jobs.stop()
+        sampler.stop()
+
+
+class Door:
+    """Lets in who has the token, writes a line per request, and knows when the last one was."""
+
+    def __init__(self, app: Any, token: str, log: Path) -> None:
+        self._app, self._wanted, self._log = app, f"Bearer {token}".encode(), log
+        self._inside, self._last = 0, time.monotonic()
+
+    def idle_for(self) -> float:
+        """Return the seconds since the last request ended, 0 while one is inside."""
+        return 0.0 if self._inside else time.monotonic() - self._last
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        status = 500
+
+        async def noting(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        self._inside += 1
+        try:
+            given = dict(scope["headers"]).get(b"authorization", b"")
+            inside = self._app if hmac.compare_digest(given, self._wanted) else _turn_away
+            await inside(scope, receive, noting)
+        finally:
+            self._inside -= 1
+            self._last = time.monotonic()
+            with self._log.open("a", encoding="utf-8") as log:
+                path = scope["path"].encode("unicode_escape").decode()
+                log.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ} {scope['method']} {path} {status}\n")
+
+
+async def _turn_away(scope: Any, receive: Any, send: Any) -> None:
+    from starlette.responses import JSONResponse
+
+    from ftbuild.embedded.wire import ApiError
+
+    refusal = ApiError("Incorrect API key provided.", status=401, code="invalid_api_key")
+    await JSONResponse(refusal.body, refusal.status)(scope, receive, send)

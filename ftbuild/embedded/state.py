@@ -1,0 +1,229 @@
+"""The server's folder: where bases, files, jobs and adapters lie, and their records.
+
+Owns the layout and the ids. Knows nothing of HTTP or tensors. A record is written whole and
+atomically; events are lines, appended; a torn last line is not there. An id that comes from
+outside must have the form of ours before it becomes part of a path. One writer per job at a
+time: the server before its trainer starts and after it ended, the trainer in between.
+
+    server.lock server.json requests.log
+    bases/<model>.json                              {"folder", "digest"}
+    files/<file id>/{file.json, content}
+    jobs/<job id>/{job.json, events.jsonl, trainer.log, adapters/step-<n>/}
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import string
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ftbuild.embedded.weights import MODEL_ID, Base
+
+LETTERS = string.ascii_letters + string.digits
+TERMINAL = ("succeeded", "failed", "cancelled")
+CHECKPOINTS_KEPT = 3
+IDS = {kind: re.compile(rf"{kind}-[A-Za-z0-9]{{8,32}}") for kind in ("file", "ftjob")}
+
+Record = dict[str, Any]
+
+
+def new_id(prefix: str, letters: int = 24) -> str:
+    """Return an id nobody else has: the prefix and random letters."""
+    return prefix + "".join(secrets.choice(LETTERS) for _ in range(letters))
+
+
+class State:
+    """The folder of one server."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder if it is not there."""
+        self.folder = folder.absolute()
+        for name in ("bases", "files", "jobs"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+
+    # --- bases ---
+
+    def register(self, base: Base) -> None:
+        """Say where a base model lies."""
+        write_json(self.folder / "bases" / f"{base.model}.json", {"folder": str(base.folder), "digest": base.digest})
+
+    def base(self, model: str) -> Base | None:
+        """Return the base model of that name, None if it is not registered or its folder is gone."""
+        if not MODEL_ID.fullmatch(model):
+            return None
+        record = read_json(self.folder / "bases" / f"{model}.json")
+        if record is None or not Path(record["folder"]).is_dir():
+            return None
+        return Base(model, Path(record["folder"]), record["digest"])
+
+    def bases(self) -> list[Base]:
+        """Return the registered base models by name."""
+        names = sorted(path.stem for path in (self.folder / "bases").glob("*.json"))
+        return [base for name in names if (base := self.base(name))]
+
+    # --- files ---
+
+    def add_file(self, filename: str, purpose: str, content: bytes) -> Record:
+        """Keep a file and return its record. What starts with "_" is not for the wire."""
+        record: Record = {
+            "id": new_id("file-"),
+            "object": "file",
+            "bytes": len(content),
+            "created_at": int(time.time()),
+            "filename": filename,
+            "purpose": purpose,
+            "status": "processed",
+            "_at": time.time_ns(),
+        }
+        folder = self.folder / "files" / record["id"]
+        folder.mkdir()
+        write_bytes(folder / "content", content)
+        write_json(folder / "file.json", record)
+        return record
+
+    def file(self, file_id: str) -> Record | None:
+        """Return a file's record, None if there is none. What starts with "_" is not for the wire."""
+        return read_json(self.folder / "files" / file_id / "file.json") if IDS["file"].fullmatch(file_id) else None
+
+    def content(self, file_id: str) -> bytes:
+        """Return the bytes of a file that is there."""
+        return (self.folder / "files" / file_id / "content").read_bytes()
+
+    def files(self) -> list[Record]:
+        """Return the records of all files, newest first."""
+        return newest_first(self.file(path.name) for path in (self.folder / "files").iterdir())
+
+    def delete_file(self, file_id: str) -> None:
+        """Remove a file that is there."""
+        (self.folder / "files" / file_id / "file.json").unlink()
+        shutil.rmtree(self.folder / "files" / file_id)
+
+    # --- jobs ---
+
+    def job_folder(self, job_id: str) -> Path:
+        """Return the folder of a job; the id has the form of ours."""
+        if not IDS["ftjob"].fullmatch(job_id):
+            raise ValueError(f"not a job id: {job_id!r}")
+        return self.folder / "jobs" / job_id
+
+    def job(self, job_id: str) -> Record | None:
+        """Return a job's record, None if there is none. What starts with "_" is not for the wire."""
+        return read_json(self.job_folder(job_id) / "job.json") if IDS["ftjob"].fullmatch(job_id) else None
+
+    def jobs(self) -> list[Record]:
+        """Return the records of all jobs, newest first."""
+        return newest_first(self.job(path.name) for path in (self.folder / "jobs").iterdir())
+
+    def write_job(self, job: Mapping[str, Any], *, durable: bool = True) -> None:
+        """Write a job's record; without `durable` it may be an older one after a power cut."""
+        folder = self.job_folder(job["id"])
+        folder.mkdir(exist_ok=True)
+        write_json(folder / "job.json", job, durable=durable)
+
+    def add_event(
+        self, job_id: str, message: str, *, level: str = "info", metrics: Mapping[str, Any] | None = None
+    ) -> None:
+        """Append an event; with `metrics` it is of type metrics."""
+        event = {
+            "id": new_id("ftevent-"),
+            "object": "fine_tuning.job.event",
+            "created_at": int(time.time()),
+            "level": level,
+            "message": message,
+            "type": "message" if metrics is None else "metrics",
+            "data": {} if metrics is None else dict(metrics),
+        }
+        append_line(self.job_folder(job_id) / "events.jsonl", event)
+
+    def events(self, job_id: str) -> list[Record]:
+        """Return a job's events, oldest first."""
+        return read_lines(self.job_folder(job_id) / "events.jsonl")
+
+    def end_job(
+        self, job_id: str, status: str, message: str, code: str | None = None, param: str | None = None
+    ) -> None:
+        """Write the end of a job that did not succeed, unless it has ended."""
+        job = self.job(job_id)
+        if job is None or job["status"] in TERMINAL:
+            return
+        job |= {"status": status, "finished_at": int(time.time()), "estimated_finish": None}
+        if code is not None:
+            job["error"] = {"code": code, "message": message, "param": param}
+        self.add_event(job_id, message, level="info" if code is None else "error")
+        self.write_job(job)
+
+    # --- fine-tuned models ---
+
+    def tuned(self) -> dict[str, tuple[Record, Path]]:
+        """Return the fine-tuned models, checkpoints among them: name -> job and folder of the adapters."""
+        found = {}
+        for job in reversed(self.jobs()):
+            for checkpoint in job["_checkpoints"]:
+                folder = self.job_folder(job["id"]) / "adapters" / f"step-{checkpoint['step_number']}"
+                if folder.is_dir():
+                    found[checkpoint["fine_tuned_model_checkpoint"]] = (job, folder)
+                    if job["status"] == "succeeded" and checkpoint is job["_checkpoints"][-1]:
+                        found[job["fine_tuned_model"]] = (job, folder)
+        return found
+
+
+def newest_first(records: Iterator[Record | None]) -> list[Record]:
+    """Return the records that are there, newest first."""
+    found = [record for record in records if record is not None]
+    return sorted(found, key=lambda record: (record["_at"], record["id"]), reverse=True)
+
+
+def write_bytes(path: Path, content: bytes, *, durable: bool = True, mode: int = 0o644) -> None:
+    """Write a file so that others see the old bytes or the new ones, nothing between."""
+    making = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
+    making.replace(path)
+
+
+def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True, mode: int = 0o644) -> None:
+    """Write a record."""
+    write_bytes(path, json.dumps(value).encode() + b"\n", durable=durable, mode=mode)
+
+
+def read_json(path: Path) -> Record | None:
+    """Return a record, None if there is none."""
+    try:
+        return json.loads(path.read_bytes())  # type: ignore[no-any-return]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def append_line(path: Path, value: Mapping[str, Any]) -> None:
+    """Append one JSON line; a line that a dead writer left torn is closed first."""
+    with path.open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            torn = file.read(1) != b"\n"
+        else:
+            torn = False
+        file.write((b"\n" if torn else b"") + json.dumps(value).encode() + b"\n")
+
+
+def read_lines(path: Path) -> list[Record]:
+    """Return the whole JSON lines of a file, none if there is no file."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found

@@ -1,0 +1,1 @@
+"""Answers of every arm, their scores and the comparison that judges the goal."""

@@ -1,0 +1,87 @@
+"""An action: a step with inputs and outputs, and the key that says whether it is up to date.
+
+key = sha256 of the canonical JSON of {record type, kind, version, keyed settings, digests of the
+inputs}. Inputs enter by the digest of what they hold, so an upstream change that yields the same
+bytes stops there. Maps whose order carries meaning must be given as lists of [name, value].
+The design and what was rejected: Mokhov, Mitchell, Peyton Jones, "Build Systems a la Carte" (2020).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ftbuild.digest import of_value
+
+Contract = Literal["pure", "paid", "calls"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of action. A change of `version` makes all its results stale.
+
+    pure: free to rebuild. paid: launched once, first result wins. calls: made of cached requests.
+    """
+
+    name: str
+    version: int
+    contract: Contract
+
+
+INGEST = Kind("ingest", 1, "pure")
+DATASET = Kind("dataset", 1, "pure")
+RENDER = Kind("render", 1, "pure")
+JOB = Kind("job", 1, "paid")
+PREDICT = Kind("predict", 1, "calls")
+SCORE = Kind("score", 1, "pure")
+COMPARE = Kind("compare", 1, "pure")
+REPORT = Kind("report", 1, "pure")
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input: `output` of the action with id `action`, playing `role`."""
+
+    role: str
+    action: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Action:
+    """One step. `settings` hold just what changes its result.
+
+    `label` is what people call it ("dataset", "base", "job"); `stage` one of data, train, test.
+    """
+
+    kind: Kind
+    label: str
+    stage: Literal["data", "train", "test"]
+    settings: Mapping[str, Any]
+    inputs: tuple[Input, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Return the digest of kind, keyed settings and input ids; equal ids are one node."""
+        return of_value(
+            {
+                "type": "ftbuild.node.v1",
+                "kind": self.kind.name,
+                "version": self.kind.version,
+                "settings": self.settings,
+                "inputs": [[each.role, each.action, each.output] for each in self.inputs],
+            }
+        )
+
+    def preimage(self, digests: Mapping[str, str]) -> dict[str, Any]:
+        """Return what the key is the digest of; `digests` maps each role to the digest of its content."""
+        return {
+            "type": "ftbuild.action.v1",
+            "kind": self.kind.name,
+            "version": self.kind.version,
+            "settings": self.settings,
+            "inputs": [[each.role, digests[each.role]] for each in self.inputs],
+        }
+
+    def key(self, digests: Mapping[str, str]) -> str:
+        """Return the key, 64 hex digits."""
+        return of_value(self.preimage(digests))

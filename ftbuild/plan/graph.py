@@ -1,0 +1,39 @@
+"""The graph of actions: nodes by id, in an order in which inputs come first."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ftbuild.plan.action import Action
+
+
+@dataclass
+class Graph:
+    """Actions by id. Adding an action that is there already returns the one that is there."""
+
+    actions: dict[str, Action] = field(default_factory=dict)
+
+    def add(self, action: Action) -> str:
+        """Add `action`, whose inputs must be there, and return its id.
+
+        Raises:
+            ValueError: an input names an action that is not in the graph.
+        """
+        for each in action.inputs:
+            if each.action not in self.actions:
+                raise ValueError(f"{action.label}: input {each.role!r} comes from an action that is not in the graph")
+        return self.actions.setdefault(action.id, action).id
+
+    def __iter__(self) -> Iterator[Action]:
+        return iter(self.actions.values())
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+    def below(self, ids: Iterable[str]) -> set[str]:
+        """Return the ids of all actions that depend on one of `ids`, themselves not included."""
+        reached = set(ids)
+        start = set(reached)
+        for action in self:
+            if any(each.action in reached for each in action.inputs):
+                reached.add(action.id)
+        return reached - start

@@ -1,0 +1,168 @@
+"""Settings -> graph: the whole lifecycle of one experiment, in about a hundred lines.
+
+    ingest (one a source) -> dataset -> render -> job -> predict (one an arm) -> score -> compare -> report
+
+Every action takes just the settings that change its result. The free arms and the base model
+need no job, so they come first and show whether there is room to gain.
+"""
+
+from collections.abc import Mapping
+
+from ftbuild.plan.action import COMPARE, DATASET, INGEST, JOB, PREDICT, RENDER, REPORT, SCORE, Action, Input
+from ftbuild.plan.graph import Graph
+from ftbuild.settings import Arm, Settings
+
+
+def resolve(
+    settings: Settings, source_digests: Mapping[str, str], scorer_versions: Mapping[str, int], judged: bool = True
+) -> Graph:
+    """Return the graph of one experiment.
+
+    `source_digests` maps each source to the sha256 of its file's bytes, `scorer_versions` each
+    scorer to its version; without `judged` the comparison gives numbers and no verdict.
+    """
+    graph = Graph()
+    dataset = _dataset(graph, settings, source_digests)
+    lines = graph.add(
+        Action(
+            RENDER,
+            "lines",
+            "data",
+            {"method": settings.method.type},
+            tuple(Input(split, dataset, f"{split}.jsonl") for split in ("train", "validation", "test")),
+        )
+    )
+    free_first = sorted(settings.evaluation.arms.items(), key=lambda item: item[1].kind == "tuned")
+    scores: dict[str, str] = {}
+    predictions: dict[str, str] = {}
+    job = None
+    for name, arm in free_first:
+        if arm.kind == "tuned":
+            job = _job(graph, settings, lines)
+        predictions[name] = _predict(graph, settings, name, arm, dataset, job)
+    for name, prediction in predictions.items():
+        scores[name] = _score(graph, settings, name, dataset, prediction, scorer_versions)
+    _report(graph, settings, judged, dataset, lines, job, predictions, scores)
+    return graph
+
+
+def _dataset(graph: Graph, settings: Settings, source_digests: Mapping[str, str]) -> str:
+    inputs = []
+    for name, source in settings.dataset.sources.items():
+        ingest = Action(
+            INGEST,
+            name,
+            "data",
+            {"source": source.keyed(), "name": name, "shown": source.path, "bytes": source_digests[name]},
+        )
+        inputs.append(Input(name, graph.add(ingest), "examples.jsonl"))
+    inputs.sort(key=lambda each: each.role)
+    style = settings.style
+    return graph.add(
+        Action(
+            DATASET,
+            "dataset",
+            "data",
+            {
+                "split": settings.dataset.split.keyed(),
+                "limit": settings.dataset.limit,
+                "system": style.system,
+                "language": style.language,
+                "expand": [[short, long] for short, long in style.expand.items()],
+                "licences": {name: source.licence for name, source in settings.dataset.sources.items()},
+            },
+            tuple(inputs),
+        )
+    )
+
+
+def _job(graph: Graph, settings: Settings, lines: str) -> str:
+    return graph.add(
+        Action(
+            JOB,
+            "job",
+            "train",
+            {
+                "provider": settings.provider.kind,
+                "model": settings.model.keyed(),
+                "method": settings.method.keyed(),
+                "seed": settings.seed,
+            },
+            (Input("training_file", lines, "train.jsonl"), Input("validation_file", lines, "validation.jsonl")),
+        )
+    )
+
+
+def _predict(graph: Graph, settings: Settings, name: str, arm: Arm, dataset: str, job: str | None) -> str:
+    inputs = [Input("examples", dataset, "test.jsonl")]
+    keyed: dict[str, object] = {"kind": arm.kind}
+    if arm.kind == "rules":
+        keyed["substitute"] = [[old, new] for old, new in arm.substitute.items()]
+        keyed["opening"] = arm.opening
+        keyed["expand"] = [[short, long] for short, long in settings.style.expand.items()]
+    elif arm.kind in ("base", "tuned"):
+        keyed["request"] = settings.request.keyed()
+        keyed["seed"] = settings.seed
+    if arm.kind == "base":
+        keyed["provider"] = settings.provider.kind
+        keyed["model"] = settings.model.keyed()
+    elif arm.kind == "tuned":
+        assert job is not None
+        inputs.append(Input("job", job, "job.json"))
+    return graph.add(Action(PREDICT, name, "test" if arm.kind == "tuned" else "train", keyed, tuple(inputs)))
+
+
+def _score(
+    graph: Graph, settings: Settings, name: str, dataset: str, prediction: str, scorer_versions: Mapping[str, int]
+) -> str:
+    style = settings.style
+    return graph.add(
+        Action(
+            SCORE,
+            f"{name} scores",
+            "test",
+            {
+                "scorers": [[scorer, scorer_versions[scorer]] for scorer in settings.evaluation.scorers],
+                "rules": style.rules.keyed(),
+                "slang": sorted(style.slang),
+                "language": style.language,
+            },
+            (Input("examples", dataset, "test.jsonl"), Input("predictions", prediction, "predictions.jsonl")),
+        )
+    )
+
+
+def _report(
+    graph: Graph,
+    settings: Settings,
+    judged: bool,
+    dataset: str,
+    lines: str,
+    job: str | None,
+    predictions: Mapping[str, str],
+    scores: Mapping[str, str],
+) -> None:
+    arms = list(settings.evaluation.arms)
+    compare = graph.add(
+        Action(
+            COMPARE,
+            "verdict",
+            "test",
+            {"goal": settings.goal.keyed() if judged else None, "arms": arms, "metric": settings.goal.metric},
+            tuple(Input(name, scores[name], "scores.jsonl") for name in arms),
+        )
+    )
+    inputs = [
+        Input("results", compare, "results.json"),
+        Input("examples", dataset, "test.jsonl"),
+        Input("provenance", dataset, "provenance.jsonl"),
+        Input("dropped", dataset, "dropped.json"),
+        Input("manifest", lines, "manifest.json"),
+        Input("samples", lines, "train.jsonl"),
+        *(Input(f"{name}.predictions", predictions[name], "predictions.jsonl") for name in arms),
+        *(Input(f"{name}.scores", scores[name], "scores.jsonl") for name in arms),
+    ]
+    if job is not None:
+        inputs.append(Input("job", job, "job.json"))
+        inputs.append(Input("metrics", job, "metrics.jsonl"))
+    graph.add(Action(REPORT, "report", "test", {"arms": arms}, tuple(inputs)))

@@ -1,0 +1,89 @@
+"""A connection that survives the death of the server it talks to.
+
+Wraps the wire client: when a read gets no answer, or the answer of another server (401), the
+server is started again and the read repeated once. A create is never repeated.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ftbuild.chat import Message
+from ftbuild.completion import Completion
+from ftbuild.errors import ProviderError
+from ftbuild.ledger.port import JobEvent, JobRequest, JobState
+from ftbuild.providers import embedded
+from ftbuild.settings import Model, Provider
+from ftbuild.world import World
+
+if TYPE_CHECKING:
+    from ftbuild.providers.wire import WireClient
+
+T = TypeVar("T")
+
+
+class Connection:
+    """The provider of the settings, connected to on first use. Implements JobProvider and Completer."""
+
+    def __init__(self, provider: Provider, model: Model | None, world: World) -> None:
+        self._provider = provider
+        self._model = model
+        self._world = world
+        self._client: "WireClient | None" = None
+
+    def upload(self, path: Path, name: str) -> str:
+        """Send a training file."""
+        return self._again(lambda client: client.upload(path, name))
+
+    def create_job(self, request: JobRequest) -> JobState:
+        """Create a job with one POST, never repeated."""
+        return self._connected().create_job(request)
+
+    def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
+        """Return the jobs that carry `metadata`, oldest first."""
+        return self._again(lambda client: client.find_jobs(metadata))
+
+    def retrieve_job(self, job_id: str) -> JobState:
+        """Return the job as it is now."""
+        return self._again(lambda client: client.retrieve_job(job_id))
+
+    def cancel_job(self, job_id: str) -> JobState:
+        """Ask for the end of a job."""
+        return self._again(lambda client: client.cancel_job(job_id))
+
+    def job_events(self, job_id: str) -> list[JobEvent]:
+        """Return all events so far, oldest first."""
+        return self._again(lambda client: client.job_events(job_id))
+
+    def job_checkpoints(self, job_id: str) -> list[Mapping[str, Any]]:
+        """Return the checkpoints, by step."""
+        return self._again(lambda client: client.job_checkpoints(job_id))
+
+    async def complete(self, model: str, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+        """Return the answer of `model` to the messages."""
+        return await self._connected().complete(model, messages, parameters)
+
+    async def close(self) -> None:
+        """Close the connections of `complete`; the next call opens new ones."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    def _connected(self) -> "WireClient":
+        if self._client is None:
+            from ftbuild.providers.wire import WireClient
+
+            if self._model is not None:
+                embedded.prepare(self._model, self._world)
+            address = embedded.start(self._provider, self._world)
+            self._client = WireClient(address.base_url, address.api_key, "embedded server")
+        return self._client
+
+    def _again(self, ask: "Callable[[WireClient], T]") -> T:
+        try:
+            return ask(self._connected())
+        except ProviderError as error:
+            if error.status not in (None, 401):
+                raise
+            self._client = None
+            return ask(self._connected())

@@ -1,0 +1,108 @@
+"""Start the embedded server when it does not run, and say where it is.
+
+The server is a process of its own in a session of its own: it outlives this client, Ctrl-C does
+not reach it, and it stops by itself when idle. Talks to it through two files in its state folder,
+server.json (port, token) and server.lock (held while it lives).
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ftbuild.errors import ProviderError
+from ftbuild.problem import Problem
+from ftbuild.settings import Model, Provider
+from ftbuild.world import World
+
+START_SECONDS = 60.0
+LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a running server answers."""
+
+    base_url: str
+    api_key: str
+
+
+def prepare(model: Model, world: World) -> None:
+    """Have the base model's weights on this machine and known to the server; progress goes to stderr.
+
+    Raises:
+        ProviderError: they cannot be had; what the process said is on stderr.
+    """
+    state = state_folder(world)
+    state.mkdir(parents=True, exist_ok=True)
+    done = _run(["prepare", "--state", str(state), "--model", model.model_dump_json()], world.environment)
+    if done.returncode != 0:
+        raise ProviderError(
+            Problem(
+                f"the base model {model.id} could not be made ready",
+                why="The reason is above." if done.returncode != 1 else "",
+                fix="" if done.returncode != 1 else "pip install 'ftbuild[embedded]' (the README says how).",
+            )
+        )
+
+
+def start(provider: Provider, world: World) -> Address:
+    """Return the address of the server of this store, starting it when it does not run.
+
+    Raises:
+        ProviderError: it does not come up within a minute.
+    """
+    state = state_folder(world)
+    if (address := running(state)) is not None:
+        return address
+    log = state / "server.log"
+    with log.open("ab") as output:
+        command = [sys.executable, "-m", "ftbuild.embedded", "serve", "--state", str(state)]
+        options = ["--idle-seconds", str(provider.idle_seconds), "--threads", str(provider.threads)]
+        subprocess.Popen(
+            [*command, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=dict(world.environment),
+        )
+    deadline = world.now() + START_SECONDS
+    while world.now() < deadline:
+        if (address := running(state)) is not None:
+            return address
+        world.sleep(LOOK_SECONDS)
+    raise ProviderError(Problem("the embedded server does not come up", str(log), fix="the end of that file says why."))
+
+
+def running(state: Path) -> Address | None:
+    """Return the address of the server that holds the state folder, None when none does."""
+    from filelock import FileLock, Timeout
+
+    try:
+        found: Any = json.loads((state / "server.json").read_bytes())
+        with FileLock(state / "server.lock", timeout=0):
+            return None
+    except Timeout:
+        return Address(f"http://127.0.0.1:{found['port']}/v1", found["token"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def state_folder(world: World) -> Path:
+    """Return the folder in which the server of this store keeps everything."""
+    return world.store / "embedded"
+
+
+def _run(arguments: list[str], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [sys.executable, "-m", "ftbuild.embedded", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+        check=False,
+    )

@@ -1,0 +1,145 @@
+"""The wire client: OpenAI's protocol through its SDK, answers as plain values, errors as ours.
+
+A job is created with the SDK's retries off: it repeats a create up to three times by default,
+and no idempotency key is sent (openai-python 3.54). Reads keep two retries.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import openai
+from openai import AsyncOpenAI, OpenAI
+
+from ftbuild.chat import Message
+from ftbuild.completion import Completion
+from ftbuild.errors import ProviderError
+from ftbuild.ledger.port import JobEvent, JobRequest, JobState
+from ftbuild.problem import Problem
+
+READ_RETRIES = 2
+FILE_WAIT_SECONDS = 60.0
+COMPLETION_TIMEOUT_SECONDS = 900.0
+
+
+class WireClient:
+    """One provider, spoken to through its `base_url`. Implements the ledger's JobProvider."""
+
+    def __init__(self, base_url: str, api_key: str, name: str) -> None:
+        self._name = name
+        self._client = OpenAI(base_url=base_url, api_key=api_key, max_retries=READ_RETRIES)
+        self._once = self._client.with_options(max_retries=0)
+        self._async = AsyncOpenAI(
+            base_url=base_url, api_key=api_key, max_retries=READ_RETRIES, timeout=COMPLETION_TIMEOUT_SECONDS
+        )
+
+    def upload(self, path: Path, name: str) -> str:
+        """Send a training file and wait until it is processed."""
+        with self._translated(), path.open("rb") as content:
+            sent = self._client.files.create(file=(name, content), purpose="fine-tune")
+            return self._client.files.wait_for_processing(
+                sent.id, poll_interval=0.2, max_wait_seconds=FILE_WAIT_SECONDS
+            ).id
+
+    def create_job(self, request: JobRequest) -> JobState:
+        """Create a job with one POST, never repeated."""
+        body: dict[str, Any] = request.to_json()
+        with self._translated():
+            return _job(self._once.fine_tuning.jobs.create(**body))
+
+    def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
+        """Return the jobs that carry `metadata`, oldest first."""
+        with self._translated():
+            page = self._client.fine_tuning.jobs.list(metadata=dict(metadata), limit=100)
+            found = [_job(job) for job in page]
+        mine = [job for job in found if dict(job.raw.get("metadata") or {}).items() >= dict(metadata).items()]
+        return sorted(mine, key=lambda job: (job.created_at, job.id))
+
+    def retrieve_job(self, job_id: str) -> JobState:
+        """Return the job as it is now."""
+        with self._translated():
+            return _job(self._client.fine_tuning.jobs.retrieve(job_id))
+
+    def cancel_job(self, job_id: str) -> JobState:
+        """Ask for the end of a job."""
+        with self._translated():
+            return _job(self._client.fine_tuning.jobs.cancel(job_id))
+
+    def job_events(self, job_id: str) -> list[JobEvent]:
+        """Return all events so far, oldest first."""
+        with self._translated():
+            page = self._client.fine_tuning.jobs.list_events(job_id, limit=100)
+            events = [_event(event.to_dict()) for event in page]
+        return events[::-1]
+
+    def job_checkpoints(self, job_id: str) -> list[Mapping[str, Any]]:
+        """Return the checkpoints, by step."""
+        with self._translated():
+            page = self._client.fine_tuning.jobs.checkpoints.list(job_id, limit=100)
+            return sorted((each.to_dict() for each in page), key=lambda each: each["step_number"])
+
+    async def complete(self, model: str, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+        """Return the answer of `model` to the messages."""
+        started = time.monotonic()
+        sent: Any = [message.to_json() for message in messages]
+        with self._translated():
+            completion = await self._async.chat.completions.create(
+                model=model, messages=sent, **dict(parameters)
+            )
+        choice = completion.choices[0]
+        usage = completion.usage
+        return Completion(
+            content=choice.message.content or "",
+            finish_reason=choice.finish_reason,
+            latency_seconds=round(time.monotonic() - started, 3),
+            prompt_tokens=usage.prompt_tokens if usage else 0,
+            completion_tokens=usage.completion_tokens if usage else 0,
+        )
+
+    async def close(self) -> None:
+        """Close the connections of `complete`."""
+        await self._async.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except openai.APIStatusError as error:
+            body = error.body if isinstance(error.body, dict) else {}
+            raise ProviderError(
+                Problem(f"{self._name}: {body.get('message') or error.message}"),
+                status=error.status_code,
+                code=error.code,
+            ) from error
+        except openai.APIConnectionError as error:
+            raise ProviderError(Problem(f"{self._name}: no answer ({error.__cause__ or error})")) from error
+        except openai.OpenAIError as error:
+            raise ProviderError(Problem(f"{self._name}: {error}")) from error
+
+
+def _job(job: Any) -> JobState:
+    error = job.error if job.error and (job.error.code or job.error.message) else None
+    return JobState(
+        id=job.id,
+        status=job.status,
+        created_at=job.created_at,
+        fine_tuned_model=job.fine_tuned_model,
+        error=error.message if error else None,
+        error_code=error.code if error else None,
+        estimated_finish=job.estimated_finish,
+        raw=job.to_dict(),
+    )
+
+
+def _event(event: Mapping[str, Any]) -> JobEvent:
+    return JobEvent(
+        id=event["id"],
+        created_at=event["created_at"],
+        type=event.get("type") or "message",
+        message=event["message"],
+        data=event.get("data") or {},
+    )
+
+

@@ -1,0 +1,160 @@
+"""The end of a build as terminal text: arms, differences, goal, verdict, what to look at next.
+
+Owns columns and their order of retreat on a narrow terminal. Writes no colour and no cursor movement.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ftbuild.report import misses, words
+from ftbuild.report.input import ReportInput
+
+GAP = "     "
+NARROW_GAP = "  "
+Cells = Sequence[str]
+
+
+def summary(report_input: ReportInput, width: int = 100) -> str:
+    """Return the block that follows the progress lines, every line at most `width` wide where the words allow it.
+
+    Ends without a line feed. A narrow terminal first loses the gaps, then the arms' intervals; the
+    intervals of the differences always stay.
+    """
+    results = report_input.results
+    blocks = [_arms(results, width), _free_arms(results, width), _goal(results), _next(report_input)]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _shown(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the metrics of the terminal: single style rules only where the goal names them."""
+    named = {condition["metric"] for condition in results["goal"]} | {results["verdict_metric"], "style.all_kept"}
+    return [m for m in results["metrics"] if not m["metric"].startswith("style.") or m["metric"] in named]
+
+
+def _name(metric: Mapping[str, Any]) -> str:
+    if metric["slice"]:
+        return f"  {metric['slice']}"
+    return words.label(metric) + (", lower is better" if metric["lower_is_better"] else "")
+
+
+def _short(text: str) -> str:
+    """Drop the nought before the point, as in `.89`."""
+    sign, rest = (text[0], text[1:]) if text[:1] in "+-" else ("", text)
+    return sign + (rest[1:] if rest.startswith("0.") else rest)
+
+
+def _estimate(numbers: Mapping[str, Any], *, interval: bool) -> str:
+    if numbers["mean"] is None:
+        return words.NO_VALUE
+    ends = words.interval(numbers)
+    if not interval or not ends:
+        return words.value(numbers["mean"])
+    low, high = (_short(end) for end in ends.split(" to "))
+    return f"{words.value(numbers['mean'])} ({low}-{high})"
+
+
+def _difference(metric: Mapping[str, Any], arm: str) -> str:
+    numbers = metric["differences"].get(arm)
+    if not numbers or numbers["difference"] is None:
+        return ""
+    ends = words.difference_interval(numbers)
+    text = words.signed(numbers["difference"])
+    return f"{text} ({' to '.join(_short(end) for end in ends.split(' to '))})" if ends else text
+
+
+def _arms(results: Mapping[str, Any], width: int) -> str:
+    def table(*, interval: bool) -> list[Cells]:
+        rows: list[Cells] = [("", "n", "base", "tuned", "difference")]
+        for metric in _shown(results):
+            arms = metric["arms"]
+            if "tuned" not in arms:
+                continue
+            base = _estimate(arms["base"], interval=interval) if "base" in arms else ""
+            tuned = _estimate(arms["tuned"], interval=interval)
+            rows.append((_name(metric), f"{arms['tuned']['n']:,}", base, tuned, _difference(metric, "base")))
+        return rows
+
+    return _fit([table(interval=True), table(interval=False)], width, right=(1,))
+
+
+def _free_arms(results: Mapping[str, Any], width: int) -> str:
+    free = [arm for arm in results["arms"] if arm not in ("base", "tuned")]
+    if not free:
+        return ""
+    head = [cell for arm in free for cell in (arm, f"tuned against {arm}")]
+    full: list[Cells] = [("without a model", *head)]
+    bare: list[Cells] = [("without a model", *free)]
+    for metric in _shown(results):
+        if metric["slice"] and metric["metric"] != results["verdict_metric"]:
+            continue
+        arms = metric["arms"]
+        means = {arm: _estimate(arms[arm], interval=False) if arm in arms else "" for arm in free}
+        full.append((_name(metric), *(cell for arm in free for cell in (means[arm], _difference(metric, arm)))))
+        bare.append((_name(metric), *(means[arm] for arm in free)))
+    return _fit([full, bare], width, right=())
+
+
+def _fit(tables: Sequence[Sequence[Cells]], width: int, right: Sequence[int]) -> str:
+    """Return the first table that fits, tried with wide gaps, then narrow; the last one when none does."""
+    for table in tables:
+        for gap in (GAP, NARROW_GAP):
+            lines = _lines(table, gap, right)
+            if max(map(len, lines)) <= width:
+                return "\n".join(lines)
+    return "\n".join(lines)
+
+
+def _lines(table: Sequence[Cells], gap: str, right: Sequence[int]) -> list[str]:
+    widths = [max(len(cells[column]) for cells in table) for column in range(len(table[0]))]
+    lines = []
+    for cells in table:
+        padded = [
+            cell.rjust(size) if column in right else cell.ljust(size)
+            for column, (cell, size) in enumerate(zip(cells, widths, strict=True))
+        ]
+        lines.append(gap.join(padded).rstrip())
+    return lines
+
+
+def _goal(results: Mapping[str, Any]) -> str:
+    rows = [(f.ending, f.name, f.found, f.wanted, f.more) for f in words.findings(results)]
+    lines = _lines(rows, "   ", ()) if rows else []
+    lines = [("goal     " if first else "         ") + line for first, line in _firsts(lines)]
+    verdict = words.VERDICTS[results["verdict"]].upper()
+    return "\n".join([*lines, f"{verdict}, {words.ENDINGS[results['ending']]}."])
+
+
+def _next(report_input: ReportInput) -> str:
+    run, training = report_input.run, report_input.training
+    lines = []
+    missed = misses.by_kind(report_input.examples)
+    if missed:
+        n_missed = len(misses.misses(report_input.examples))
+        which = ", ".join(f"{len(found)} {_plural(kind, len(found))}" for kind, found in list(missed.items())[:3])
+        total = f"{words.count(n_missed, 'miss', 'misses')} of {len(report_input.examples):,}"
+        lines += [f"improve  {total}: {which}", f"         to read, never to train on: {run['path']}/misses.jsonl"]
+    lines.append(f"report   {run['path']}/report.html")
+    if training and training["model"]:
+        lines.append(f"model    {training['model']}")
+    lines.append(f"again    {again(run)}")
+    lines.append(f"{words.duration(run['seconds'])}; {words.cost(run['cost_usd'])}")
+    return "\n".join(lines)
+
+
+def again(run: Mapping[str, Any]) -> str:
+    """Return the line that repeats a run; it says so when changes that no commit holds went into it."""
+    if not run["commit"]:
+        return str(run["command"])
+    if run["dirty"]:
+        return f"{run['command']}   (on {run['commit'][:7]} with changes not committed)"
+    return f"git checkout {run['commit'][:7]} && {run['command']}"
+
+
+def _plural(kind: str, n: int) -> str:
+    text = misses.kind_label(kind)
+    first, rest = text.split(" ", 1)
+    return text if n == 1 else f"{first.removesuffix('s')} {rest}"
+
+
+def _firsts(lines: Sequence[str]) -> list[tuple[bool, str]]:
+    return [(number == 0, line) for number, line in enumerate(lines)]

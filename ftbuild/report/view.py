@@ -1,0 +1,414 @@
+"""What each section of the page shows, as plain values for the template.
+
+Owns selection, order and wording of the HTML report. Knows no HTML but the SVG that `charts` draws, and no
+Jinja; the template only lays out what it is given.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ftbuild.digest import short
+from ftbuild.report import charts, misses, words
+from ftbuild.report.input import ReportInput
+from ftbuild.report.marks import mark
+from ftbuild.report.terminal import again
+
+MOST_MISSES = 200
+MOST_LOST = 30
+ARMS = {
+    "echo": "the message, unchanged",
+    "rules": "word substitutions, no model",
+    "base": "the model before training",
+    "tuned": "the model after training",
+}
+SIGNS = {"met": "✓", "missed": "✗", "undecided": "?", None: "–"}
+MARK_CLASS = {misses.LOST: "lost", misses.INVENTED: "invented"}
+COUNTED = {
+    "style.all_kept": "keep every style rule",
+    "exact": "say exactly what the reference says",
+    "facts.invented": "invent a fact",
+}
+
+
+def view(report_input: ReportInput, *, examples: bool) -> dict[str, Any]:
+    """Return the whole page as plain values; without `examples` no text of any conversation is among them."""
+    return {
+        "run": report_input.run,
+        "settings": [{**line, "value": _plain(line["value"])} for line in report_input.run["settings_lines"]],
+        "date": words.date(report_input.run["started_at"]),
+        "again": again(report_input.run),
+        "caveat": report_input.caveat,
+        "with_examples": examples,
+        "verdict": _verdict(report_input),
+        "numbers": _numbers(report_input.results),
+        "misses": _misses(report_input, examples=examples),
+        "next": _next(report_input, examples=examples),
+        "dataset": _dataset(report_input.dataset, examples=examples),
+        "training": _training(report_input.training),
+        "actions": _actions(report_input.actions),
+        "duration": words.duration(report_input.run["seconds"]),
+        "cost": words.cost(report_input.run["cost_usd"]),
+    }
+
+
+def _verdict(report_input: ReportInput) -> dict[str, Any]:
+    results = report_input.results
+    metric = words.metric_of(results, results["verdict_metric"])
+    conditions = [
+        {"sign": SIGNS[f.ending], "ending": f.ending, "name": f.name.replace("_", " "), "finding": f}
+        for f in words.findings(results)
+    ]
+    named = [results["verdict_metric"], *(c["metric"] for c in results["goal"])]
+    tiles = [_tile(m) for m in results["metrics"] if m["slice"] is None and m["metric"] in named]
+    return {
+        "headline": words.headline(results),
+        "verdict": results["verdict"],
+        "ending": results["ending"] or "undecided",
+        "sign": SIGNS[results["ending"]],
+        "sentences": [*_found(metric, results), _goal_sentence(results)] if metric else [_goal_sentence(results)],
+        "conditions": conditions,
+        "tiles": [tile for tile in tiles if tile],
+        "confidence": f"{100 * results['confidence']:g} %",
+        "has_proxy": any(m["proxy"] for m in results["metrics"]),
+    }
+
+
+def _tile(metric: Mapping[str, Any]) -> dict[str, Any] | None:
+    base, tuned = metric["arms"].get("base"), metric["arms"].get("tuned")
+    if not tuned or tuned["mean"] is None:
+        return None
+    before = words.value(base["mean"]) if base and base["mean"] is not None else None
+    return {
+        "label": words.first_large(metric["label"]),
+        "proxy": metric["proxy"],
+        "lower": metric["lower_is_better"],
+        "before": before,
+        "after": words.value(tuned["mean"]),
+        "interval": words.interval(tuned),
+    }
+
+
+def _found(metric: Mapping[str, Any], results: Mapping[str, Any]) -> list[str]:
+    base, tuned = metric["arms"].get("base"), metric["arms"].get("tuned")
+    if not base or not tuned or base["mean"] is None or tuned["mean"] is None:
+        return []
+    examples = f"On {words.count(tuned['n'], 'test example')} kept out of training"
+    if metric["metric"] in COUNTED:
+        after, before = _of_hundred(tuned["mean"]), _of_hundred(base["mean"])
+        passing = COUNTED[metric["metric"]]
+        found = f"{examples}, {after} answers of the tuned model {passing}; before training it was {before}."
+    else:
+        after, before = words.value(tuned["mean"]), words.value(base["mean"])
+        found = f"{examples}, “{metric['label']}” is {after} after training and was {before} before."
+    return [found, *_sure(metric["differences"].get("base"), results)]
+
+
+def _sure(difference: Mapping[str, Any] | None, results: Mapping[str, Any]) -> list[str]:
+    if not difference or difference["difference"] is None or difference["low"] is None:
+        return []
+    change = words.signed(difference["difference"])
+    between = words.difference_interval(difference).replace(" to ", " and ")
+    sure = f"we are {100 * results['confidence']:g} % sure that it lies between {between}"
+    if results["verdict"] == "underpowered":
+        mde = difference["mde"]
+        least = f" They could have shown a change of {words.value(mde)} or more." if mde is not None else ""
+        return [f"The change is {change}, and {sure}: too few examples to tell.{least}"]
+    if results["verdict"] in ("no_difference", None):
+        return [f"The change is {change}, and {sure}{': no difference' if results['verdict'] else ''}."]
+    return [f"The {'gain' if results['verdict'] == 'better' else 'loss'} is {change}, and {sure}."]
+
+
+def _of_hundred(share: float) -> str:
+    whole = int(words.rounded(100 * share, digits=0))
+    if whole == 100 and share < 1:
+        return "more than 99 of 100"
+    if whole == 0 and share > 0:
+        return "fewer than 1 of 100"
+    return f"{whole} of 100"
+
+
+def _goal_sentence(results: Mapping[str, Any]) -> str:
+    goal = results["goal"]
+    if results["ending"] is None:
+        return "This run was not judged: it shows that everything works, not how good the model is."
+    if not goal:
+        return "The goal has no conditions."
+    if results["ending"] == "met":
+        return (
+            "The goal's one condition is met." if len(goal) == 1 else f"All {len(goal)} conditions of the goal are met."
+        )
+    parts = []
+    for ending, verb in (("missed", "missed"), ("undecided", "not decided by so few examples")):
+        names = [c["name"].replace("_", " ") for c in goal if c["ending"] == ending]
+        if names:
+            parts.append(f"{verb}: {', '.join(names)}")
+    n_met = sum(c["ending"] == "met" for c in goal)
+    return f"{n_met} of {len(goal)} conditions of the goal are met; {'; '.join(parts)}."
+
+
+def _numbers(results: Mapping[str, Any]) -> dict[str, Any]:
+    metrics = results["metrics"]
+    ends = [n for m in metrics for a in m["arms"].values() for n in (a["low"], a["mean"], a["high"]) if n is not None]
+    scale = charts.scale_of(ends)
+    blocks = []
+    has_whole = any(m["metric"] == "style.all_kept" for m in metrics)
+    for metric in metrics:
+        folded = has_whole and metric["metric"].startswith("style.") and metric["metric"] != "style.all_kept"
+        if metric["slice"] or folded:
+            continue
+        slices = [m for m in metrics if m["metric"] == metric["metric"] and m["slice"]]
+        rules = []
+        if metric["metric"] == "style.all_kept":
+            rules = [m for m in metrics if m["metric"].startswith("style.") and m is not metric and not m["slice"]]
+        blocks.append(
+            {
+                "label": words.first_large(metric["label"]),
+                "proxy": metric["proxy"],
+                "lower": metric["lower_is_better"],
+                "arms": _arm_rows(metric, results["arms"], scale),
+                "slices": [
+                    {"label": m["slice"].replace("=", ": ", 1), "arms": _arm_rows(m, results["arms"], scale)}
+                    for m in slices
+                ],
+                "rules": [
+                    {"label": words.first_large(m["label"]), "arms": _arm_rows(m, results["arms"], scale)}
+                    for m in rules
+                ],
+            }
+        )
+    return {"blocks": blocks, "ticks": scale.labels()}
+
+
+def _arm_rows(metric: Mapping[str, Any], arms: Sequence[str], scale: charts.Scale) -> list[dict[str, Any]]:
+    found = []
+    for arm in arms:
+        numbers = metric["arms"].get(arm)
+        if numbers is None:
+            continue
+        difference = metric["differences"].get(arm) or {"difference": None, "low": None, "high": None}
+        found.append(
+            {
+                "arm": arm,
+                "about": ARMS.get(arm, ""),
+                "n": f"{numbers['n']:,}",
+                "mean": words.value(numbers["mean"]),
+                "interval": words.interval(numbers),
+                "svg": charts.dot(numbers, scale, arm if arm in ARMS else "other"),
+                "difference": "" if difference["difference"] is None else words.signed(difference["difference"]),
+                "difference_interval": words.difference_interval(difference),
+            }
+        )
+    return found
+
+
+def _misses(report_input: ReportInput, *, examples: bool) -> dict[str, Any]:
+    missed = misses.misses(report_input.examples)
+    shown = missed[:MOST_MISSES] if examples else []
+    numbers = {example["id"]: n for n, example in enumerate(missed, 1)}
+    kinds = {kind: len(found) for kind, found in misses.by_kind(shown).items()}
+    slices: dict[str, int] = {}
+    for example in shown:
+        for name in _slices(example):
+            slices[name] = slices.get(name, 0) + 1
+    lost = {arm: misses.lost_against(report_input.examples, arm) for arm in ("base", "rules")}
+    hits = misses.hits(report_input.examples)
+    return {
+        "n": len(missed),
+        "of": len(report_input.examples),
+        "cards": [_card(example, numbers[example["id"]]) for example in shown],
+        "kinds": [{"kind": kind, "label": misses.kind_label(kind), "n": n} for kind, n in kinds.items()],
+        "slices": [{"name": name, "label": name.replace("=", ": ", 1), "n": slices[name]} for name in sorted(slices)],
+        "lost": [_lost(arm, found, numbers, examples=examples) for arm, found in lost.items() if found],
+        "hits": [_hit(example) for example in hits] if examples else [],
+        "n_hits": len(report_input.examples) - len(missed),
+    }
+
+
+def _slices(example: Mapping[str, Any]) -> list[str]:
+    return [f"{name}={value}" for name, value in sorted(example["slices"].items())]
+
+
+def _place(example: Mapping[str, Any]) -> str:
+    return f"{example['path']}:{example['line']}"
+
+
+def _chips(example: Mapping[str, Any], arm: str) -> list[dict[str, str]]:
+    verbs = {misses.LOST: "lost", misses.INVENTED: "invented"}
+    found = [
+        {
+            "class": MARK_CLASS.get(s.kind, "style"),
+            "kind": verbs.get(s.kind, s.kind.removeprefix("style.").replace("_", " ")),
+            "text": s.text,
+        }
+        for s in misses.snippets(example, arm)
+    ]
+    bare = set(misses.kinds(example, arm)) - {s.kind for s in misses.snippets(example, arm)}
+    return found + [{"class": "style", "kind": misses.kind_label(kind), "text": ""} for kind in sorted(bare)]
+
+
+def _pieces(text: str, snippets: Sequence[misses.Snippet]) -> list[tuple[str, str | None]]:
+    return [(piece.text, MARK_CLASS.get(piece.kind, "style") if piece.kind else None) for piece in mark(text, snippets)]
+
+
+def _answer(example: Mapping[str, Any], arm: str) -> dict[str, Any]:
+    wrong = [snippet for snippet in misses.snippets(example, arm) if snippet.kind != misses.LOST]
+    return {
+        "arm": arm,
+        "title": {"base": "Base", "tuned": "Tuned"}.get(arm, arm),
+        "pieces": _pieces(example["answers"][arm], wrong),
+        "empty": not example["answers"][arm].strip(),
+        "chips": [chip for chip in _chips(example, arm) if arm == "tuned" or chip["class"] != "style"],
+        "clean": not misses.kinds(example, arm),
+    }
+
+
+def _card(example: Mapping[str, Any], number: int) -> dict[str, Any]:
+    lost = _lost_facts(example)
+    found = misses.kinds(example, "tuned")
+    answers = example["answers"]
+    return {
+        "number": number,
+        "place": _place(example),
+        "slices": _slices(example),
+        "kinds": [
+            {"kind": kind, "label": misses.kind_label(kind), "class": MARK_CLASS.get(kind, "style")} for kind in found
+        ],
+        "input": _pieces(example["input"], lost),
+        "target": _pieces(example["target"], lost),
+        "answers": [_answer(example, arm) for arm in ("base", "tuned") if answers.get(arm) is not None],
+        "others": [_answer(example, arm) for arm in answers if arm == "rules"],
+    }
+
+
+def _lost_facts(example: Mapping[str, Any]) -> list[misses.Snippet]:
+    return [snippet for snippet in misses.snippets(example, "tuned") if snippet.kind == misses.LOST]
+
+
+def _lost(
+    arm: str, found: Sequence[Mapping[str, Any]], numbers: Mapping[str, int], *, examples: bool
+) -> dict[str, Any]:
+    shown = found[:MOST_LOST] if examples else []
+    return {
+        "arm": arm,
+        "about": ARMS[arm],
+        "n": len(found),
+        "examples": [
+            {
+                "number": numbers[example["id"]],
+                "linked": numbers[example["id"]] <= MOST_MISSES,
+                "input": example["input"],
+                "right": _answer(example, arm),
+                "wrong": _answer(example, "tuned"),
+            }
+            for example in shown
+        ],
+        "more": len(found) - len(shown) if examples else 0,
+    }
+
+
+def _hit(example: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "place": _place(example),
+        "input": example["input"],
+        "target": example["target"],
+        "tuned": example["answers"]["tuned"],
+    }
+
+
+def _next(report_input: ReportInput, *, examples: bool) -> list[dict[str, Any]]:
+    numbers = {example["id"]: n for n, example in enumerate(misses.misses(report_input.examples), 1)}
+    found = misses.by_kind(report_input.examples)
+    most = max((len(each) for each in found.values()), default=0)
+    return [
+        {
+            "label": misses.kind_label(kind),
+            "class": MARK_CLASS.get(kind, "style"),
+            "n": len(each),
+            "percent": round(100 * len(each) / most, 1),
+            "advice": misses.advice(kind),
+            "examples": [
+                {
+                    "number": numbers[example["id"]],
+                    "linked": numbers[example["id"]] <= MOST_MISSES,
+                    "input": _pieces(example["input"], _lost_facts(example)),
+                    "tuned": _answer(example, "tuned")["pieces"],
+                    "what": "; ".join(s.text for s in misses.snippets(example, "tuned") if s.kind == kind),
+                }
+                for example in (each[:2] if examples else [])
+            ],
+        }
+        for kind, each in found.items()
+    ]
+
+
+def _dataset(dataset: Mapping[str, Any], *, examples: bool) -> dict[str, Any]:
+    total = sum(dataset["counts"].values())
+    return {
+        "digest": dataset["digest"],
+        "short_digest": short(dataset["digest"]),
+        "splits": [
+            {
+                "split": split,
+                "n": f"{n:,}",
+                "groups": dataset["groups"].get(split),
+                "percent": round(100 * n / (total or 1), 1),
+            }
+            for split, n in dataset["counts"].items()
+        ],
+        "total": f"{total:,}",
+        "sources": dataset["sources"],
+        "dropped": dataset["dropped"],
+        "n_tokens": None if dataset["n_tokens"] is None else f"{dataset['n_tokens']:,}",
+        "samples": dataset["samples"][:10] if examples else [],
+    }
+
+
+def _training(training: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if training is None:
+        return None
+    asked, used = training["asked"], training["hyperparameters"]
+    names = [*used, *(name for name in asked if name not in used)]
+    checkpoints, chosen = training["checkpoints"], training["chosen"]
+    models = [checkpoint["model"] for checkpoint in checkpoints]
+    picked = models.index(training["model"]) if training["model"] in models else len(models) - 1
+    tokens = training["trained_tokens"]
+    return {
+        **training,
+        "chart": charts.loss(training),
+        "hyperparameters": [
+            {"name": n, "asked": _plain(asked.get(n)), "used": _plain(used.get(n)), "same": asked.get(n) == used.get(n)}
+            for n in names
+        ],
+        "checkpoints": [
+            {
+                "step": checkpoint["step"],
+                "valid_loss": "" if checkpoint["valid_loss"] is None else f"{checkpoint['valid_loss']:.3f}",
+                "model": checkpoint["model"],
+                "chosen": n == picked,
+            }
+            for n, checkpoint in enumerate(checkpoints)
+        ],
+        "why": {"last": "the last one"}.get(chosen, chosen),
+        "tokens": None if tokens is None else f"{tokens:,}",
+    }
+
+
+def _plain(setting: object) -> str:
+    if setting is None:
+        return ""
+    return setting if isinstance(setting, str) else json.dumps(setting, ensure_ascii=False)
+
+
+def _actions(actions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    most = max((action["seconds"] or 0 for action in actions), default=0) or 1
+    return [
+        {
+            "label": action["label"],
+            "status": {"HIT": "cached", "RUN": "ran"}.get(action["status"], action["status"].lower()),
+            "ran": action["status"] != "HIT",
+            "time": "" if action["status"] == "HIT" or action["seconds"] is None else words.duration(action["seconds"]),
+            "percent": 0 if action["status"] == "HIT" else round(100 * (action["seconds"] or 0) / most, 1),
+        }
+        for action in actions
+    ]

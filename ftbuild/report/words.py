@@ -1,0 +1,230 @@
+"""Numbers, goal conditions and verdicts in words; shared by the terminal and the page.
+
+Owns rounding for people: an estimate to two decimals, the ends of an interval outwards, so that no
+sentence claims more than the interval does. Knows nothing of layout.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from typing import Any
+
+NO_VALUE = "no value"
+MONTHS = (
+    "January February March April May June July August September October November December".split()  # noqa: SIM905
+)
+VERDICTS = {
+    "better": "better",
+    "worse": "worse",
+    "no_difference": "no difference",
+    "underpowered": "too few examples to tell",
+    None: "no verdict",
+}
+ENDINGS = {"met": "goal met", "missed": "goal missed", "undecided": "goal undecided", None: "goal not judged"}
+
+
+def rounded(number: float, rounding: str = ROUND_HALF_UP, digits: int = 2) -> Decimal:
+    """Return `number` with `digits` decimals; float noise below 1e-9 is dropped first, and no zero is negative."""
+    fixed = Decimal(repr(round(number, 9))).quantize(Decimal(1).scaleb(-digits), rounding=rounding)
+    return fixed if fixed else abs(fixed)
+
+
+def value(number: float | None) -> str:
+    """Return an estimate: `0.93`."""
+    return NO_VALUE if number is None else str(rounded(number))
+
+
+def signed(number: float | None, rounding: str = ROUND_HALF_UP, digits: int = 2) -> str:
+    """Return a difference: `+0.93`, `-0.04`, `0.00`."""
+    if number is None:
+        return NO_VALUE
+    fixed = rounded(number, rounding, digits)
+    return f"{fixed:+}" if fixed else str(fixed)
+
+
+def low_end(number: float, digits: int = 2) -> str:
+    """Return the lower end of an interval, rounded down."""
+    return str(rounded(number, ROUND_FLOOR, digits))
+
+
+def high_end(number: float, digits: int = 2) -> str:
+    """Return the upper end of an interval, rounded up."""
+    return str(rounded(number, ROUND_CEILING, digits))
+
+
+def interval(numbers: Mapping[str, Any]) -> str:
+    """Return the interval of an estimate in full: `0.89 to 0.95`; "" without one."""
+    if numbers["low"] is None or numbers["high"] is None:
+        return ""
+    return f"{low_end(numbers['low'])} to {high_end(numbers['high'])}"
+
+
+def difference_interval(numbers: Mapping[str, Any]) -> str:
+    """Return the interval of a difference in full: `+0.89 to +0.95`; "" without one."""
+    if numbers["low"] is None or numbers["high"] is None:
+        return ""
+    return f"{signed(numbers['low'], ROUND_FLOOR)} to {signed(numbers['high'], ROUND_CEILING)}"
+
+
+def label(metric: Mapping[str, Any]) -> str:
+    """Return the name of a metric as shown, a proxy called one."""
+    name = str(metric["label"])
+    return f"{name} (proxy)" if metric["proxy"] and "proxy" not in name else name
+
+
+def metric_of(results: Mapping[str, Any], name: str, slice_: str | None = None) -> Mapping[str, Any] | None:
+    """Return the entry of a metric on a slice, None when the results have none."""
+    found = (m for m in results["metrics"] if m["metric"] == name and m["slice"] == slice_)
+    return next(found, None)
+
+
+def headline(results: Mapping[str, Any]) -> str:
+    """Return the verdict in a breath: `Better, goal met.`"""
+    return f"{VERDICTS[results['verdict']]}, {ENDINGS[results['ending']]}.".capitalize()
+
+
+def duration(seconds: float) -> str:
+    """Return a time for people: `3 s`, `1 min 52 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 1:
+        return f"{seconds:.1f} s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def cost(usd: float | None) -> str:
+    """Return a bill in words; None is unknown, never 0."""
+    if usd is None:
+        return "cost unknown"
+    return "no money" if usd == 0 else f"${usd:,.2f}"
+
+
+def date(iso: str) -> str:
+    """Return `23 November 2026, 18:52 UTC` for an ISO time in UTC."""
+    year, month, day = iso[:10].split("-")
+    return f"{int(day)} {MONTHS[int(month) - 1]} {year}, {iso[11:16]} UTC"
+
+
+def first_large(text: str) -> str:
+    """Return the text with its first letter large, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    """Return `1 miss`, `1,204 misses`."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One goal condition in words: `found` against `wanted`; `more` says what would decide it, "" when decided."""
+
+    name: str
+    ending: str
+    asked: str
+    found: str
+    wanted: str
+    more: str
+
+
+def findings(results: Mapping[str, Any]) -> list[Finding]:
+    """Return the goal's conditions in words, in the goal's order."""
+    return [_finding(condition, results) for condition in results["goal"]]
+
+
+def _finding(condition: Mapping[str, Any], results: Mapping[str, Any]) -> Finding:
+    metric = metric_of(results, condition["metric"], condition["slice"]) or metric_of(results, condition["metric"])
+    bound = _bound(condition, lower_is_better=bool(metric and metric["lower_is_better"]))
+    name = label(metric) if metric else condition["metric"]
+    where = f" on {condition['slice']}" if condition["slice"] else ""
+    more = condition["more_examples"]
+    return Finding(
+        name=condition["name"],
+        ending=condition["ending"],
+        asked=f"{name}{where}: {bound.asked}",
+        found=bound.found(condition),
+        wanted=bound.wanted,
+        more=f"about {more:,} more test examples would tell" if more else "",
+    )
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """Where the limit lies, which side of it is good, and how its numbers are written.
+
+    `strict`: the limit itself is not enough.
+    """
+
+    limit: float
+    floor: bool
+    difference: bool
+    word: str
+    asked: str
+    strict: bool = False
+
+    @property
+    def wanted(self) -> str:
+        text = self._text(self.limit, ROUND_HALF_UP, self._digits(self.limit))
+        return (
+            f"{self.word} {'above ' if self.floor else 'below '}0"
+            if self.strict and not self.limit
+            else f"{self.word} {text}"
+        )
+
+    def found(self, condition: Mapping[str, Any]) -> str:
+        low, high, estimate = condition["low"], condition["high"], condition["estimate"]
+        if estimate is None:
+            return NO_VALUE
+        if not self._judged_by_bound(condition):
+            return f"about {self._close(estimate, ROUND_HALF_UP)}"
+        below, above = self._close(low, ROUND_FLOOR), self._close(high, ROUND_CEILING)
+        if condition["ending"] == "undecided":
+            return f"{below} to {above}"
+        if condition["ending"] == "missed":
+            return f"surely not above {above}" if self.floor else f"surely not below {below}"
+        return f"{'at worst' if self.word == 'allowed' else 'surely'} {below if self.floor else above}"
+
+    def _judged_by_bound(self, condition: Mapping[str, Any]) -> bool:
+        """Say whether the ending follows from the interval; else it was judged by the estimate alone."""
+        low, high = condition["low"], condition["high"]
+        if low is None or high is None:
+            return False
+        holds, fails = (
+            (low >= self.limit, high <= self.limit) if self.floor else (high <= self.limit, low >= self.limit)
+        )
+        return bool({"met": holds, "missed": fails, "undecided": True}[condition["ending"]])
+
+    def _close(self, number: float, rounding: str) -> str:
+        """Return `number` with as many decimals as tell it from the limit."""
+        digits = self._digits(self.limit)
+        while (
+            digits < 6 and number != self.limit and rounded(number, rounding, digits) == rounded(self.limit, digits=6)
+        ):
+            digits += 1
+        return self._text(number, rounding, digits)
+
+    def _text(self, number: float, rounding: str, digits: int) -> str:
+        return signed(number, rounding, digits) if self.difference else str(rounded(number, rounding, digits))
+
+    @staticmethod
+    def _digits(number: float) -> int:
+        exponent = Decimal(repr(round(number, 9))).normalize().as_tuple().exponent
+        return max(2, -exponent) if isinstance(exponent, int) else 2
+
+
+def _bound(condition: Mapping[str, Any], *, lower_is_better: bool) -> _Bound:
+    wanted, arm = float(condition["wanted"]), condition["arm"]
+    if condition["kind"] == "at_least":
+        return _Bound(wanted, True, False, "wanted", f"at least {wanted:.2f}")
+    if condition["kind"] == "at_most":
+        return _Bound(wanted, False, False, "allowed", f"at most {wanted:.2f}")
+    size = abs(wanted)
+    side, other = ("below", "above") if lower_is_better else ("above", "below")
+    if condition["kind"] == "beats":
+        asked = f"more than {size:.2f} {side} {arm}" if size else f"{side} {arm}"
+        return _Bound(-size if lower_is_better else size, not lower_is_better, True, "wanted", asked, strict=True)
+    asked = f"at most {size:.2f} {other} {arm}" if size else f"no worse than {arm}"
+    return _Bound(size if lower_is_better else -size, not lower_is_better, True, "allowed", asked)

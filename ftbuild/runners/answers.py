@@ -1,0 +1,54 @@
+"""The answers of one arm: free ones made here, the others asked for."""
+
+import json
+from typing import Any
+
+from ftbuild.chat import Message
+from ftbuild.completion import Completion
+from ftbuild.engine import Build, Made
+from ftbuild.plan.action import Action
+from ftbuild.runners.workshop import Workshop, json_lines, parse_lines
+
+
+def predict(shop: Workshop, action: Action, _key: str, done: Build) -> Made:
+    """Answer every test example with one arm."""
+    from ftbuild.evaluate import arms
+
+    examples = list(parse_lines(done.read(action, "examples")))
+    kind = action.settings["kind"]
+    if kind == "echo":
+        answers = {each["id"]: Completion(arms.echo(each["raw"])) for each in examples}
+    elif kind == "rules":
+        arm = shop.settings.evaluation.arms[action.label]
+        answers = {each["id"]: Completion(arms.rules(each["raw"], shop.settings.style, arm)) for each in examples}
+    else:
+        job = json.loads(done.read(action, "job")) if kind == "tuned" else None
+        answers = _ask(shop, job["fine_tuned_model"] if job else shop.settings.model.id, examples)
+    predictions = json_lines({"id": name, **answer.to_json()} for name, answer in answers.items())
+    cut = sum(answer.finish_reason == "length" for answer in answers.values())
+    return Made(
+        {"predictions.jsonl": predictions},
+        f"{len(answers):,} answers" + (f", {cut} cut at the limit of tokens" if cut else ""),
+    )
+
+
+def _ask(shop: Workshop, model: str, examples: list[dict[str, Any]]) -> dict[str, Completion]:
+    from ftbuild.evaluate.calls import Calls
+    from ftbuild.evaluate.sample import sample
+
+    calls = Calls(shop.world.store / "calls.db")
+    prompts = {
+        each["id"]: tuple(Message.from_json(message) for message in each["messages"][:-1]) for each in examples
+    }
+    try:
+        return sample(
+            prompts,
+            shop.remote,
+            calls,
+            model,
+            {**shop.settings.request.keyed(), "seed": shop.settings.seed},
+            shop.settings.evaluation.concurrency,
+            lambda n, total: shop.console.progress(f"{n} of {total} answers"),
+        )
+    finally:
+        calls.close()

@@ -1,0 +1,167 @@
+"""Run a job: launch it once, watch it to its end, keep what it gave.
+
+The ledger owns the promise; this module tells people what happens and turns the end of a job into
+a record or an error. Ctrl-C leaves the job running.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ftbuild.engine import Build, Console, LedgerFolder, Made
+from ftbuild.errors import Interrupted, JobError, ProviderError
+from ftbuild.ledger.launch import Clock, launch_once
+from ftbuild.ledger.port import TERMINAL, JobEvent, JobRequest, JobState
+from ftbuild.ledger.watch import Watched, watch
+from ftbuild.plan.action import Action
+from ftbuild.problem import Problem
+from ftbuild.report.sparkline import sparkline
+from ftbuild.runners.workshop import Workshop
+from ftbuild.world import World
+
+SUFFIX_AT_MOST = 40
+
+
+def job(shop: Workshop, action: Action, key: str, done: Build) -> Made:
+    """Return the finished job's outputs.
+
+    Raises:
+        JobError: the job failed or was cancelled, now or in an earlier build.
+        Interrupted: the user stopped watching; the job goes on.
+    """
+    ledger = LedgerFolder(shop.world)
+    journal = ledger.journal(key)
+    before = journal.state()
+    if before.status in TERMINAL and before.status != "succeeded":
+        raise _ended_badly(str(before.job_id), str(before.status), before.error)
+    clock = Clock(shop.world.now, shop.world.sleep)
+    digests = done.digests(action)
+    launched = launch_once(
+        journal,
+        shop.remote,
+        lambda metadata: _request(shop, action, digests, metadata),
+        clock,
+        shop.settings.provider.settle_seconds,
+        shop.command,
+        shop.experiment,
+    )
+    if launched.how != "launched":
+        shop.console.say(f"{launched.job_id} was launched before: {launched.how}, not paid again")
+    progress = _Progress(shop.world, shop.console)
+    try:
+        ended = watch(
+            shop.remote, launched.job_id, clock, shop.settings.provider.poll_seconds, progress.show
+        )
+    except KeyboardInterrupt as stopped:
+        raise Interrupted(
+            Problem(
+                f"{launched.job_id} goes on without you ({progress.text or 'just launched'}). Nothing is lost.",
+                why=f"Come back: ftbuild {' '.join(shop.command)}     "
+                f"Stop it: ftbuild cancel {launched.job_id}",
+            )
+        ) from stopped
+    except ProviderError as error:
+        if error.status == 404:
+            journal.append(shop.world.now(), "ended", status="failed", error="the provider has lost the job")
+            raise _ended_badly(launched.job_id, "failed", "the provider has lost the job") from error
+        raise
+    state = ended.job
+    journal.append(shop.world.now(), "ended", status=state.status, error=state.error)
+    if state.status != "succeeded":
+        raise _ended_badly(state.id, state.status, state.error)
+    return _made(shop, ended)
+
+
+def _request(shop: Workshop, action: Action, digests: Mapping[str, str], metadata: Mapping[str, str]) -> JobRequest:
+    files = {
+        role: shop.remote.upload(shop.store.path(digest), f"{shop.experiment}-{role}-{digest[:12]}.jsonl")
+        for role, digest in digests.items()
+    }
+    method = action.settings["method"]
+    return JobRequest(
+        model=shop.settings.model.id,
+        training_file=files["training_file"],
+        validation_file=files["validation_file"],
+        method={"type": method["type"], method["type"]: {"hyperparameters": method["hyperparameters"]}},
+        seed=shop.settings.seed,
+        suffix=re.sub(r"[^a-z0-9]+", "-", shop.experiment.lower()).strip("-")[:SUFFIX_AT_MOST],
+        metadata={**metadata, "ftbuild_experiment": shop.experiment},
+    )
+
+
+def _made(shop: Workshop, ended: Watched) -> Made:
+    job = ended.job
+    steps = [
+        {name: event.data.get(name) for name in ("step", "train_loss", "valid_loss", "full_valid_loss")}
+        for event in ended.events
+        if event.type == "metrics" and event.data.get("step") is not None
+    ]
+    checkpoints = shop.remote.job_checkpoints(job.id)
+    method = job.raw["method"]
+    value = {
+        "schema_version": 1,
+        "job_id": job.id,
+        "status": job.status,
+        "base_model": job.raw["model"],
+        "fine_tuned_model": job.fine_tuned_model,
+        "trained_tokens": job.raw.get("trained_tokens"),
+        "seed": job.raw.get("seed"),
+        "hyperparameters": method[method["type"]]["hyperparameters"],
+        "asked": shop.settings.method.hyperparameters.keyed(),
+        "checkpoints": [
+            {
+                "step": each["step_number"],
+                "valid_loss": each["metrics"].get("full_valid_loss", each["metrics"].get("valid_loss")),
+                "model": each["fine_tuned_model_checkpoint"],
+            }
+            for each in checkpoints
+        ],
+        "chosen": "last",
+    }
+    losses = [step["train_loss"] for step in steps if step["train_loss"] is not None]
+    curve = f"  loss {losses[0]:.2f} {sparkline(losses)} {losses[-1]:.2f}" if losses else ""
+    return Made(
+        {
+            "job.json": json.dumps(value, indent=1).encode() + b"\n",
+            "metrics.jsonl": b"".join(json.dumps(step).encode() + b"\n" for step in steps),
+        },
+        f"{job.id}  {len(losses)} steps{curve}",
+    )
+
+
+class _Progress:
+    """The live line of a job."""
+
+    def __init__(self, world: World, console: Console) -> None:
+        self._world = world
+        self._console = console
+        self._metrics: Mapping[str, Any] = {}
+        self.text = ""
+
+    def show(self, job: JobState, events: list[JobEvent]) -> None:
+        """Say where the job stands."""
+        for event in events:
+            if event.type == "metrics":
+                self._metrics = event.data
+        parts = [job.status.replace("_", " ")]
+        if (step := self._metrics.get("step")) is not None:
+            parts = [f"step {step} of {self._metrics.get('total_steps')}"]
+            if (loss := self._metrics.get("train_loss")) is not None:
+                parts.append(f"loss {loss:.2f}")
+        if job.estimated_finish and not job.ended:
+            left = max(job.estimated_finish - self._world.now(), 0)
+            parts.append(f"about {left / 60:.0f} minutes left" if left >= 90 else "about a minute left")
+        self.text = ", ".join(parts)
+        self._console.progress(f"{job.id}  {self.text}")
+
+
+def _ended_badly(job_id: str, status: str, error: str | None) -> JobError:
+    return JobError(
+        Problem(
+            f"{job_id} {status}: {error or 'the provider gives no reason'}",
+            why="It is not launched again by itself: a job costs money and hours.",
+            fix=f"ftbuild retry {job_id}",
+        ),
+        job_id=job_id,
+    )

@@ -1,0 +1,58 @@
+"""What a scorer gets, what it returns, and what a metric is called.
+
+A scorer is a pure function of a Case; a new one costs no request. No value is None, never 0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Case:
+    """One answer beside what was asked. `input` is the user's text as typed, `target` the reference."""
+
+    id: str
+    input: str
+    target: str
+    output: str
+    group: str = ""
+    slices: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric of one case; `value` None says that the case holds nothing to measure."""
+
+    metric: str
+    value: float | None
+    detail: Any = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is shown. A proxy counts what can be counted instead of what is meant."""
+
+    name: str
+    label: str
+    proxy: bool = False
+    lower_is_better: bool = False
+
+
+class Scorer(Protocol):
+    """Scores of one case; `version` changes whenever a case could score differently."""
+
+    @property
+    def name(self) -> str:
+        """Return the name used in the config."""
+
+    @property
+    def version(self) -> int:
+        """Return the version that enters the key of a score action."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Return the metrics of every case, in the order of its scores."""
+
+    def score(self, case: Case) -> list[Score]:
+        """Return one score per metric."""

@@ -1,0 +1,24 @@
+"""Intervals, paired comparison, power and the gate: numbers in, judgements out.
+
+Pure. Knows nothing of scorers, arms or files. A metric of nothing has no value.
+"""
+
+from ftbuild.stats.gate import Ending, Judgement, judge, overall
+from ftbuild.stats.interval import Interval, interval, mean_interval, wilson
+from ftbuild.stats.paired import Difference, compare
+from ftbuild.stats.verdict import Verdict, verdict
+
+__all__ = [
+    "Difference",
+    "Ending",
+    "Interval",
+    "Judgement",
+    "Verdict",
+    "compare",
+    "interval",
+    "judge",
+    "mean_interval",
+    "overall",
+    "verdict",
+    "wilson",
+]

@@ -1,0 +1,96 @@
+"""The gate: each condition of a goal against an interval, three endings.
+
+met: the whole interval is on the right side of the bound. missed: the whole interval is on the
+wrong side. undecided: the bound lies inside, and more test examples would tell. Judged by
+`estimate` there are two endings only.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from ftbuild.settings import Condition
+from ftbuild.stats.interval import Interval
+
+Ending = Literal["met", "missed", "undecided"]
+Kind = Literal["at_least", "at_most", "beats", "compared_to"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How one condition ended. For `beats` and `compared_to` the numbers are differences (tuned minus arm).
+
+    `more_examples` says about how many more test examples would decide if the estimate stays;
+    None when it is decided or no number would.
+    """
+
+    kind: Kind
+    arm: str | None
+    estimate: float | None
+    low: float | None
+    high: float | None
+    wanted: float
+    ending: Ending
+    more_examples: int | None
+
+
+def kind_of(condition: Condition) -> Kind:
+    """Return which one thing the condition says."""
+    kinds: tuple[Kind, ...] = ("at_least", "at_most", "beats", "compared_to")
+    return next(kind for kind in kinds if getattr(condition, kind) is not None)
+
+
+def judge(
+    condition: Condition,
+    seen: Interval,
+    judge_by: Literal["lower_bound", "estimate"] = "lower_bound",
+    lower_is_better: bool = False,
+) -> Judgement:
+    """Return how the condition ends, given the interval of the tuned arm or of its difference to an arm.
+
+    `lower_is_better` turns `beats` and `compared_to` around: to beat is then to be lower by more
+    than `by`. `beats` is strict, the others include the bound. Without a value the ending is
+    undecided, or missed when judged by the estimate.
+    """
+    kind = kind_of(condition)
+    arm = condition.beats if kind == "beats" else condition.compared_to
+    side = -1 if kind == "at_most" or (kind in ("beats", "compared_to") and lower_is_better) else 1
+    bounds = {
+        "at_least": condition.at_least,
+        "at_most": condition.at_most,
+        "beats": side * condition.by,
+        "compared_to": -side * condition.may_drop,
+    }
+    wanted = float(bounds[kind] or 0.0)
+    ending = _ending(seen, wanted, side, kind == "beats", judge_by)
+    more = _more_examples(seen, wanted) if ending == "undecided" else None
+    return Judgement(kind, arm, seen.mean, seen.low, seen.high, wanted, ending, more)
+
+
+def _ending(seen: Interval, wanted: float, side: int, is_strict: bool, judge_by: str) -> Ending:
+    def is_enough(value: float) -> bool:
+        gap = side * (value - wanted)
+        return gap > 0 if is_strict else gap >= 0
+
+    if judge_by == "estimate":
+        return "met" if seen.mean is not None and is_enough(seen.mean) else "missed"
+    worst, best = (seen.low, seen.high) if side > 0 else (seen.high, seen.low)
+    if worst is None or best is None:
+        return "undecided"
+    return "met" if is_enough(worst) else "undecided" if is_enough(best) else "missed"
+
+
+def _more_examples(seen: Interval, wanted: float) -> int | None:
+    """Return how many more examples shrink the interval to the bound; its width goes as 1/sqrt(n)."""
+    if seen.mean is None or seen.low is None or seen.high is None or seen.mean == wanted:
+        return None
+    reach = seen.mean - seen.low if seen.mean > wanted else seen.high - seen.mean
+    needed = seen.n * (reach / (seen.mean - wanted)) ** 2
+    return max(1, math.ceil(needed - seen.n))
+
+
+def overall(endings: Iterable[Ending]) -> Ending:
+    """Return missed if any is missed, else undecided if any is, else met; of nothing, met."""
+    found = set(endings)
+    return "missed" if "missed" in found else "undecided" if "undecided" in found else "met"

@@ -1,0 +1,1 @@
+"""Where metrics go. `local` always: lines in the run's folder."""

@@ -1,0 +1,193 @@
+"""The page as text: self-contained, escaped, the same every time, and silent about conversations when asked."""
+
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+
+from report_fixture import SYSTEM, report_input
+
+from ftbuild.report import charts, misses
+from ftbuild.report.html import render
+from ftbuild.report.input import ReportInput
+from ftbuild.report.marks import Piece, mark
+from ftbuild.report.misses import INVENTED, LOST, Snippet
+
+VOID = {"meta", "link", "br", "input", "img", "line", "circle", "path"}
+
+
+class Page(HTMLParser):
+    """Collects what a page loads, its ids and text, and the tags left open or closed twice."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.open: list[str] = []
+        self.crossed: list[str] = []
+        self.scripts = 0
+        self.said = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = {name: value or "" for name, value in attrs}
+        self.scripts += tag == "script"
+        self.ids += [named["id"]] if "id" in named else []
+        if tag == "a":
+            self.links.append(named["href"])
+        else:
+            self.loads += [
+                named[name] for name in ("src", "href", "srcset", "action", "data", "poster") if name in named
+            ]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.crossed.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.said += data
+
+
+def test_page_is_well_formed_and_every_link_stays_in_it():
+    page = Page(render(report_input()))
+    assert (page.open, page.crossed) == ([], [])
+    assert len(page.ids) == len(set(page.ids))
+    assert {link for link in page.links if link.removeprefix("#") not in page.ids} == set()
+
+
+def test_page_loads_nothing():
+    text = render(report_input())
+    assert Page(text).loads == ["data:,"]
+    assert "@import" not in text
+    assert "url(" not in text
+    assert "default-src &#39;none&#39;" in text or "default-src 'none'" in text
+
+
+def test_text_of_an_example_is_never_markup():
+    evil = "<script>alert('hi')</script>"
+    hostile = replace(
+        report_input(),
+        caveat=f"</p>{evil}",
+        run={**report_input().run, "description": '"><img src=x onerror=1>', "command": "</code><script>"},
+        examples=[
+            {
+                **e,
+                "input": evil,
+                "target": evil,
+                "answers": dict.fromkeys(e["answers"], evil),
+                "slices": {"'><b": '"><i>'},
+            }
+            for e in report_input().examples
+        ],
+    )
+    text = render(hostile)
+    page = Page(text)
+    assert (page.scripts, page.loads, page.open, page.crossed) == (1, ["data:,"], [], [])
+    assert '<p class="text">&lt;script&gt;alert(&#39;hi&#39;)&lt;/script&gt;</p>' in text
+
+
+def test_same_input_gives_the_same_bytes():
+    stored = ReportInput.from_json(json.loads(json.dumps(report_input().to_json())))
+    assert render(stored) == render(report_input())
+
+
+def test_without_examples_no_conversation_is_in_the_page():
+    page = Page(render(report_input(), examples=False)).said
+    given = report_input()
+    texts = {text for e in given.examples for text in (e["input"], e["target"], *e["answers"].values())}
+    texts |= {m["content"] for s in given.dataset["samples"] for m in s["messages"] if m["content"] != SYSTEM}
+    facts = {snippet.text for e in given.examples for snippet in misses.snippets(e, "tuned") if len(snippet.text) > 2}
+    assert {text for text in texts | facts if text in page} == set()
+    assert "10 of 40 answers of the tuned model are misses" in page
+    assert "0.95" in page
+
+
+def test_verdict_can_be_forwarded():
+    page = " ".join(Page(render(report_input())).said.split())
+    assert (
+        "On 40 test examples kept out of training, 95 of 100 answers of the tuned model keep every style rule; before "
+        "training it was 5 of 100. The gain is +0.90, and we are 95 % sure that it lies between +0.80 and +1.00. "
+        "4 of 6 conditions of the goal are met; not decided by so few examples: keeps facts, invents little."
+    ) in page
+
+
+def test_a_run_without_training_verdict_or_values_still_has_a_page():
+    given = report_input()
+    nothing = {"n": 0, "mean": None, "low": None, "high": None}
+    no_difference = {"n": 0, "difference": None, "low": None, "high": None, "mde": None}
+    metrics = [
+        {**m, "arms": dict.fromkeys(m["arms"], nothing), "differences": dict.fromkeys(m["differences"], no_difference)}
+        for m in given.results["metrics"]
+    ]
+    results = {**given.results, "metrics": metrics, "goal": [], "ending": None, "verdict": None}
+    blank = [{**e, "answers": {**e["answers"], "tuned": ""}, "detail": {}} for e in given.examples]
+    bare = replace(given, results=results, training=None, caveat=None, actions=[], examples=blank)
+    page = Page(render(bare))
+    assert (page.open, page.crossed) == ([], [])
+    assert "No verdict, goal not judged." in page.said
+    assert "answers nothing" in page.said
+    assert Page(render(replace(bare, examples=[]))).crossed == []
+
+
+def test_misses_come_with_most_kinds_first_and_hits_are_the_rest():
+    examples = report_input().examples
+    missed = misses.misses(examples)
+    assert [misses.kinds(e, "tuned") for e in missed[:4]] == [
+        ["lost", "invented"],
+        ["lost", "invented"],
+        ["style.exclamation_marks", "style.slang"],
+        ["lost"],
+    ]
+    hits = misses.hits(examples)
+    assert len(hits) == 20
+    assert {e["id"] for e in hits}.isdisjoint(e["id"] for e in missed)
+    assert misses.hits(list(reversed(examples))) == hits
+
+
+def test_lost_against_an_arm_holds_only_what_that_arm_got_right():
+    examples = report_input().examples
+    assert [e["input"] for e in misses.lost_against(examples, "base")] == ["im out till the 14th, back on the 15th"]
+
+
+def test_snippets_are_marked_where_they_are_said():
+    text = "I owe u 15 dollars at 3 p.m., u see."
+    found = mark(text, [Snippet("style.slang", "u"), Snippet(LOST, "time 15:00"), Snippet(INVENTED, "number $15")])
+    assert found == [
+        Piece("I owe "),
+        Piece("u", "style.slang"),
+        Piece(" "),
+        Piece("15 dollars", INVENTED),
+        Piece(" at "),
+        Piece("3 p.m.", LOST),
+        Piece(", "),
+        Piece("u", "style.slang"),
+        Piece(" see."),
+    ]
+
+
+def test_a_snippet_found_nowhere_leaves_the_text_whole():
+    assert mark("All is well.", [Snippet(LOST, "name marta"), Snippet("style.slang", "")]) == [Piece("All is well.")]
+
+
+def test_a_word_inside_a_marked_sentence_is_seen():
+    found = mark("We gonna go.", [Snippet("style.sentence_words", "We gonna go."), Snippet("style.slang", "gonna")])
+    assert found == [Piece("We "), Piece("gonna", "style.slang"), Piece(" go.")]
+
+
+def test_one_scale_reaches_as_far_as_the_numbers():
+    assert charts.scale_of([0.2, 1.0]) == charts.Scale(0, 1, (0, 0.25, 0.5, 0.75, 1))
+    assert charts.scale_of([-0.4, 1.0]) == charts.Scale(-0.5, 1.0, (-0.5, 0.0, 0.5, 1.0))
+
+
+def test_a_long_job_does_not_make_a_heavy_page():
+    training = {**(report_input().training or {}), "checkpoints": []}
+    training["steps"] = [{"step": n, "train_loss": 1.0, "valid_loss": None} for n in range(1, 20_001)]
+    chart = charts.loss(training)
+    assert chart is not None
+    assert chart.svg.count("L") <= charts.MOST_POINTS + 1
+    assert charts.loss({**training, "steps": []}) is None
