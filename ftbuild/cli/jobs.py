@@ -17,7 +17,9 @@ def jobs(options: Options) -> int:
     for world in _worlds(options):
         for journal in journals(world.store / "ledger"):
             state = journal.state()
-            rows.append((state.job_id or "not launched", state.status or "intended", state.experiment, state.error or ""))
+            rows.append(
+                (state.job_id or "not launched", state.status or "intended", state.experiment, state.error or "")
+            )
     if not rows:
         print("No jobs yet. Launch one: ftbuild +experiment=NAME")
     for job_id, status, experiment, error in rows:
@@ -30,7 +32,9 @@ def retry(options: Options) -> int:
     world, journal, state = _named(options)
     if state.status not in TERMINAL or state.status == "succeeded":
         raise ConfigError(
-            Problem(f"{state.job_id} is {state.status}, not failed or cancelled", "command line", fix="nothing to retry.")
+            Problem(
+                f"{state.job_id} is {state.status}, not failed or cancelled", "command line", fix="nothing to retry."
+            )
         )
     journal.append(world.now(), "retry")
     again = parse("build", state.command)

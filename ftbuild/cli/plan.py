@@ -82,7 +82,11 @@ def _head(composed: list[Composed], *, smoke: bool) -> str:
 
 def _goal(goal: Goal) -> list[str]:
     rows = [
-        (name, f"{condition.metric or goal.metric}{f' on {condition.slice}' if condition.slice else ''}", _wants(condition))
+        (
+            name,
+            f"{condition.metric or goal.metric}{f' on {condition.slice}' if condition.slice else ''}",
+            _wants(condition),
+        )
         for name, condition in [*goal.require.items(), *goal.keep.items()]
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]

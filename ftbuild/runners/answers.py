@@ -37,9 +37,7 @@ def _ask(shop: Workshop, model: str, examples: list[dict[str, Any]]) -> dict[str
     from ftbuild.evaluate.sample import sample
 
     calls = Calls(shop.world.store / "calls.db")
-    prompts = {
-        each["id"]: tuple(Message.from_json(message) for message in each["messages"][:-1]) for each in examples
-    }
+    prompts = {each["id"]: tuple(Message.from_json(message) for message in each["messages"][:-1]) for each in examples}
     try:
         return sample(
             prompts,

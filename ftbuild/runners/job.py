@@ -50,15 +50,12 @@ def job(shop: Workshop, action: Action, key: str, done: Build) -> Made:
         shop.console.say(f"{launched.job_id} was launched before: {launched.how}, not paid again")
     progress = _Progress(shop.world, shop.console)
     try:
-        ended = watch(
-            shop.remote, launched.job_id, clock, shop.settings.provider.poll_seconds, progress.show
-        )
+        ended = watch(shop.remote, launched.job_id, clock, shop.settings.provider.poll_seconds, progress.show)
     except KeyboardInterrupt as stopped:
         raise Interrupted(
             Problem(
                 f"{launched.job_id} goes on without you ({progress.text or 'just launched'}). Nothing is lost.",
-                why=f"Come back: ftbuild {' '.join(shop.command)}     "
-                f"Stop it: ftbuild cancel {launched.job_id}",
+                why=f"Come back: ftbuild {' '.join(shop.command)}     Stop it: ftbuild cancel {launched.job_id}",
             )
         ) from stopped
     except ProviderError as error:

@@ -91,9 +91,7 @@ def _dataset(shop: Workshop, action: Action, done: Build) -> dict[str, Any]:
             }
             for name, source in shop.settings.dataset.sources.items()
         ],
-        "dropped": [
-            {"reason": reason, "n": n} for reason, n in json.loads(done.read(action, "dropped")).items()
-        ],
+        "dropped": [{"reason": reason, "n": n} for reason, n in json.loads(done.read(action, "dropped")).items()],
         "n_tokens": None,
         "samples": [
             {"path": place["path"], "line": place["line"], "split": "train", "messages": line["messages"]}
