@@ -9,7 +9,6 @@ from pathlib import Path
 import rfc8785
 
 
-
 def canonical(value: object) -> bytes:
     """Return `value` as canonical JSON; members sorted, no spaces, UTF-8.
 

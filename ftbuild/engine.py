@@ -10,7 +10,6 @@ from typing import Literal, Protocol
 
 from ftbuild.digest import of_value
 from ftbuild.ledger.journal import Journal
-from ftbuild.ledger.port import TERMINAL
 from ftbuild.plan.action import Action
 from ftbuild.plan.explain import reasons
 from ftbuild.plan.graph import Graph
@@ -136,7 +135,7 @@ class LedgerFolder:
         state = self.journal(key).state()
         if state.job_id is None:
             return "RUN", []
-        if state.status in TERMINAL and state.status != "succeeded":
+        if state.ended_badly:
             return "FAILED", [f"{state.job_id} {state.status}: {state.error or 'no reason given'}"]
         return "ATTACH", [f"{state.job_id} is under way"]
 

@@ -90,7 +90,7 @@ class ProviderError(FtbuildError):
         self.code = code
 
 
-class Interrupted(FtbuildError):
+class Interrupted(FtbuildError):  # noqa: N818 - the user's wish, no error
     """Stopped by the user; the next run goes on from here."""
 
     exit_code = ExitCode.INTERRUPTED

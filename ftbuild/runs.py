@@ -1,12 +1,15 @@
 """The runs: outputs/runs/<run id>/ with run.json, the report, the misses and the metrics.
 
+A run is named by the second it began in; its empty folder is made at once, so no two runs share a name.
 A build that found everything done points `latest` at the run that did it; if that folder is gone it
-is written again from the store.
+is written again from the store, under its old name.
 """
 
 import json
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,16 +25,20 @@ from ftbuild.world import World
 
 
 def describe(composed: Composed, command: tuple[str, ...], world: World) -> dict[str, Any]:
-    """Return the facts of a run that starts now: for run.json and the report, in no key."""
+    """Return the facts of a run that starts now: for run.json and the report, in no key. Makes its folder.
+
+    Raises:
+        StoreError: the folder cannot be made.
+    """
     started = datetime.fromtimestamp(world.now(), UTC)
-    run_id = _free_id(world, f"{started:%Y%m%d-%H%M%S}-{composed.experiment}")
+    run_id = _claim(world, f"{started:%Y%m%d-%H%M%S}-{composed.experiment}")
     commit = _git(world.root, "rev-parse", "HEAD")
     return {
         "run_id": run_id,
         "path": str((world.outputs / "runs" / run_id).relative_to(world.root)),
         "experiment": composed.experiment,
         "description": composed.description,
-        "command": f"ftbuild {' '.join(command)}".strip(),
+        "command": f"ftbuild {shlex.join(command)}".strip(),
         "overrides": list(composed.overrides),
         "commit": commit or None,
         "dirty": bool(commit and _git(world.root, "status", "--porcelain")),
@@ -46,10 +53,37 @@ def describe(composed: Composed, command: tuple[str, ...], world: World) -> dict
 
 
 def write(world: World, run: Mapping[str, Any], done: Build) -> Path:
-    """Write the folder of a run and point `latest` at it; return the folder."""
+    """Write the folder of a run that has just ended and point `latest` at it; return the folder."""
+    actions = [{**_action(ran), "status": ran.status, "seconds": ran.seconds} for ran in done.ran.values()]
+    return _write(world, {**run, "seconds": round(sum(ran.seconds for ran in done.ran.values()), 1)}, actions, done)
+
+
+def restore(world: World, experiment: str, done: Build) -> Path | None:
+    """Write the folder of the run that made what `done` found, from the store; return the folder.
+
+    None when that run was another experiment's, or its folder is there and holds something else.
+    """
+    gathered = report_input(done)
+    folder = world.outputs / "runs" / str(gathered.run["run_id"])
+    if gathered.run["experiment"] != experiment or folder.exists():
+        return None
+    told = {each["label"]: each for each in gathered.actions}
+    actions = []
+    for ran in done.ran.values():
+        # The report is drawn from what ran before it, so it does not tell of itself.
+        then = told.get(ran.action.label, {"status": "RUN", "seconds": ran.record.seconds})
+        actions.append({**_action(ran), "status": then["status"], "seconds": then["seconds"]})
+    return _write(world, gathered.run, actions, done)
+
+
+def _action(ran: Ran) -> dict[str, Any]:
+    return {"label": ran.action.label, "kind": ran.action.kind.name, "key": ran.record.key}
+
+
+def _write(world: World, run: Mapping[str, Any], actions: list[dict[str, Any]], done: Build) -> Path:
     folder = world.outputs / "runs" / str(run["run_id"])
     report = _the(done, "report").record.outputs
-    for name in ("report.html", "misses.jsonl"):
+    for name in ("report.html", "report.json", "misses.jsonl"):
         durable.write(folder / name, done.store.get(report[name]))
     gathered = json.loads(done.store.get(report["report.json"]))
     training = gathered["training"]
@@ -58,16 +92,7 @@ def write(world: World, run: Mapping[str, Any], done: Build) -> Path:
         "schema_version": 1,
         **{name: run[name] for name in run if name != "settings_lines"},
         "result_id": result_id(done),
-        "actions": [
-            {
-                "label": ran.action.label,
-                "kind": ran.action.kind.name,
-                "key": ran.record.key,
-                "status": ran.status,
-                "seconds": ran.seconds,
-            }
-            for ran in done.ran.values()
-        ],
+        "actions": actions,
         "dataset": {name: gathered["dataset"][name] for name in ("digest", "counts")},
         "jobs": [training["job_id"]] if training else [],
         "fine_tuned_model": training["model"] if training else None,
@@ -82,6 +107,12 @@ def write(world: World, run: Mapping[str, Any], done: Build) -> Path:
     return folder
 
 
+def release(world: World, run: Mapping[str, Any]) -> None:
+    """Take the folder of a run away if nothing was written to it."""
+    with suppress(OSError):
+        (world.outputs / "runs" / str(run["run_id"])).rmdir()
+
+
 def report_input(done: Build) -> ReportInput:
     """Return what the report of a build was drawn from."""
     return ReportInput.from_json(json.loads(done.store.get(_the(done, "report").record.outputs["report.json"])))
@@ -89,7 +120,9 @@ def report_input(done: Build) -> ReportInput:
 
 def point_latest(world: World, folder: Path) -> None:
     """Make outputs/runs/latest a relative link to a run."""
-    durable.link(folder.name, world.outputs / "runs" / "latest")
+    latest = world.outputs / "runs" / "latest"
+    if not latest.is_symlink() or str(latest.readlink()) != folder.name:
+        durable.link(folder.name, latest)
 
 
 def find(world: World, result: str) -> Path | None:
@@ -109,7 +142,8 @@ def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:
     lines = _the(done, "lines").record.outputs
     manifest = json.loads(done.store.get(lines["manifest.json"]))
     folder = world.built / composed.experiment / manifest["digest"][:12]
-    if not (folder / "manifest.json").exists():
+    names = ("train.jsonl", "validation.jsonl", "test.jsonl", "provenance.jsonl", "card.md", "manifest.json")
+    if not all((folder / name).exists() for name in names):
         for name in ("train.jsonl", "validation.jsonl", "test.jsonl"):
             durable.write(folder / name, done.store.get(lines[name]))
         provenance = _the(done, "dataset").record.outputs["provenance.jsonl"]
@@ -133,10 +167,9 @@ def _metrics(gathered: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"name": metric["metric"], "slice": metric["slice"], "arm": arm, "values": numbers}
 
 
-def _free_id(world: World, wanted: str) -> str:
-    folder = world.outputs / "runs"
+def _claim(world: World, wanted: str) -> str:
     names = [wanted, *(f"{wanted}-{number}" for number in range(2, 1000))]
-    return next(name for name in names if not (folder / name).exists())
+    return next(name for name in names if durable.claim(world.outputs / "runs" / name))
 
 
 def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -1,5 +1,6 @@
 """`ftbuild +experiment=NAME`: build one experiment, or with -m every point of a sweep."""
 
+import shlex
 import shutil
 import sys
 from dataclasses import replace
@@ -37,8 +38,9 @@ def build(options: Options) -> int:
         return _build_one(composed[0], options.command, world, smoke=options.smoke)
     codes = []
     for number, each in enumerate(composed, 1):
-        command = (*each.overrides, *(("--smoke",) if options.smoke else ()))
-        print(f"\n[{number} of {len(composed)}] ftbuild {' '.join(command)}", file=sys.stderr)
+        own = [override for override in each.overrides if override not in _smoke(options)]
+        command = (*own, *(("--smoke",) if options.smoke else ()))
+        print(f"\n[{number} of {len(composed)}] ftbuild {shlex.join(command)}", file=sys.stderr)
         try:
             codes.append(_build_one(each, command, world, smoke=options.smoke))
         except FtbuildError as error:
@@ -58,8 +60,14 @@ def compositions(options: Options) -> list[Composed]:
     if options.words:
         raise ConfigError(Problem(f"{options.words[0]!r} is not an override", "command line", fix="write key=value."))
     root = find_root(options.folder)
-    overrides = [*options.overrides, *(SMOKE if options.smoke else ())]
+    overrides = [*(SMOKE if options.smoke else ()), *options.overrides]
     return compose_sweep(root, overrides) if options.multirun else [compose(root, overrides)]
+
+
+def _smoke(options: Options) -> list[str]:
+    """Return what a smoke run sets where the command line does not."""
+    given = {override.partition("=")[0].lstrip("+") for override in options.overrides}
+    return [override for override in SMOKE if override.partition("=")[0] not in given] if options.smoke else []
 
 
 def world_of(options: Options) -> World:
@@ -111,23 +119,29 @@ def _build_one(composed: Composed, command: tuple[str, ...], world: World, *, sm
         world=world,
         store=store,
         console=console,
-        remote=Connection(composed.settings.provider, composed.settings.model, world),
+        remote=Connection(composed.settings.provider, composed.settings.model, world, aside=console.aside),
         experiment=composed.experiment,
         command=command,
         run=runs.describe(composed, command, world),
     )
-    done = run_graph(graph, store, world, console, table(shop))
-    runs.check_out_dataset(world, composed, done)
-    folder = runs.find(world, result_id(done))
-    if folder is None:
-        folder = runs.write(world, shop.run, done)
+    try:
+        done = run_graph(graph, store, world, console, table(shop))
+        runs.check_out_dataset(world, composed, done)
+        idle = all(ran.status == "HIT" for ran in done.ran.values())
+        folder = runs.find(world, result_id(done)) or (runs.restore(world, composed.experiment, done) if idle else None)
+        folder = folder or runs.write(world, shop.run, done)
+    finally:
+        console.close()
+        runs.release(world, shop.run)
     runs.point_latest(world, folder)
     gathered = runs.report_input(done)
     seconds = world.now() - started
-    if all(ran.status == "HIT" for ran in done.ran.values()):
+    if idle:
         print(f"Nothing to do: {len(done.ran)} cached. {_ending(gathered)} {_shown(world, folder)}     {seconds:.1f} s")
     else:
-        print("\n" + summary(gathered, shutil.get_terminal_size().columns))
+        this = {"path": str(folder.relative_to(world.root)), "command": shop.run["command"], "seconds": seconds}
+        shown = replace(gathered, run={**gathered.run, **this})
+        print("\n" + summary(shown, shutil.get_terminal_size((100, 24)).columns))
     return int(ExitCode.DONE if gathered.results["ending"] in ("met", None) else ExitCode.GOAL)
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from ftbuild.cli.build import build, compositions, world_of
 from ftbuild.cli.options import Options, parse
-from ftbuild.errors import ConfigError, ExitCode
-from ftbuild.ledger.journal import Journal, JournalState, find_journal, journals
+from ftbuild.errors import ConfigError, ExitCode, ProviderError
+from ftbuild.ledger.journal import Journal, find_journal, journals
 from ftbuild.ledger.port import TERMINAL
 from ftbuild.problem import Problem, nearest
 from ftbuild.world import World
@@ -29,21 +29,26 @@ def jobs(options: Options) -> int:
 
 def retry(options: Options) -> int:
     """Launch a job that ended badly once more, by building again what asked for it."""
-    world, journal, state = _named(options)
-    if state.status not in TERMINAL or state.status == "succeeded":
-        raise ConfigError(
-            Problem(
-                f"{state.job_id} is {state.status}, not failed or cancelled", "command line", fix="nothing to retry."
+    world, journal = _named(options)
+    with journal.lock():
+        state = journal.state()
+        if not state.ended_badly:
+            raise ConfigError(
+                Problem(
+                    f"{state.job_id} is {state.status}, not failed or cancelled",
+                    "command line",
+                    fix="nothing to retry.",
+                )
             )
-        )
-    journal.append(world.now(), "retry")
+        journal.append(world.now(), "retry")
     again = parse("build", state.command)
     return build(replace(again, folder=options.folder))
 
 
 def cancel(options: Options) -> int:
     """Stop a job: the wish is written down first, then sent."""
-    world, journal, state = _named(options)
+    world, journal = _named(options)
+    state = journal.state()
     if state.status in TERMINAL:
         print(f"{state.job_id} has ended already: {state.status}")
         return int(ExitCode.DONE)
@@ -52,9 +57,18 @@ def cancel(options: Options) -> int:
 
     again = parse("build", state.command)
     settings = compositions(replace(again, folder=options.folder))[0].settings
-    job = Connection(settings.provider, None, world).cancel_job(str(state.job_id))
-    journal.append(world.now(), "ended", status=job.status, error=job.error) if job.ended else None
-    print(f"{job.id} {job.status}")
+    remote = Connection(settings.provider, None, world)
+    try:
+        job, said = remote.cancel_job(str(state.job_id)), ""
+    except ProviderError as error:
+        if error.status != 400:
+            raise
+        job, said = remote.retrieve_job(str(state.job_id)), "has ended already: "  # it was quicker than we
+        if not job.ended:
+            raise
+    if job.ended:
+        journal.append(world.now(), "ended", job_id=job.id, status=job.status, error=job.error)
+    print(f"{job.id} {said}{job.status}")
     return int(ExitCode.DONE)
 
 
@@ -62,14 +76,14 @@ def _worlds(options: Options) -> list[World]:
     return [world_of(replace(options, smoke=smoke)) for smoke in (False, True)]
 
 
-def _named(options: Options) -> tuple[World, Journal, JournalState]:
+def _named(options: Options) -> tuple[World, Journal]:
     if len(options.words) != 1:
         raise ConfigError(Problem(f"{options.verb} takes the id of one job", "command line", fix="ftbuild jobs"))
     job_id = options.words[0]
     known = []
     for world in _worlds(options):
         if (journal := find_journal(world.store / "ledger", job_id)) is not None:
-            return world, journal, journal.state()
+            return world, journal
         known += [state.job_id for each in journals(world.store / "ledger") if (state := each.state()).job_id]
     close = nearest(job_id, known)
     raise ConfigError(Problem(f"no job {job_id!r} here", "command line", fix=close or "ftbuild jobs lists them."))

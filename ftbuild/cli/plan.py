@@ -1,6 +1,7 @@
 """`ftbuild plan`: what a build would do, and why. Writes nothing."""
 
 import json
+import shlex
 from typing import Any
 
 from ftbuild.cli.build import compositions, graph_of, world_of
@@ -125,5 +126,5 @@ def _tail(planned: list[Planned], options: Options) -> str:
     why = dict.fromkeys(f"{reason}" for one in roots for reason in one.reasons)
     return (
         f"\nPlan: {rest} actions to run, {hits} cached. No money.\nWhy: {'; '.join(list(why)[:4])}.\n"
-        f"Do it: ftbuild {' '.join(options.command)}{' -m' if options.multirun else ''}"
+        f"Do it: ftbuild {shlex.join(options.command)}{' -m' if options.multirun else ''}"
     )

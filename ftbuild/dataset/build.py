@@ -100,8 +100,14 @@ def _asked(example: Example) -> str:
 
 
 def _limited(splits: dict[Split, tuple[Example, ...]], limit: int) -> dict[Split, tuple[Example, ...]]:
-    """Keep `limit` examples in all, each split its share, at least one of a split that has any."""
+    """Keep `limit` examples in all, or all if there are fewer: each split its share, one at least where it has any.
+
+    What rounding leaves goes to train as long as it has more, and is taken from the largest share.
+    """
     total = sum(map(len, splits.values()))
-    share = {split: max(1, limit * len(kept) // total) if kept else 0 for split, kept in splits.items()}
-    share["train"] += limit - sum(share.values())
+    share = {split: min(max(1, limit * len(all_) // total), len(all_)) if all_ else 0 for split, all_ in splits.items()}
+    while sum(share.values()) < min(limit, total):
+        share[next(split for split in SPLITS if share[split] < len(splits[split]))] += 1
+    while sum(share.values()) > limit:
+        share[max(SPLITS, key=lambda split: share[split])] -= 1
     return {split: kept[: share[split]] for split, kept in splits.items()}

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ftbuild.errors import FtbuildError
+from ftbuild.errors import ExitCode, FtbuildError
 from ftbuild.problem import render
 
 
@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FtbuildError as error:
         print(render(error.problems), file=sys.stderr)
         return int(error.exit_code)
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
     return 0
 
 

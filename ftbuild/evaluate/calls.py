@@ -5,13 +5,16 @@ SQLite in WAL mode; a row is written as its answer arrives. Failures are not kep
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ftbuild.chat import Message
 from ftbuild.completion import Completion
 from ftbuild.digest import of_value
+from ftbuild.errors import StoreError
+from ftbuild.problem import Problem
 
 
 def digest_of(model: str, messages: Sequence[Message], parameters: Mapping[str, Any]) -> str:
@@ -20,27 +23,49 @@ def digest_of(model: str, messages: Sequence[Message], parameters: Mapping[str, 
 
 
 class Calls:
-    """The cache in one file."""
+    """The cache in one file. Every method raises StoreError when the file cannot be read or written."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(path, timeout=30)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("CREATE TABLE IF NOT EXISTS call (digest TEXT PRIMARY KEY, answer TEXT NOT NULL)")
-        self._database.commit()
+        self._path = path
+        with self._translated():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, timeout=30)
+            try:
+                self._database.execute("PRAGMA journal_mode=WAL")
+                with self._database:
+                    self._database.execute(
+                        "CREATE TABLE IF NOT EXISTS call (digest TEXT PRIMARY KEY, answer TEXT NOT NULL)"
+                    )
+            except sqlite3.Error:
+                self._database.close()
+                raise
 
     def get(self, digest: str) -> Completion | None:
         """Return the answer kept for a request."""
-        row = self._database.execute("SELECT answer FROM call WHERE digest = ?", (digest,)).fetchone()
+        with self._translated():
+            row = self._database.execute("SELECT answer FROM call WHERE digest = ?", (digest,)).fetchone()
         return Completion.from_json(json.loads(row[0])) if row else None
 
     def put(self, digest: str, answer: Completion) -> None:
         """Keep an answer; the first one stays."""
-        with self._database:
-            self._database.execute(
-                "INSERT OR IGNORE INTO call VALUES (?, ?)", (digest, json.dumps(answer.to_json(), ensure_ascii=False))
-            )
+        kept = json.dumps(answer.to_json(), ensure_ascii=False)
+        with self._translated(), self._database:
+            self._database.execute("INSERT OR IGNORE INTO call VALUES (?, ?)", (digest, kept))
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        with self._translated():
+            self._database.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                Problem(
+                    f"the cached calls cannot be read or written: {error}",
+                    str(self._path),
+                    fix="free space or rights there; if the file is damaged, delete it: its answers are asked again.",
+                )
+            ) from error

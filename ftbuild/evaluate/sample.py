@@ -1,11 +1,13 @@
 """Ask a model for the answer to every example: bounded concurrency, resumable call by call."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ftbuild.chat import Message
 from ftbuild.completion import Completer, Completion
+from ftbuild.errors import ProviderError
 from ftbuild.evaluate.calls import Calls, digest_of
 
 
@@ -18,36 +20,56 @@ def sample(
     concurrency: int,
     show: Callable[[int, int], None],
 ) -> dict[str, Completion]:
-    """Return the answer to each prompt, by its id; `show` gets (answered, all) as answers arrive.
+    """Return the answer to each prompt, in the order of `prompts`; `show` gets (answered, all) as answers arrive.
+
+    Equal requests are sent once. After a failure nothing more is sent; what is under way is waited for and kept.
 
     Raises:
-        ProviderError: a request failed; the answers that came before it are kept in `calls`.
+        ProviderError: a request failed (the first one that did); a later call asks for the rest.
     """
-    names = {name: digest_of(model, messages, parameters) for name, messages in prompts.items()}
-    answers = {name: kept for name, digest in names.items() if (kept := calls.get(digest)) is not None}
-    missing = [name for name in prompts if name not in answers]
-    show(len(answers), len(prompts))
+    digests = {name: digest_of(model, messages, parameters) for name, messages in prompts.items()}
+    answers = {digest: kept for digest in digests.values() if (kept := calls.get(digest)) is not None}
+    missing = {digest: prompts[name] for name, digest in digests.items() if digest not in answers}
+    waiting = Counter(digests.values())
+    show(sum(waiting[digest] for digest in answers), len(prompts))
 
-    async def ask_all() -> None:
-        gate = asyncio.Semaphore(concurrency)
-
-        async def ask(name: str) -> None:
-            async with gate:
-                answer = await completer.complete(model, prompts[name], parameters)
-            calls.put(names[name], answer)
-            answers[name] = answer
-            show(len(answers), len(prompts))
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for name in missing:
-                    group.create_task(ask(name))
-        finally:
-            await completer.close()
+    def keep(digest: str, answer: Completion) -> None:
+        calls.put(digest, answer)
+        answers[digest] = answer
+        show(sum(waiting[each] for each in answers), len(prompts))
 
     if missing:
-        try:
-            asyncio.run(ask_all())
-        except* Exception as failures:
-            raise failures.exceptions[0] from None
-    return {name: answers[name] for name in prompts}
+        failures = asyncio.run(_ask_all(missing, completer, model, parameters, concurrency, keep))
+        if failures:
+            raise failures[0]
+    return {name: answers[digest] for name, digest in digests.items()}
+
+
+async def _ask_all(
+    missing: Mapping[str, Sequence[Message]],
+    completer: Completer,
+    model: str,
+    parameters: Mapping[str, Any],
+    concurrency: int,
+    keep: Callable[[str, Completion], None],
+) -> list[ProviderError]:
+    """Ask with `concurrency` askers that share one queue; return the failures, of each asker one at most."""
+    queue = iter(missing.items())
+    failures: list[ProviderError] = []
+
+    async def ask() -> None:
+        for digest, messages in queue:
+            try:
+                answer = await completer.complete(model, messages, parameters)
+            except ProviderError as error:
+                failures.append(error)
+            else:
+                keep(digest, answer)
+            if failures:
+                return
+
+    try:
+        await asyncio.gather(*(ask() for _ in range(min(concurrency, len(missing)))))
+    finally:
+        await completer.close()
+    return failures

@@ -1,20 +1,21 @@
 """The journal of one paid action: append-only lines, folded into a state.
 
-    ledger/<key>.jsonl   {"v":1,"at":...,"event":"intent|launched|ended|cancel|retry|refused", ...}
+    ledger/<key>.jsonl   {"v":1,"at":...,"event":"intent|lost|refused|launched|cancel|ended|retry", ...}
     ledger/<key>.lock    held by whoever looks up and launches; freed by the kernel when it dies
 
-Every line is on the disk before the next request is sent. Folding a journal twice gives the
-same state as folding it once.
+Every line is on the disk before the next request is sent. A line takes effect with its line end:
+what a crash cut short never happened. A line written twice counts once.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ftbuild.errors import StoreError
+from ftbuild.ledger.port import TERMINAL
 from ftbuild.problem import Problem
 from ftbuild.store import durable
 
@@ -23,38 +24,55 @@ from ftbuild.store import durable
 class JournalState:
     """Where a paid action stands. `attempt` counts from 1 and grows only by `retry`.
 
-    `intent_at` is when a launch was last intended (seconds since 1970) and has no answer yet;
-    `command` is the command line that intended it.
+    `intent_at` is when a launch was last intended (seconds since 1970) and has no answer yet,
+    `lost_at` when it became known that the answer will not come; `command` is the command line
+    that intended it.
     """
 
     attempt: int = 1
     intent_at: float | None = None
+    lost_at: float | None = None
     job_id: str | None = None
     status: str | None = None
     error: str | None = None
     command: tuple[str, ...] = ()
     experiment: str = ""
 
+    @property
+    def ended_badly(self) -> bool:
+        """Return whether the job failed or was cancelled."""
+        return self.status in TERMINAL and self.status != "succeeded"
 
-def fold(events: Iterable[Mapping[str, Any]]) -> JournalState:
-    """Return the state after `events`, oldest first."""
-    state = JournalState()
+
+NOT_LAUNCHED = JournalState()
+
+
+def fold(events: Iterable[Mapping[str, Any]], state: JournalState = NOT_LAUNCHED) -> JournalState:
+    """Return the state after `events`, oldest first, from `state` on.
+
+    An `ended` that names another job than the one at hand is passed over: it comes from a client that
+    watched the job before a retry. So is a `retry` of a job that has not ended badly.
+    """
     for event in events:
         match event["event"]:
             case "intent":
                 state = replace(
-                    state, intent_at=event["at"], command=tuple(event["command"]), experiment=event["experiment"]
+                    state,
+                    intent_at=event["at"],
+                    lost_at=None,
+                    command=tuple(event["command"]),
+                    experiment=event["experiment"],
                 )
+            case "lost":
+                state = replace(state, lost_at=event["at"])
             case "refused":
-                state = replace(state, intent_at=None)
+                state = replace(state, intent_at=None, lost_at=None)
             case "launched":
-                state = replace(state, intent_at=None, job_id=event["job_id"], status="launched")
-            case "ended":
+                state = replace(state, intent_at=None, lost_at=None, job_id=event["job_id"], status="launched")
+            case "ended" if event.get("job_id", state.job_id) == state.job_id:
                 state = replace(state, status=event["status"], error=event["error"])
-            case "retry":
-                state = replace(
-                    state, attempt=state.attempt + 1, intent_at=None, job_id=None, status=None, error=None
-                )
+            case "retry" if state.ended_badly:
+                state = replace(state, attempt=state.attempt + 1, job_id=None, status=None, error=None)
     return state
 
 
@@ -66,38 +84,50 @@ class Journal:
         self._path = folder / f"{key}.jsonl"
 
     def state(self) -> JournalState:
-        """Return the state. A line cut short by a crash at the very end is passed over: it never took effect.
+        """Return the state; what follows the last line end was cut short by a crash and is passed over.
 
         Raises:
-            StoreError: a line before the last cannot be read.
+            StoreError: the journal, or a line of it, cannot be read.
         """
         try:
-            lines = self._path.read_bytes().split(b"\n")
+            *lines, _torn = self._path.read_bytes().split(b"\n")
         except FileNotFoundError:
-            return JournalState()
-        events = []
+            return NOT_LAUNCHED
+        except OSError as error:
+            raise _unreadable(self._path, (error.strerror or str(error)).lower()) from error
+        state = NOT_LAUNCHED
         for number, line in enumerate(lines, 1):
-            if not line:
-                continue
             try:
-                events.append(json.loads(line))
-            except ValueError as error:
-                if number == len(lines):
-                    break
-                raise StoreError(Problem("the journal of a paid job is damaged", str(self._path), number)) from error
-        return fold(events)
+                state = fold([json.loads(line)], state)
+            except (ValueError, KeyError, TypeError) as error:
+                raise _unreadable(self._path, "this line is damaged", number) from error
+        return state
 
     def append(self, at: float, event: str, **data: Any) -> None:
         """Write one event durably."""
         line = json.dumps({"v": 1, "at": at, "event": event, **data}, ensure_ascii=False)
         durable.append_line(self._path, line.encode())
 
-    def lock(self) -> AbstractContextManager[Any]:
-        """Return the lock of this key: waits for the holder, freed by the kernel when the holder dies."""
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the lock of this key: waits for the holder, freed by the kernel when the holder dies.
+
+        Raises:
+            StoreError: the lock file cannot be written.
+        """
         from filelock import FileLock
 
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(self._path.with_suffix(".lock"))
+        path = self._path.with_suffix(".lock")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held = FileLock(path)
+            held.acquire()
+        except OSError as error:
+            raise durable.refused(path, error) from error
+        try:
+            yield
+        finally:
+            held.release()
 
 
 def find_journal(folder: Path, job_id: str) -> Journal | None:
@@ -112,3 +142,15 @@ def find_journal(folder: Path, job_id: str) -> Journal | None:
 def journals(folder: Path) -> list[Journal]:
     """Return all journals, by key."""
     return [Journal(folder, path.stem) for path in sorted(folder.glob("*.jsonl"))]
+
+
+def _unreadable(path: Path, why: str, line: int | None = None) -> StoreError:
+    return StoreError(
+        Problem(
+            f"the journal of a paid job cannot be read: {why}",
+            str(path),
+            line,
+            why="It says whether the job was launched; without it the job might be paid twice.",
+            fix="mend the file, or delete it: the provider's list is asked before anything is launched.",
+        )
+    )

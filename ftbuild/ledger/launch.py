@@ -4,21 +4,24 @@
     found at the provider by our key -> adopt
     intent on the disk -> one POST -> id on the disk
 
-An answer that is lost (no answer, or 5xx, which may come after the commit) leaves the intent:
-the provider's list is asked until `settle_seconds` after the intent; only then may it be
-launched again. Cancelling is never a side effect of a dying client.
+An answer that is lost (no answer, or 5xx, which may come after the commit) leaves the intent: the
+provider's list is asked until `settle_seconds` after the loss, and only when the job is not in it
+then is it launched again, once more within one call. Where a dead client left only its intent, the
+loss is taken to be now, at most as late as its request could have lasted. Any other 4xx is a
+refusal: nothing was launched. Cancelling is never a side effect of a dying client.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ftbuild.errors import ProviderError
-from ftbuild.ledger.journal import Journal
-from ftbuild.ledger.port import JobProvider, JobRequest, JobState
+from ftbuild.ledger.journal import Journal, JournalState
+from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, JobProvider, JobRequest, JobState
 
 KEY = "ftbuild_key"
 ATTEMPT = "ftbuild_attempt"
 LOOK_SECONDS = 1.0
+CREATES_AT_MOST = 2
 
 
 @dataclass(frozen=True)
@@ -49,37 +52,49 @@ def launch_once(
     """Return the one job of this key; `make_request` gets the metadata that the job must carry.
 
     Raises:
-        ProviderError: the provider refused the job, or cannot be asked.
+        ProviderError: the provider refused the job, cannot be asked, or lost the answer twice.
+        StoreError: the journal cannot be read or written; nothing was sent then.
     """
     with journal.lock():
         state = journal.state()
         if state.job_id is not None:
             return Launched(state.job_id, "attached")
         metadata = {KEY: journal.key, ATTEMPT: str(state.attempt)}
-        deadline = None if state.intent_at is None else state.intent_at + settle_seconds
-        if found := _look(provider, metadata, clock, deadline):
+        lost_at = _lost_at(state, clock.now())
+        if found := _look(provider, metadata, clock, None if lost_at is None else lost_at + settle_seconds):
             return _adopt(journal, clock, found)
         request = make_request(metadata)
-        journal.append(
-            clock.now(), "intent", request=request.to_json(), command=list(command), experiment=experiment
-        )
-        intent_at = clock.now()
-        try:
-            job = provider.create_job(request)
-        except ProviderError as error:
-            if not _may_have_happened(error):
-                journal.append(clock.now(), "refused", error=str(error))
-                raise
-            if found := _look(provider, metadata, clock, intent_at + settle_seconds):
-                return _adopt(journal, clock, found)
-            raise
-        journal.append(clock.now(), "launched", job_id=job.id, adopted=False)
-        return Launched(job.id, "launched")
+        creates = 0
+        while True:
+            creates += 1
+            journal.append(
+                clock.now(), "intent", request=request.to_json(), command=list(command), experiment=experiment
+            )
+            try:
+                job = provider.create_job(request)
+            except ProviderError as error:
+                if not _may_have_happened(error):
+                    journal.append(clock.now(), "refused", error=str(error))
+                    raise
+                lost_at = clock.now()
+                journal.append(lost_at, "lost", error=str(error))
+                if found := _look(provider, metadata, clock, lost_at + settle_seconds):
+                    return _adopt(journal, clock, found)
+                if creates == CREATES_AT_MOST:
+                    raise
+            else:
+                journal.append(clock.now(), "launched", job_id=job.id, adopted=False)
+                return Launched(job.id, "launched")
 
 
-def _look(
-    provider: JobProvider, metadata: dict[str, str], clock: Clock, deadline: float | None
-) -> JobState | None:
+def _lost_at(state: JournalState, now: float) -> float | None:
+    """Return when the answer of the last intent was lost, None where no answer is missing."""
+    if state.intent_at is None:
+        return None
+    return min(now, state.intent_at + CREATE_TIMEOUT_SECONDS) if state.lost_at is None else state.lost_at
+
+
+def _look(provider: JobProvider, metadata: dict[str, str], clock: Clock, deadline: float | None) -> JobState | None:
     """Return the oldest job with our key; with a deadline, ask until then."""
     while True:
         if found := provider.find_jobs(metadata):
@@ -95,4 +110,4 @@ def _adopt(journal: Journal, clock: Clock, job: JobState) -> Launched:
 
 
 def _may_have_happened(error: ProviderError) -> bool:
-    return error.status is None or error.status in (408, 409, 429) or error.status >= 500
+    return error.status is None or error.status in (408, 409) or error.status >= 500

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "canceled"})
+CREATE_TIMEOUT_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,10 @@ class JobEvent:
 
 
 class JobProvider(Protocol):
-    """The port. Every method raises ProviderError; `create_job` sends exactly one request."""
+    """The port. Every method raises ProviderError.
+
+    `create_job` sends exactly one request and waits for its answer at most CREATE_TIMEOUT_SECONDS.
+    """
 
     def upload(self, path: Path, name: str) -> str:
         """Send a file and return its id."""

@@ -1,6 +1,6 @@
 """Watch a job to its end: new events once, in order, and the state after each look."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ftbuild.errors import ProviderError
@@ -26,12 +26,14 @@ def watch(
     poll_seconds: float,
     show: Callable[[JobState, list[JobEvent]], None],
 ) -> Watched:
-    """Poll until the job has ended; `show` gets the state and the events not shown before.
+    """Poll until the job has ended; `show` gets the state and the events not shown before, oldest first.
 
-    A look that fails for want of an answer is repeated with a growing pause.
+    An event counts once, by its id, whatever the provider repeats, and is placed by its time, whatever
+    order it comes in (those of one second in the order given). A look that fails for want of an
+    answer, or because it came too soon (429), is repeated with a growing pause.
 
     Raises:
-        ProviderError: the provider refused, or gave no answer twenty times in a row.
+        ProviderError: the provider refused, or gave no answer more than twenty times in a row.
     """
     seen: dict[str, JobEvent] = {}
     lost = 0
@@ -41,14 +43,22 @@ def watch(
             events = provider.job_events(job_id)
         except ProviderError as error:
             lost += 1
-            if (error.status is not None and error.status < 500) or lost > LOST_AT_MOST:
+            if not _passes(error) or lost > LOST_AT_MOST:
                 raise
             clock.sleep(min(poll_seconds * 2**lost, BACK_OFF_AT_MOST))
             continue
         lost = 0
-        fresh = [event for event in events if event.id not in seen]
-        seen |= {event.id: event for event in fresh}
-        show(job, fresh)
+        fresh = {event.id: event for event in events if event.id not in seen}
+        seen |= fresh
+        show(job, _in_order(fresh.values()))
         if job.ended:
-            return Watched(job, tuple(seen.values()))
+            return Watched(job, tuple(_in_order(seen.values())))
         clock.sleep(poll_seconds)
+
+
+def _in_order(events: Iterable[JobEvent]) -> list[JobEvent]:
+    return sorted(events, key=lambda event: event.created_at)
+
+
+def _passes(error: ProviderError) -> bool:
+    return error.status is None or error.status in (408, 409, 429) or error.status >= 500

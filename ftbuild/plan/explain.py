@@ -18,14 +18,12 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str
         yield f"{new['kind']} is version {new['version']}, was {old['version']}"
     yield from _settings("", old["settings"], new["settings"])
     was, now = dict(old["inputs"]), dict(new["inputs"])
-    for role in now:
+    for role, digest in now.items():
         if role not in was:
             yield f"new input {role}"
-        elif was[role] != now[role]:
+        elif was[role] != digest:
             yield f"{role} changed"
-    for role in was:
-        if role not in now:
-            yield f"input {role} is gone"
+    yield from (f"input {role} is gone" for role in was if role not in now)
 
 
 def _settings(prefix: str, old: Any, new: Any) -> Iterator[str]:

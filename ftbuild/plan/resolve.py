@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from ftbuild.plan.action import COMPARE, DATASET, INGEST, JOB, PREDICT, RENDER, REPORT, SCORE, Action, Input
 from ftbuild.plan.graph import Graph
-from ftbuild.settings import Arm, Settings
+from ftbuild.settings import Arm, Goal, Settings
 
 
 def resolve(
@@ -53,7 +53,7 @@ def _dataset(graph: Graph, settings: Settings, source_digests: Mapping[str, str]
             INGEST,
             name,
             "data",
-            {"source": source.keyed(), "name": name, "shown": source.path, "bytes": source_digests[name]},
+            {"source": source.keyed(), "name": name, "bytes": source_digests[name]},
         )
         inputs.append(Input(name, graph.add(ingest), "examples.jsonl"))
     inputs.sort(key=lambda each: each.role)
@@ -148,7 +148,7 @@ def _report(
             COMPARE,
             "verdict",
             "test",
-            {"goal": settings.goal.keyed() if judged else None, "arms": arms, "metric": settings.goal.metric},
+            {"goal": _goal(settings.goal) if judged else None, "arms": arms, "metric": settings.goal.metric},
             tuple(Input(name, scores[name], "scores.jsonl") for name in arms),
         )
     )
@@ -166,3 +166,9 @@ def _report(
         inputs.append(Input("job", job, "job.json"))
         inputs.append(Input("metrics", job, "metrics.jsonl"))
     graph.add(Action(REPORT, "report", "test", {"arms": arms}, tuple(inputs)))
+
+
+def _goal(goal: Goal) -> dict[str, object]:
+    """Return the goal with its conditions as lists: they are told in the order written."""
+    keyed = goal.keyed()
+    return keyed | {part: [[name, each] for name, each in keyed[part].items()] for part in ("require", "keep")}

@@ -5,6 +5,7 @@ server is started again and the read repeated once. A create is never repeated.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,13 +24,23 @@ T = TypeVar("T")
 
 
 class Connection:
-    """The provider of the settings, connected to on first use. Implements JobProvider and Completer."""
+    """The provider of the settings, connected to on first use. Implements JobProvider and Completer.
 
-    def __init__(self, provider: Provider, model: Model | None, world: World) -> None:
+    `aside` is entered while another process talks on our terminal: the one that fetches a model.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        model: Model | None,
+        world: World,
+        aside: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._provider = provider
         self._model = model
         self._world = world
-        self._client: "WireClient | None" = None
+        self._aside = aside
+        self._client: WireClient | None = None
 
     def upload(self, path: Path, name: str) -> str:
         """Send a training file."""
@@ -74,7 +85,8 @@ class Connection:
             from ftbuild.providers.wire import WireClient
 
             if self._model is not None:
-                embedded.prepare(self._model, self._world)
+                with self._aside():
+                    embedded.prepare(self._model, self._world)
             address = embedded.start(self._provider, self._world)
             self._client = WireClient(address.base_url, address.api_key, "embedded server")
         return self._client

@@ -17,6 +17,7 @@ from typing import Any
 from ftbuild.errors import ProviderError
 from ftbuild.problem import Problem
 from ftbuild.settings import Model, Provider
+from ftbuild.store.durable import refused
 from ftbuild.world import World
 
 START_SECONDS = 60.0
@@ -36,9 +37,9 @@ def prepare(model: Model, world: World) -> None:
 
     Raises:
         ProviderError: they cannot be had; what the process said is on stderr.
+        StoreError: the server's folder cannot be made.
     """
-    state = state_folder(world)
-    state.mkdir(parents=True, exist_ok=True)
+    state = _made(state_folder(world))
     done = _run(["prepare", "--state", str(state), "--model", model.model_dump_json()], world.environment)
     if done.returncode != 0:
         raise ProviderError(
@@ -55,8 +56,9 @@ def start(provider: Provider, world: World) -> Address:
 
     Raises:
         ProviderError: it does not come up within a minute.
+        StoreError: its folder cannot be made.
     """
-    state = state_folder(world)
+    state = _made(state_folder(world))
     if (address := running(state)) is not None:
         return address
     log = state / "server.log"
@@ -96,6 +98,14 @@ def running(state: Path) -> Address | None:
 def state_folder(world: World) -> Path:
     """Return the folder in which the server of this store keeps everything."""
     return world.store / "embedded"
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused(folder, error) from error
+    return folder
 
 
 def _run(arguments: list[str], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[bytes]":

@@ -12,11 +12,13 @@ from typing import Any
 
 import openai
 from openai import AsyncOpenAI, OpenAI
+from openai.types.chat import ChatCompletion
+from openai.types.fine_tuning import FineTuningJob
 
 from ftbuild.chat import Message
 from ftbuild.completion import Completion
 from ftbuild.errors import ProviderError
-from ftbuild.ledger.port import JobEvent, JobRequest, JobState
+from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, JobEvent, JobRequest, JobState
 from ftbuild.problem import Problem
 
 READ_RETRIES = 2
@@ -30,42 +32,52 @@ class WireClient:
     def __init__(self, base_url: str, api_key: str, name: str) -> None:
         self._name = name
         self._client = OpenAI(base_url=base_url, api_key=api_key, max_retries=READ_RETRIES)
-        self._once = self._client.with_options(max_retries=0)
+        self._once = self._client.with_options(max_retries=0, timeout=CREATE_TIMEOUT_SECONDS)
         self._async = AsyncOpenAI(
             base_url=base_url, api_key=api_key, max_retries=READ_RETRIES, timeout=COMPLETION_TIMEOUT_SECONDS
         )
 
     def upload(self, path: Path, name: str) -> str:
-        """Send a training file and wait until it is processed."""
+        """Send a training file and wait until it is processed.
+
+        Raises:
+            ProviderError: it is refused, or not processed within a minute.
+        """
         with self._translated(), path.open("rb") as content:
             sent = self._client.files.create(file=(name, content), purpose="fine-tune")
-            return self._client.files.wait_for_processing(
-                sent.id, poll_interval=0.2, max_wait_seconds=FILE_WAIT_SECONDS
-            ).id
+            try:
+                file = self._client.files.wait_for_processing(
+                    sent.id, poll_interval=0.2, max_wait_seconds=FILE_WAIT_SECONDS
+                )
+            except RuntimeError as error:
+                raise self._error(f"file {sent.id} is not processed after {FILE_WAIT_SECONDS:.0f} seconds") from error
+        if file.status == "error":
+            raise self._error(f"file {file.id} is refused: {file.status_details or 'no reason given'}", status=400)
+        return file.id
 
     def create_job(self, request: JobRequest) -> JobState:
         """Create a job with one POST, never repeated."""
         body: dict[str, Any] = request.to_json()
         with self._translated():
-            return _job(self._once.fine_tuning.jobs.create(**body))
+            return self._job(self._once.fine_tuning.jobs.create(**body))
 
     def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
         """Return the jobs that carry `metadata`, oldest first."""
         with self._translated():
             page = self._client.fine_tuning.jobs.list(metadata=dict(metadata), limit=100)
-            found = [_job(job) for job in page]
+            found = [self._job(job) for job in page]
         mine = [job for job in found if dict(job.raw.get("metadata") or {}).items() >= dict(metadata).items()]
         return sorted(mine, key=lambda job: (job.created_at, job.id))
 
     def retrieve_job(self, job_id: str) -> JobState:
         """Return the job as it is now."""
         with self._translated():
-            return _job(self._client.fine_tuning.jobs.retrieve(job_id))
+            return self._job(self._client.fine_tuning.jobs.retrieve(job_id))
 
     def cancel_job(self, job_id: str) -> JobState:
         """Ask for the end of a job."""
         with self._translated():
-            return _job(self._client.fine_tuning.jobs.cancel(job_id))
+            return self._job(self._client.fine_tuning.jobs.cancel(job_id))
 
     def job_events(self, job_id: str) -> list[JobEvent]:
         """Return all events so far, oldest first."""
@@ -85,13 +97,13 @@ class WireClient:
         started = time.monotonic()
         sent: Any = [message.to_json() for message in messages]
         with self._translated():
-            completion = await self._async.chat.completions.create(
-                model=model, messages=sent, **dict(parameters)
-            )
+            completion = await self._async.chat.completions.create(model=model, messages=sent, **dict(parameters))
+        if not isinstance(completion, ChatCompletion) or not completion.choices:
+            raise self._error("an answer without a completion")
         choice = completion.choices[0]
         usage = completion.usage
         return Completion(
-            content=choice.message.content or "",
+            content=_whole_letters(choice.message.content or ""),
             finish_reason=choice.finish_reason,
             latency_seconds=round(time.monotonic() - started, 3),
             prompt_tokens=usage.prompt_tokens if usage else 0,
@@ -108,29 +120,34 @@ class WireClient:
             yield
         except openai.APIStatusError as error:
             body = error.body if isinstance(error.body, dict) else {}
-            raise ProviderError(
-                Problem(f"{self._name}: {body.get('message') or error.message}"),
-                status=error.status_code,
-                code=error.code,
-            ) from error
+            raise self._error(body.get("message") or error.message, error.status_code, error.code) from error
         except openai.APIConnectionError as error:
-            raise ProviderError(Problem(f"{self._name}: no answer ({error.__cause__ or error})")) from error
+            raise self._error(f"no answer ({error.__cause__ or error})") from error
         except openai.OpenAIError as error:
-            raise ProviderError(Problem(f"{self._name}: {error}")) from error
+            raise self._error(str(error)) from error
 
+    def _error(self, what: str, status: int | None = None, code: str | None = None) -> ProviderError:
+        return ProviderError(Problem(f"{self._name}: {what}"), status=status, code=code)
 
-def _job(job: Any) -> JobState:
-    error = job.error if job.error and (job.error.code or job.error.message) else None
-    return JobState(
-        id=job.id,
-        status=job.status,
-        created_at=job.created_at,
-        fine_tuned_model=job.fine_tuned_model,
-        error=error.message if error else None,
-        error_code=error.code if error else None,
-        estimated_finish=job.estimated_finish,
-        raw=job.to_dict(),
-    )
+    def _job(self, job: object) -> JobState:
+        """Return the job; the SDK hands on whatever came with status 200, such as the page of a proxy.
+
+        Raises:
+            ProviderError: it is no job; it may have been created all the same.
+        """
+        if not isinstance(job, FineTuningJob) or not isinstance(job.id, str):
+            raise self._error("an answer that is no job")
+        error = job.error if job.error and (job.error.code or job.error.message) else None
+        return JobState(
+            id=job.id,
+            status=job.status,
+            created_at=job.created_at,
+            fine_tuned_model=job.fine_tuned_model,
+            error=error.message if error else None,
+            error_code=error.code if error else None,
+            estimated_finish=job.estimated_finish,
+            raw=job.to_dict(),
+        )
 
 
 def _event(event: Mapping[str, Any]) -> JobEvent:
@@ -143,3 +160,6 @@ def _event(event: Mapping[str, Any]) -> JobEvent:
     )
 
 
+def _whole_letters(text: str) -> str:
+    """Return the text with halves of surrogate pairs replaced: an answer cut at its limit may end in one."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

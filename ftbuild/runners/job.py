@@ -6,6 +6,7 @@ a record or an error. Ctrl-C leaves the job running.
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,8 +47,8 @@ def job(shop: Workshop, action: Action, key: str, done: Build) -> Made:
         shop.command,
         shop.experiment,
     )
-    if launched.how != "launched":
-        shop.console.say(f"{launched.job_id} was launched before: {launched.how}, not paid again")
+    before_now = "" if launched.how == "launched" else f" before: {launched.how}, not paid again"
+    shop.console.say(f"{launched.job_id} was launched{before_now}")
     progress = _Progress(shop.world, shop.console)
     try:
         ended = watch(shop.remote, launched.job_id, clock, shop.settings.provider.poll_seconds, progress.show)
@@ -55,16 +56,22 @@ def job(shop: Workshop, action: Action, key: str, done: Build) -> Made:
         raise Interrupted(
             Problem(
                 f"{launched.job_id} goes on without you ({progress.text or 'just launched'}). Nothing is lost.",
-                why=f"Come back: ftbuild {' '.join(shop.command)}     Stop it: ftbuild cancel {launched.job_id}",
+                why=f"Come back: ftbuild {shlex.join(shop.command)}     Stop it: ftbuild cancel {launched.job_id}",
             )
         ) from stopped
     except ProviderError as error:
         if error.status == 404:
-            journal.append(shop.world.now(), "ended", status="failed", error="the provider has lost the job")
+            journal.append(
+                shop.world.now(),
+                "ended",
+                job_id=launched.job_id,
+                status="failed",
+                error="the provider has lost the job",
+            )
             raise _ended_badly(launched.job_id, "failed", "the provider has lost the job") from error
         raise
     state = ended.job
-    journal.append(shop.world.now(), "ended", status=state.status, error=state.error)
+    journal.append(shop.world.now(), "ended", job_id=state.id, status=state.status, error=state.error)
     if state.status != "succeeded":
         raise _ended_badly(state.id, state.status, state.error)
     return _made(shop, ended)
@@ -141,22 +148,32 @@ class _Progress:
         for event in events:
             if event.type == "metrics":
                 self._metrics = event.data
-        parts = [job.status.replace("_", " ")]
-        if (step := self._metrics.get("step")) is not None:
-            parts = [f"step {step} of {self._metrics.get('total_steps')}"]
-            if (loss := self._metrics.get("train_loss")) is not None:
-                parts.append(f"loss {loss:.2f}")
+        step, loss = self._metrics.get("step"), self._metrics.get("train_loss")
+        where = f"step {step} of {self._metrics.get('total_steps')}" if step is not None else None
+        left = None
         if job.estimated_finish and not job.ended:
-            left = max(job.estimated_finish - self._world.now(), 0)
-            parts.append(f"about {left / 60:.0f} minutes left" if left >= 90 else "about a minute left")
-        self.text = ", ".join(parts)
-        self._console.progress(f"{job.id}  {self.text}")
+            left = max(job.estimated_finish - self._world.now(), 0.0)
+        told = [where, None if left is None else _about(left)]
+        self.text = ", ".join(part for part in told if part) or job.status.replace("_", " ")
+        shown = [
+            job.status.replace("_", " "),
+            where,
+            None if loss is None else f"loss {loss:.2f}",
+            None if left is None else f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left",
+        ]
+        self._console.progress(", ".join(part for part in shown if part))
+
+
+def _about(seconds: float) -> str:
+    return f"about {seconds / 60:.0f} minutes left" if seconds >= 90 else "about a minute left"
 
 
 def _ended_badly(job_id: str, status: str, error: str | None) -> JobError:
     return JobError(
         Problem(
-            f"{job_id} {status}: {error or 'the provider gives no reason'}",
+            f"{job_id} was cancelled"
+            if status.startswith("cancel") and not error
+            else f"{job_id} {status}: {error or 'the provider gives no reason'}",
             why="It is not launched again by itself: a job costs money and hours.",
             fix=f"ftbuild retry {job_id}",
         ),

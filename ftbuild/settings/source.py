@@ -11,9 +11,10 @@ class Source(Node):
 
     `path` is seen from the tree that holds the YAML file; `input`, `target` and `group` name
     fields of the line; `slices` maps a slice's name to a field; `only` pins all of it to a split.
+    `path` and `licence` are written beside every example, so they are keyed; `origin` is for people.
     """
 
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"path", "origin", "licence"})
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"origin"})
     kind: Literal["pairs"]
     path: str
     input: str

@@ -13,6 +13,7 @@ from ftbuild.problem import Problem, nearest
 from ftbuild.settings import Source
 
 BOM = b"\xef\xbb\xbf"
+SHOWN_AT_MOST = 60
 
 
 def read(content: bytes, name: str, source: Source) -> tuple[list[Example], list[Problem]]:
@@ -44,29 +45,36 @@ def _parse(line: bytes, path: str, number: int) -> dict[str, Any] | Problem:
     try:
         value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
+        said = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
         return Problem(
-            f"not JSON (column {error.colno}: {error.msg[0].lower()}{error.msg[1:]})",
+            f"not JSON (column {error.colno}: {said})",
             path,
             number,
             fix="mend the line; every line is one JSON object.",
             rule="not-json",
         )
-    except ValueError as error:
+    except _NotJsonError as error:
         return Problem(str(error), path, number, rule="not-json")
+    except (ValueError, RecursionError):
+        return Problem("a number too long, or brackets nested too deep, to be read", path, number, rule="not-json")
     if not isinstance(value, dict):
         return Problem(f"{type(value).__name__} instead of a JSON object", path, number, rule="not-an-object")
     return value
 
 
+class _NotJsonError(ValueError):
+    """Something Python reads and JSON does not allow, or leaves open."""
+
+
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
+    raise _NotJsonError(f"{constant} is not JSON")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
         twice = next(key for key, _ in pairs if [name for name, _ in pairs].count(key) > 1)
-        raise ValueError(f"key {twice!r} twice in one object")
+        raise _NotJsonError(f"key {twice!r} twice in one object")
     return value
 
 
@@ -82,13 +90,13 @@ def _check(value: dict[str, Any], source: Source, number: int) -> list[Problem]:
                     number,
                     fix=f"the line has {close!r}: rename it, or name the field in the source's YAML."
                     if close
-                    else f"the line has {', '.join(value) or 'nothing'}.",
+                    else f"the line has {_shown([*value]) if value else 'nothing'}.",
                     rule="missing-field",
                 )
             )
         elif not isinstance(value[field], str) or not value[field].strip():
             problems.append(
-                Problem(f"{field}: {value[field]!r} is not a text", source.path, number, rule="not-a-text")
+                Problem(f"{field}: {_shown(value[field])} is not a text", source.path, number, rule="not-a-text")
             )
         elif any("\ud800" <= letter <= "\udfff" for letter in value[field]):
             problems.append(Problem(f"{field}: half a surrogate pair", source.path, number, rule="lone-surrogate"))
@@ -102,8 +110,13 @@ def _example(value: dict[str, Any], name: str, source: Source, number: int) -> E
         source=name,
         path=source.path,
         line=number,
-        group=value[source.group],
+        group=value[source.group].strip(),
         raw=raw,
-        slices={"source": name, **{slice_name: value[field] for slice_name, field in source.slices.items()}},
+        slices={"source": name, **{each: value[field].strip() for each, field in sorted(source.slices.items())}},
         only=source.only,
     )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN_AT_MOST else text[: SHOWN_AT_MOST - 3] + "..."

@@ -29,11 +29,14 @@ def write(path: Path, content: bytes, mode: int = 0o644) -> None:
             raise
         _sync_folder(path.parent)
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
 
 
 def append_line(path: Path, line: bytes) -> None:
     """Add one line to `path` and wait until it is on the disk.
+
+    A last line without its line end never took effect: it is taken off first, so that the new
+    line is not glued to it. The lines before are never touched.
 
     Raises:
         StoreError: the line cannot be written.
@@ -42,25 +45,57 @@ def append_line(path: Path, line: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         new = not path.exists()
         with path.open("ab") as file:
+            if not new and (torn := _torn(path)):
+                file.truncate(file.tell() - torn)
             file.write(line + b"\n")
             file.flush()
             os.fsync(file.fileno())
         if new:
             _sync_folder(path.parent)
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
+
+
+def claim(path: Path) -> bool:
+    """Make the folder `path` and say True; say False when it is there already.
+
+    Raises:
+        StoreError: the folder cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise refused(path, error) from error
+    return True
 
 
 def link(target: str, path: Path) -> None:
-    """Make `path` a symbolic link to `target`, replacing the link that is there."""
+    """Make `path` a symbolic link to `target`, replacing the link that is there.
+
+    Raises:
+        StoreError: the link cannot be made.
+    """
+    temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(target)
-        os.replace(temporary, path)
+        try:
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
+
+
+def _torn(path: Path) -> int:
+    """Return how many bytes follow the last line end."""
+    content = path.read_bytes()
+    return len(content) - (content.rfind(b"\n") + 1)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -71,6 +106,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _refused(path: Path, error: OSError) -> StoreError:
+def refused(path: Path, error: OSError) -> StoreError:
+    """Return the error that says why `path` cannot be written."""
     said = (error.strerror or str(error)).lower()
     return StoreError(Problem(f"cannot be written: {said}", str(path), fix="free space or rights there, then again."))

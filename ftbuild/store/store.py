@@ -8,6 +8,7 @@ A record counts only while all the bytes it names are there.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,8 @@ class Store:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise StoreError(Problem(f"artifact {digest[:12]} is gone", str(path), fix="run the build again.")) from error
+            what = f"artifact {digest[:12]} is gone"
+            raise StoreError(Problem(what, str(path), fix="run the build again.")) from error
         if of_bytes(content) != digest:
             raise StoreError(
                 Problem(f"artifact {digest[:12]} is damaged", str(path), fix="delete the file and run the build again.")
@@ -91,26 +93,29 @@ class Store:
         Raises:
             StoreError: the record cannot be read.
         """
-        path = self._record_path(key)
         try:
-            value = json.loads(path.read_bytes())
-            record = Record.from_json(value)
+            record = self._read(self._record_path(key))
         except FileNotFoundError:
             return None
+        return record if all(self.path(digest).exists() for digest in record.outputs.values()) else None
+
+    def records(self) -> list[Record]:
+        """Return every readable record, by key; also those whose bytes are gone."""
+        found = []
+        for path in sorted((self.folder / "records").glob("*.json")):
+            with suppress(StoreError):
+                found.append(self._read(path))
+        return found
+
+    def _read(self, path: Path) -> Record:
+        try:
+            return Record.from_json(json.loads(path.read_bytes()))
+        except FileNotFoundError:
+            raise
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(
                 Problem("the record cannot be read", str(path), fix="delete it; its action runs again.")
             ) from error
-        return record if all(self.path(digest).exists() for digest in record.outputs.values()) else None
-
-    def forget(self, key: str) -> None:
-        """Drop the record of `key`; its bytes stay."""
-        self._record_path(key).unlink(missing_ok=True)
-
-    def records(self) -> list[Record]:
-        """Return every readable record, in no order."""
-        found = (self.find(path.stem) for path in (self.folder / "records").glob("*.json"))
-        return [record for record in found if record is not None]
 
     def _record_path(self, key: str) -> Path:
         return self.folder / "records" / f"{key}.json"

@@ -1,0 +1,178 @@
+"""The plan of the house, enforced: who imports whom, how long files and functions are, what they are called.
+
+Read from the syntax trees, so late imports and imports under TYPE_CHECKING count too.
+"""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "ftbuild"
+
+# Rooms from the top of the house down. A room imports from the storeys above its own, and from its
+# own storey only what SIDEWAYS allows.
+STOREYS = (
+    ("errors", "problem", "digest"),
+    ("chat", "completion", "example"),
+    ("world",),
+    ("settings",),
+    ("sources", "style", "dataset", "render", "rules", "scorers", "stats"),
+    ("plan", "store", "ledger"),
+    ("providers", "trackers", "embedded", "evaluate", "report"),
+    ("engine", "runners", "runs", "sweep", "origins", "config_problems", "compose", "cli"),
+)
+SIDEWAYS = {
+    "errors": {"problem"},
+    "completion": {"chat"},
+    "example": {"chat"},
+    "dataset": {"style"},
+    "scorers": {"style"},
+    "ledger": {"store"},
+    "runners": {"engine"},
+    "config_problems": {"origins"},
+    "compose": {"origins", "config_problems"},
+    "runs": {"engine", "runners", "compose"},
+    "sweep": {"engine", "compose"},
+    "cli": {"engine", "runners", "runs", "sweep", "origins", "config_problems", "compose"},
+}
+NEVER_IMPORTED = {"embedded", "cli"}
+
+# Who may import what is heavy, foreign or replaceable.
+ONLY_IN = {
+    "hydra": ("compose",),
+    "omegaconf": ("compose",),
+    "openai": ("providers.wire",),
+    "wandb": (),
+    "torch": ("embedded",),
+    "tokenizers": ("embedded",),
+    "safetensors": ("embedded",),
+    "gguf": ("embedded",),
+    "starlette": ("embedded",),
+    "uvicorn": ("embedded",),
+    "transformers": (),
+    "peft": (),
+}
+
+LINES_AT_MOST = 500
+FUNCTION_LINES_AT_MOST = 60
+LONG_ON_PURPOSE: dict[str, str] = {}  # "file" or "file:function" -> why it may be longer
+EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "handler"}
+
+
+def files() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def module(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module(path) for path in files()}
+
+
+def imported(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield every imported name in full with its line; a name taken from a package stays attached to it."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def ours(name: str) -> str | None:
+    """Return the module of ftbuild that an imported name comes from; None for a foreign one."""
+    if name != "ftbuild" and not name.startswith("ftbuild."):
+        return None
+    inner = name.removeprefix("ftbuild").removeprefix(".")
+    while inner not in MODULES:
+        inner = inner.rpartition(".")[0]
+    return inner
+
+
+def room(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def storey(name: str) -> int:
+    return next(number for number, rooms in enumerate(STOREYS) if name in rooms)
+
+
+def test_every_room_has_a_storey() -> None:
+    known = {each for rooms in STOREYS for each in rooms}
+    assert {room(name) for name in MODULES} - {"", "__main__"} <= known
+
+
+@pytest.mark.parametrize("path", files(), ids=module)
+def test_a_module_imports_only_from_above(path: Path) -> None:
+    here = room(module(path))
+    if here in ("", "__main__"):
+        pytest.skip("the door of the package")
+    wrong = [
+        f"{module(path)}:{line} imports {there}"
+        for name, line in imported(path)
+        if (there := ours(name)) and room(there) != here
+        if storey(room(there)) >= storey(here) and room(there) not in SIDEWAYS.get(here, set())
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", files(), ids=module)
+def test_nobody_imports_the_server_or_the_shell(path: Path) -> None:
+    wrong = [
+        f"{module(path)}:{line} imports {there}"
+        for name, line in imported(path)
+        if (there := ours(name)) and room(there) in NEVER_IMPORTED - {room(module(path))}
+    ]
+    assert wrong == ([] if module(path) != "__main__" else wrong)
+    assert all("imports cli" in each for each in wrong)
+
+
+@pytest.mark.parametrize("path", files(), ids=module)
+def test_heavy_and_foreign_packages_stay_in_their_rooms(path: Path) -> None:
+    here = module(path)
+    wrong = [
+        f"{here}:{line} imports {name}"
+        for name, line in imported(path)
+        if (allowed := ONLY_IN.get(room(name))) is not None
+        if not any(here == each or here.startswith(f"{each}.") for each in allowed)
+    ]
+    assert wrong == []
+
+
+def test_modules_import_in_no_cycle() -> None:
+    graph = {
+        module(path): {there for name, _ in imported(path) if (there := ours(name)) not in (None, module(path))}
+        for path in files()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"cycle: {' -> '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("path", files(), ids=module)
+def test_files_and_functions_are_short(path: Path) -> None:
+    name = str(path.relative_to(PACKAGE))
+    long = [] if len(path.read_bytes().splitlines()) <= LINES_AT_MOST else [name]
+    long += [
+        f"{name}:{node.name}"
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_LINES_AT_MOST
+    ]
+    assert [each for each in long if each not in LONG_ON_PURPOSE] == []
+
+
+def test_no_module_has_an_empty_name() -> None:
+    assert {name for name in MODULES if set(name.split(".")) & EMPTY_NAMES} == set()
