@@ -1,11 +1,13 @@
 """How many answers say exactly what the message said: a blind sheet to judge, and its tally.
 
     python -m tests.bench.faithfulness sheet outputs/runs/latest SHEET.jsonl
-    python -m tests.bench.faithfulness tally outputs/runs/latest VERDICTS.jsonl
+    python -m tests.bench.faithfulness reveal outputs/runs/latest VERDICTS.jsonl REVEALED.jsonl
+    python -m tests.bench.faithfulness tally REVEALED.jsonl
 
 The sheet holds 60 unseen test examples, each answered by three arms; the arm is hidden and the
 order shuffled. Whoever judges adds to every line "faithful": true or false, and "why" where it is
-false. A verdict file of the last judging lies beside this one.
+false; `reveal` adds the arms afterwards. The last judging, by a language model told to be strict, is
+faithfulness.jsonl beside this file.
 """
 
 import hashlib
@@ -47,14 +49,21 @@ def write_sheet(run: Path, path: Path) -> None:
     path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
 
 
-def tally(run: Path, path: Path) -> dict[str, tuple[int, int]]:
-    """Return (faithful, judged) per arm."""
+def reveal(run: Path, verdicts: Path, path: Path) -> None:
+    """Write the verdicts with the arm of each."""
     arms = {each["item"]: each["arm"] for each in items(run)}
+    lines = [json.loads(line) for line in verdicts.read_text(encoding="utf-8").splitlines()]
+    revealed = ({"arm": arms[line["item"]], **line} for line in lines)
+    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in revealed), encoding="utf-8")
+
+
+def tally(path: Path) -> dict[str, tuple[int, int]]:
+    """Return (faithful, judged) per arm."""
     counts = dict.fromkeys(ARMS, (0, 0))
     for line in path.read_text(encoding="utf-8").splitlines():
         verdict = json.loads(line)
-        faithful, judged = counts[arms[verdict["item"]]]
-        counts[arms[verdict["item"]]] = (faithful + bool(verdict["faithful"]), judged + 1)
+        faithful, judged = counts[verdict["arm"]]
+        counts[verdict["arm"]] = (faithful + bool(verdict["faithful"]), judged + 1)
     return counts
 
 
@@ -63,8 +72,10 @@ def main() -> None:
     match sys.argv[1:]:
         case ["sheet", run, path]:
             write_sheet(Path(run), Path(path))
-        case ["tally", run, path]:
-            for arm, (faithful, judged) in tally(Path(run), Path(path)).items():
+        case ["reveal", run, verdicts, path]:
+            reveal(Path(run), Path(verdicts), Path(path))
+        case ["tally", path]:
+            for arm, (faithful, judged) in tally(Path(path)).items():
                 print(f"{arm:6} {faithful} of {judged} faithful")
         case _:
             sys.exit(__doc__)
