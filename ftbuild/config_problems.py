@@ -6,195 +6,232 @@ lines. Knows the traps of YAML 1.1 (bare on/off/yes/no, 12:30) and of Hydra's gr
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from ftbuild.defaults_lists import few
 from ftbuild.origins import Origins
 from ftbuild.problem import Problem, nearest
+from ftbuild.settings.contradictions import Contradiction
 
 COMMAND_LINE = "command line"
+Options = Mapping[str, Sequence[str]]
 
 
-def from_validation(
-    error: ValidationError, root: type[BaseModel], origins: Origins, options: dict[str, list[str]]
-) -> list[Problem]:
+def ordered(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the findings once each, files first by name and line, the command line last."""
+    unique = {(problem.path, problem.line, problem.what): problem for problem in problems}
+    return sorted(unique.values(), key=lambda each: (each.path == COMMAND_LINE, each.path, each.line or 0, each.what))
+
+
+def from_validation(error: ValidationError, root: type[BaseModel], origins: Origins, options: Options) -> list[Problem]:
     """Return every finding of `error`, in position order; `options` lists the files of each group."""
     problems = []
     for detail in error.errors():
-        loc = [str(part) for part in detail["loc"]]
-        if detail["type"] == "literal_error" and loc and _union_branch(detail):
-            loc = loc[:-1]
-        problems.append(_one(detail, _strip_branches(loc), root, origins, options))
-    unique = {(problem.path, problem.line, problem.what): problem for problem in problems}
-    return sorted(unique.values(), key=lambda problem: (problem.path, problem.line or 0, problem.what))
+        loc = [str(part) for part in detail["loc"] if not _is_branch(str(part))]
+        problems.append(_one(detail, loc, root, origins, options))
+    return ordered(_alternatives(problems))
+
+
+def from_contradictions(found: Iterable[Contradiction], origins: Origins) -> list[Problem]:
+    """Return the findings about settings that do not fit each other, in position order."""
+    problems = []
+    for each in found:
+        origin = origins.of(each.key)
+        close = nearest(each.name, each.known)
+        there = f"there are {few(each.known)}." if each.known else "there are none."
+        part, _, rest = each.key.removeprefix("goal.").partition(".")
+        if rest and each.key.startswith("goal."):
+            there += f" To do without the condition: goal.{part}.{rest.partition('.')[0]}=null."
+        problems.append(
+            Problem(
+                f"{each.key}: {each.said}",
+                origin.path if origin else COMMAND_LINE,
+                origin.line if origin else None,
+                fix=f"the nearest is {close!r}; {there}" if close else there,
+            )
+        )
+    return ordered(problems)
+
+
+def _alternatives(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems with those of one value joined: "should be 'auto' or a valid integer"."""
+    joined: dict[tuple[str, int | None, str], Problem] = {}
+    for each in problems:
+        said, _, wanted = each.what.partition(" should be ")
+        known = joined.get((each.path, each.line, said))
+        what = f"{known.what} or {wanted}" if known and wanted else each.what
+        joined[each.path, each.line, said] = replace(each, what=what)
+    return list(joined.values())
 
 
 def from_override(text: str) -> Problem:
     """Return the finding about an override that Hydra's grammar refuses."""
     key, _, value = text.partition("=")
-    if not value and "=" not in text:
+    if "=" not in text:
         return Problem(
             f"{text!r} is neither a verb nor an override",
             COMMAND_LINE,
             fix="an override is written key=value; ftbuild --help lists the verbs.",
         )
-    quoted = json.dumps(value, ensure_ascii=False)
     return Problem(
         f"{text!r} is not an override that Hydra can read",
         COMMAND_LINE,
-        why="Hydra reads commas, brackets, braces, colons and letters beyond ASCII as grammar.",
-        fix=f"quote the value: '{key}={quoted}'",
+        why="Hydra reads commas, brackets, braces, colons, quotes and letters beyond ASCII as grammar.",
+        fix=f"quote the value: {quoted(key, value)}",
     )
 
 
-def from_hydra(message: str, find: "FileLines") -> Problem:
-    """Return the finding behind an error message of Hydra about a config file."""
-    first, _, rest = message.strip().partition("\n")
-    where = re.match(r"In '?([\w/@.-]+)'?: ?(.*)", first)
-    name, said = (where.group(1), where.group(2)) if where else ("", first)
-    if missing := re.search(r"Could not find '([^']+)'", said):
-        group, _, option = missing.group(1).rpartition("/")
-        path, line = find.choosing(group, option) or find(name, option)
-        close = nearest(option, find.options(group))
-        there = ", ".join(find.options(group))
-        return Problem(
-            f"no option {option!r} in conf/{group}",
-            path,
-            line,
-            fix=f"the nearest is {close!r}; there are {there}." if close else f"there are {there or 'none'}.",
-        )
-    if unchosen := re.search(r"You must specify '([^']+)'", message):
-        group = unchosen.group(1)
-        return Problem(
-            f"no {group} chosen",
-            COMMAND_LINE,
-            fix=f"take an experiment (+experiment=NAME) or one of {group}={'|'.join(find.options(group))}.",
-        )
-    if "override" in said.lower() and ("end" in said or "before" in said):
-        path, line = find(name, "override")
-        return Problem(
-            "an override stands before another entry of the defaults list",
-            path,
-            line,
-            fix="put the `override` lines last.",
-        )
-    path, line = find(name, "")
-    return Problem(said or rest, path, line)
+def from_hydra(message: str, origins: Origins | None) -> Problem:
+    """Return the finding behind an error message of Hydra that no check of ours explains.
+
+    `origins` is None where Hydra failed before anything was merged.
+    """
+    first = message.strip().partition("\n")[0]
+    if gone := re.search(r"Could not delete from config\. '([^']+)' does not exist", first):
+        key = gone.group(1)
+        beside = origins.beside(key) if origins else []
+        close = nearest(key, beside)
+        there = f"there are {', '.join(each.rpartition('.')[2] for each in beside)}." if beside else ""
+        return Problem(f"~{key}: no key {key!r}", COMMAND_LINE, why=there, fix=f"~{close}" if close else "")
+    if keyed := re.search(r"^\s*full_key: (\S+)", message, re.MULTILINE):
+        key = keyed.group(1)
+        origin = origins.of(key) if origins else None
+        said = f"{key}: {first[0].lower()}{first[1:]}"
+        return Problem(said, origin.path if origin else COMMAND_LINE, origin.line if origin else None)
+    return Problem(re.sub(r"\+\+(?=\w)", "", first), COMMAND_LINE)
 
 
-class FileLines:
-    """Finds config files and lines in them for messages; `texts` maps a config's name to (path, text)."""
-
-    def __init__(self, texts: dict[str, tuple[str, str]], options: dict[str, list[str]]) -> None:
-        self._texts = texts
-        self._options = options
-
-    def __call__(self, name: str, word: str) -> tuple[str, int | None]:
-        """Return the path of config `name` and the first line that holds `word`."""
-        if name not in self._texts:
-            return COMMAND_LINE, None
-        path, text = self._texts[name]
-        lines = [number for number, line in enumerate(text.splitlines(), 1) if word and word in line]
-        code = [number for number in lines if not text.splitlines()[number - 1].lstrip().startswith("#")]
-        return path, code[0] if code else None
-
-    def choosing(self, group: str, option: str) -> tuple[str, int] | None:
-        """Return the first line of a defaults list that asks for `option` of `group`."""
-        asks = re.compile(rf"(^|[\s/]){re.escape(group)}(@[\w.]+)?:\s*{re.escape(option)}\s*(#.*)?$")
-        for path, text in self._texts.values():
-            for number, line in enumerate(text.splitlines(), 1):
-                if asks.search(line):
-                    return path, number
+def secret(text: str) -> Problem | None:
+    """Return the finding about an override that seems to hold a key, without its value."""
+    key, _, value = text.partition("=")
+    named = re.search(r"(^|[._])(api_?key|token|secret|password)$", key.lstrip("+"), re.IGNORECASE)
+    known = re.search(r"(?<![A-Za-z0-9])((sk|gsk|hf|ghp|xai|pypi)[-_][A-Za-z0-9_-]{16,}|AKIA[A-Z0-9]{16})", value)
+    if not (known or (named and value not in ("", "null"))):
         return None
-
-    def options(self, group: str) -> list[str]:
-        """Return the options of a group."""
-        return self._options.get(group, [])
-
-
-def unknown_option(group: str, option: str, options: Sequence[str], path: str, line: int | None) -> Problem:
-    """Return the finding about an option that does not exist."""
-    close = nearest(option, options)
-    there = ", ".join(options)
     return Problem(
-        f"{group}={option}: no option {option!r} in conf/{group}",
-        path,
-        line,
-        fix=f"{group}={close}; there are {there}." if close else f"there are {there or 'none'}.",
+        f"{key} looks like a secret",
+        COMMAND_LINE,
+        why="Overrides are written to run files.",
+        fix="put it in an environment variable and name the variable.",
     )
 
 
-def _one(
-    detail: Any, loc: list[str], root: type[BaseModel], origins: Origins, options: dict[str, list[str]]
-) -> Problem:
+def not_chosen(groups: Sequence[str], experiment: tuple[str, str] | None, options: Options) -> Problem:
+    """Return the finding about groups that nothing chooses; `experiment` is the name and path of one that should."""
+    if experiment is None:
+        there = options["experiment"]
+        return Problem(
+            f"no {', '.join(groups)} chosen",
+            COMMAND_LINE,
+            fix=f"take an experiment, +experiment=NAME; there are {few(there)}.",
+        )
+    lines = ", ".join(f"`override /{group}: {'|'.join(options[group])}`" for group in groups)
+    return Problem(
+        f"experiment {experiment[0]!r} chooses no {', '.join(groups)}",
+        experiment[1],
+        fix=f"add {lines} to its defaults.",
+    )
+
+
+def quoted(key: str, value: str) -> str:
+    """Return the override as it is typed in a shell, its value in quotes."""
+    inner = value if len(value) > 1 and value[0] == value[-1] == '"' else json.dumps(value, ensure_ascii=False)
+    return shlex.quote(f"{key}={inner}")
+
+
+def _one(detail: Any, loc: list[str], root: type[BaseModel], origins: Origins, options: Options) -> Problem:
     key = ".".join(loc)
     origin = origins.of(key)
     path, line = (origin.path, origin.line) if origin else (COMMAND_LINE, None)
     value = detail.get("input")
     if detail["type"] == "extra_forbidden":
-        return _unknown_key(key, loc, value, path, line, root, options)
+        return _unknown_key(loc, value, (path, line), root, options)
     if detail["type"] == "missing":
         return _missing_key(key, loc, value, path, line)
-    if hint := _yaml_trap(detail, value):
+    if hint := _yaml_trap(detail, key, value, path):
         return Problem(f"{key}: {hint[0]}", path, line, fix=hint[1])
     said = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "value_error":
         return Problem(f"{key}: {said}" if key else said, path, line)
-    return Problem(f"{key}: {value!r}: {said[0].lower()}{said[1:]}", path, line)
+    if detail["type"] == "model_type" and loc[-1] in options and isinstance(value, str):
+        choose = (
+            f"{loc[-1]}={value}" if path == COMMAND_LINE else f"`override /{loc[-1]}: {value}` in the defaults list"
+        )
+        return Problem(
+            f"{key}: {value!r} where a map of keys is wanted", path, line, fix=f"to choose an option: {choose}"
+        )
+    wanted = re.sub(r"^input should be ", "should be ", f"{said[0].lower()}{said[1:]}")
+    return Problem(f"{key}: {value!r} {wanted}".replace("an object", "a map of keys"), path, line)
 
 
 def _unknown_key(
-    key: str,
-    loc: list[str],
-    value: object,
-    path: str,
-    line: int | None,
-    root: type[BaseModel],
-    options: dict[str, list[str]],
+    loc: list[str], value: object, place: tuple[str, int | None], root: type[BaseModel], options: Options
 ) -> Problem:
-    parent, name = loc[:-1], loc[-1]
+    key, parent, (path, line) = ".".join(loc), loc[:-1], place
+    if loc == ["experiment"]:
+        return Problem(
+            "the keys of this file land under `experiment`",
+            path,
+            fix="make `# @package _global_` its first line.",
+        )
     known = _fields(root, parent)
-    close = nearest(name, known)
-    what = f"{key}={value}: no key {key!r}" if path == COMMAND_LINE else f"no key {key!r}"
-    above = ".".join(parent) or "the config"
-    fix = f"{'.'.join([*parent, close])}" if close else ""
-    has = f"{above} has {', '.join(known)}."
+    close = nearest(loc[-1], known)
+    typed, text = _typed(key, value)
+    what = f"{typed}={text}: no key {key!r}" if path == COMMAND_LINE else f"no key {key!r}"
+    has = f"{'.'.join(parent) or 'the config'} has {', '.join(known)}."
     group = parent[0] if len(parent) == 1 and parent[0] in options else ""
     another = f" For another {group}: {group}={options[group][0]}." if group and len(options[group]) > 1 else ""
-    return Problem(what, path, line, why=has + another, fix=f"the nearest key is {fix}." if fix else "")
+    right = ".".join([*parent, close]) + typed.removeprefix(key) if close else ""
+    fix = f"{shlex.quote(f'{right}={text}')}" if path == COMMAND_LINE else f"the nearest key is {right}."
+    return Problem(what, path, line, why=has + another, fix=fix if close else "")
+
+
+def _typed(key: str, value: object) -> tuple[str, str]:
+    """Return the override that sets `value` under `key`, as far as one key says it."""
+    while isinstance(value, dict) and len(value) == 1:
+        (name, value), *_ = value.items()
+        key = f"{key}.{name}"
+    return key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _missing_key(key: str, loc: list[str], value: object, path: str, line: int | None) -> Problem:
-    if loc[:2] == ["dataset", "sources"] and len(loc) == 4 and isinstance(value, dict):
+    in_source = loc[:2] == ["dataset", "sources"] and len(loc) == 4 and isinstance(value, dict)
+    if in_source and isinstance(value, dict) and not {"kind", "path"} & set(value):
         source = ".".join(loc[:3])
         return Problem(
-            f"{source} is half a source: it has {', '.join(value) or 'nothing'} and no {loc[3]}",
+            f"{source} is half a source: it has {', '.join(value) or 'nothing'} and no more",
             path,
             line,
-            fix=f"to take a source out: ~{source}; to put one in: +source@{source}=OPTION.",
+            fix=f"to take it out: ~{source}; to put one in: +source@{source}=OPTION.",
         )
     return Problem(f"{key} is missing", path, line)
 
 
-def _yaml_trap(detail: Any, value: object) -> tuple[str, str] | None:
+def _yaml_trap(detail: Any, key: str, value: object, path: str) -> tuple[str, str] | None:
     wants_text = detail["type"] in {"string_type", "literal_error"}
+    if wants_text and path == COMMAND_LINE and isinstance(value, bool | int | float):
+        said = json.dumps(value)
+        return f"{value!r} is not text", f"quote the value: {quoted(key, said)}"
     if wants_text and isinstance(value, bool):
         words = "on, yes or true" if value else "off, no or false"
         return f"{value}, which is how YAML reads a bare {words}", "put the word in quotes."
+    if wants_text and value is None:
+        return "no value, which is how YAML reads null, ~ or nothing", 'write a text, or "" for an empty one.'
     if detail["type"] == "string_type" and isinstance(value, int | float):
-        clock = f" (or {value // 60}:{value % 60:02d}, which YAML reads in base 60)" if isinstance(value, int) else ""
+        is_clock = isinstance(value, int) and 60 <= value < 24 * 60
+        clock = f" (or {value // 60:.0f}:{value % 60:02.0f}, which YAML reads in base 60)" if is_clock else ""
         return f"{value!r} is a number{clock}, and text is wanted", "put it in quotes."
     return None
 
 
-def _union_branch(detail: Any) -> bool:
-    return isinstance(detail["loc"][-1], str) and detail["loc"][-1].startswith("literal[")
-
-
-def _strip_branches(loc: list[str]) -> list[str]:
-    return [part for part in loc if not re.fullmatch(r"(literal\[.*\]|int|float|str|constrained-\w+)", part)]
+def _is_branch(part: str) -> bool:
+    """Return whether pydantic put `part` in to name a branch of a union, so that no key has the name."""
+    return re.fullmatch(r"literal\[.*\]|int|float|str|constrained-\w+|\[key\]", part) is not None
 
 
 def _fields(root: type[BaseModel], parent: Iterable[str]) -> list[str]:
@@ -228,7 +265,7 @@ class _MapOf:
 def _model_in(annotation: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    arguments = getattr(annotation, "__args__", ())
+    arguments: tuple[Any, ...] = getattr(annotation, "__args__", ())
     if getattr(annotation, "__origin__", None) is dict:
         return _MapOf(_model_in(arguments[1]))
     return next((found for each in arguments if (found := _model_in(each)) is not None), None)

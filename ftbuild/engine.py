@@ -99,7 +99,7 @@ def look_up(graph: Graph, store: Store, ledger: "LedgerFolder") -> list[Planned]
             continue
         changed = sorted({each.action.label for each in above if each.record is None})
         if changed:
-            planned[action.id] = Planned(action, None, "MAYBE", [f"after {', '.join(changed)}"], None)
+            planned[action.id] = Planned(action, None, "MAYBE", [f"after {_few(changed)}"], None)
             continue
         digests = {
             each.role: record.outputs[each.output]
@@ -116,6 +116,11 @@ def look_up(graph: Graph, store: Store, ledger: "LedgerFolder") -> list[Planned]
         status, why = ledger.status(action, key)
         planned[action.id] = Planned(action, key, status, why or reasons(action.preimage(digests), before), None)
     return list(planned.values())
+
+
+def _few(labels: list[str]) -> str:
+    shown, rest = labels[:2], len(labels) - 2
+    return f"{', '.join(shown)} and {rest} more" if rest > 0 else ", ".join(shown)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def describe(composed: Composed, command: tuple[str, ...], world: World) -> dict
 def write(world: World, run: Mapping[str, Any], done: Build) -> Path:
     """Write the folder of a run that has just ended and point `latest` at it; return the folder."""
     actions = [{**_action(ran), "status": ran.status, "seconds": ran.seconds} for ran in done.ran.values()]
-    return _write(world, {**run, "seconds": round(sum(ran.seconds for ran in done.ran.values()), 1)}, actions, done)
+    return _write(world, run, actions, done)
 
 
 def restore(world: World, experiment: str, done: Build) -> Path | None:
@@ -90,7 +90,8 @@ def _write(world: World, run: Mapping[str, Any], actions: list[dict[str, Any]], 
     local.write(folder / "metrics.jsonl", _metrics(gathered))
     value = {
         "schema_version": 1,
-        **{name: run[name] for name in run if name != "settings_lines"},
+        **{name: run[name] for name in run if name not in ("settings_lines", "seconds")},
+        "seconds": round(sum(each["seconds"] for each in actions), 1),
         "result_id": result_id(done),
         "actions": actions,
         "dataset": {name: gathered["dataset"][name] for name in ("digest", "counts")},
@@ -141,7 +142,7 @@ def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:
     """Write datasets/built/<experiment>/<digest>/ unless it is there; return the folder."""
     lines = _the(done, "lines").record.outputs
     manifest = json.loads(done.store.get(lines["manifest.json"]))
-    folder = world.built / composed.experiment / manifest["digest"][:12]
+    folder = world.built / composed.experiment / str(manifest["digest"])[:12]
     names = ("train.jsonl", "validation.jsonl", "test.jsonl", "provenance.jsonl", "card.md", "manifest.json")
     if not all((folder / name).exists() for name in names):
         for name in ("train.jsonl", "validation.jsonl", "test.jsonl"):

@@ -3,8 +3,7 @@
 import shlex
 import shutil
 import sys
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from ftbuild import runs
 from ftbuild.cli.console import TerminalConsole
@@ -20,7 +19,7 @@ from ftbuild.problem import Problem, render
 from ftbuild.providers.connection import Connection
 from ftbuild.report.input import ReportInput
 from ftbuild.report.terminal import summary
-from ftbuild.report.words import headline
+from ftbuild.report.words import ENDINGS, VERDICTS, when
 from ftbuild.runners import Workshop, table
 from ftbuild.scorers import versions
 from ftbuild.store.store import Store
@@ -35,20 +34,40 @@ def build(options: Options) -> int:
         return int(ExitCode.DONE)
     world = world_of(options)
     if not options.multirun:
-        return _build_one(composed[0], options.command, world, smoke=options.smoke)
-    codes = []
-    for number, each in enumerate(composed, 1):
-        own = [override for override in each.overrides if override not in _smoke(options)]
-        command = (*own, *(("--smoke",) if options.smoke else ()))
+        return _build_one(composed[0], options.command, world, smoke=options.smoke).code
+    return _build_all(composed, options, world)
+
+
+@dataclass(frozen=True)
+class _Built:
+    """How a build ended: the exit code, and a line for people."""
+
+    code: ExitCode
+    said: str
+
+
+def _build_all(composed: list[Composed], options: Options, world: World) -> int:
+    """Build every point of a sweep, whatever becomes of the others; return the worst exit code."""
+    given = _smoke(options)
+    points = [tuple(override for override in each.overrides if override not in given) for each in composed]
+    ended = []
+    for number, (each, point) in enumerate(zip(composed, points, strict=True), 1):
+        command = (*point, *(("--smoke",) if options.smoke else ()))
         print(f"\n[{number} of {len(composed)}] ftbuild {shlex.join(command)}", file=sys.stderr)
         try:
-            codes.append(_build_one(each, command, world, smoke=options.smoke))
+            ended.append(_build_one(each, command, world, smoke=options.smoke))
         except FtbuildError as error:
             if error.exit_code == ExitCode.INTERRUPTED:
                 raise
-            print(render(error.problems), file=sys.stderr)
-            codes.append(int(error.exit_code))
-    return max(codes)
+            text = render(error.problems)
+            print(text, file=sys.stderr)
+            ended.append(_Built(error.exit_code, text.partition("\n")[0]))
+    varied = [" ".join(word for word in point if any(word not in other for other in points)) for point in points]
+    width = max(map(len, varied))
+    print()
+    for point_text, built in zip(varied, ended, strict=True):
+        print(f"{point_text:{width}}   {built.said}")
+    return int(max(built.code for built in ended))
 
 
 def compositions(options: Options) -> list[Composed]:
@@ -60,7 +79,7 @@ def compositions(options: Options) -> list[Composed]:
     if options.words:
         raise ConfigError(Problem(f"{options.words[0]!r} is not an override", "command line", fix="write key=value."))
     root = find_root(options.folder)
-    overrides = [*(SMOKE if options.smoke else ()), *options.overrides]
+    overrides = [*_smoke(options), *options.overrides]
     return compose_sweep(root, overrides) if options.multirun else [compose(root, overrides)]
 
 
@@ -100,6 +119,7 @@ def graph_of(composed: Composed, *, judged: bool) -> Graph:
                     f"{(error.strerror or 'cannot be read').lower()}",
                     origin.path if origin else "",
                     origin.line if origin else None,
+                    fix=f"put the file there, or say where it is: dataset.sources.{name}.path=FILE.",
                 )
             )
     if problems:
@@ -108,7 +128,7 @@ def graph_of(composed: Composed, *, judged: bool) -> Graph:
     return resolve(composed.settings, digests, scorers, judged=judged)
 
 
-def _build_one(composed: Composed, command: tuple[str, ...], world: World, *, smoke: bool) -> int:
+def _build_one(composed: Composed, command: tuple[str, ...], world: World, *, smoke: bool) -> _Built:
     started = world.now()
     store = Store(world.store)
     console = TerminalConsole()
@@ -136,21 +156,20 @@ def _build_one(composed: Composed, command: tuple[str, ...], world: World, *, sm
     runs.point_latest(world, folder)
     gathered = runs.report_input(done)
     seconds = world.now() - started
+    verdict, report = _ending(gathered, world.now()), str((folder / "report.html").relative_to(world.root))
     if idle:
-        print(f"Nothing to do: {len(done.ran)} cached. {_ending(gathered)} {_shown(world, folder)}     {seconds:.1f} s")
+        print(f"Nothing to do: {len(done.ran)} cached. {verdict}. {report}     {seconds:.1f} s")
     else:
         this = {"path": str(folder.relative_to(world.root)), "command": shop.run["command"], "seconds": seconds}
         shown = replace(gathered, run={**gathered.run, **this})
         print("\n" + summary(shown, shutil.get_terminal_size((100, 24)).columns))
-    return int(ExitCode.DONE if gathered.results["ending"] in ("met", None) else ExitCode.GOAL)
+    code = ExitCode.DONE if gathered.results["ending"] in ("met", None) else ExitCode.GOAL
+    return _Built(code, f"{verdict}   {report}")
 
 
-def _ending(gathered: ReportInput) -> str:
+def _ending(gathered: ReportInput, now: float) -> str:
+    """Return the verdict and when it was found."""
     results = gathered.results
-    if results["verdict"] is None:
-        return "No verdict asked for."
-    return f"{headline(results)}"
-
-
-def _shown(world: World, folder: Path) -> str:
-    return str((folder / "report.html").relative_to(world.root))
+    return (
+        f"{VERDICTS[results['verdict']].upper()}, {ENDINGS[results['ending']]}, {when(gathered.run['started_at'], now)}"
+    )

@@ -21,7 +21,7 @@ from ftbuild.report.words import duration
 PLAIN_EVERY_SECONDS = 10.0
 LIVE_EVERY_SECONDS = 1.0
 TIME_WIDTH = 12
-WIDEST = 100
+WIDEST = 104
 NARROWEST_NOTE = 20
 CLEAR = "\r\x1b[K"
 
@@ -32,7 +32,7 @@ class TerminalConsole:
     def __init__(self, out: TextIO | None = None, every_seconds: float | None = None) -> None:
         self._out = out or sys.stderr
         self._live = self._out.isatty()
-        self._every = every_seconds or (LIVE_EVERY_SECONDS if self._live else PLAIN_EVERY_SECONDS)
+        self.every_seconds = every_seconds or (LIVE_EVERY_SECONDS if self._live else PLAIN_EVERY_SECONDS)
         self._stage = ""
         self._held: list[tuple[Action, Status, str, float]] = []
         self._running: Action | None = None
@@ -98,7 +98,7 @@ class TerminalConsole:
             self._closed.set()
 
     def _tick(self) -> None:
-        while not self._closed.wait(self._every):
+        while not self._closed.wait(self.every_seconds):
             with self._lock:
                 if self._running is None:
                     continue

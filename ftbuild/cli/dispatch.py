@@ -1,11 +1,14 @@
 """Find the verb, run it, turn errors into text and an exit code. The only place that catches everything."""
 
+import os
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from ftbuild.errors import ExitCode, FtbuildError
+from ftbuild.errors import ConfigError, ExitCode, FtbuildError
 from ftbuild.problem import Problem, nearest, render
 
 VERBS = {
@@ -18,71 +21,84 @@ VERBS = {
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code."""
+    """Run one command line and return its exit code; a reader that has gone away is no error."""
     try:
-        return _run(list(arguments))
+        code = _guarded(list(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still in the buffers would be written at exit, and complained about.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        code = int(ExitCode.DONE)
+    return code
+
+
+def _guarded(arguments: list[str]) -> int:
+    try:
+        return _run(arguments)
     except FtbuildError as error:
-        print(render(error.problems), file=sys.stderr)
+        _say(render(error.problems))
         return int(error.exit_code)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        _say("interrupted; the same command goes on from here")
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()
-        return int(ExitCode.DONE)
+        raise
     except Exception:
-        traceback.print_exc()
-        print("This is a bug in ftbuild, not in your config.", file=sys.stderr)
+        _say(traceback.format_exc() + "This is a bug in ftbuild, not in your config.")
         return int(ExitCode.BUG)
 
 
-def _run(arguments: list[str]) -> int:
-    from ftbuild.cli.options import parse
+def _say(text: str) -> None:
+    with suppress(BrokenPipeError):
+        print(text, file=sys.stderr)
 
+
+def _run(arguments: list[str]) -> int:
     if not arguments:
         from ftbuild.cli.overview import overview
 
         return overview(Path.cwd())
+    from ftbuild.cli.options import parse
+
     verb = arguments[0] if arguments[0] in VERBS else "build"
-    rest = arguments[1:] if arguments[0] in VERBS else arguments
-    if verb == "build" and rest and _is_word(rest[0]):
-        raise _unknown_verb(rest[0])
-    options = parse(verb, rest)
+    options = parse(verb, arguments[1:] if arguments[0] in VERBS else arguments)
     if options.help:
         from ftbuild.cli.help import text
+        from ftbuild.cli.layout import columns
 
-        print(text(Path.cwd()))
+        print(text(Path.cwd(), VERBS, columns()))
         return int(ExitCode.DONE)
     if options.version:
         from ftbuild import __version__
 
         print(f"ftbuild {__version__}")
         return int(ExitCode.DONE)
-    if verb == "plan":
-        from ftbuild.cli.plan import plan
-
-        return plan(options)
     if verb in ("jobs", "retry", "cancel"):
         from ftbuild.cli import jobs
 
         return {"jobs": jobs.jobs, "retry": jobs.retry, "cancel": jobs.cancel}[verb](options)
+    if options.words:
+        raise _stray(options.words[0], arguments)
+    if verb == "plan" and not options.cfg:
+        from ftbuild.cli.plan import plan
+
+        return plan(options)
     from ftbuild.cli.build import build
 
     return build(options)
 
 
-def _is_word(text: str) -> bool:
-    return "=" not in text and not text.startswith(("-", "~", "+"))
+def _stray(word: str, arguments: list[str]) -> ConfigError:
+    """Return the error about a word that is no override, with the command that was probably meant."""
+    from ftbuild.compose import experiments, find_root
 
-
-def _unknown_verb(word: str) -> FtbuildError:
-    from ftbuild.errors import ConfigError
-
-    close = nearest(word, VERBS)
-    return ConfigError(
-        Problem(
-            f"{word!r} is neither a verb nor an override",
-            "command line",
-            fix=f"ftbuild {close}" if close else f"the verbs are {', '.join(VERBS)}; an override is written key=value.",
-        )
-    )
+    others = [each for each in arguments if each != word]
+    means = {verb: [verb, *others] for verb in VERBS} | {"help": ["--help"], "version": ["--version"]}
+    for name in experiments(find_root(Path.cwd())):
+        means.setdefault(name, [f"+experiment={name}" if each == word else each for each in arguments])
+    close = nearest(word, means)
+    what = "stands behind other words" if word in VERBS else "is neither a verb nor an override"
+    there = f"the verbs are {', '.join(VERBS)}; an override is written key=value."
+    fix = f"ftbuild {shlex.join(means[close])}" if close else there
+    return ConfigError(Problem(f"{word!r} {what}", "command line", fix=fix))

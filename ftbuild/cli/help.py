@@ -1,31 +1,39 @@
 """The text of --help."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from ftbuild.cli.dispatch import VERBS
+from ftbuild.cli.layout import table
 from ftbuild.compose import experiments, find_root
 
+USES = [
+    ("ftbuild +experiment=NAME", "build it: data, training, test, verdict"),
+    ("ftbuild plan +experiment=NAME", "what that would do, and why; nothing is written"),
+    ("ftbuild", "where every experiment stands"),
+]
+SETTINGS = [
+    ("KEY=VALUE", "change one setting: method.hyperparameters.n_epochs=2"),
+    ("GROUP=OPTION", "choose a file of conf/GROUP: model=tiny"),
+    ("~KEY", "take an entry out: ~dataset.sources.NAME"),
+]
+OPTIONS = [
+    ("-m, --multirun", "build every combination: -m method.hyperparameters.n_epochs=1,2"),
+    ("--smoke", "the whole path in a minute, with 20 examples and a tiny model; no verdict"),
+    ("--cfg job", "print the composed config and do nothing else"),
+    ("--format json", "with plan: for machines"),
+    ("--version, --help", "print and do nothing else"),
+]
 
-def text(folder: Path) -> str:
-    """Return the help: verbs, options, the experiments at hand."""
-    verbs = "\n".join(f"  {verb:10} {what}" for verb, what in VERBS.items())
-    known = experiments(find_root(folder))
-    width = max((len(name) for name in known), default=0)
-    listed = "\n".join(f"  {name:{width}}  {what}" for name, what in known.items())
-    return f"""ftbuild: a build system for fine-tuning language models
 
-  ftbuild +experiment=NAME [key=value ...]     build it: data, training, test, verdict
-  ftbuild                                      where every experiment stands
-
-Verbs (the first word; the rest is Hydra's grammar)
-{verbs}
-
-Options
-  -m, --multirun     run every combination: -m method.hyperparameters.n_epochs=1,2
-  --smoke            the whole path in a minute with 20 examples and a tiny model; no verdict
-  --cfg job          print the composed config and do nothing
-  --format json      machine-readable plan
-  --version, --help
-
-Experiments
-{listed}"""
+def text(folder: Path, verbs: Mapping[str, str], width: int) -> str:
+    """Return the help, `width` columns wide: uses, verbs, settings, options, the experiments at hand."""
+    known = list(experiments(find_root(folder)).items())
+    parts = [
+        ("", USES),
+        ("Verbs (the first word)", list(verbs.items())),
+        ("Settings (after the verb; Hydra's grammar)", SETTINGS),
+        ("Options", OPTIONS),
+        ("Experiments", known),
+    ]
+    said = [f"{title}\n{table(rows, width)}".strip("\n") for title, rows in parts if rows]
+    return "\n\n".join(["ftbuild: a build system for fine-tuning language models", *said])

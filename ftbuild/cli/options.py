@@ -47,7 +47,7 @@ def parse(verb: str, arguments: Sequence[str]) -> Options:
         name, _, value = word.partition("=")
         if name in ("--format", "--cfg", "-c"):
             value = value or (queue.pop(0) if queue else "")
-            found |= _valued(name, value)
+            found |= _valued(name, value, verb)
         elif word in SWITCHES:
             found[SWITCHES[word]] = True
         elif word.startswith("-"):
@@ -69,23 +69,24 @@ def parse(verb: str, arguments: Sequence[str]) -> Options:
     )
 
 
-def _valued(name: str, value: str) -> dict[str, bool | str]:
-    if name == "--format":
-        if value not in FORMATS:
-            raise ConfigError(Problem(f"--format {value}: there are {', '.join(FORMATS)}", "command line"))
+def _valued(name: str, value: str, verb: str) -> dict[str, bool | str]:
+    if name == "--format" and value in FORMATS and (verb == "plan" or value == "text"):
         return {"format": value}
-    if value != "job":
-        raise ConfigError(Problem(f"{name} {value}: only {name} job is known", "command line"))
-    return {"cfg": True}
+    if name != "--format" and value == "job":
+        return {"cfg": True}
+    if name != "--format":
+        what, fix = f"{name} takes job, not {value!r}", f"{name} job"
+    elif value in FORMATS:
+        what, fix = f"only plan has --format {value}", f"ftbuild plan ... --format {value}"
+    else:
+        what, fix = f"--format takes {' or '.join(FORMATS)}, not {value!r}", f"--format {FORMATS[-1]}"
+    raise ConfigError(Problem(what, "command line", fix=fix))
 
 
 def _unknown(word: str) -> ConfigError:
+    """Return the error; only the name is repeated, since a value may be a secret."""
+    name = word.partition("=")[0]
     known = [*SWITCHES, "--format", "--cfg"]
-    close = nearest(word, known)
-    return ConfigError(
-        Problem(
-            f"no option {word!r}",
-            "command line",
-            fix=f"the nearest is {close}." if close else f"there are {', '.join(known)}.",
-        )
-    )
+    close = nearest(name, known)
+    fix = f"the nearest is {close}; ftbuild --help lists them." if close else f"there are {', '.join(known)}."
+    return ConfigError(Problem(f"no option {name!r}", "command line", fix=fix))

@@ -1,12 +1,12 @@
 """Bare `ftbuild`: every experiment and how its last run ended."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ftbuild.cli.layout import columns, hang
 from ftbuild.compose import experiments, find_root
 from ftbuild.errors import ExitCode
-from ftbuild.report.words import date
+from ftbuild.report.words import when
 from ftbuild.runs import history
 from ftbuild.world import World
 
@@ -26,12 +26,27 @@ def overview(folder: Path) -> int:
     for _, run in history(world):
         last.setdefault(run["experiment"], run)
     known = experiments(root)
-    rows = [(name, what, _verdict(last.get(name)), _when(last.get(name), world.now())) for name, what in known.items()]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-    for name, what, verdict, when in rows:
-        print(f"  {name:{widths[0]}}    {what:{widths[1]}}    {verdict:{widths[2]}}    {when}".rstrip())
-    print("\nBuild one: ftbuild +experiment=NAME     What would run: ftbuild plan +experiment=NAME")
+    rows = [
+        (name, what, _verdict(last.get(name)), when(last[name]["started_at"], world.now()) if name in last else "")
+        for name, what in known.items()
+    ]
+    print(lines(rows, columns()))
+    print("\nBuild one:      ftbuild +experiment=NAME\nWhat would run: ftbuild plan +experiment=NAME")
     return int(ExitCode.DONE)
+
+
+def lines(rows: list[tuple[str, str, str, str]], width: int) -> str:
+    """Return one line an experiment; where that is too wide the description stands below the name."""
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
+    if sum(widths) + 2 + 4 * 3 <= width:
+        return "\n".join(
+            "  " + "    ".join(f"{cell:{widest}}" for cell, widest in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        )
+    return "\n".join(
+        hang(f"  {name:{widths[0]}}    ", f"{verdict}    {when}".rstrip(), width) + "\n" + hang("      ", what, width)
+        for name, what, verdict, when in rows
+    )
 
 
 def _verdict(run: dict[str, Any] | None) -> str:
@@ -40,11 +55,3 @@ def _verdict(run: dict[str, Any] | None) -> str:
     if run["verdict"] is None:
         return "no verdict asked for"
     return f"{VERDICTS[run['verdict']]}, goal {run['ending']}"
-
-
-def _when(run: dict[str, Any] | None, now: float) -> str:
-    if run is None:
-        return ""
-    today = datetime.fromtimestamp(now, UTC).date()
-    at = datetime.fromisoformat(run["started_at"])
-    return f"today {at:%H:%M} UTC" if at.date() == today else date(run["started_at"])

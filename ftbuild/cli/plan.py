@@ -1,10 +1,14 @@
 """`ftbuild plan`: what a build would do, and why. Writes nothing."""
 
 import json
+import re
 import shlex
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from ftbuild.cli.build import compositions, graph_of, world_of
+from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
 from ftbuild.compose import Composed
 from ftbuild.engine import LedgerFolder, Planned, look_up
@@ -13,6 +17,8 @@ from ftbuild.settings import Condition, Goal
 from ftbuild.store.store import Store
 
 WORDS = {"HIT": "cached", "RUN": "run", "MAYBE": "run", "ATTACH": "attach", "BLOCKED": "blocked", "FAILED": "failed"}
+STAGES = ("data", "train", "test")
+REASONS_AT_MOST = 3
 
 
 def plan(options: Options) -> int:
@@ -21,16 +27,31 @@ def plan(options: Options) -> int:
     world = world_of(options)
     store, ledger = Store(world.store), LedgerFolder(world)
     planned: dict[str, Planned] = {}
-    for each in composed:
+    points: dict[str, list[str]] = {}
+    for point, each in zip(_points(composed), composed, strict=True):
         for one in look_up(graph_of(each, judged=not options.smoke), store, ledger):
             planned.setdefault(one.action.id, one)
+            points.setdefault(one.action.id, []).append(point)
     if options.format == "json":
         print(json.dumps(_contract(list(planned.values())), indent=1))
         return int(ExitCode.DONE)
-    print(_head(composed, smoke=options.smoke))
-    print(_table(list(planned.values())))
-    print(_tail(list(planned.values()), options))
+    width = columns()
+    only = {name: ", ".join(those) for name, those in points.items() if len(those) < len(composed)}
+    print(_head(composed, width))
+    if not options.smoke and len({each.settings.goal.model_dump_json() for each in composed}) == 1:
+        print("\n".join(_goal(composed[0].settings.goal, width)))
+    print(_table(list(planned.values()), only, width))
+    print(_tail(list(planned.values()), options, width))
     return int(ExitCode.DONE)
+
+
+def _points(composed: list[Composed]) -> list[str]:
+    """Return what sets each point of a sweep apart, as it would be said: n_epochs=2."""
+    common = set.intersection(*(set(each.overrides) for each in composed))
+    return [
+        " ".join(re.sub(r"^[\w.+@/]*[.+](?=[\w]+=)", "", text) for text in each.overrides if text not in common)
+        for each in composed
+    ]
 
 
 def _contract(planned: list[Planned]) -> dict[str, Any]:
@@ -63,38 +84,41 @@ def _contract(planned: list[Planned]) -> dict[str, Any]:
     }
 
 
-def _head(composed: list[Composed], *, smoke: bool) -> str:
+def _head(composed: list[Composed], width: int) -> str:
     first = composed[0]
     settings = first.settings
-    method = settings.method
-    epochs = method.hyperparameters.n_epochs
-    width = max(len(first.experiment), 8)
-    lines = [
-        "",
-        f"{first.experiment:{width}}   {first.description}",
-        f"{'':{width}}   {settings.provider.kind} · {settings.model.title} · {method.type}, "
-        f"{epochs} epochs · seed {settings.seed}",
-        *([f"{'':{width}}   {len(composed)} points"] if len(composed) > 1 else []),
-        "",
-        *([] if smoke else _goal(settings.goal)),
-    ]
-    return "\n".join(lines)
+    names = list(dict.fromkeys(each.experiment for each in composed))
+    n_epochs = settings.method.hyperparameters.n_epochs
+    epochs = "epochs auto" if n_epochs == "auto" else f"{n_epochs} epoch{'s' if n_epochs > 1 else ''}"
+    facts = [settings.provider.kind, settings.model.title, f"{settings.method.type}, {epochs}", f"seed {settings.seed}"]
+    left = f"{', '.join(names)}   "
+    if len(composed) > 1:
+        return "\n" + hang(left, f"{len(composed)} points: {', '.join(_points(composed))}", width) + "\n"
+    return "\n" + hang(left, first.description, width) + "\n" + hang(" " * len(left), " · ".join(facts), width) + "\n"
 
 
-def _goal(goal: Goal) -> list[str]:
+def _goal(goal: Goal, width: int) -> list[str]:
     rows = [
         (
             name,
-            f"{condition.metric or goal.metric}{f' on {condition.slice}' if condition.slice else ''}",
+            (condition.metric or goal.metric)
+            + (f" on {condition.slice.removeprefix('source=')}" if condition.slice else ""),
             _wants(condition),
         )
         for name, condition in [*goal.require.items(), *goal.keep.items()]
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    return [
-        f"{'goal' if number == 0 else '':8} {name:{widths[0]}}   {metric:{widths[1]}}   {wants}"
-        for number, (name, metric, wants) in enumerate(rows)
-    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    joined = max(len(f"{metric} {wants}") for _, metric, wants in rows)
+    lines = []
+    for number, (name, metric, wants) in enumerate(rows):
+        left = f"{'goal' if number == 0 else '':8} {name:{widths[0]}}   "
+        if len(left) + widths[1] + 3 + widths[2] <= width:
+            lines.append(f"{left}{metric:{widths[1]}}   {wants}")
+        elif len(left) + joined <= width:
+            lines.append(f"{left}{metric} {wants}")
+        else:
+            lines += [left.rstrip(), f"{'':12} {metric} {wants}"]
+    return lines
 
 
 def _wants(condition: Condition) -> str:
@@ -107,24 +131,38 @@ def _wants(condition: Condition) -> str:
     return f"at most {condition.may_drop:.2f} below {condition.compared_to}"
 
 
-def _table(planned: list[Planned]) -> str:
+def _table(planned: list[Planned], only: Mapping[str, str], width: int) -> str:
+    """Return the actions in order; `only` says for which points of a sweep an action is, if not for all."""
     lines, stage = [], ""
-    for one in planned:
+    for one in sorted(planned, key=lambda each: STAGES.index(each.action.stage)):
         shown = one.action.stage if one.action.stage != stage else ""
         stage = one.action.stage
         note = one.record.note if one.record else "; ".join(one.reasons)
-        lines.append(f"{shown:8} {WORDS[one.status]:8} {one.action.label:13} {note}".rstrip())
+        point = f"[{only[one.action.id]}] " if one.action.id in only else ""
+        lines.append(hang(f"{shown:8} {WORDS[one.status]:8} {one.action.label:13} ", point + note, width))
     return "\n".join(lines)
 
 
-def _tail(planned: list[Planned], options: Options) -> str:
-    hits = sum(one.status == "HIT" for one in planned)
-    rest = len(planned) - hits
-    if not rest:
+def _tail(planned: list[Planned], options: Options, width: int) -> str:
+    count = Counter(WORDS[one.status] for one in planned)
+    hits = count.pop("cached", 0)
+    if not count:
         return f"\nPlan: nothing to do, {hits} cached."
+    runs = count.pop("run", 0)
+    parts = [
+        *([f"{runs} action{'s' if runs > 1 else ''} to run"] if runs else []),
+        *([f"{count['attach']} to attach to"] if count["attach"] else []),
+        *(f"{count[word]} {word}" for word in ("failed", "blocked") if count[word]),
+        f"{hits} cached",
+    ]
     roots = [one for one in planned if one.status in ("RUN", "FAILED", "ATTACH")]
-    why = dict.fromkeys(f"{reason}" for one in roots for reason in one.reasons)
-    return (
-        f"\nPlan: {rest} actions to run, {hits} cached. No money.\nWhy: {'; '.join(list(why)[:4])}.\n"
-        f"Do it: ftbuild {shlex.join(options.command)}{' -m' if options.multirun else ''}"
-    )
+    why = list(dict.fromkeys(reason for one in roots for reason in one.reasons))
+    rest = f"; and {len(why) - REASONS_AT_MOST} more" if len(why) > REASONS_AT_MOST else ""
+    command = ["ftbuild", *options.command, *(["-m"] if options.multirun else [])]
+    lines = [
+        f"\nPlan: {', '.join(parts)}. No money.",
+        hang("Why: ", f"{'; '.join(why[:REASONS_AT_MOST])}{rest}.", width),
+    ]
+    failed = [one.reasons[0].split()[0] for one in roots if one.status == "FAILED"]
+    lines += [f"Launch it again: ftbuild retry {job}" for job in failed] or [f"Do it: {shlex.join(command)}"]
+    return "\n".join(lines)

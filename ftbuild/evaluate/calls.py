@@ -23,10 +23,13 @@ def digest_of(model: str, messages: Sequence[Message], parameters: Mapping[str, 
 
 
 class Calls:
-    """The cache in one file. Every method raises StoreError when the file cannot be read or written."""
+    """The cache in one file. Every method raises StoreError when the file cannot be read or written.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    `scope` says who is asked, as far as a request does not: a model's name is no description of it.
+    """
+
+    def __init__(self, path: Path, scope: str = "") -> None:
+        self._path, self._scope = path, scope
         with self._translated():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=30)
@@ -43,14 +46,14 @@ class Calls:
     def get(self, digest: str) -> Completion | None:
         """Return the answer kept for a request."""
         with self._translated():
-            row = self._database.execute("SELECT answer FROM call WHERE digest = ?", (digest,)).fetchone()
+            row = self._database.execute("SELECT answer FROM call WHERE digest = ?", (self._scope + digest,)).fetchone()
         return Completion.from_json(json.loads(row[0])) if row else None
 
     def put(self, digest: str, answer: Completion) -> None:
         """Keep an answer; the first one stays."""
         kept = json.dumps(answer.to_json(), ensure_ascii=False)
         with self._translated(), self._database:
-            self._database.execute("INSERT OR IGNORE INTO call VALUES (?, ?)", (digest, kept))
+            self._database.execute("INSERT OR IGNORE INTO call VALUES (?, ?)", (self._scope + digest, kept))
 
     def close(self) -> None:
         """Close the file."""

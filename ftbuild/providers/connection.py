@@ -75,7 +75,7 @@ class Connection:
         return await self._connected().complete(model, messages, parameters)
 
     async def close(self) -> None:
-        """Close the connections of `complete`; the next call opens new ones."""
+        """Close all connections, in the event loop that `complete` ran in; the next call opens new ones."""
         if self._client is not None:
             await self._client.close()
             self._client = None
@@ -92,10 +92,12 @@ class Connection:
         return self._client
 
     def _again(self, ask: "Callable[[WireClient], T]") -> T:
+        client = self._connected()
         try:
-            return ask(self._connected())
+            return ask(client)
         except ProviderError as error:
             if error.status not in (None, 401):
                 raise
+            client.hang_up()
             self._client = None
             return ask(self._connected())

@@ -7,6 +7,7 @@ server.json (port, token) and server.lock (held while it lives).
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -40,13 +41,13 @@ def prepare(model: Model, world: World) -> None:
         StoreError: the server's folder cannot be made.
     """
     state = _made(state_folder(world))
-    done = _run(["prepare", "--state", str(state), "--model", model.model_dump_json()], world.environment)
-    if done.returncode != 0:
+    code = _run(["prepare", "--state", str(state), "--model", model.model_dump_json()], world.environment)
+    if code != 0:
         raise ProviderError(
             Problem(
                 f"the base model {model.id} could not be made ready",
-                why="The reason is above." if done.returncode != 1 else "",
-                fix="" if done.returncode != 1 else "pip install 'ftbuild[embedded]' (the README says how).",
+                why="The reason is above." if code != 1 else "",
+                fix="" if code != 1 else "pip install 'ftbuild[embedded]' (the README says how).",
             )
         )
 
@@ -87,12 +88,14 @@ def running(state: Path) -> Address | None:
 
     try:
         found: Any = json.loads((state / "server.json").read_bytes())
+        address = Address(f"http://127.0.0.1:{found['port']}/v1", found["token"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    try:
         with FileLock(state / "server.lock", timeout=0):
             return None
     except Timeout:
-        return Address(f"http://127.0.0.1:{found['port']}/v1", found["token"])
-    except (OSError, ValueError, KeyError):
-        return None
+        return address
 
 
 def state_folder(world: World) -> Path:
@@ -108,11 +111,20 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _run(arguments: list[str], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(
+def _run(arguments: list[str], environment: Mapping[str, str]) -> int:
+    """Run a command of the embedded server's package to its end and return its exit code.
+
+    It has a process group of its own, so that Ctrl-C reaches us alone: it and its children are then ended quietly.
+    """
+    with subprocess.Popen(
         [sys.executable, "-m", "ftbuild.embedded", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         env={**os.environ, **environment},
-        check=False,
-    )
+        process_group=0,
+    ) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGTERM)
+            raise

@@ -33,9 +33,8 @@ class WireClient:
         self._name = name
         self._client = OpenAI(base_url=base_url, api_key=api_key, max_retries=READ_RETRIES)
         self._once = self._client.with_options(max_retries=0, timeout=CREATE_TIMEOUT_SECONDS)
-        self._async = AsyncOpenAI(
-            base_url=base_url, api_key=api_key, max_retries=READ_RETRIES, timeout=COMPLETION_TIMEOUT_SECONDS
-        )
+        self._async: AsyncOpenAI | None = None
+        self._address = (base_url, api_key)
 
     def upload(self, path: Path, name: str) -> str:
         """Send a training file and wait until it is processed.
@@ -94,6 +93,11 @@ class WireClient:
 
     async def complete(self, model: str, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         """Return the answer of `model` to the messages."""
+        if self._async is None:
+            base_url, api_key = self._address
+            self._async = AsyncOpenAI(
+                base_url=base_url, api_key=api_key, max_retries=READ_RETRIES, timeout=COMPLETION_TIMEOUT_SECONDS
+            )
         started = time.monotonic()
         sent: Any = [message.to_json() for message in messages]
         with self._translated():
@@ -110,9 +114,15 @@ class WireClient:
             completion_tokens=usage.completion_tokens if usage else 0,
         )
 
+    def hang_up(self) -> None:
+        """Close the connections of everything but `complete`; the client is of no more use."""
+        self._client.close()
+
     async def close(self) -> None:
-        """Close the connections of `complete`."""
-        await self._async.close()
+        """Close all connections; the client is of no more use."""
+        self.hang_up()
+        if self._async is not None:
+            await self._async.close()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

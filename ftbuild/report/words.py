@@ -6,6 +6,7 @@ sentence claims more than the interval does. Knows nothing of layout.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -93,6 +94,12 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def when(started_at: str, now: float) -> str:
+    """Return when a run began (ISO 8601): the hour if that is the day of `now` (seconds since 1970), else the date."""
+    at = datetime.fromisoformat(started_at)
+    return f"today {at:%H:%M} UTC" if at.date() == datetime.fromtimestamp(now, UTC).date() else date(started_at)
 
 
 def cost(usd: float | None) -> str:

@@ -30,9 +30,9 @@ def enough(examples: Sequence[Example]) -> Iterator[Problem]:
 def roles(example: Example) -> Iterator[Problem]:
     """A conversation ends with the assistant, and user and assistant alternate before."""
     said = [message.role for message in example.messages if message.role != "system"]
-    if said != ["user", "assistant"] * (len(said) // 2):
+    if not said or said != ["user", "assistant"] * (len(said) // 2):
         yield Problem(
-            f"roles {' '.join(said)}: user and assistant must alternate and the assistant comes last",
+            f"roles {' '.join(said) or 'none'}: user and assistant must alternate and the assistant comes last",
             example.path,
             example.line,
             why="The model would learn to answer itself.",

@@ -5,6 +5,7 @@ from typing import Any
 
 from ftbuild.chat import Message
 from ftbuild.completion import Completion
+from ftbuild.digest import of_value, short
 from ftbuild.engine import Build, Made
 from ftbuild.plan.action import Action
 from ftbuild.runners.workshop import Workshop, json_lines, parse_lines
@@ -36,7 +37,9 @@ def _ask(shop: Workshop, model: str, examples: list[dict[str, Any]]) -> dict[str
     from ftbuild.evaluate.calls import Calls
     from ftbuild.evaluate.sample import sample
 
-    calls = Calls(shop.world.store / "calls.db")
+    # Two providers, or two models of one name (a conf/model file edited), never share an answer.
+    asked = {"provider": shop.settings.provider.kind, "model": shop.settings.model.keyed()}
+    calls = Calls(shop.world.store / "calls.db", scope=short(of_value(asked)))
     prompts = {each["id"]: tuple(Message.from_json(message) for message in each["messages"][:-1]) for each in examples}
     try:
         return sample(

@@ -61,7 +61,7 @@ def dataset(shop: Workshop, action: Action, _key: str, done: Build) -> Made:
     return Made(outputs, _counts({split: len(dataset.splits[split]) for split in SPLITS}) + ", no problems")
 
 
-def render(shop: Workshop, action: Action, _key: str, done: Build) -> Made:
+def render(_shop: Workshop, action: Action, _key: str, done: Build) -> Made:
     """Write the lines a provider takes, with a manifest."""
     outputs = {}
     counts = {}

@@ -78,10 +78,10 @@ def job(shop: Workshop, action: Action, key: str, done: Build) -> Made:
 
 
 def _request(shop: Workshop, action: Action, digests: Mapping[str, str], metadata: Mapping[str, str]) -> JobRequest:
-    files = {
-        role: shop.remote.upload(shop.store.path(digest), f"{shop.experiment}-{role}-{digest[:12]}.jsonl")
-        for role, digest in digests.items()
-    }
+    files = {}
+    for role, digest in digests.items():
+        shop.store.get(digest)  # reads it whole and refuses damaged bytes before anything is paid for
+        files[role] = shop.remote.upload(shop.store.path(digest), f"{shop.experiment}-{role}-{digest[:12]}.jsonl")
     method = action.settings["method"]
     return JobRequest(
         model=shop.settings.model.id,

@@ -1,8 +1,10 @@
 """How sources become a dataset."""
 
-from pydantic import Field, field_validator
+from typing import Annotated
 
-from ftbuild.settings.node import Node
+from pydantic import BeforeValidator, Field
+
+from ftbuild.settings.node import Node, without_nulls
 from ftbuild.settings.source import Source
 
 
@@ -17,13 +19,6 @@ class Shares(Node):
 class Dataset(Node):
     """Sources by name, and the split. `limit` keeps that many examples of all, null keeps all."""
 
-    sources: dict[str, Source]
+    sources: Annotated[dict[str, Source], BeforeValidator(without_nulls)]
     split: Shares
     limit: int | None = Field(default=None, ge=4)
-
-    @field_validator("sources", mode="before")
-    @classmethod
-    def _null_takes_a_source_out(cls, value: object) -> object:
-        if isinstance(value, dict):
-            return {name: source for name, source in value.items() if source is not None}
-        return value

@@ -1,10 +1,10 @@
 """What is compared, on which metrics, and what is sent with every request."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from ftbuild.settings.node import Node
+from ftbuild.settings.node import Node, without_nulls
 
 
 class Request(Node):
@@ -37,6 +37,6 @@ class Evaluation(Node):
     """Arms and scorers by name; `concurrency` is how many requests are under way at once."""
 
     unkeyed: ClassVar[frozenset[str]] = frozenset({"concurrency"})
-    arms: dict[str, Arm]
-    scorers: dict[ScorerName, ScorerOptions]
+    arms: Annotated[dict[str, Arm], BeforeValidator(without_nulls)]
+    scorers: Annotated[dict[ScorerName, ScorerOptions], BeforeValidator(without_nulls)]
     concurrency: int = Field(ge=1, le=256)

@@ -1,10 +1,10 @@
 """The goal: what must be true of the tuned model, and how strictly it is judged."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
-from ftbuild.settings.node import Node
+from ftbuild.settings.node import Node, without_nulls
 
 
 class Condition(Node):
@@ -12,7 +12,7 @@ class Condition(Node):
 
     Exactly one of: `at_least` or `at_most` (an absolute bound), `beats` an arm (by more than
     `by`), `compared_to` an arm (it may drop by `may_drop`). `metric` defaults to the goal's;
-    `slice` is "field=value" or the name of a source.
+    `slice` is "name=value", as in source=unseen.
     """
 
     metric: str | None = None
@@ -39,6 +39,6 @@ class Goal(Node):
     """
 
     metric: str
-    require: dict[str, Condition]
-    keep: dict[str, Condition] = {}
+    require: Annotated[dict[str, Condition], BeforeValidator(without_nulls)]
+    keep: Annotated[dict[str, Condition], BeforeValidator(without_nulls)] = {}
     judge_by: Literal["lower_bound", "estimate"] = "lower_bound"

@@ -20,6 +20,11 @@ class Node(BaseModel):
         return {name: _keyed(getattr(self, name)) for name in type(self).model_fields if name not in self.unkeyed}
 
 
+def without_nulls(value: object) -> object:
+    """Return a map without its entries that are null: that is how a config takes an inherited entry out."""
+    return {name: each for name, each in value.items() if each is not None} if isinstance(value, dict) else value
+
+
 def _keyed(value: Any) -> Any:
     if isinstance(value, Node):
         return value.keyed()

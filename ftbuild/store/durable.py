@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from ftbuild.errors import StoreError
@@ -64,12 +65,12 @@ def claim(path: Path) -> bool:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir()
-    except FileExistsError:
-        return False
+        with suppress(FileExistsError):
+            path.mkdir()
+            return True
     except OSError as error:
         raise refused(path, error) from error
-    return True
+    return False
 
 
 def link(target: str, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Metrics as lines of a file: {"at", "name", "step"?, "values"}; written when the run ends, whole."""
+"""Metrics as lines of a file: {"name", "step"? or "slice" and "arm", "values"}; written when the run ends, whole."""
 
 import json
 from collections.abc import Iterable, Mapping

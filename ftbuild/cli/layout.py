@@ -1,0 +1,27 @@
+"""Lines that fit the terminal: text wrapped beside what stands left of it. Nothing is ever cut off."""
+
+import shutil
+import textwrap
+
+NARROWEST_TEXT = 24
+
+
+def columns() -> int:
+    """Return the width of the terminal; 100 where there is none and COLUMNS says nothing."""
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+def hang(left: str, text: str, width: int) -> str:
+    """Return `text` beside `left`, wrapped at `width`, its further lines indented to its first."""
+    wrapped = textwrap.wrap(
+        text, max(width - len(left), NARROWEST_TEXT), break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(
+        (left if number == 0 else " " * len(left)) + line for number, line in enumerate(wrapped or [""])
+    ).rstrip()
+
+
+def table(rows: list[tuple[str, str]], width: int) -> str:
+    """Return rows of a word and its text, the texts under each other."""
+    widest = max((len(word) for word, _ in rows), default=0)
+    return "\n".join(hang(f"  {word:{widest}}   ", text, width) for word, text in rows)

@@ -1,0 +1,116 @@
+"""Two whole settings, written out: every field of every model has a value in one of them."""
+
+import json
+from copy import deepcopy
+from typing import Any
+
+from ftbuild.plan.graph import Graph
+from ftbuild.plan.resolve import resolve
+from ftbuild.settings import Settings
+
+FULL: dict[str, Any] = {
+    "seed": 7,
+    "goal": {
+        "metric": "style.all_kept",
+        "require": {
+            "right_tone": {"at_least": 0.8},
+            "better": {"beats": "base", "by": 0.1, "metric": "chrf", "slice": "source=unseen"},
+        },
+        "keep": {
+            "true": {"at_most": 0.15, "metric": "facts.invented"},
+            "near": {"compared_to": "echo", "may_drop": 0.05},
+        },
+        "judge_by": "lower_bound",
+    },
+    "dataset": {
+        "sources": {
+            "pairs": {
+                "kind": "pairs",
+                "path": "data/pairs.jsonl",
+                "input": "casual",
+                "target": "formal",
+                "group": "situation",
+                "slices": {"team": "team"},
+                "licence": "CC0-1.0",
+                "origin": "written here",
+            },
+            "unseen": {
+                "kind": "pairs",
+                "path": "data/unseen.jsonl",
+                "input": "casual",
+                "target": "formal",
+                "group": "situation",
+                "only": "test",
+                "licence": "CC0-1.0",
+                "origin": "written here",
+            },
+        },
+        "split": {"validation": 0.1, "test": 0.2, "seed": 9},
+        "limit": 400,
+    },
+    "style": {
+        "language": "en",
+        "system": "Rewrite it formally.",
+        "rules": {
+            "contractions": "never",
+            "slang": "never",
+            "emoji": "never",
+            "exclamation_marks": "never",
+            "sentence_case": "always",
+            "sentence_words": {"at_most": 40},
+            "banned": ["no worries"],
+            "required": ["please"],
+        },
+        "slang": ["hey", "yo"],
+        "expand": {"pls": "please", "u": "you"},
+    },
+    "request": {"temperature": 0.0, "max_completion_tokens": 120},
+    "model": {
+        "id": "small",
+        "title": "small model",
+        "licence": "Apache-2.0",
+        "package": {
+            "name": "llm-small",
+            "version": "0.1.2",
+            "sha256": "00",
+            "file": "small.gguf",
+            "file_sha256": "11",
+        },
+    },
+    "method": {
+        "type": "supervised",
+        "hyperparameters": {"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": 1.5},
+    },
+    "provider": {"kind": "embedded", "settle_seconds": 0.0, "idle_seconds": 600.0, "poll_seconds": 0.5, "threads": 2},
+    "evaluation": {
+        "arms": {
+            "echo": {"kind": "echo"},
+            "rules": {"kind": "rules", "opening": "Dear all.", "substitute": {"hi": "hello", "ok": "acceptable"}},
+            "base": {"kind": "base"},
+            "tuned": {"kind": "tuned"},
+        },
+        "scorers": {"style": {}, "chrf": {}, "facts": {}, "exact": {}},
+        "concurrency": 4,
+    },
+    "tracker": {"kind": "local"},
+}
+
+TINY = deepcopy(FULL) | {
+    "model": {
+        "id": "tiny",
+        "title": "tiny",
+        "licence": "CC0-1.0",
+        "random": {"hidden_size": 32, "layers": 2, "heads": 2, "seed": 0},
+    }
+}
+
+BYTES = {"pairs": "a" * 64, "unseen": "b" * 64}
+VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1}
+
+
+def settings(tree: dict[str, Any] = FULL) -> Settings:
+    return Settings.model_validate_json(json.dumps(tree))
+
+
+def graph(tree: dict[str, Any] = FULL, *, judged: bool = True) -> Graph:
+    return resolve(settings(tree), BYTES, VERSIONS, judged=judged)

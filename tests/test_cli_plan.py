@@ -1,0 +1,210 @@
+"""`ftbuild plan`: the text people read, and the JSON others rely on."""
+
+import json
+from pathlib import Path
+
+import pytest
+from config_fixture import TONE, Own
+
+from ftbuild.cli.options import parse
+from ftbuild.cli.plan import _table, _tail
+from ftbuild.engine import Planned, Status
+from ftbuild.plan.action import DATASET, JOB, PREDICT, Action
+from ftbuild.store.store import Record
+
+EPOCHS = "method.hyperparameters.n_epochs"
+WIDE = """
+mine   Ours, with a long description that does not fit a narrow terminal.
+       embedded · SmolLM2-135M-Instruct · supervised, 2 epochs · seed 7
+
+goal     right_tone   style.all_kept         at least 0.80
+         worth_it     style.all_kept         0.10 or more above base
+         elsewhere    chrf on unseen         above rules
+         honest       facts.invented         at most 0.15
+         steady       facts.kept on unseen   at most 0.05 below base
+data     run      pairs         never run before
+         run      unseen        never run before
+         run      dataset       after pairs, unseen
+         run      lines         after dataset
+train    run      echo          after dataset
+         run      rules         after dataset
+         run      base          after dataset
+         run      job           after lines
+test     run      tuned         after dataset, job
+         run      echo scores   after dataset, echo
+         run      rules scores  after dataset, rules
+         run      base scores   after base, dataset
+         run      tuned scores  after dataset, tuned
+         run      verdict       after base scores, echo scores and 2 more
+         run      report        after base, base scores and 10 more
+
+Plan: 15 actions to run, 0 cached. No money.
+Why: never run before.
+Do it: ftbuild +experiment=mine method.hyperparameters.n_epochs=2
+"""
+NARROW = """
+mine   Ours, with a long description that does
+       not fit a narrow terminal.
+       embedded · SmolLM2-135M-Instruct ·
+       supervised, 2 epochs · seed 7
+
+goal     right_tone
+             style.all_kept at least 0.80
+         worth_it
+             style.all_kept 0.10 or more above base
+         elsewhere
+             chrf on unseen above rules
+         honest
+             facts.invented at most 0.15
+         steady
+             facts.kept on unseen at most 0.05 below base
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Own:
+    found = Own(tmp_path)
+    found.experiment(
+        "mine",
+        """
+        # Ours, with a long description that does not fit a narrow terminal.   ftbuild +experiment=mine
+        defaults:
+          - tone_formal
+          - override /goal: ours
+        """,
+    )
+    found.write(
+        "conf/goal/ours.yaml",
+        """
+        # Ours.   ftbuild +experiment=mine
+        metric: style.all_kept
+        require:
+          right_tone: {at_least: 0.80}
+          worth_it: {beats: base, by: 0.10}
+          elsewhere: {metric: chrf, slice: source=unseen, beats: rules}
+        keep:
+          honest: {metric: facts.invented, at_most: 0.15}
+          steady: {metric: facts.kept, slice: source=unseen, compared_to: base, may_drop: 0.05}
+        """,
+    )
+    return found
+
+
+def test_plan_in_a_wide_terminal(own: Own) -> None:
+    ended = own.run("plan", "+experiment=mine", f"{EPOCHS}=2")
+    assert (ended.code, ended.out, ended.err) == (0, WIDE, "")
+
+
+def test_plan_in_a_narrow_terminal_wraps_and_cuts_nothing(own: Own) -> None:
+    ended = own.run("plan", "+experiment=mine", f"{EPOCHS}=2", columns=48)
+    assert (ended.code, ended.out[: len(NARROW)], ended.err) == (0, NARROW, "")
+    words = set(WIDE.split()) - {"style.all_kept"}
+    assert words - set(ended.out.split()) == set()
+
+
+def test_the_command_to_type_next_is_quoted_for_a_shell(own: Own) -> None:
+    ended = own.run("plan", TONE, 'style.system="a b"', "--smoke")
+    assert ended.out.endswith("Do it: ftbuild +experiment=tone_formal 'style.system=\"a b\"' --smoke\n")
+
+
+def test_json_is_the_promised_form(own: Own) -> None:
+    ended = own.run("plan", TONE, "--format", "json")
+    plan = json.loads(ended.out)
+    assert (ended.code, ended.err, list(plan)) == (0, "", ["schema_version", "actions", "totals"])
+    assert plan["schema_version"] == 1
+    assert plan["totals"] == {"run": 2, "maybe": 13, "hit": 0, "cost_usd": 0, "n_tokens": None}
+    form = ["id", "key", "kind", "label", "status", "reason", "inputs", "cost_usd", "n_tokens", "estimated"]
+    assert {tuple(action) for action in plan["actions"]} == {tuple(form)}
+    assert [(each["kind"], each["label"], each["status"], each["reason"]) for each in plan["actions"]] == [
+        ("ingest", "pairs", "RUN", ["never run before"]),
+        ("ingest", "unseen", "RUN", ["never run before"]),
+        ("dataset", "dataset", "MAYBE", ["after pairs, unseen"]),
+        ("render", "lines", "MAYBE", ["after dataset"]),
+        ("predict", "echo", "MAYBE", ["after dataset"]),
+        ("predict", "rules", "MAYBE", ["after dataset"]),
+        ("predict", "base", "MAYBE", ["after dataset"]),
+        ("job", "job", "MAYBE", ["after lines"]),
+        ("predict", "tuned", "MAYBE", ["after dataset, job"]),
+        ("score", "echo scores", "MAYBE", ["after dataset, echo"]),
+        ("score", "rules scores", "MAYBE", ["after dataset, rules"]),
+        ("score", "base scores", "MAYBE", ["after base, dataset"]),
+        ("score", "tuned scores", "MAYBE", ["after dataset, tuned"]),
+        ("compare", "verdict", "MAYBE", ["after base scores, echo scores and 2 more"]),
+        ("report", "report", "MAYBE", ["after base, base scores and 10 more"]),
+    ]
+
+
+def test_json_links_actions_by_id_and_knows_a_key_only_where_nothing_above_runs(own: Own) -> None:
+    actions = json.loads(own.run("plan", TONE, "--format=json").out)["actions"]
+    ids = [each["id"] for each in actions]
+    assert len(set(ids)) == len(ids)
+    for position, each in enumerate(actions):
+        assert set(each["inputs"]) <= set(ids[:position])
+        assert (each["key"] is None) == bool(each["inputs"])
+    assert json.loads(own.run("plan", TONE, "--format=json").out)["actions"] == actions
+
+
+def test_json_of_a_sweep_tells_equal_actions_once(own: Own) -> None:
+    totals = json.loads(own.run("plan", "-m", TONE, f"{EPOCHS}=1,2", "--format=json").out)["totals"]
+    assert totals == {"run": 2, "maybe": 18, "hit": 0, "cost_usd": 0, "n_tokens": None}
+
+
+def planned(kind: object, label: str, status: Status, *reasons: str) -> Planned:
+    stage = "data" if kind is DATASET else "train" if kind is JOB else "test"
+    action = Action(kind, label, stage, {"label": label})  # type: ignore[arg-type]
+    record = Record("k", "dataset", label, {}, {}, "240 train, 60 test", 0.0, 1.0) if status == "HIT" else None
+    return Planned(action, None, status, list(reasons), record)
+
+
+def test_what_is_cached_says_what_it_was_and_what_runs_says_why() -> None:
+    rows = [
+        planned(DATASET, "dataset", "HIT"),
+        planned(JOB, "job", "RUN", "method.hyperparameters.n_epochs   2 -> 3"),
+        planned(PREDICT, "tuned", "MAYBE", "after job"),
+    ]
+    assert _table(rows, {}, 100) + _tail(rows, parse("plan", [TONE]), 100) == (
+        "data     cached   dataset       240 train, 60 test\n"
+        "train    run      job           method.hyperparameters.n_epochs   2 -> 3\n"
+        "test     run      tuned         after job\n"
+        "Plan: 2 actions to run, 1 cached. No money.\n"
+        "Why: method.hyperparameters.n_epochs   2 -> 3.\n"
+        "Do it: ftbuild +experiment=tone_formal"
+    )
+
+
+def test_a_job_under_way_is_attached_to() -> None:
+    rows = [planned(JOB, "job", "ATTACH", "ftjob-1 is under way"), planned(PREDICT, "tuned", "MAYBE", "after job")]
+    assert _tail(rows, parse("plan", [TONE]), 100) == (
+        "\nPlan: 1 action to run, 1 to attach to, 0 cached. No money.\n"
+        "Why: ftjob-1 is under way.\n"
+        "Do it: ftbuild +experiment=tone_formal"
+    )
+
+
+def test_a_failed_job_names_the_way_on() -> None:
+    rows = [
+        planned(DATASET, "dataset", "HIT"),
+        planned(JOB, "job", "FAILED", "ftjob-1 failed: out of memory"),
+        planned(PREDICT, "tuned", "BLOCKED", "an action above has failed"),
+    ]
+    assert _tail(rows, parse("plan", [TONE]), 100) == (
+        "\nPlan: 1 failed, 1 blocked, 1 cached. No money.\n"
+        "Why: ftjob-1 failed: out of memory.\n"
+        "Launch it again: ftbuild retry ftjob-1"
+    )
+
+
+def test_nothing_to_do() -> None:
+    assert _tail([planned(DATASET, "dataset", "HIT")], parse("plan", [TONE]), 100) == (
+        "\nPlan: nothing to do, 1 cached."
+    )
+
+
+def test_a_plan_of_a_smoke_run_uses_the_tiny_model_and_no_goal(own: Own) -> None:
+    out = own.run("plan", TONE, "--smoke").out
+    assert ("tiny random Llama" in out, "1 epoch ·" in out, "\ngoal" in out) == (True, True, False)
+
+
+def test_a_setting_that_changes_no_result_changes_no_action(own: Own) -> None:
+    plain = own.run("plan", TONE, "--format=json").out
+    assert own.run("plan", TONE, "provider.threads=1", "evaluation.concurrency=2", "--format=json").out == plain

@@ -1,0 +1,155 @@
+"""Verbs, options and exit codes: what is typed wrong is answered with the command that was meant."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from config_fixture import CONF, TONE, Own
+
+from ftbuild import __version__
+
+VERBS = "build, plan, jobs, retry, cancel"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Own:
+    return Own(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (
+            ["pln", "+experiment=tone_formal"],
+            "'pln' is neither a verb nor an override\n    Fix: ftbuild plan +experiment=tone_formal\n",
+        ),
+        (
+            ["plan", "tone_formal", "seed=3"],
+            "'tone_formal' is neither a verb nor an override\n    Fix: ftbuild plan +experiment=tone_formal seed=3\n",
+        ),
+        (
+            ["tone_forml", "--smoke"],
+            "'tone_forml' is neither a verb nor an override\n    Fix: ftbuild +experiment=tone_formal --smoke\n",
+        ),
+        (
+            ["+experiment=tone_formal", "style.system=a b", "plan"],
+            "'plan' stands behind other words\n    Fix: ftbuild plan +experiment=tone_formal 'style.system=a b'\n",
+        ),
+        (["help"], "'help' is neither a verb nor an override\n    Fix: ftbuild --help\n"),
+        (
+            ["frobnicate"],
+            "'frobnicate' is neither a verb nor an override\n"
+            f"    Fix: the verbs are {VERBS}; an override is written key=value.\n",
+        ),
+        (
+            ["plan", "+experiment"],
+            "'+experiment' is neither a verb nor an override\n"
+            "    Fix: an override is written key=value; ftbuild --help lists the verbs.\n",
+        ),
+        (
+            ["plan", "--formt", "json"],
+            "no option '--formt'\n    Fix: the nearest is --format; ftbuild --help lists them.\n",
+        ),
+        (
+            ["--api-key=sk-abcdefghijklmnop"],
+            "no option '--api-key'\n"
+            "    Fix: there are -m, --multirun, --smoke, -h, --help, --version, --format, --cfg.\n",
+        ),
+        (["plan", "--format", "xml"], "--format takes text or json, not 'xml'\n    Fix: --format json\n"),
+        (["plan", "--format"], "--format takes text or json, not ''\n    Fix: --format json\n"),
+        (["build", "--format", "json"], "only plan has --format json\n    Fix: ftbuild plan ... --format json\n"),
+        (["--cfg", "all"], "--cfg takes job, not 'all'\n    Fix: --cfg job\n"),
+    ],
+)
+def test_a_word_typed_wrong_is_answered_with_the_right_one(own: Own, typed: list[str], said: str) -> None:
+    assert own.refused(*typed) == f"command line: {said}"
+
+
+def test_version(own: Own) -> None:
+    ended = own.run("--version")
+    assert (ended.code, ended.out, ended.err) == (0, f"ftbuild {__version__}\n", "")
+
+
+def test_a_broken_line_in_a_source_ends_with_1_and_its_place(own: Own) -> None:
+    own.write("mails.jsonl", '{"casual": "hi", "formal": "Hello.", "situation": "a"}\n{"casual" "hi"}\n')
+    ended = own.run(TONE, "dataset.sources.pairs.path=mails.jsonl")
+    assert (ended.code, ended.out, ended.err) == (
+        1,
+        "",
+        "mails.jsonl:2: not JSON (column 11: expecting ':' delimiter)\n"
+        "    Fix: mend the line; every line is one JSON object.    not-json\n",
+    )
+
+
+def test_python_m_ftbuild_is_ftbuild(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ftbuild", "plan", "+experiment=tone_forml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("command line: experiment=tone_forml: no option 'tone_forml' in conf/experiment\n")
+
+
+@pytest.mark.parametrize("arguments", [["plan", TONE, "--format", "json"], ["--help"]])
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, arguments: list[str]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ftbuild", *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    with process.stderr:
+        assert (process.stderr.read(), process.wait()) == (b"", 0)
+
+
+READS = """
+import json, sys
+from ftbuild.cli.dispatch import run
+code = run(json.loads(sys.argv[1]))
+heavy = {"torch", "openai", "wandb", "sacrebleu", "scipy", "transformers", "tokenizers", "starlette"}
+print(json.dumps([code, sorted(heavy & set(sys.modules))]), file=sys.stderr)
+"""
+
+
+def listing(folder: Path) -> list[tuple[str, int, int]]:
+    return sorted(
+        (path.relative_to(folder).as_posix(), path.stat().st_mtime_ns, path.stat().st_size)
+        for path in folder.rglob("*")
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--help"],
+        [TONE, "--cfg", "job"],
+        ["plan", TONE],
+        ["plan", TONE, "--smoke"],
+        ["plan", TONE, "--format=json"],
+    ],
+    ids=" ".join,
+)
+def test_a_reading_verb_writes_nothing_and_loads_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
+    if len(arguments) < 2:  # half of them where nothing was ever built
+        (tmp_path / "outputs/.ftbuild/records").mkdir(parents=True)
+    before = listing(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", READS, json.dumps(arguments)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert json.loads(done.stderr) == [0, []]
+    assert listing(tmp_path) == before
+
+
+def test_help_fits_and_names_every_verb_option_and_experiment(own: Own) -> None:
+    ended = own.run("--help", columns=72)
+    assert (ended.code, ended.err) == (0, "")
+    assert max(map(len, ended.out.splitlines())) <= 72
+    named = ["  build ", "  plan ", "  jobs ", "  retry ", "  cancel ", "-m, --multirun", "--smoke", "--cfg job"]
+    named += [f"  {path.stem} " for path in (CONF / "experiment").glob("*.yaml")]
+    assert [name for name in named if name not in ended.out] == []

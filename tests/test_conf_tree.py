@@ -1,0 +1,216 @@
+"""The conf tree: every file says what it is, composes and becomes a plan; every key is read and classed."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from config_fixture import CONF
+
+from ftbuild.cli.build import graph_of
+from ftbuild.compose import Composed, compose, compose_sweep, experiments, find_root
+from ftbuild.settings import Node, Settings
+
+ROOT = CONF.parent
+FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml") if path.parent.name != "local")
+EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+OPTIONS = [name for name in FILES if "/" in name and not name.startswith("experiment/")]
+KINDS = {"ingest", "dataset", "render", "job", "predict", "score", "compare", "report"}
+
+
+@cache
+def composed(*overrides: str) -> Composed:
+    return compose(ROOT, overrides)
+
+
+def used(by: Composed) -> set[str]:
+    """Return the files of our tree that set something."""
+    return {origin.path.removeprefix("conf/") for _, origin in by.origins.items()}
+
+
+def command_in(name: str) -> str:
+    """Return the command in the first comment of a file."""
+    lines = [line for line in (CONF / name).read_text(encoding="utf-8").splitlines() if "@package" not in line]
+    found = re.fullmatch(r"# (\S.*\S) {3}ftbuild ((plan )?\S.*)", lines[0])
+    assert found, f"{name}: the first comment is not `# what it is   ftbuild COMMAND`: {lines[0]!r}"
+    return found.group(2).removeprefix("plan ")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_first_comment_says_what_a_file_is_and_a_command_that_uses_it(name: str) -> None:
+    words = [word for word in command_in(name).split() if not word.startswith("-")]
+    smoke = ["model=tiny"] if "--smoke" in command_in(name) else []
+    assert name in used(composed(*smoke, *words))
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("experiment/")])
+def test_an_experiment_begins_with_its_package_line(name: str) -> None:
+    assert (CONF / name).read_text(encoding="utf-8").splitlines()[0] == "# @package _global_"
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_composes_and_becomes_a_plan(name: str) -> None:
+    found = composed(f"+experiment={name}")
+    assert {action.kind.name for action in graph_of(found, judged=True)} == KINDS
+    assert found.description != ""
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_composes_and_becomes_a_plan(name: str) -> None:
+    group, option = name.removesuffix(".yaml").split("/")
+    if any(name in used(composed(f"+experiment={each}")) for each in EXPERIMENTS):
+        return  # as part of that experiment
+    mounted = "+source@dataset.sources.extra" if group == "source" else group
+    found = composed(f"+experiment={EXPERIMENTS[0]}", f"{mounted}={option}")
+    assert name in used(found)
+    assert {action.kind.name for action in graph_of(found, judged=True)} == KINDS
+
+
+def test_the_list_of_experiments_is_that_of_the_folder() -> None:
+    assert list(experiments(ROOT)) == EXPERIMENTS
+    assert find_root(CONF / "experiment") == ROOT
+
+
+def test_one_sweep_over_all_experiments_composes() -> None:
+    assert [each.experiment for each in compose_sweep(ROOT, [f"+experiment={','.join(EXPERIMENTS)}", "seed=1,2"])] == [
+        name for name in EXPERIMENTS for _ in range(2)
+    ]
+
+
+def models_in(annotation: object) -> Iterator[type[Node]]:
+    """Yield the models that a field of this type holds, in a map or an alternative too."""
+    if isinstance(annotation, type) and issubclass(annotation, Node):
+        yield annotation
+    for each in getattr(annotation, "__args__", ()):
+        yield from models_in(each)
+
+
+def models(node: type[Node]) -> Iterator[type[Node]]:
+    """Yield a settings model and every model below it."""
+    yield node
+    for field in node.model_fields.values():
+        for each in models_in(field.annotation):
+            yield from models(each)
+
+
+MODELS = list(dict.fromkeys(models(Settings)))
+KEYS = sorted(f"{model.__name__}.{name}" for model in MODELS for name in model.model_fields)
+
+
+def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
+    """The one list of keys that change no result; a key that is added there is added here, on purpose."""
+    assert sorted(f"{model.__name__}.{name}" for model in MODELS for name in model.unkeyed) == [
+        "Evaluation.concurrency",
+        "Model.licence",
+        "Model.title",
+        "Provider.idle_seconds",
+        "Provider.poll_seconds",
+        "Provider.settle_seconds",
+        "Provider.threads",
+        "Settings.tracker",
+        "Source.origin",
+    ]
+    assert [model.__name__ for model in MODELS if not model.unkeyed <= set(model.model_fields)] == []
+
+
+# Keys that no code outside ftbuild/settings names: their node is handed on whole, or there is nothing to choose yet.
+UNNAMED = {
+    "Hyperparameters.batch_size": "keyed() in runners/job.py; the server reads it off the wire",
+    "Hyperparameters.learning_rate_multiplier": "keyed() in runners/job.py; the server reads it off the wire",
+    "Model.licence": "printed by --cfg job and in the report's list of settings",
+    "Model.package": "model_dump_json() in providers/embedded.py; embedded/weights.py reads it",
+    "Model.random": "model_dump_json() in providers/embedded.py; embedded/weights.py reads it",
+    "Package.file": "as Model.package",
+    "Package.file_sha256": "as Model.package",
+    "Package.name": "as Model.package",
+    "Package.sha256": "as Model.package",
+    "Package.version": "as Model.package",
+    "RandomWeights.heads": "as Model.random",
+    "RandomWeights.hidden_size": "as Model.random",
+    "RandomWeights.layers": "as Model.random",
+    "RandomWeights.seed": "as Model.random",
+    "Request.max_completion_tokens": "keyed() in runners/answers.py, sent with every request",
+    "Request.temperature": "keyed() in runners/answers.py, sent with every request",
+    "Settings.tracker": "one kind so far, always on",
+    "Source.kind": "one kind so far",
+    "Tracker.kind": "one kind so far, always on",
+}
+
+
+class Renamed(ast.NodeTransformer):
+    """Rename the given fields of models, so that mypy misses them wherever they are read."""
+
+    def __init__(self, keys: set[str]) -> None:
+        self._keys = keys
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        for field in node.body:
+            if isinstance(field, ast.AnnAssign) and f"{node.name}.{ast.unparse(field.target)}" in self._keys:
+                field.target = ast.Name(f"renamed_{ast.unparse(field.target)}")
+        return node
+
+
+def rounds() -> list[set[str]]:
+    """Return the keys in sets within which none is read through another: first the leaves, then by depth."""
+    found: list[set[str]] = [set()]
+    level, depth = [Settings], 1
+    while level:
+        found.append(set())
+        following: list[type[Node]] = []
+        for model in level:
+            for name, field in model.model_fields.items():
+                inner = list(models_in(field.annotation))
+                found[depth if inner else 0].add(f"{model.__name__}.{name}")
+                following += inner
+        level, depth = following, depth + 1
+    return [keys for keys in found if keys]
+
+
+@pytest.mark.slow
+def test_every_key_is_read_outside_the_settings(tmp_path: Path) -> None:
+    """Rename the fields of the models in a copy and let mypy say who misses which: those are the readers.
+
+    A search for names would be fooled (`path`, `kind` and `name` are attributes of many things), and a
+    recording build reads neither the weights' package nor a provider that is not there; mypy knows
+    the type at every place. That a key enters a digest through `keyed()` is no reading of it: a node
+    that is handed on whole stands in UNNAMED, with the place that takes it.
+    """
+    read = set()
+    for number, keys in enumerate(rounds()):
+        folder = tmp_path / str(number)
+        shutil.copytree(ROOT / "ftbuild", folder / "ftbuild", ignore=shutil.ignore_patterns("__pycache__"))
+        for path in (folder / "ftbuild" / "settings").glob("*.py"):
+            changed = Renamed(keys).visit(ast.parse(path.read_text(encoding="utf-8")))
+            path.write_text(ast.unparse(changed), encoding="utf-8")
+        (folder / "pydantic.pyi").write_text(PYDANTIC, encoding="utf-8")
+        options = "--config-file= --ignore-missing-imports --no-site-packages --check-untyped-defs -p ftbuild"
+        done = subprocess.run(
+            [sys.executable, "-m", "mypy", *options.split()], cwd=folder, capture_output=True, text=True, check=False
+        )
+        missed = re.findall(r'(?m)^(\S+?):\d+: error: (?:Item )?"(\w+)".* has no attribute "(\w+)"', done.stdout)
+        read |= {f"{model}.{name}" for path, model, name in missed if not path.startswith("ftbuild/settings/")}
+    assert sorted(set(KEYS) - read) == sorted(UNNAMED)
+
+
+PYDANTIC = """
+from collections.abc import Callable
+from typing import Any
+class BaseModel:
+    model_fields: dict[str, Any]
+    def __init__(self, **values: Any) -> None: ...
+    def model_dump(self, **options: Any) -> dict[str, Any]: ...
+    @classmethod
+    def model_validate(cls, value: Any) -> Any: ...
+class ConfigDict:
+    def __init__(self, **values: Any) -> None: ...
+class ValidationError(ValueError):
+    def errors(self) -> list[Any]: ...
+def BeforeValidator(function: Any) -> Any: ...
+def Field(*args: Any, **values: Any) -> Any: ...
+def model_validator(*args: Any, **values: Any) -> Callable[..., Any]: ...
+"""

@@ -1,0 +1,157 @@
+"""The dataset: its bytes follow from what the examples say, and nothing tested on is learned from."""
+
+from collections.abc import Sequence
+
+import pytest
+from examples_fixture import STYLE, example, many
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ftbuild.chat import Message
+from ftbuild.dataset import card
+from ftbuild.dataset.build import Dataset, build
+from ftbuild.example import SPLITS, Example
+from ftbuild.problem import Problem
+from ftbuild.settings import Shares, Source
+
+SHARES = Shares(validation=0.2, test=0.3, seed=1)
+
+
+def built(examples: Sequence[Example], limit: int | None = None) -> Dataset:
+    return build(examples, STYLE, SHARES, limit)[0]
+
+
+def places(dataset: Dataset) -> dict[str, str]:
+    return {each.raw: split for split in SPLITS for each in dataset.splits[split]}
+
+
+@given(st.permutations(many(24)))
+def test_the_order_of_the_input_changes_nothing(examples: list[Example]) -> None:
+    assert built(examples) == built(many(24))
+
+
+@given(st.permutations([*many(6), *(example(f"pairs {n}", line=n + 50, source="other") for n in range(1, 7))]))
+def test_the_order_of_the_input_changes_nothing_where_sources_overlap(examples: list[Example]) -> None:
+    dataset = built(examples)
+    assert dataset.dropped == {"duplicate": 6}
+    assert {each.source for kept in dataset.splits.values() for each in kept} == {"other"}
+    assert dataset == built(sorted(examples, key=lambda each: each.line))
+
+
+@given(st.lists(st.integers(1, 60), unique=True), st.integers(1, 12))
+def test_every_example_is_in_exactly_one_split(lines: list[int], n_groups: int) -> None:
+    examples = [example(f"m {line}", line=line, group=f"g{line % n_groups}") for line in lines]
+    dataset = built(examples)
+    kept = [each.raw for split in SPLITS for each in dataset.splits[split]]
+    assert sorted(kept) == sorted(each.raw for each in examples)
+    groups = [{each.group for each in dataset.splits[split]} for split in SPLITS]
+    assert sum(map(len, groups)) == len(set().union(*groups))
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 20))
+@settings(max_examples=50)
+def test_new_examples_move_no_old_one(n_old: int, n_new: int, n_groups: int) -> None:
+    old = many(n_old, 7)
+    grown = [*old, *many(n_new, n_groups, first=1000), *many(n_new, n_groups, source="new")]
+    before, after = built(old), built(grown)
+    assert places(after).items() >= places(before).items()
+    for split in SPLITS:
+        kept = {each.id for each in before.splits[split]}
+        assert [each for each in after.splits[split] if each.id in kept] == list(before.splits[split])
+
+
+def test_the_style_is_put_in_front_and_short_forms_are_written_out() -> None:
+    dataset = built([example("send it pls", "Please send it, pls.", only="train")])
+    only = dataset.splits["train"][0]
+    assert only.messages == (
+        Message("system", "Be formal."),
+        Message("user", "send it please"),
+        Message("assistant", "Please send it, pls."),
+    )
+    assert only.raw == "send it pls"
+
+
+def test_equal_examples_are_kept_once_the_pinned_one_first() -> None:
+    pinned = example("hi", line=9, source="z", only="test")
+    dataset = built([example("hi", line=1), pinned, example("hi", line=2, group="other"), example("hi", "No.", line=3)])
+    kept = [(each.source, each.line) for each in dataset.splits["test"] if each.target.content == "Yes."]
+    assert kept == [("z", 9)]
+    assert dataset.dropped == {"duplicate": 2}
+
+
+def test_what_differs_only_by_a_short_form_is_a_duplicate() -> None:
+    assert built([example("go pls", line=1), example("go please", line=2)]).dropped == {"duplicate": 1}
+
+
+def test_a_leak_is_told_with_both_places_and_a_remedy() -> None:
+    tested = example("Hey  there", line=4, source="unseen", only="test")
+    trained = [
+        example("hey there", "No.", line=7, only="train"),
+        example("HEY THERE", "Never.", line=2, only="validation"),
+        example("something else", line=1, only="train"),
+    ]
+    _, problems = build([*trained, tested], STYLE, SHARES, None)
+    assert [str(problem) for problem in problems] == [
+        f"data/pairs.jsonl:{line}: same input as data/unseen.jsonl:4, which is in the test split\n"
+        "    The score would flatter the model.\n"
+        "    Fix: give both lines one group, or drop one.    leak-across-splits"
+        for line in (2, 7)
+    ]
+
+
+def test_two_targets_of_one_input_in_one_split_are_no_leak() -> None:
+    _, problems = build(
+        [example("hi", "A.", only="test"), example("hi", "B.", line=2, only="test")], STYLE, SHARES, None
+    )
+    assert [problem.rule for problem in problems] == ["empty-split", "empty-split"]
+
+
+def test_every_empty_split_is_told() -> None:
+    dataset, problems = build([], STYLE, SHARES, None)
+    assert dataset == Dataset({"train": (), "validation": (), "test": ()}, {})
+    assert problems == [
+        Problem(
+            f"no example in the {split} split",
+            fix="add groups, or raise its share under dataset.split.",
+            rule="empty-split",
+        )
+        for split in SPLITS
+    ]
+
+
+@given(st.integers(4, 60), st.integers(1, 20), st.integers(0, 20), st.integers(0, 20))
+def test_a_limit_keeps_that_many_and_empties_no_split(limit: int, train: int, validation: int, test: int) -> None:
+    sizes = dict(zip(SPLITS, (train, validation, test), strict=True))
+    examples = [
+        example(f"{split} {n}", line=n, source=split, only=split) for split in SPLITS for n in range(sizes[split])
+    ]
+    whole, cut = built(examples), built(examples, limit)
+    counts = {split: len(cut.splits[split]) for split in SPLITS}
+    assert sum(counts.values()) == min(limit, len(examples))
+    assert [split for split in SPLITS if counts[split]] == [split for split in SPLITS if sizes[split]]
+    assert all(cut.splits[split] == whole.splits[split][: counts[split]] for split in SPLITS)
+    assert cut.dropped.get("limit", 0) == len(examples) - sum(counts.values())
+
+
+@pytest.mark.parametrize(("limit", "counts"), [(20, [14, 2, 4]), (4, [2, 1, 1]), (200, [70, 10, 20])])
+def test_a_limit_keeps_the_shares(limit: int, counts: list[int]) -> None:
+    sizes = {"train": 70, "validation": 10, "test": 20}
+    examples = [example(f"{s} {n}", line=n, source=s, only=s) for s in SPLITS for n in range(sizes[s])]
+    assert [len(kept) for kept in built(examples, limit).splits.values()] == counts
+
+
+def test_the_card_says_what_is_in_the_folder() -> None:
+    source = Source(
+        kind="pairs", path="data/a.jsonl", input="i", target="t", group="g", licence="CC0-1.0", origin="Written here."
+    )
+    pinned = source.model_copy(update={"path": "data/b.jsonl", "only": "test"})
+    text = card.write("ab" * 32, {"train": 1200, "validation": 1, "test": 2}, {"b": pinned, "a": source})
+    assert text == (
+        "# Dataset abababababab\n\n"
+        "| split | examples |\n|---|---|\n| train | 1,200 |\n| validation | 1 |\n| test | 2 |\n\n"
+        "| source | file | split | licence | origin |\n|---|---|---|---|---|\n"
+        "| a | data/a.jsonl | split by group | CC0-1.0 | Written here. |\n"
+        "| b | data/b.jsonl | test | CC0-1.0 | Written here. |\n\n"
+        "Each line of the split files is what a provider takes, and nothing else; `provenance.jsonl` says for\n"
+        f"every example, in the same order, where it came from. Digest: `{'ab' * 32}`.\n"
+    )

@@ -1,0 +1,107 @@
+"""A job that outlives its client, and a client that outlives its server: killed, interrupted, cancelled, repeated."""
+
+import json
+import re
+
+import pytest
+from embedded_fixture import until
+from project_fixture import TINY, Project
+
+pytestmark = pytest.mark.slow
+
+# Long enough that the middle of the training is there to be hit.
+LONG = (*TINY, "dataset.limit=60", "method.hyperparameters.n_epochs=50")
+COMMAND = "ftbuild " + " ".join(LONG)
+
+
+def test_killed_client_comes_back_to_the_same_job(project: Project) -> None:
+    client, store = project.start(*LONG), project.store()
+    job = store.training(client)
+    client.kill()
+    ended = project.run(*LONG)
+    assert ended.code == 3, ended.err
+    assert f"{job} was launched before: attached, not paid again\n" in ended.err
+    assert store.creates() == ["POST /v1/fine_tuning/jobs 200"]
+    assert project.run_json()["jobs"] == store.job_ids() == [job]
+
+
+def test_interrupted_client_leaves_the_job_running_until_it_is_cancelled_and_retried(project: Project) -> None:
+    client, store = project.start(*LONG), project.store()
+    job = store.training(client)
+    until(lambda: "\n" in client.err and f"{job} was launched\n" in client.err)
+    client.interrupt()
+    ended = client.ended()
+    assert ended.code == 130
+    said = "\n".join(ended.err.splitlines()[-2:])
+    assert re.fullmatch(
+        rf"{job} goes on without you \((step \d+ of 300, about (a minute|\d+ minutes) left|running|just launched)\)\. "
+        rf"Nothing is lost\.\n    Come back: {re.escape(COMMAND)}     Stop it: ftbuild cancel {job}",
+        said,
+    ), said
+    assert store.job(job)["status"] == "running"
+    assert project.run("jobs").out == f"{job:32} {'launched':12} tone_formal\n"
+
+    assert project.run("cancel", job).out == f"{job} cancelled\n"
+    assert project.run("cancel", job).out == f"{job} has ended already: cancelled\n"
+    assert store.job(job)["status"] == "cancelled"
+    again = project.run(*LONG)
+    assert again.code == 5
+    assert again.err.endswith(
+        f"{job} was cancelled\n"
+        "    It is not launched again by itself: a job costs money and hours.\n"
+        f"    Fix: ftbuild retry {job}\n"
+    )
+    [planned] = [line for line in project.run("plan", *LONG).out.splitlines() if " job " in line]
+    assert planned.split(maxsplit=2)[:2] == ["failed", "job"]
+    assert store.creates() == ["POST /v1/fine_tuning/jobs 200"]
+
+    retried = project.run("retry", job)
+    assert retried.code == 3, retried.err
+    [second] = [each for each in store.job_ids() if each != job]
+    assert store.job(second)["metadata"]["ftbuild_attempt"] == "2"
+    assert store.creates() == ["POST /v1/fine_tuning/jobs 200"] * 2
+    assert project.run_json()["jobs"] == [second]
+    assert project.run_json()["command"] == COMMAND
+    assert project.run("jobs").out == f"{second:32} {'succeeded':12} tone_formal\n"
+    refused = project.run("retry", second)
+    assert (refused.code, refused.err) == (
+        2,
+        f"command line: {second} is succeeded, not failed or cancelled\n    Fix: nothing to retry.\n",
+    )
+
+
+def test_job_whose_server_died_ends_failed_and_can_be_repeated(project: Project) -> None:
+    client, store = project.start(*LONG), project.store()
+    job = store.training(client)
+    store.kill_server()
+    ended = client.ended()
+    assert ended.code == 5
+    assert ended.err.endswith(
+        f"{job} failed: The server stopped while the job was not done; run it again.\n"
+        "    It is not launched again by itself: a job costs money and hours.\n"
+        f"    Fix: ftbuild retry {job}\n"
+    )
+    assert store.job(job)["error"]["code"] == "server_died"
+    again = project.run(*LONG)
+    assert (again.code, again.err.splitlines()[-3:]) == (5, ended.err.splitlines()[-3:])
+    assert store.creates() == ["POST /v1/fine_tuning/jobs 200"]
+    assert project.run("retry", job).code == 3
+    assert store.creates() == ["POST /v1/fine_tuning/jobs 200"] * 2
+    assert [event["event"] for event in map(json.loads, store.journal())] == [
+        *("intent", "launched", "ended", "retry", "intent", "launched", "ended"),
+    ]
+
+
+def test_two_clients_at_once_create_one_job(project: Project) -> None:
+    smoke = ("+experiment=tone_formal", "--smoke")
+    clients = [project.start(*smoke), project.start(*smoke)]
+    ended = [client.ended() for client in clients]
+    assert [each.code for each in ended] == [0, 0], [each.err for each in ended]
+    store = project.store(smoke=True)
+    assert store.creates() == ["POST /v1/fine_tuning/jobs 200"]
+    [job] = store.job_ids()
+    assert {
+        each["jobs"][0]
+        for each in map(project.run_json, (f"outputs/smoke/runs/{name}" for name in project.runs("outputs/smoke/runs")))
+    } == {job}
+    assert project.run(*smoke).out.startswith("Nothing to do: 15 cached.")

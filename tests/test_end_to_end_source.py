@@ -1,0 +1,45 @@
+"""A user's own source: a broken line stops the build before anything is launched."""
+
+from project_fixture import Project
+
+EXPERIMENT = """\
+# @package _global_
+# Ours.   ftbuild +experiment=ours
+defaults:
+  - tone_formal
+  - /source@dataset.sources.ours: ours
+dataset:
+  sources: {pairs: null, unseen: null}
+goal:
+  require: {beats_rules_unseen: null, closer_to_reference_unseen: null}
+"""
+SOURCE = """\
+# Our own pairs.   ftbuild +experiment=ours
+kind: pairs
+path: data/ours.jsonl
+input: casual
+target: formal
+group: situation
+licence: internal
+origin: written by us
+"""
+
+
+def test_broken_line_is_named_and_nothing_is_launched(project: Project) -> None:
+    for path, text in {
+        "conf/experiment/ours.yaml": EXPERIMENT,
+        "conf/source/ours.yaml": SOURCE,
+        "data/ours.jsonl": '{"situation": "a", "casual": "hey", "formal": "Hello."}\n{"situation": "b", "casual": \n',
+    }.items():
+        (project.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (project.folder / path).write_text(text)
+    ended = project.run("+experiment=ours", "model=tiny")
+    assert ended.code == 1
+    assert ended.out == ""
+    assert ended.err.splitlines()[0].startswith("data/ours.jsonl:2: "), ended.err
+    assert "Traceback" not in ended.err
+    assert "    Fix: " in ended.err
+    store = project.store()
+    assert not store.state.exists()
+    assert store.journal() == []
+    assert project.runs() == []

@@ -1,0 +1,242 @@
+"""A job is launched once: whatever is lost, whoever dies, however many ask at once."""
+
+import json
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fake_provider import LOST, REFUSED, FakeProvider, Killed, Script, request
+
+from ftbuild.errors import ProviderError, StoreError
+from ftbuild.ledger.journal import Journal
+from ftbuild.ledger.launch import Launched, launch_once
+from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, JobRequest, JobState
+
+KEY = "c0ffee" * 4
+SETTLE = 30.0
+
+
+class Bench:
+    """One client's view: a journal, a provider, a clock. `again` is the next client on the same machine."""
+
+    def __init__(self, folder: Path, faults: list[str] | None = None, *, looks_late: int = 0) -> None:
+        self.folder = folder
+        (folder / "provider").mkdir(exist_ok=True)
+        self.provider = FakeProvider(folder / "provider", faults or [], looks_late=looks_late)
+        self.script = Script()
+        self.journal = Journal(folder / "ledger", KEY)
+
+    def launch(self, make: Callable[[dict[str, str]], JobRequest] = request) -> Launched:
+        return launch_once(self.journal, self.provider, make, self.script.clock, SETTLE, ("+experiment=x",), "tone")
+
+    def jobs(self) -> list[JobState]:
+        return self.provider.jobs()
+
+    def events(self) -> list[str]:
+        path = self.folder / "ledger" / f"{KEY}.jsonl"
+        return [json.loads(line)["event"] for line in path.read_bytes().splitlines()]
+
+
+def test_a_launch_is_one_create_that_carries_our_key(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    assert bench.launch() == Launched("ftjob-1", "launched")
+    assert [job.raw["metadata"] for job in bench.jobs()] == [{"ftbuild_key": KEY, "ftbuild_attempt": "1"}]
+    assert bench.events() == ["intent", "launched"]
+    assert bench.script.slept == []
+
+
+def test_a_second_call_attaches_without_asking_the_provider(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.launch()
+    looks = bench.provider.looks
+    assert bench.launch() == Launched("ftjob-1", "attached")
+    assert (bench.provider.creates, bench.provider.looks) == (1, looks)
+
+
+def test_a_job_of_another_clone_is_adopted(tmp_path: Path) -> None:
+    Bench(tmp_path).launch()
+    (tmp_path / "ledger" / f"{KEY}.jsonl").unlink()
+    bench = Bench(tmp_path)
+    assert bench.launch() == Launched("ftjob-1", "adopted")
+    assert (len(bench.jobs()), bench.events()) == (1, ["launched"])
+
+
+def test_an_answer_lost_after_the_commit_makes_one_job_that_is_adopted(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["lost_after"], looks_late=4)
+    assert bench.launch() == Launched("ftjob-1", "adopted")
+    assert (len(bench.jobs()), bench.provider.creates) == (1, 1)
+    assert bench.events() == ["intent", "lost", "launched"]
+    assert bench.script.slept == [1.0] * 3  # the list was three looks behind
+
+
+def test_an_answer_lost_before_the_commit_is_launched_again_once_settled(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["lost_before"])
+    assert bench.launch() == Launched("ftjob-1", "launched")
+    assert (len(bench.jobs()), bench.provider.creates) == (1, 2)
+    assert bench.events() == ["intent", "lost", "intent", "launched"]
+    assert sum(bench.script.slept) == SETTLE
+
+
+def test_a_provider_that_never_answers_is_asked_twice_and_no_more(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["lost_before", "lost_before"])
+    with pytest.raises(ProviderError) as caught:
+        bench.launch()
+    assert (caught.value, bench.provider.creates, bench.jobs()) == (LOST, 2, [])
+    assert sum(bench.script.slept) == 2 * SETTLE
+
+
+def test_a_second_lost_answer_after_the_commit_is_adopted(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["lost_before", "lost_after"])
+    assert bench.launch() == Launched("ftjob-1", "adopted")
+    assert len(bench.jobs()) == 1
+
+
+def test_a_lost_answer_is_settled_from_its_loss_on_and_in_a_later_call_too(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    def slow_and_lost(_request: JobRequest) -> JobState:
+        bench.script.time += 100  # longer than SETTLE
+        raise LOST
+
+    bench.provider.create_job = slow_and_lost  # type: ignore[method-assign]
+    with pytest.raises(ProviderError, match=r"^fake: no answer$"):
+        bench.launch()
+    assert sum(bench.script.slept) == 2 * SETTLE
+    again = Bench(tmp_path)
+    again.script.time = bench.script.time - 10
+    assert again.launch() == Launched("ftjob-1", "launched")
+    assert sum(again.script.slept) == 10
+
+
+def test_a_refusal_launches_nothing_and_the_next_call_may(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["refused"])
+    with pytest.raises(ProviderError) as caught:
+        bench.launch()
+    assert (caught.value, bench.jobs(), bench.script.slept) == (REFUSED, [], [])
+    assert bench.launch() == Launched("ftjob-1", "launched")
+    assert bench.events() == ["intent", "refused", "intent", "launched"]
+    assert bench.script.slept == []
+
+
+class Edge:
+    """Somewhere a client can die: a way to make it die there, and whether the job exists then."""
+
+    def before_the_look(self, bench: Bench) -> None:
+        def die(_metadata: object) -> list[JobState]:
+            raise Killed
+
+        bench.provider.find_jobs = die  # type: ignore[method-assign, assignment]
+        bench.launch()
+
+    def before_the_intent(self, bench: Bench) -> None:
+        def die(_metadata: dict[str, str]) -> JobRequest:
+            raise Killed
+
+        bench.launch(die)
+
+    def in_the_middle_of_the_intent(self, bench: Bench) -> None:
+        path = bench.folder / "ledger" / f"{KEY}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b'{"v": 1, "at": 1000.0, "event": "int')
+        raise Killed
+
+    def after_the_intent(self, bench: Bench) -> None:
+        bench.provider.faults = ["dies_before"]
+        bench.launch()
+
+    def after_the_post(self, bench: Bench) -> None:
+        bench.provider.faults = ["dies_after"]
+        bench.launch()
+
+    def in_the_middle_of_the_launched_line(self, bench: Bench) -> None:
+        bench.launch()
+        path = bench.folder / "ledger" / f"{KEY}.jsonl"
+        path.write_bytes(path.read_bytes()[:-20])
+        raise Killed
+
+    def with_only_the_line_end_missing(self, bench: Bench) -> None:
+        bench.launch()
+        path = bench.folder / "ledger" / f"{KEY}.jsonl"
+        path.write_bytes(path.read_bytes()[:-1])
+        raise Killed
+
+    def after_everything(self, bench: Bench) -> None:
+        bench.launch()
+        raise Killed
+
+
+@pytest.mark.parametrize("edge", [name for name in vars(Edge) if not name.startswith("_")])
+def test_a_client_that_dies_anywhere_and_comes_again_makes_one_job(edge: str, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        getattr(Edge(), edge)(Bench(tmp_path))
+    again = Bench(tmp_path)
+    assert again.launch().job_id == "ftjob-1"
+    assert again.launch() == Launched("ftjob-1", "attached")
+    assert len(again.jobs()) == 1
+
+
+@pytest.mark.parametrize(("late", "waits"), [(0, SETTLE), (CREATE_TIMEOUT_SECONDS, SETTLE), (86400, 0)])
+def test_after_a_death_the_list_is_watched_as_long_as_the_request_may_have_lasted(
+    late: float, waits: float, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path, ["dies_before"])
+    with pytest.raises(Killed):
+        bench.launch()
+    again = Bench(tmp_path)
+    again.script.time += late
+    assert again.launch() == Launched("ftjob-1", "launched")
+    assert sum(again.script.slept) == waits
+
+
+def test_a_retry_is_another_job_with_other_metadata(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.launch()
+    bench.journal.append(1, "ended", status="failed", error="out of memory")
+    bench.journal.append(2, "retry")
+    assert bench.launch() == Launched("ftjob-2", "launched")
+    assert [job.raw["metadata"]["ftbuild_attempt"] for job in bench.jobs()] == ["1", "2"]
+    assert bench.launch() == Launched("ftjob-2", "attached")
+
+
+def test_nothing_is_sent_when_the_intent_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "ledger").write_bytes(b"")
+    bench = Bench(tmp_path)
+    with pytest.raises(StoreError) as caught:
+        bench.launch()
+    assert str(caught.value) == (
+        f"{tmp_path}/ledger/{KEY}.lock: cannot be written: file exists\n"
+        "    Fix: free space or rights there, then again."
+    )
+    assert bench.provider.creates == 0
+
+
+def test_a_damaged_journal_launches_nothing(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.launch()
+    path = tmp_path / "ledger" / f"{KEY}.jsonl"
+    path.write_bytes(b"{\n" + path.read_bytes())
+    with pytest.raises(StoreError, match=r"this line is damaged"):
+        bench.launch()
+    assert bench.provider.creates == 1
+
+
+def race(folder: str, start: "multiprocessing.synchronize.Barrier", out: "multiprocessing.Queue[str]") -> None:
+    bench = Bench(Path(folder))
+    start.wait()
+    out.put(bench.launch().how)
+
+
+def test_two_processes_at_once_make_one_job(tmp_path: Path) -> None:
+    (tmp_path / "provider").mkdir()
+    context = multiprocessing.get_context("spawn")
+    start, out = context.Barrier(2), context.Queue()
+    clients = [context.Process(target=race, args=(str(tmp_path), start, out)) for _ in range(2)]
+    for client in clients:
+        client.start()
+    said = sorted(out.get(timeout=60) for _ in clients)
+    for client in clients:
+        client.join()
+    out.close()
+    assert said == ["attached", "launched"]
+    assert len(FakeProvider(tmp_path / "provider").jobs()) == 1

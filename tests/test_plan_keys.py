@@ -1,0 +1,148 @@
+"""Keyed and unkeyed: what is declared to change results changes a key, what is not changes none."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from settings_fixture import FULL, TINY, graph, settings
+
+from ftbuild.settings import Node, Settings
+
+# Fields with one lawful value so far, and kinds of arms, which cannot change alone.
+ONE_VALUE = {
+    "dataset.sources.pairs.kind",
+    "dataset.sources.unseen.kind",
+    "style.language",
+    "style.rules.contractions",
+    "style.rules.slang",
+    "style.rules.emoji",
+    "style.rules.exclamation_marks",
+    "style.rules.sentence_case",
+    "method.type",
+    "provider.kind",
+    "tracker.kind",
+    "evaluation.arms.echo.kind",
+    "evaluation.arms.rules.kind",
+    "evaluation.arms.base.kind",
+    "evaluation.arms.tuned.kind",
+}
+OTHER = {"goal.metric": "chrf", "goal.judge_by": "estimate", "dataset.sources.unseen.only": "train"}
+
+
+def leaves(value: Any, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from leaves(each, (*prefix, name))
+    else:
+        yield prefix
+
+
+def at(tree: dict[str, Any], path: tuple[str, ...]) -> Any:
+    for name in path:
+        tree = tree[name]
+    return tree
+
+
+def with_value(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    changed = deepcopy(tree)
+    at(changed, path[:-1])[path[-1]] = value
+    return changed
+
+
+def another(path: str, value: Any) -> Any:
+    if path in OTHER:
+        return OTHER[path]
+    if isinstance(value, list):
+        return [*value, "bla"]
+    if isinstance(value, dict):
+        return {"bla": {}}
+    return value + "x" if isinstance(value, str) else value + (0.01 if isinstance(value, float) else 1)
+
+
+def is_keyed(tree: dict[str, Any], path: tuple[str, ...]) -> bool:
+    node: Any = settings(tree)
+    for name in path:
+        if isinstance(node, Node):
+            if name in node.unkeyed:
+                return False
+            node = getattr(node, name)
+        else:
+            node = node[name]
+    return True
+
+
+def changeable() -> list[str]:
+    keys = [".".join(path) for tree in (FULL, TINY) for path in leaves(tree)]
+    return [key for key in dict.fromkeys(keys) if key not in ONE_VALUE]
+
+
+def ids(tree: dict[str, Any]) -> list[str]:
+    return [action.id for action in graph(tree)]
+
+
+@pytest.mark.parametrize("key", changeable())
+def test_a_keyed_value_changes_a_key_and_an_unkeyed_one_changes_none(key: str) -> None:
+    path = tuple(key.split("."))
+    tree = TINY if path[:2] == ("model", "random") else FULL
+    changed = with_value(tree, path, another(key, at(tree, path)))
+    assert (ids(changed) != ids(tree)) == is_keyed(tree, path)
+
+
+@pytest.mark.parametrize(
+    "rule", ["contractions", "slang", "emoji", "exclamation_marks", "sentence_case", "sentence_words"]
+)
+def test_switching_a_rule_off_changes_a_key(rule: str) -> None:
+    assert ids(with_value(FULL, ("style", "rules", rule), None)) != ids(FULL)
+
+
+def test_the_written_out_settings_hold_every_field() -> None:
+    def fields(model: type[BaseModel]) -> set[tuple[type[BaseModel], str]]:
+        found = set()
+        for name, field in model.model_fields.items():
+            found.add((model, name))
+            for inner in models_in(field.annotation):
+                found |= fields(inner)
+        return found
+
+    def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield annotation
+        for each in getattr(annotation, "__args__", ()):
+            yield from models_in(each)
+
+    def said(value: Any) -> set[tuple[type[BaseModel], str]]:
+        if isinstance(value, BaseModel):
+            here = {(type(value), name) for name in value.model_fields_set}
+            return here.union(*(said(getattr(value, name)) for name in type(value).model_fields))
+        return set().union(*(said(each) for each in value.values())) if isinstance(value, dict) else set()
+
+    assert said(settings(FULL)) | said(settings(TINY)) == fields(Settings)
+
+
+def test_unkeyed_names_are_fields() -> None:
+    def models(model: type[Node]) -> set[type[Node]]:
+        return {model}.union(*(models(each) for each in model.__subclasses__()))
+
+    assert {
+        (each.__name__, name) for each in models(Node) for name in each.unkeyed if name not in each.model_fields
+    } == set()
+
+
+def test_the_order_of_maps_whose_order_is_told_changes_a_key() -> None:
+    for path in [
+        ("style", "expand"),
+        ("evaluation", "arms"),
+        ("evaluation", "scorers"),
+        ("evaluation", "arms", "rules", "substitute"),
+        ("goal", "require"),
+        ("goal", "keep"),
+    ]:
+        turned = with_value(FULL, path, dict(reversed(at(FULL, path).items())))
+        assert ids(turned) != ids(FULL), path
+
+
+def test_the_order_of_sources_changes_no_key() -> None:
+    turned = with_value(FULL, ("dataset", "sources"), dict(reversed(FULL["dataset"]["sources"].items())))
+    assert set(ids(turned)) == set(ids(FULL))

@@ -1,0 +1,269 @@
+"""The wire client against a loopback server: one create is one request, errors are ours, answers are plain."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fake_provider import request
+from stub_server import LOSE, Stub, job, listed, refusal, stub
+
+from ftbuild.chat import Message
+from ftbuild.completion import Completion
+from ftbuild.errors import ProviderError
+from ftbuild.ledger.port import JobEvent, JobState
+from ftbuild.providers.wire import WireClient
+
+JOBS = "/fine_tuning/jobs"
+HELLO = (Message("system", "Be formal."), Message("user", "hey"))
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Stub, WireClient]]:
+    with stub() as served:
+        made = WireClient(served.url, "token", "acme")
+        yield served, made
+        asyncio.run(made.close())
+
+
+@pytest.fixture
+def server(running: tuple[Stub, WireClient]) -> Stub:
+    running[0].answers.clear()
+    running[0].asked.clear()
+    return running[0]
+
+
+@pytest.fixture
+def client(running: tuple[Stub, WireClient]) -> WireClient:
+    return running[1]
+
+
+def answered(server: Stub, **parameters: object) -> Completion:
+    """Return the answer to HELLO, asked and closed in one event loop as `sample` does."""
+
+    async def ask() -> Completion:
+        client = WireClient(server.url, "token", "acme")
+        try:
+            return await client.complete("m", HELLO, parameters)
+        finally:
+            await client.close()
+
+    return asyncio.run(ask())
+
+
+def state(raw: dict[str, object]) -> JobState:
+    return JobState(str(raw["id"]), str(raw["status"]), 1721764800, None, None, raw=raw)
+
+
+def completion(content: str | None, **changed: object) -> dict[str, object]:
+    choice = {
+        "index": 0,
+        "finish_reason": "stop",
+        "logprobs": None,
+        "message": {"role": "assistant", "content": content},
+    }
+    usage = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
+    return {
+        "id": "c-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [choice],
+        "usage": usage,
+    } | changed
+
+
+def test_a_create_sends_the_whole_request_once(server: Stub, client: WireClient) -> None:
+    server.answers[f"POST {JOBS}"] = [(200, job())]
+    assert client.create_job(request({"ftbuild_key": "k"})) == state(job())
+    (asked,) = server.asked
+    assert asked.token == "token"
+    assert asked.body == {
+        "model": "tiny",
+        "training_file": "file-1",
+        "method": {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 1}}},
+        "seed": 7,
+        "suffix": "test",
+        "metadata": {"ftbuild_key": "k"},
+    }
+
+
+@pytest.mark.parametrize("answer", [refusal(500, "oops"), refusal(503, "busy"), refusal(429, "slow down"), LOSE])
+def test_a_create_is_sent_once_whatever_comes_back(answer: object, server: Stub, client: WireClient) -> None:
+    server.answers[f"POST {JOBS}"] = [answer]
+    with pytest.raises(ProviderError):
+        client.create_job(request({}))
+    assert len(server.asked) == 1
+
+
+def test_a_read_is_repeated_twice(server: Stub, client: WireClient) -> None:
+    server.answers[f"GET {JOBS}/ftjob-1"] = [refusal(500, "oops"), refusal(503, "busy"), (200, job(status="running"))]
+    assert client.retrieve_job("ftjob-1").status == "running"
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "status", "code"),
+    [
+        (refusal(400, "unknown model 'x'", "model_not_found"), "acme: unknown model 'x'", 400, "model_not_found"),
+        (refusal(401, "wrong key", "invalid_api_key"), "acme: wrong key", 401, "invalid_api_key"),
+        (refusal(404, "no such job"), "acme: no such job", 404, None),
+        (refusal(500, "oops"), "acme: oops", 500, None),
+        ((502, b"<html>bad gateway</html>"), "acme: Error code: 502", 502, None),
+        ((200, b"<html>sign in</html>"), "acme: an answer that is no job", None, None),
+        ((200, {"object": "list"}), "acme: an answer that is no job", None, None),
+    ],
+    ids=lambda each: str(each)[:40],
+)
+def test_errors_are_ours_with_status_and_code(
+    answer: object, text: str, status: int | None, code: str | None, server: Stub, client: WireClient
+) -> None:
+    server.answers[f"POST {JOBS}"] = [answer]
+    with pytest.raises(ProviderError) as caught:
+        client.create_job(request({}))
+    assert (str(caught.value), caught.value.status, caught.value.code) == (text, status, code)
+
+
+def test_no_answer_is_an_error_without_status(server: Stub, client: WireClient) -> None:
+    server.answers[f"POST {JOBS}"] = [LOSE]
+    with pytest.raises(ProviderError) as caught:
+        client.create_job(request({}))
+    assert (str(caught.value), caught.value.status) == (
+        "acme: no answer (Server disconnected without sending a response.)",
+        None,
+    )
+
+
+def test_nobody_there_is_an_error_without_status() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    client = WireClient(f"http://127.0.0.1:{port}/v1", "token", "acme")
+    with pytest.raises(ProviderError) as caught:
+        client.create_job(request({}))
+    assert (str(caught.value), caught.value.status) == ("acme: no answer ([Errno 111] Connection refused)", None)
+    asyncio.run(client.close())
+
+
+def test_jobs_are_found_by_metadata_oldest_first_over_all_pages(server: Stub, client: WireClient) -> None:
+    wanted = {"ftbuild_key": "k", "ftbuild_attempt": "1"}
+    newer = job("ftjob-2", created_at=20, metadata=wanted)
+    older = job("ftjob-9", created_at=10, metadata=wanted | {"x": "y"})
+    others = [job("ftjob-3", metadata={"ftbuild_key": "k"}), job("ftjob-4", metadata=None), job("ftjob-5", metadata={})]
+    server.answers[f"GET {JOBS}"] = [listed(newer, *others, more=True), listed(older)]
+    assert [found.id for found in client.find_jobs(wanted)] == ["ftjob-9", "ftjob-2"]
+    first, second = server.asked
+    assert first.query == {"limit": "100", "metadata[ftbuild_key]": "k", "metadata[ftbuild_attempt]": "1"}
+    assert second.query == first.query | {"after": "ftjob-5"}
+
+
+def test_a_failed_job_tells_its_error(server: Stub, client: WireClient) -> None:
+    failed = job(status="failed", error={"code": "invalid_file", "message": "line 3", "param": "training_file"})
+    server.answers[f"GET {JOBS}/ftjob-1"] = [(200, failed)]
+    told = client.retrieve_job("ftjob-1")
+    assert (told.status, told.error, told.error_code, told.ended) == ("failed", "line 3", "invalid_file", True)
+
+
+def test_a_cancel_is_a_post_and_tells_the_state(server: Stub, client: WireClient) -> None:
+    server.answers[f"POST {JOBS}/ftjob-1/cancel"] = [(200, job(status="cancelled"))]
+    assert client.cancel_job("ftjob-1").status == "cancelled"
+
+
+def test_events_come_oldest_first(server: Stub, client: WireClient) -> None:
+    def event(number: int, **more: object) -> dict[str, object]:
+        said = {"object": "fine_tuning.job.event", "id": f"e{number}", "created_at": number, "level": "info"}
+        return said | {"message": f"event {number}"} | more
+
+    metrics = {"type": "metrics", "data": {"step": 3, "train_loss": 0.5}}
+    server.answers[f"GET {JOBS}/ftjob-1/events"] = [listed(event(3, **metrics), event(2), more=True), listed(event(1))]
+    assert client.job_events("ftjob-1") == [
+        JobEvent("e1", 1, "message", "event 1", {}),
+        JobEvent("e2", 2, "message", "event 2", {}),
+        JobEvent("e3", 3, "metrics", "event 3", {"step": 3, "train_loss": 0.5}),
+    ]
+
+
+def test_checkpoints_come_by_step(server: Stub, client: WireClient) -> None:
+    def checkpoint(step: int) -> dict[str, object]:
+        return {
+            "object": "fine_tuning.job.checkpoint",
+            "id": f"ftckpt-{step}",
+            "created_at": step,
+            "metrics": {},
+            "fine_tuned_model_checkpoint": f"ft:{step}",
+            "fine_tuning_job_id": "ftjob-1",
+            "step_number": step,
+        }
+
+    server.answers[f"GET {JOBS}/ftjob-1/checkpoints"] = [listed(checkpoint(20), checkpoint(10))]
+    assert client.job_checkpoints("ftjob-1") == [checkpoint(10), checkpoint(20)]
+
+
+def file(status: str, **more: object) -> tuple[int, dict[str, object]]:
+    said = {"object": "file", "id": "file-1", "bytes": 3, "created_at": 1, "filename": "train.jsonl"}
+    return 200, said | {"purpose": "fine-tune", "status": status} | more
+
+
+def test_an_upload_sends_the_bytes_and_waits_until_they_are_processed(
+    server: Stub, client: WireClient, tmp_path: Path
+) -> None:
+    (tmp_path / "x").write_bytes(b'{"messages": []}\n')
+    server.answers |= {"POST /files": [file("uploaded")], "GET /files/file-1": [file("uploaded"), file("processed")]}
+    assert client.upload(tmp_path / "x", "train.jsonl") == "file-1"
+    assert [f"{each.method} {each.path}" for each in server.asked] == [
+        "POST /files",
+        "GET /files/file-1",
+        "GET /files/file-1",
+    ]
+    sent = server.asked[0].body
+    assert b'filename="train.jsonl"' in sent
+    assert b'\r\n\r\n{"messages": []}\n\r\n' in sent
+    assert b'name="purpose"\r\n\r\nfine-tune\r\n' in sent
+
+
+def test_a_file_that_is_refused_is_told(server: Stub, client: WireClient, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"{}")
+    server.answers |= {
+        "POST /files": [file("uploaded")],
+        "GET /files/file-1": [file("error", status_details="line 1: no messages")],
+    }
+    with pytest.raises(ProviderError) as caught:
+        client.upload(tmp_path / "x", "train.jsonl")
+    assert (str(caught.value), caught.value.status) == ("acme: file file-1 is refused: line 1: no messages", 400)
+
+
+def test_a_completion_carries_messages_and_parameters(server: Stub) -> None:
+    server.answers["POST /chat/completions"] = [(200, completion("Good day."))]
+    answer = answered(server, temperature=0, seed=7)
+    assert answer == Completion("Good day.", "stop", answer.latency_seconds, 9, 4)
+    assert 0 < answer.latency_seconds < 60
+    assert server.asked[0].body == {
+        "model": "m",
+        "messages": [{"role": "system", "content": "Be formal."}, {"role": "user", "content": "hey"}],
+        "temperature": 0,
+        "seed": 7,
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(None, ""), ("", ""), ("a \ud83d", "a \ufffd"), ("\U0001f600 é", "\U0001f600 é")]
+)
+def test_what_a_model_says_can_always_be_written(content: str | None, told: str, server: Stub) -> None:
+    server.answers["POST /chat/completions"] = [(200, completion(content, usage=None))]
+    answer = answered(server)
+    assert (answer.content, answer.prompt_tokens, answer.completion_tokens) == (told, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ((200, completion("x", choices=[])), "acme: an answer without a completion"),
+        ((200, b"<html>sign in</html>"), "acme: an answer without a completion"),
+        (refusal(400, "too long", "context_length_exceeded"), "acme: too long"),
+    ],
+)
+def test_an_answer_that_is_none_is_an_error(answer: object, text: str, server: Stub) -> None:
+    server.answers["POST /chat/completions"] = [answer]
+    with pytest.raises(ProviderError) as caught:
+        answered(server)
+    assert str(caught.value) == text
