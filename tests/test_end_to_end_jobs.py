@@ -105,3 +105,22 @@ def test_two_clients_at_once_create_one_job(project: Project) -> None:
         for each in map(project.run_json, (f"outputs/smoke/runs/{name}" for name in project.runs("outputs/smoke/runs")))
     } == {job}
     assert project.run(*smoke).out.startswith("Nothing to do: 15 cached.")
+
+
+def test_interrupted_while_the_model_is_made_ready_or_answers_says_so_and_nothing_else(project: Project) -> None:
+    whole, store = (*TINY, "dataset.limit=null"), project.store()
+    client = project.start(*whole)
+    until(lambda: "\n" in client.err)  # the data is ready: the base model comes next
+    client.interrupt()
+    early = client.ended()
+    assert (early.code, early.err.splitlines()[-1]) == (130, "interrupted; the same command goes on from here")
+    assert "Traceback" not in early.err
+
+    client = project.start(*whole)
+    until(lambda: (store.state / "requests.log").exists() and bool(store.requests()), 60)
+    client.interrupt()
+    late = client.ended()
+    assert (late.code, late.err.splitlines()[-1]) == (130, "interrupted; the same command goes on from here")
+    assert "Traceback" not in late.err
+    assert store.creates() == []
+    assert project.runs() == []

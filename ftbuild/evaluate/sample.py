@@ -35,7 +35,7 @@ def sample(
 
     def keep(digest: str, answer: Completion) -> None:
         calls.put(digest, answer)
-        answers[digest] = answer
+        answers[digest] = calls.get(digest) or answer  # another client may have been first: its answer is everyone's
         show(sum(waiting[each] for each in answers), len(prompts))
 
     if missing:
