@@ -214,6 +214,8 @@ def _missing_key(key: str, loc: list[str], value: object, path: str, line: int |
 
 def _yaml_trap(detail: Any, key: str, value: object, path: str) -> tuple[str, str] | None:
     wants_text = detail["type"] in {"string_type", "literal_error"}
+    if detail["type"] == "literal_error" and isinstance(value, int | float) and not isinstance(value, bool):
+        return None  # a number where a word or another number may stand: no quoting makes it right
     if wants_text and path == COMMAND_LINE and isinstance(value, bool | int | float):
         said = json.dumps(value)
         return f"{value!r} is not text", f"quote the value: {quoted(key, said)}"
@@ -222,7 +224,7 @@ def _yaml_trap(detail: Any, key: str, value: object, path: str) -> tuple[str, st
         return f"{value}, which is how YAML reads a bare {words}", "put the word in quotes."
     if wants_text and value is None:
         return "no value, which is how YAML reads null, ~ or nothing", 'write a text, or "" for an empty one.'
-    if detail["type"] == "string_type" and isinstance(value, int | float):
+    if wants_text and isinstance(value, int | float):
         is_clock = isinstance(value, int) and 60 <= value < 24 * 60
         clock = f" (or {value // 60:.0f}:{value % 60:02.0f}, which YAML reads in base 60)" if is_clock else ""
         return f"{value!r} is a number{clock}, and text is wanted", "put it in quotes."

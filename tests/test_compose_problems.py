@@ -297,3 +297,12 @@ def test_a_verdict_needs_base_and_tuned(own: Own) -> None:
         "rewriting.yaml:2: evaluation.arms: no arm 'tuned', and the verdict compares tuned with base\n"
         "    Fix: there are echo, rules, base.\n"
     )
+
+
+def test_a_number_out_of_range_is_blamed_on_the_command_line_that_set_it(own: Own) -> None:
+    own.experiment("mine", "defaults: [tone_formal]\n")
+    where = "method.hyperparameters"
+    assert own.refused("plan", "+experiment=mine", f"{where}.n_epochs=60", f"{where}.learning_rate_multiplier=0") == (
+        "command line: method.hyperparameters.learning_rate_multiplier: 0 should be greater than 0 or 'auto'\n"
+        "command line: method.hyperparameters.n_epochs: 60 should be less than or equal to 50 or 'auto'\n"
+    )

@@ -1,6 +1,6 @@
 """What is trained, how, and where: model, method, provider, tracker."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -48,19 +48,9 @@ class Model(Node):
 class Hyperparameters(Node):
     """As OpenAI names them; ranges from its API reference (2026-11)."""
 
-    n_epochs: int | Auto = "auto"
-    batch_size: int | Auto = "auto"
-    learning_rate_multiplier: float | Auto = "auto"
-
-    @model_validator(mode="after")
-    def _in_range(self) -> "Hyperparameters":
-        if self.n_epochs != "auto" and not 1 <= self.n_epochs <= 50:
-            raise ValueError("n_epochs is 1 to 50 or auto")
-        if self.batch_size != "auto" and not 1 <= self.batch_size <= 256:
-            raise ValueError("batch_size is 1 to 256 or auto")
-        if self.learning_rate_multiplier != "auto" and self.learning_rate_multiplier <= 0:
-            raise ValueError("learning_rate_multiplier is above 0 or auto")
-        return self
+    n_epochs: Annotated[int, Field(ge=1, le=50)] | Auto = "auto"
+    batch_size: Annotated[int, Field(ge=1, le=256)] | Auto = "auto"
+    learning_rate_multiplier: Annotated[float, Field(gt=0)] | Auto = "auto"
 
 
 class Method(Node):
