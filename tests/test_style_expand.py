@@ -110,3 +110,7 @@ def test_names_of_files_addresses_and_codes_stay(text: str) -> None:
 def test_expanding_twice_is_expanding_once(text: str) -> None:
     once = expand(text, STYLE)
     assert expand(once, STYLE) == once
+
+
+def test_a_word_written_out_shows_what_its_neighbour_means() -> None:
+    assert expand("b4 jan", STYLE) == "before January"

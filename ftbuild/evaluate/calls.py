@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from ftbuild.chat import Message
 from ftbuild.completion import Completion
 from ftbuild.digest import of_value
@@ -34,11 +36,12 @@ class Calls:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=30)
             try:
-                self._database.execute("PRAGMA journal_mode=WAL")
-                with self._database:
-                    self._database.execute(
-                        "CREATE TABLE IF NOT EXISTS call (digest TEXT PRIMARY KEY, answer TEXT NOT NULL)"
-                    )
+                with FileLock(path.with_suffix(".lock")):  # the switch to WAL does not wait for another's
+                    self._database.execute("PRAGMA journal_mode=WAL")
+                    with self._database:
+                        self._database.execute(
+                            "CREATE TABLE IF NOT EXISTS call (digest TEXT PRIMARY KEY, answer TEXT NOT NULL)"
+                        )
             except sqlite3.Error:
                 self._database.close()
                 raise

@@ -42,6 +42,8 @@ _BY_A_DATE = re.compile(
     r"\b(?:in|since|until|till|til|by|of|from|to|before|after|last|next|this|late|early)\s+$", re.IGNORECASE
 )
 
+AT_MOST = 4  # rounds of writing out; a style whose forms lead to each other in a ring ends there
+
 
 def expand(text: str, style: Style) -> str:
     """Return the text with the short forms of `style.expand` and contractions written out.
@@ -50,7 +52,10 @@ def expand(text: str, style: Style) -> str:
     says. A text of nothing but words to take out stays as it is.
     """
     out = _contractions(text)
-    out = replace(out, style.expand, lambda match: not _means_something_else(match))
+    for _ in range(AT_MOST):  # a word written out can show what its neighbour means: b4 jan
+        before, out = out, replace(out, style.expand, lambda match: not _means_something_else(match))
+        if out == before:
+            break
     return out if out.strip() or not text.strip() else text
 
 
