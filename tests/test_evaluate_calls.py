@@ -21,7 +21,7 @@ def _open_all(folder: Path, barrier: Barrier) -> None:
 
 def test_clients_that_open_a_new_cache_at_once_all_use_it(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
-    barrier = context.Barrier(CLIENTS, timeout=60)
+    barrier = context.Barrier(CLIENTS, timeout=20)
     clients = [context.Process(target=_open_all, args=(tmp_path, barrier)) for _ in range(CLIENTS)]
     for client in clients:
         client.start()
