@@ -1,0 +1,31 @@
+"""The training lines of tone_formal, byte for byte: a change of them is a decision, and a new job for everybody."""
+
+from pathlib import Path
+
+from ftbuild.compose import compose
+from ftbuild.dataset.build import build
+from ftbuild.digest import of_bytes
+from ftbuild.render import supervised
+from ftbuild.sources import read
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_lines_of_tone_formal_are_these_bytes() -> None:
+    composed = compose(ROOT, ["+experiment=tone_formal"])
+    settings = composed.settings
+    examples = [
+        example
+        for name, source in settings.dataset.sources.items()
+        for example in read(composed.source_path(name).read_bytes(), name, source)[0]
+    ]
+    dataset, _ = build(examples, settings.style, settings.dataset.split, None)
+    lines = {
+        split: b"".join(supervised.line(example.messages) + b"\n" for example in kept)
+        for split, kept in dataset.splits.items()
+    }
+    assert {split: (content.count(b"\n"), of_bytes(content)[:16]) for split, content in lines.items()} == {
+        "train": (884, "bf02ccf0d2b16661"),
+        "validation": (26, "b139eecc51f29d00"),
+        "test": (224, "a00e8224fd3aa19f"),
+    }
