@@ -1,5 +1,6 @@
 """Every command of the README runs: here, or in the test named beside it."""
 
+import json
 import os
 import re
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from ftbuild.compose import compose
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,6 +54,19 @@ def test_command_runs(command: str, tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+
+
+def test_the_experiment_of_its_own_is_planned_as_written(tmp_path: Path) -> None:
+    shown = re.findall(r"`(conf/\S+)`:\n\n```yaml\n(.*?)```", README, re.DOTALL)
+    assert [name for name, _ in shown] == ["conf/experiment/our_tone.yaml", "conf/source/our_pairs.yaml"]
+    pair = {"casual": "thx, see u at 3", "formal": "Thank you. I will see you at 3.", "thread": "t1"}
+    for name, text in [*shown, ("data/ours.jsonl", json.dumps(pair))]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    composed = compose(tmp_path, ["+experiment=our_tone"])
+    assert composed.description == "Our own messages, in our own words."
+    assert list(composed.settings.dataset.sources) == ["unseen", "ours"]
+    assert composed.source_path("ours") == tmp_path / "data" / "ours.jsonl"
 
 
 def test_the_tree_names_what_exists() -> None:
