@@ -5,7 +5,6 @@ problems that caused it, the shell prints them.
 
     FtbuildError
       ConfigError       2   bad use or bad config
-      PlanError         2   settings that cannot become a graph
       DataError         1   problems found in data
       EvaluationError   5   an evaluation could not be finished
       StoreError        5   the store cannot be read or written
@@ -47,12 +46,6 @@ class FtbuildError(Exception):
 
 class ConfigError(FtbuildError):
     """The command line or a config file is wrong."""
-
-    exit_code = ExitCode.CONFIG
-
-
-class PlanError(FtbuildError):
-    """The settings are each valid but make no graph."""
 
     exit_code = ExitCode.CONFIG
 

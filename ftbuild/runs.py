@@ -53,7 +53,7 @@ def describe(composed: Composed, command: tuple[str, ...], world: World) -> dict
 
 
 def write(world: World, run: Mapping[str, Any], done: Build) -> Path:
-    """Write the folder of a run that has just ended and point `latest` at it; return the folder."""
+    """Write the folder of a run that has just ended; return the folder."""
     actions = [{**_action(ran), "status": ran.status, "seconds": ran.seconds} for ran in done.ran.values()]
     return _write(world, run, actions, done)
 
@@ -104,7 +104,6 @@ def _write(world: World, run: Mapping[str, Any], actions: list[dict[str, Any]], 
         "paths": {"report": "report.html", "misses": "misses.jsonl", "metrics": "metrics.jsonl"},
     }
     durable.write(folder / "run.json", json_file(value))
-    point_latest(world, folder)
     return folder
 
 

@@ -51,7 +51,6 @@ def test_the_nearest_known_name_is_found(name: str, close: str | None) -> None:
     [
         ("FtbuildError", 5),
         ("ConfigError", 2),
-        ("PlanError", 2),
         ("DataError", 1),
         ("EvaluationError", 5),
         ("StoreError", 5),

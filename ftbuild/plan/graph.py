@@ -1,6 +1,6 @@
 """The graph of actions: nodes by id, in an order in which inputs come first."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ftbuild.plan.action import Action
@@ -28,12 +28,3 @@ class Graph:
 
     def __len__(self) -> int:
         return len(self.actions)
-
-    def below(self, ids: Iterable[str]) -> set[str]:
-        """Return the ids of all actions that depend on one of `ids`, themselves not included."""
-        reached = set(ids)
-        start = set(reached)
-        for action in self:
-            if any(each.action in reached for each in action.inputs):
-                reached.add(action.id)
-        return reached - start
