@@ -36,9 +36,8 @@ from ftbuild.origins import Origin, Origins, broken, collect, in_file, in_value
 from ftbuild.problem import Problem, nearest
 from ftbuild.settings import Settings
 from ftbuild.settings.contradictions import contradictions
+from ftbuild.trees import GROUPS, experiments, shipped_conf, trees
 
-PACKAGE = Path(__file__).parent
-GROUPS = ("goal", "source", "dataset", "style", "model", "method", "provider", "evaluation", "tracker", "experiment")
 SMOKE = ("model=tiny", "dataset.limit=20", "method.hyperparameters.n_epochs=1")
 
 
@@ -62,36 +61,6 @@ class Composed:
         origin = self.origins.of(key)
         base = origin.tree if origin else Path.cwd()
         return base / self.settings.dataset.sources[name].path
-
-
-def find_root(start: Path) -> Path:
-    """Return the nearest folder, from `start` upwards, whose conf/ is a config tree; else `start`."""
-    for folder in (start, *start.parents):
-        conf = folder / "conf"
-        if (conf / "config.yaml").is_file() or any((conf / group).is_dir() for group in GROUPS):
-            return folder
-    return start
-
-
-def shipped_conf() -> Path:
-    """Return our own tree: the checkout's conf/ beside the package, else the wheel's inside it."""
-    beside = PACKAGE.parent / "conf"
-    return beside if (beside / "config.yaml").is_file() else PACKAGE / "conf"
-
-
-def trees(root: Path) -> list[Path]:
-    """Return the config trees in order of precedence: the user's own first."""
-    own, ours = root / "conf", shipped_conf()
-    return [ours] if not own.is_dir() or own.resolve() == ours.resolve() else [own, ours]
-
-
-def experiments(root: Path) -> dict[str, str]:
-    """Return every experiment with its one-line description, by name."""
-    found: dict[str, str] = {}
-    for tree in trees(root):
-        for path in sorted((tree / "experiment").glob("*.yaml")):
-            found.setdefault(path.stem, _description(path.read_text(encoding="utf-8", errors="replace")))
-    return dict(sorted(found.items()))
 
 
 def compose(root: Path, overrides: Sequence[str]) -> Composed:
@@ -346,10 +315,3 @@ def _hydra(root: Path) -> Iterator[_Trees]:
             yield _Trees(root)
     finally:
         plugins.plugin_type_to_subclass_list[SearchPathPlugin].remove(UserTree)
-
-
-def _description(text: str) -> str:
-    for line in text.splitlines():
-        if line.startswith("#") and "@package" not in line:
-            return re.split(r"\s{2,}", line.lstrip("# ").strip())[0]
-    return ""

@@ -6,8 +6,6 @@ The one module that hashes. A digest is 64 lower-case hex digits; `short` is for
 import hashlib
 from pathlib import Path
 
-import rfc8785
-
 
 def canonical(value: object) -> bytes:
     """Return `value` as canonical JSON; members sorted, no spaces, UTF-8.
@@ -15,6 +13,8 @@ def canonical(value: object) -> bytes:
     Raises:
         ValueError: `value` holds something JSON cannot say (NaN, an int beyond 2**53, a lone surrogate).
     """
+    import rfc8785
+
     try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:

@@ -1,61 +1,36 @@
 """Walk a graph: look up, run, record. The only loop with effects.
 
 Owns the order of things. What an action does is its runner's business; what people see is the
-console's. An action whose key has a record is not run; everything else about a build follows.
+console's. An action whose key has a record is not run; everything else about a build follows:
+a ready queue in the order of the graph, pure actions in worker processes, the others in threads
+that wait for answers, one process at a time per action, and failures that stop what lies below them.
 """
 
-from collections.abc import Callable, Mapping
+import asyncio
+import heapq
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, TypeVar
 
 from ftbuild.digest import of_value
-from ftbuild.ledger.journal import Journal
+from ftbuild.errors import FtbuildError, Interrupted
+from ftbuild.lookup import LedgerFolder, Planned, look_up
 from ftbuild.plan.action import Action
-from ftbuild.plan.explain import reasons
 from ftbuild.plan.graph import Graph
-from ftbuild.store.store import Record, Store
+from ftbuild.problem import render
+from ftbuild.store.locks import KeyLock, Session, using
+from ftbuild.store.store import DamagedError, Record, Store
+from ftbuild.voice import INTERRUPTED, Console, Status, Stopping, Voice
+from ftbuild.workers import Compute, Kept, Made, Order, Workers, keep
 from ftbuild.world import World
 
-Status = Literal["HIT", "RUN", "MAYBE", "ATTACH", "BLOCKED", "FAILED"]
-
-
-class Console(Protocol):
-    """Where a build tells what it does."""
-
-    def started(self, action: Action) -> None:
-        """An action begins."""
-        ...
-
-    def progress(self, text: str) -> None:
-        """The running action has something new to say; a later text replaces an earlier one."""
-        ...
-
-    def finished(self, action: Action, status: Status, note: str, seconds: float) -> None:
-        """An action has its record."""
-        ...
-
-    def say(self, text: str) -> None:
-        """Say a line that stays."""
-        ...
-
-
-@dataclass(frozen=True)
-class Planned:
-    """What would happen to one action. `key` is None below an action that must run first."""
-
-    action: Action
-    key: str | None
-    status: Status
-    reasons: list[str]
-    record: Record | None
-
-
-@dataclass(frozen=True)
-class Made:
-    """What a runner returns: the bytes of each output, and a line for people."""
-
-    outputs: Mapping[str, bytes]
-    note: str
+T = TypeVar("T")
+LOOK_SECONDS = 0.1
+HEALS_AT_MOST = 3
+LEAVE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -70,10 +45,14 @@ class Ran:
 
 @dataclass
 class Build:
-    """What has happened in a build so far; runners read what lies above them through it."""
+    """What has happened in a build so far; runners read what lies above them through it.
+
+    `failed` holds the actions that failed, with their errors; what lies below them is in neither.
+    """
 
     store: Store
     ran: dict[str, Ran] = field(default_factory=dict)
+    failed: dict[str, FtbuildError] = field(default_factory=dict)
 
     def read(self, action: Action, role: str) -> bytes:
         """Return the bytes of one input of `action`."""
@@ -84,99 +63,320 @@ class Build:
         """Return the digest of each input of `action`, by role."""
         return {each.role: self.ran[each.action].record.outputs[each.output] for each in action.inputs}
 
-
-Runner = Callable[[Action, str, Build], Made]
-
-
-def look_up(graph: Graph, store: Store, ledger: "LedgerFolder") -> list[Planned]:
-    """Return what a build of `graph` would do, writing nothing."""
-    planned: dict[str, Planned] = {}
-    history: list[Record] | None = None
-    for action in graph:
-        above = [planned[each.action] for each in action.inputs]
-        if any(each.status in ("FAILED", "BLOCKED") for each in above):
-            planned[action.id] = Planned(action, None, "BLOCKED", ["an action above has failed"], None)
-            continue
-        changed = sorted({each.action.label for each in above if each.record is None})
-        if changed:
-            planned[action.id] = Planned(action, None, "MAYBE", [f"after {_few(changed)}"], None)
-            continue
-        digests = {
-            each.role: record.outputs[each.output]
-            for each in action.inputs
-            if (record := planned[each.action].record) is not None
-        }
-        key = action.key(digests)
-        record = store.find(key)
-        if record is not None:
-            planned[action.id] = Planned(action, key, "HIT", [], record)
-            continue
-        history = store.records() if history is None else history
-        before = [old.preimage for old in history if (old.kind, old.label) == (action.kind.name, action.label)]
-        status, why = ledger.status(action, key)
-        planned[action.id] = Planned(action, key, status, why or reasons(action.preimage(digests), before), None)
-    return list(planned.values())
+    def part(self, ids: Iterable[str]) -> "Build":
+        """Return what happened to some actions, in their order."""
+        wanted = list(ids)
+        return Build(
+            self.store,
+            {name: self.ran[name] for name in wanted if name in self.ran},
+            {name: self.failed[name] for name in wanted if name in self.failed},
+        )
 
 
-def _few(labels: list[str]) -> str:
-    shown, rest = labels[:2], len(labels) - 2
-    return f"{', '.join(shown)} and {rest} more" if rest > 0 else ", ".join(shown)
+Ask = Callable[[Action, str, Build, Voice], Made]
 
 
 @dataclass(frozen=True)
-class LedgerFolder:
-    """The journals of one store, as the plan sees them."""
+class Runners:
+    """What actions do: `pure` ones by kind, computed in a worker; `remote` ones by kind, in a thread of their own.
 
-    world: World
+    `given` says what a pure action may know besides its settings; no key holds it. `manifest` says what
+    else a record should tell.
+    """
 
-    def journal(self, key: str) -> Journal:
-        """Return the journal of a key."""
-        return Journal(self.world.store / "ledger", key)
-
-    def status(self, action: Action, key: str) -> tuple[Status, list[str]]:
-        """Return how an action without a record stands, and why where the journal knows."""
-        if action.kind.contract != "paid":
-            return "RUN", []
-        state = self.journal(key).state()
-        if state.job_id is None:
-            return "RUN", []
-        if state.ended_badly:
-            return "FAILED", [f"{state.job_id} {state.status}: {state.error or 'no reason given'}"]
-        return "ATTACH", [f"{state.job_id} is under way"]
+    pure: Mapping[str, Compute] = field(default_factory=dict)
+    remote: Mapping[str, Ask] = field(default_factory=dict)
+    given: Callable[[Action, Build], Mapping[str, Any]] = lambda _action, _done: {}
+    manifest: Callable[[Action], Mapping[str, Any]] = lambda _action: {}
 
 
-def build(graph: Graph, store: Store, world: World, console: Console, runners: Mapping[str, Runner]) -> Build:
-    """Run what has no record, in order, and return what happened.
+@dataclass(frozen=True)
+class How:
+    """How a build goes about it: `workers` compute `jobs` pure actions at once, `remote` others are under way.
+
+    `stopping` is set by Ctrl-C or a failure, and by whoever else wants the build to stop.
+    """
+
+    workers: Workers
+    jobs: int = 1
+    remote: int = 1
+    keep_going: bool = False
+    stopping: Stopping = field(default_factory=Stopping)
+
+
+def build(graph: Graph, store: Store, world: World, console: Console, runners: Runners, how: How) -> Build:
+    """Run what has no record and return what happened. Bytes found damaged are made anew.
 
     Raises:
-        FtbuildError: the first action that fails; what was done before it stays done.
+        FtbuildError: the first action that failed, unless `how.keep_going`; what was done before stays done.
+        Interrupted: the user wants to stop; jobs under way go on at their provider.
     """
-    done = Build(store)
-    for action in graph:
-        key = action.key(done.digests(action))
-        record = store.find(key)
-        if record is not None:
-            done.ran[action.id] = Ran(action, "HIT", record, 0.0)
-            console.finished(action, "HIT", record.note, 0.0)
-            continue
-        console.started(action)
-        started_at = world.now()
-        made = runners[action.kind.name](action, key, done)
-        seconds = round(world.now() - started_at, 3)
+    for _ in range(HEALS_AT_MOST):
+        planned = look_up(graph, store, LedgerFolder(world))
+        if all(each.status == "HIT" for each in planned):
+            store.flush()
+            for each in planned:
+                assert each.record is not None
+                console.finished(each.action, "HIT", each.record.note, 0.0)
+            return Build(store, {each.action.id: hit(each) for each in planned})
+        try:
+            with Session(store.folder):
+                return asyncio.run(_Walk(graph, store, world, console, runners, how).run())
+        except DamagedError as error:
+            damaged = error
+            console.say(f"{render(error.problems).splitlines()[0]}; set aside, and made anew")
+            store.set_aside(error.digest)
+            how.stopping.clear()
+        finally:
+            store.flush()
+    raise damaged
+
+
+def hit(planned: Planned) -> Ran:
+    """Return what happened to an action that had its record."""
+    assert planned.record is not None
+    return Ran(planned.action, "HIT", planned.record, 0.0)
+
+
+class _Walk:
+    """One walk over one graph."""
+
+    def __init__(self, graph: Graph, store: Store, world: World, console: Console, runners: Runners, how: How) -> None:
+        self._actions, self._names = graph.actions, list(graph.actions)
+        self._position = {name: number for number, name in enumerate(self._names)}
+        self._store, self._world, self._console, self._runners, self._how = store, world, console, runners, how
+        self._ledger = LedgerFolder(world)
+        self._done = Build(store)
+        self._missing: dict[str, int] = {}
+        self._below: dict[str, list[str]] = {}
+        self._ready: dict[bool, list[int]] = {True: [], False: []}  # by "is pure": positions, as a heap
+        self._running: dict[asyncio.Task[None], str] = {}
+        self._stopping = how.stopping
+        self._first_error: BaseException | None = None
+        self._free_first = True
+
+    async def run(self) -> Build:
+        """Run what has no record; return what happened, or raise the first failure."""
+        self._take_hits()
+        self._queue()
+        with _listening(self._stopping) as woken:
+            try:
+                while not self._stopping.wanted:
+                    self._start()
+                    if not self._running:
+                        break
+                    ended, _ = await asyncio.wait([*self._running, woken], return_when=asyncio.FIRST_COMPLETED)
+                    for task in [each for each in self._running if each in ended]:
+                        self._settle(task)
+            finally:
+                await self._leave()
+        if self._stopping.wanted:
+            raise self._first_error or Interrupted(INTERRUPTED)
+        return self._done
+
+    def _take_hits(self) -> None:
+        """Take every action that has a record and only such above it."""
+        with using(self._store.folder):
+            for name, action in self._actions.items():  # inputs come first
+                if all(each.action in self._done.ran for each in action.inputs):
+                    record = self._store.find(self._key(name))
+                    if record is not None:
+                        self._take(name, record)
+
+    def _take(self, name: str, record: Record) -> None:
+        self._store.touch(record)
+        self._done.ran[name] = Ran(self._actions[name], "HIT", record, 0.0)
+        self._console.finished(self._actions[name], "HIT", record.note, 0.0)
+
+    def _queue(self) -> None:
+        """Count for each other action what it waits for, and queue what waits for nothing."""
+        for name, action in self._actions.items():
+            if name in self._done.ran:
+                continue
+            above = {each.action for each in action.inputs} - self._done.ran.keys()
+            self._missing[name] = len(above)
+            for each in above:
+                self._below.setdefault(each, []).append(name)
+            if not above:
+                self._push(name)
+
+    def _start(self) -> None:
+        """Start what may run: pure actions first, and nothing else before all that is free has been done once."""
+        for pure, limit in ((True, self._how.jobs), (False, self._how.remote)):
+            n_running = sum(self._is_pure(name) == pure for name in self._running.values())
+            if not pure and self._free_first and any(map(self._is_pure, self._running.values())):
+                return
+            while self._ready[pure] and n_running < limit:
+                name = self._names[heapq.heappop(self._ready[pure])]
+                self._running[asyncio.ensure_future(self._run(name))] = name
+                n_running += 1
+                self._free_first = self._free_first and pure
+
+    def _settle(self, task: "asyncio.Task[None]") -> None:
+        """Note how a task ended, and queue what waited for it alone."""
+        name = self._running.pop(task)
+        error = task.exception()
+        if error is None:
+            for below in self._below.get(name, ()):
+                self._missing[below] -= 1
+                if not self._missing[below]:
+                    self._push(below)
+            return
+        if isinstance(error, FtbuildError) and not isinstance(error, DamagedError | Interrupted):
+            self._done.failed[name] = error
+            self._console.failed(self._actions[name], error)
+            if self._how.keep_going:
+                return
+        self._first_error = self._first_error or error
+        self._stopping.set()
+
+    async def _leave(self) -> None:
+        """Let go of what is still under way.
+
+        After a failure the pure actions come to their end, after Ctrl-C they are given up; what waits for
+        a provider notices within its next pause, and says what goes on there.
+        """
+        if not self._running:
+            return
+        self._stopping.set()
+        if self._first_error is None:
+            self._how.workers.stop()
+        pure = [task for task, name in self._running.items() if self._is_pure(name)]
+        if pure:
+            await asyncio.wait(pure, timeout=None if self._first_error else LEAVE_SECONDS)
+        await asyncio.wait(self._running, timeout=LEAVE_SECONDS)
+        for task in self._running:
+            task.cancel()
+        for error in await asyncio.gather(*self._running, return_exceptions=True):
+            if self._first_error is None and isinstance(error, Interrupted):
+                self._first_error = error
+        self._running.clear()
+
+    async def _run(self, name: str) -> None:
+        """Run one action, or take the result of whoever runs it already."""
+        action, key = self._actions[name], self._key(name)
+        log = self._store.folder / "logs" / f"{key}.log"
+        voice = Voice(self._console, action, self._stopping, log, self._world.now)
+        lock = KeyLock(self._store.folder, key)
+        await _turn(lock, voice)
+        try:
+            with using(self._store.folder):
+                record = self._ledger.restored(self._store, key) if action.kind.contract == "paid" else None
+                record = record or self._store.find(key)
+                if record is not None:
+                    self._take(name, record)
+                    return
+            self._console.started(action)
+            started_at = self._world.now()
+            kept = await self._make(action, key, voice)
+            seconds = round(self._world.now() - started_at, 3)
+            record = self._recorded(action, key, kept, started_at, seconds)
+        finally:
+            lock.release()
+        self._done.ran[name] = Ran(action, "RUN", record, seconds)
+        self._console.finished(action, "RUN", record.note, seconds)
+
+    async def _make(self, action: Action, key: str, voice: Voice) -> Kept:
+        if self._is_pure(action.id):
+            kept = await self._how.workers.run(
+                self._store,
+                Order(
+                    self._runners.pure[action.kind.name],
+                    action.settings_text,
+                    self._done.digests(action),
+                    self._runners.given(action, self._done),
+                    str(voice.log()),
+                ),
+            )
+        else:
+            ask = self._runners.remote[action.kind.name]
+            made = await _in_thread(lambda: ask(action, key, self._done, voice))
+            if action.kind.contract == "paid":
+                self._ledger.keep(key, made.outputs)
+            kept = keep(self._store, made)
+        if kept.warnings:
+            voice.say(render(list(kept.warnings)))
+        return kept
+
+    def _recorded(self, action: Action, key: str, kept: Kept, started_at: float, seconds: float) -> Record:
         record = Record(
             key=key,
             kind=action.kind.name,
             label=action.label,
-            preimage=action.preimage(done.digests(action)),
-            outputs={name: store.put(content) for name, content in made.outputs.items()},
-            note=made.note,
+            outputs=dict(kept.outputs),
+            note=kept.note,
             started_at=started_at,
             seconds=seconds,
         )
-        store.record(record)
-        done.ran[action.id] = Ran(action, "RUN", record, seconds)
-        console.finished(action, "RUN", made.note, seconds)
-    return done
+        manifest = {"preimage": action.preimage(self._done.digests(action)), **self._runners.manifest(action)}
+        with using(self._store.folder):
+            self._store.record(record, manifest)
+        return record
+
+    def _push(self, name: str) -> None:
+        heapq.heappush(self._ready[self._is_pure(name)], self._position[name])
+
+    def _key(self, name: str) -> str:
+        return self._actions[name].key(self._done.digests(self._actions[name]))
+
+    def _is_pure(self, name: str) -> bool:
+        return self._actions[name].kind.name in self._runners.pure
+
+
+async def _turn(lock: KeyLock, voice: Voice) -> None:
+    """Wait until no other process runs this action."""
+    if lock.acquire():
+        return
+    voice.say(f"{voice.action.label}: another ftbuild is at it; its result is taken when it is there")
+    while not lock.acquire():
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+@contextmanager
+def _listening(stopping: Stopping) -> Iterator["asyncio.Future[None]"]:
+    """Make the first Ctrl-C a wish to stop, which wakes whoever waits for the future; the second is obeyed at once."""
+    loop = asyncio.get_running_loop()
+    woken: asyncio.Future[None] = loop.create_future()
+
+    def wish() -> None:
+        stopping.set()
+        if not woken.done():
+            woken.set_result(None)
+        loop.remove_signal_handler(signal.SIGINT)
+
+    with suppress(ValueError, RuntimeError, NotImplementedError):  # not the main thread, or no signals here
+        loop.add_signal_handler(signal.SIGINT, wish)
+    try:
+        yield woken
+    finally:
+        with suppress(ValueError, RuntimeError, NotImplementedError):
+            loop.remove_signal_handler(signal.SIGINT)
+
+
+async def _in_thread(function: Callable[[], T]) -> T:
+    """Return what `function` returns, run in a thread that no exit waits for."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = function()
+        except BaseException as raised:
+            error = raised
+        with suppress(RuntimeError):  # the loop has gone
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=work, name="remote", daemon=True).start()
+    return await future
 
 
 def result_id(done: Build) -> str:

@@ -5,6 +5,7 @@ problems that caused it, the shell prints them.
 
     FtbuildError
       ConfigError       2   bad use or bad config
+      PlanError         2   a kept plan, or a lock file, says something else
       DataError         1   problems found in data
       EvaluationError   5   an evaluation could not be finished
       StoreError        5   the store cannot be read or written
@@ -43,9 +44,26 @@ class FtbuildError(Exception):
         )
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Cross a process border whole: with the problems, not their text."""
+        return (_again, (type(self), tuple(self.problems), self.__dict__))
+
+
+def _again(kind: type[FtbuildError], problems: Sequence[Problem], attributes: dict[str, object]) -> FtbuildError:
+    error = kind.__new__(kind)
+    FtbuildError.__init__(error, *problems)
+    error.__dict__.update(attributes)
+    return error
+
 
 class ConfigError(FtbuildError):
     """The command line or a config file is wrong."""
+
+    exit_code = ExitCode.CONFIG
+
+
+class PlanError(FtbuildError):
+    """What would be built is not what was planned or locked."""
 
     exit_code = ExitCode.CONFIG
 

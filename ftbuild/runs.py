@@ -18,21 +18,24 @@ from ftbuild.compose import Composed
 from ftbuild.dataset import card
 from ftbuild.engine import Build, Ran, result_id
 from ftbuild.report.input import ReportInput
-from ftbuild.runners.workshop import json_file
+from ftbuild.runners.formats import json_file
 from ftbuild.store import durable
 from ftbuild.trackers import local
 from ftbuild.world import World
 
 
-def describe(composed: Composed, command: tuple[str, ...], world: World) -> dict[str, Any]:
-    """Return the facts of a run that starts now: for run.json and the report, in no key. Makes its folder.
+def describe(
+    composed: Composed, command: tuple[str, ...], world: World, started_at: float, commit: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the facts of a run that began at `started_at`: for run.json and the report, in no key. Makes its folder.
+
+    `commit` is what `git_state` says.
 
     Raises:
         StoreError: the folder cannot be made.
     """
-    started = datetime.fromtimestamp(world.now(), UTC)
+    started = datetime.fromtimestamp(started_at, UTC)
     run_id = _claim(world, f"{started:%Y%m%d-%H%M%S}-{composed.experiment}")
-    commit = _git(world.root, "rev-parse", "HEAD")
     return {
         "run_id": run_id,
         "path": str((world.outputs / "runs" / run_id).relative_to(world.root)),
@@ -40,8 +43,7 @@ def describe(composed: Composed, command: tuple[str, ...], world: World) -> dict
         "description": composed.description,
         "command": f"ftbuild {shlex.join(command)}".strip(),
         "overrides": list(composed.overrides),
-        "commit": commit or None,
-        "dirty": bool(commit and _git(world.root, "status", "--porcelain")),
+        **commit,
         "started_at": started.isoformat(timespec="seconds").replace("+00:00", "Z"),
         "provider": composed.settings.provider.kind,
         "cost_usd": 0,
@@ -50,6 +52,12 @@ def describe(composed: Composed, command: tuple[str, ...], world: World) -> dict
             for key, value in _leaves("", composed.tree)
         ],
     }
+
+
+def git_state(root: Path) -> dict[str, Any]:
+    """Return the commit of the project and whether it is dirty; null and false where there is no git."""
+    commit = _git(root, "rev-parse", "HEAD")
+    return {"commit": commit or None, "dirty": bool(commit and _git(root, "status", "--porcelain"))}
 
 
 def write(world: World, run: Mapping[str, Any], done: Build) -> Path:
@@ -125,9 +133,17 @@ def point_latest(world: World, folder: Path) -> None:
         durable.link(folder.name, latest)
 
 
-def find(world: World, result: str) -> Path | None:
-    """Return the newest run with this result."""
-    return next((folder for folder, run in history(world) if run["result_id"] == result), None)
+def by_result(world: World) -> dict[str, tuple[Path, dict[str, Any]]]:
+    """Return the newest run of each result, with what its run.json says."""
+    found: dict[str, tuple[Path, dict[str, Any]]] = {}
+    for folder, run in history(world):
+        found.setdefault(run["result_id"], (folder, run))
+    return found
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Return what the run.json of a run says."""
+    return json.loads((folder / "run.json").read_bytes())  # type: ignore[no-any-return]
 
 
 def history(world: World) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -139,7 +155,7 @@ def history(world: World) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:
     """Write datasets/built/<experiment>/<digest>/ unless it is there; return the folder."""
-    lines = _the(done, "lines").record.outputs
+    lines = _the(done, "render").record.outputs
     manifest = json.loads(done.store.get(lines["manifest.json"]))
     folder = world.built / composed.experiment / str(manifest["digest"])[:12]
     names = ("train.jsonl", "validation.jsonl", "test.jsonl", "provenance.jsonl", "card.md", "manifest.json")
@@ -154,8 +170,8 @@ def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:
     return folder
 
 
-def _the(done: Build, label: str) -> Ran:
-    return next(ran for ran in done.ran.values() if ran.action.label == label)
+def _the(done: Build, kind: str) -> Ran:
+    return next(ran for ran in done.ran.values() if ran.action.kind.name == kind)
 
 
 def _metrics(gathered: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

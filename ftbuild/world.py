@@ -32,5 +32,6 @@ class World:
 
     @property
     def store(self) -> Path:
-        """Return the folder of the store."""
-        return self.outputs / ".ftbuild"
+        """Return the folder of the store: in outputs/, or where FTBUILD_STORE says, for one that checkouts share."""
+        named = self.environment.get("FTBUILD_STORE")
+        return Path(named) / self.outputs.relative_to(self.root) if named else self.outputs / ".ftbuild"

@@ -81,7 +81,14 @@ FULL: dict[str, Any] = {
         "type": "supervised",
         "hyperparameters": {"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": 1.5},
     },
-    "provider": {"kind": "embedded", "settle_seconds": 0.0, "idle_seconds": 600.0, "poll_seconds": 0.5, "threads": 2},
+    "provider": {
+        "kind": "embedded",
+        "settle_seconds": 0.0,
+        "idle_seconds": 600.0,
+        "poll_seconds": 0.5,
+        "threads": 2,
+        "at_once": 2,
+    },
     "evaluation": {
         "arms": {
             "echo": {"kind": "echo"},

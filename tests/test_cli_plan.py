@@ -8,9 +8,10 @@ from config_fixture import TONE, Own
 
 from ftbuild.cli.options import parse
 from ftbuild.cli.plan import _table, _tail
-from ftbuild.engine import Planned, Status
+from ftbuild.lookup import Planned
 from ftbuild.plan.action import DATASET, JOB, PREDICT, Action
 from ftbuild.store.store import Record
+from ftbuild.voice import Status
 
 EPOCHS = "method.hyperparameters.n_epochs"
 WIDE = """
@@ -152,7 +153,7 @@ def test_json_of_a_sweep_tells_equal_actions_once(own: Own) -> None:
 def planned(kind: object, label: str, status: Status, *reasons: str) -> Planned:
     stage = "data" if kind is DATASET else "train" if kind is JOB else "test"
     action = Action(kind, label, stage, {"label": label})  # type: ignore[arg-type]
-    record = Record("k", "dataset", label, {}, {}, "240 train, 60 test", 0.0, 1.0) if status == "HIT" else None
+    record = Record("k", "dataset", label, {}, "240 train, 60 test", 0.0, 1.0) if status == "HIT" else None
     return Planned(action, None, status, list(reasons), record)
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from config_fixture import CONF, TONE, Own
 
-from ftbuild.compose import compose, experiments, find_root
+from ftbuild.compose import compose
+from ftbuild.trees import experiments, find_root
 
 PAIRS = CONF.parent / "datasets" / "sources" / "tone" / "pairs.jsonl"
 OWN_STYLE = """

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from config_fixture import CONF
 
-from ftbuild.cli.build import graph_of
-from ftbuild.compose import Composed, compose, compose_sweep, experiments, find_root
+from ftbuild.points import graph_of
+from ftbuild.compose import Composed, compose, compose_sweep
 from ftbuild.settings import Node, Settings
+from ftbuild.store.store import Store
+from ftbuild.trees import experiments, find_root
 
 ROOT = CONF.parent
 FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml") if path.parent.name != "local")
@@ -56,7 +58,7 @@ def test_an_experiment_begins_with_its_package_line(name: str) -> None:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_composes_and_becomes_a_plan(name: str) -> None:
     found = composed(f"+experiment={name}")
-    assert {action.kind.name for action in graph_of(found, judged=True)} == KINDS
+    assert {action.kind.name for action in graph_of(found, Store(Path("nowhere")), judged=True)} == KINDS
     assert found.description != ""
 
 
@@ -68,7 +70,7 @@ def test_every_option_composes_and_becomes_a_plan(name: str) -> None:
     mounted = "+source@dataset.sources.extra" if group == "source" else group
     found = composed(f"+experiment={EXPERIMENTS[0]}", f"{mounted}={option}")
     assert name in used(found)
-    assert {action.kind.name for action in graph_of(found, judged=True)} == KINDS
+    assert {action.kind.name for action in graph_of(found, Store(Path("nowhere")), judged=True)} == KINDS
 
 
 def test_the_list_of_experiments_is_that_of_the_folder() -> None:
@@ -108,6 +110,7 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
         "Evaluation.concurrency",
         "Model.licence",
         "Model.title",
+        "Provider.at_once",
         "Provider.idle_seconds",
         "Provider.poll_seconds",
         "Provider.settle_seconds",

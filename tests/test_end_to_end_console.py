@@ -108,7 +108,7 @@ def test_a_silent_action_is_heard_of_now_and_then_without_a_terminal() -> None:
     out = io.StringIO()
     console = TerminalConsole(out, every_seconds=0.01)
     console.started(BASE)
-    console.progress("31 of 172 answers")
+    console.progress(BASE, "31 of 172 answers")
     until(lambda: out.getvalue().count("\n") >= 3)
     console.close()
     [line] = set(out.getvalue().splitlines()[1:])

@@ -1,115 +1,29 @@
 """The engine: nothing runs twice, equal bytes stop the wave, the plan says what will run, what is done stays done."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import os
+import threading
 from pathlib import Path
 
 import pytest
+from toy_fixture import LABELS, Toy, with_texts
 
-from ftbuild.engine import Build, LedgerFolder, Made, Planned, Runner, Status, build, look_up, result_id
+from ftbuild.engine import result_id
 from ftbuild.errors import DataError
-from ftbuild.plan.action import Action, Input, Kind
-from ftbuild.plan.graph import Graph
-from ftbuild.store.store import Store
-from ftbuild.world import World
-
-MAKE = Kind("make", 1, "pure")
-PAY = Kind("pay", 1, "paid")
-
-
-LABELS = ("a", "b", "pay", "c", "d")
-
-
-class Silent:
-    """A console that remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, Status, str]] = []
-
-    def started(self, action: Action) -> None: ...
-
-    def progress(self, text: str) -> None: ...
-
-    def finished(self, action: Action, status: Status, note: str, _seconds: float) -> None:
-        self.told.append((action.label, status, note))
-
-    def say(self, text: str) -> None: ...
-
-
-@dataclass
-class Toy:
-    """A project of actions that join the bytes above them.
-
-    `texts` are the settings of the actions; what begins with "#" is a comment: it enters the key,
-    never the bytes. An action in `broken` fails.
-    """
-
-    folder: Path
-    texts: Mapping[str, str] = field(default_factory=lambda: {label: f"{label}1" for label in LABELS})
-    broken: set[str] = field(default_factory=set)
-    ran: list[str] = field(default_factory=list)
-    now: float = 100.0
-
-    @property
-    def world(self) -> World:
-        return World(self.folder, self.folder / "outputs", self.folder / "built", environment={}, now=lambda: self.now)
-
-    @property
-    def store(self) -> Store:
-        return Store(self.world.store)
-
-    @property
-    def ledger(self) -> LedgerFolder:
-        return LedgerFolder(self.world)
-
-    def graph(self) -> Graph:
-        """a -> b -> pay -> d, and c -> d."""
-        graph = Graph()
-
-        def add(label: str, *above: str, kind: Kind = MAKE) -> str:
-            inputs = tuple(Input(graph.actions[each].label, each, "out") for each in above)
-            return graph.add(Action(kind, label, "data", {"text": self.texts[label]}, inputs))
-
-        b = add("b", add("a"))
-        paid = add("pay", b, kind=PAY)
-        add("d", paid, add("c"))
-        return graph
-
-    def _run(self, action: Action, _key: str, done: Build) -> Made:
-        self.ran.append(action.label)
-        self.now += 2.5
-        if action.label in self.broken:
-            raise DataError("broken")
-        above = b"".join(done.read(action, each.role) for each in action.inputs)
-        own = "" if action.settings["text"].startswith("#") else action.settings["text"]
-        return Made({"out": above + own.encode()}, f"made {action.label}")
-
-    def build(self) -> Build:
-        self.ran.clear()
-        self.console = Silent()
-        runners: dict[str, Runner] = {"make": self._run, "pay": self._run}
-        return build(self.graph(), self.store, self.world, self.console, runners)
-
-    def plan(self) -> list[Planned]:
-        return look_up(self.graph(), self.store, self.ledger)
-
-    def statuses(self) -> dict[str, Status]:
-        return {planned.action.label: planned.status for planned in self.plan()}
-
-
-def with_texts(texts: Mapping[str, str], **changed: str) -> dict[str, str]:
-    return {**texts, **changed}
+from ftbuild.lookup import Planned
+from ftbuild.store.locks import KeyLock
+from ftbuild.voice import Status
+from ftbuild.workers import Processes
 
 
 def test_a_build_runs_everything_in_order_and_records_it(tmp_path: Path) -> None:
     toy = Toy(tmp_path)
     done = toy.build()
-    assert toy.ran == ["a", "b", "pay", "c", "d"]
+    assert toy.ran == ["a", "b", "c", "pay", "d"]
     assert toy.console.told == [(label, "RUN", f"made {label}") for label in toy.ran]
-    last = list(done.ran.values())[-1]
-    assert toy.store.get(last.record.outputs["out"]) == b"a1b1pay1c1d1"
+    last = next(ran for ran in done.ran.values() if ran.action.label == "d")
+    assert toy.outputs(done)["d"] == b"a1b1pay1c1d1"
     assert (last.seconds, last.record.seconds, last.record.started_at) == (2.5, 2.5, 110.0)
-    assert toy.store.records() == sorted((ran.record for ran in done.ran.values()), key=lambda each: each.key)
+    assert toy.store.keys() == sorted(ran.record.key for ran in done.ran.values())
 
 
 def test_a_second_build_runs_nothing_and_gives_the_same(tmp_path: Path) -> None:
@@ -119,7 +33,7 @@ def test_a_second_build_runs_nothing_and_gives_the_same(tmp_path: Path) -> None:
     assert toy.ran == []
     assert toy.console.told == [(label, "HIT", f"made {label}") for label in LABELS]
     assert result_id(second) == result_id(first)
-    assert [ran.record for ran in second.ran.values()] == [ran.record for ran in first.ran.values()]
+    assert {ran.record.key for ran in second.ran.values()} == {ran.record.key for ran in first.ran.values()}
 
 
 def test_what_is_changed_and_what_lies_below_runs(tmp_path: Path) -> None:
@@ -208,7 +122,7 @@ def test_a_result_that_is_gone_is_made_again_and_nothing_else(tmp_path: Path) ->
     b = next(ran.record for ran in done.ran.values() if ran.action.label == "b")
     toy.store.path(b.outputs["out"]).unlink()
     planned = {each.action.label: each for each in toy.plan()}
-    assert (planned["b"].status, planned["b"].reasons) == ("RUN", ["its result is gone from the store"])
+    assert (planned["b"].status, planned["b"].reasons) == ("RUN", ["its result out is gone"])
     toy.build()
     assert toy.ran == ["b"]
 
@@ -217,11 +131,11 @@ def test_a_failing_action_keeps_what_was_done_before_it(tmp_path: Path) -> None:
     toy = Toy(tmp_path, broken={"pay"})
     with pytest.raises(DataError, match=r"^broken$"):
         toy.build()
-    assert toy.ran == ["a", "b", "pay"]
+    assert toy.ran == ["a", "b", "c", "pay"]
     toy.broken.clear()
-    assert toy.statuses() == {"a": "HIT", "b": "HIT", "pay": "RUN", "c": "RUN", "d": "MAYBE"}
+    assert toy.statuses() == {"a": "HIT", "b": "HIT", "pay": "RUN", "c": "HIT", "d": "MAYBE"}
     toy.build()
-    assert toy.ran == ["pay", "c", "d"]
+    assert toy.ran == ["pay", "d"]
 
 
 def journaled(toy: Toy, *events: tuple[str, dict[str, object]]) -> dict[str, Planned]:
@@ -245,7 +159,7 @@ def test_a_job_that_ended_badly_is_failed_and_what_lies_below_is_blocked(tmp_pat
         "a": ("HIT", []),
         "b": ("HIT", []),
         "pay": ("FAILED", ["ftjob-1 failed: out of memory"]),
-        "c": ("RUN", ["never run before"]),
+        "c": ("HIT", []),
         "d": ("BLOCKED", ["an action above has failed"]),
     }
 
@@ -264,3 +178,104 @@ def test_a_job_under_way_or_not_yet_fetched_is_attached_to(events, tmp_path: Pat
 def test_a_job_that_is_retried_runs(tmp_path: Path) -> None:
     plan = journaled(Toy(tmp_path), LAUNCHED, ("ended", {"status": "failed", "error": None}), ("retry", {}))
     assert (plan["pay"].status, plan["d"].status) == ("RUN", "MAYBE")
+
+
+def test_processes_compute_what_this_process_would(tmp_path: Path) -> None:
+    here, there = Toy(tmp_path / "here"), Toy(tmp_path / "there", workers=Processes(2), jobs=2)
+    try:
+        assert there.outputs(there.build()) == here.outputs(here.build())
+        assert sorted(there.ran) == sorted(LABELS)
+    finally:
+        there.workers.stop()
+
+
+def test_an_error_in_a_process_comes_back_whole(tmp_path: Path) -> None:
+    toy = Toy(tmp_path, workers=Processes(1), broken={"c"})
+    try:
+        with pytest.raises(DataError) as caught:
+            toy.build()
+        assert [problem.what for problem in caught.value.problems] == ["broken"]
+    finally:
+        toy.workers.stop()
+
+
+def test_keep_going_builds_all_that_does_not_lie_below_a_failure(tmp_path: Path) -> None:
+    toy = Toy(tmp_path, broken={"c"}, keep_going=True)
+    done = toy.build()
+    assert [ran.action.label for ran in done.ran.values()] == ["a", "b", "pay"]
+    assert [str(error) for error in done.failed.values()] == ["broken"]
+    assert toy.console.failures == ["c"]
+
+
+def test_without_it_nothing_more_begins_after_a_failure(tmp_path: Path) -> None:
+    toy = Toy(tmp_path, broken={"c"})
+    with pytest.raises(DataError, match=r"^broken$"):
+        toy.build()
+    assert toy.ran == ["a", "b", "c"]
+
+
+def flip(toy: Toy, label: str, *, unseen: bool) -> None:
+    """Change one bit of what an action made; `unseen` keeps the time of the last change."""
+    record = next(each.record for each in toy.plan() if each.action.label == label)
+    assert record is not None
+    path = toy.store.path(record.outputs["out"])
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[0] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+    if unseen:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("unseen", [False, True])
+def test_damaged_bytes_are_made_anew_when_they_are_needed(tmp_path: Path, unseen: bool) -> None:
+    toy = Toy(tmp_path)
+    toy.build()
+    flip(toy, "b", unseen=unseen)
+    toy.texts = with_texts(toy.texts, pay="pay2")
+    assert toy.outputs(toy.build())["d"] == b"a1b1pay2c1d1"
+    assert toy.ran.count("b") == 1
+
+
+def test_a_change_that_the_stat_shows_is_told_by_the_plan(tmp_path: Path) -> None:
+    toy = Toy(tmp_path)
+    toy.build()
+    flip(toy, "c", unseen=False)
+    planned = {each.action.label: each for each in toy.plan()}
+    assert (planned["c"].status, planned["c"].reasons) == ("RUN", ["its result out is damaged"])
+
+
+def test_what_was_paid_for_is_mended_from_its_second_copy_and_not_paid_again(tmp_path: Path) -> None:
+    toy = Toy(tmp_path)
+    toy.build()
+    flip(toy, "pay", unseen=False)
+    assert toy.statuses()["pay"] == "ATTACH"
+    assert toy.outputs(toy.build())["d"] == b"a1b1pay1c1d1"
+    assert "pay" not in toy.ran
+    assert set(toy.statuses().values()) == {"HIT"}
+
+
+def test_the_index_may_be_deleted_or_be_rubbish(tmp_path: Path) -> None:
+    toy = Toy(tmp_path)
+    toy.build()
+    index = toy.world.store / "index.db"
+    for content in (None, b"rubbish" * 1000):
+        index.unlink() if content is None else index.write_bytes(content)
+        assert set(toy.statuses().values()) == {"HIT"}
+        toy.build()
+        assert toy.ran == []
+        assert toy.store.index.sound()
+
+
+def test_an_action_that_another_process_runs_is_waited_for(tmp_path: Path) -> None:
+    toy = Toy(tmp_path)
+    key = next(each.key for each in toy.plan() if each.action.label == "c")
+    assert key is not None
+    lock = KeyLock(toy.world.store, key)
+    assert lock.acquire()
+    assert toy.statuses()["c"] == "WAIT"
+    threading.Timer(0.3, lock.release).start()
+    toy.build()
+    assert toy.console.said == ["c: another ftbuild is at it; its result is taken when it is there"]
+    assert sorted(toy.ran) == sorted(LABELS)

@@ -26,15 +26,18 @@ def settings(**changed: Any) -> dict[str, Any]:
     [
         ({"version": 2}, ["dataset is version 2, was 1"]),
         (settings(seed=8), ["seed   7 -> 8"]),
-        (settings(split={"test": 0.2, "seed": 9}), ["split.test   0.1 -> 0.2"]),
-        (settings(expand=[["pls", "please"], ["u", "thou"]]), ["expand.u   'you' -> 'thou'"]),
-        (settings(expand=[["pls", "please"]]), ["expand.u   'you' -> None"]),
-        (settings(expand=[["pls", "please"], ["u", "you"], ["thx", "thanks"]]), ["expand.thx   None -> 'thanks'"]),
+        (settings(split={"test": 0.2, "seed": 9}), ["dataset.split.test   0.1 -> 0.2"]),
+        (settings(expand=[["pls", "please"], ["u", "thou"]]), ["style.expand.u   'you' -> 'thou'"]),
+        (settings(expand=[["pls", "please"]]), ["style.expand.u   'you' -> None"]),
+        (
+            settings(expand=[["pls", "please"], ["u", "you"], ["thx", "thanks"]]),
+            ["style.expand.thx   None -> 'thanks'"],
+        ),
         (
             settings(expand=[["u", "you"], ["pls", "please"]]),
-            ["expand   [['pls', 'please'], ['u', 'you']] -> [['u', 'you'], ['pls', 'please']]"],
+            ["style.expand   [['pls', 'please'], ['u', 'you']] -> [['u', 'you'], ['pls', 'please']]"],
         ),
-        (settings(system="x" * 80), [f"system   None -> '{'x' * 56}..."]),
+        (settings(system="x" * 80), [f"style.system   None -> '{'x' * 56}..."]),
         (settings(bytes="cc"), ["the source's bytes changed"]),
         ({"inputs": [["pairs", "cc"], ["unseen", "bb"]]}, ["pairs changed"]),
         ({"inputs": [["pairs", "aa"]]}, ["input unseen is gone"]),
@@ -44,17 +47,17 @@ def settings(**changed: Any) -> dict[str, Any]:
     ids=lambda each: str(each)[:60],
 )
 def test_every_difference_is_told(changed: dict[str, Any], said: list[str]) -> None:
-    assert reasons(preimage(**changed), [preimage()]) == said
+    assert reasons(preimage(**changed), [preimage()], "dataset") == said
 
 
 def test_the_first_time_is_told() -> None:
-    assert reasons(preimage(), []) == ["never run before"]
+    assert reasons(preimage(), [], "dataset") == ["never run before"]
 
 
 def test_the_most_alike_is_compared_with() -> None:
     far = preimage(version=3, inputs=[])
-    assert reasons(preimage(**settings(seed=8)), [far, preimage(), far]) == ["seed   7 -> 8"]
+    assert reasons(preimage(**settings(seed=8)), [far, preimage(), far], "dataset") == ["seed   7 -> 8"]
 
 
 def test_a_result_that_is_gone_is_told() -> None:
-    assert reasons(preimage(), [preimage(version=3), preimage()]) == ["its result is gone from the store"]
+    assert reasons(preimage(), [preimage(version=3), preimage()], "dataset") == ["its result is gone from the store"]

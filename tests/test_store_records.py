@@ -10,12 +10,14 @@ from ftbuild.errors import StoreError
 from ftbuild.store.store import Record, Store
 
 
+MANIFEST = {"preimage": {"settings": {"größe": 1}}}
+
+
 def record(outputs: dict[str, str], key: str = "k" * 64) -> Record:
     return Record(
         key=key,
         kind="dataset",
         label="dataset",
-        preimage={"settings": {"größe": 1}},
         outputs=outputs,
         note="12 examples",
         started_at=1.5,
@@ -34,7 +36,7 @@ def test_what_is_put_is_got_by_its_digest(tmp_path: Path) -> None:
 
 def test_a_store_that_was_only_read_does_not_exist(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
-    assert (store.find("k"), store.records()) == (None, [])
+    assert (store.find("k"), store.keys()) == (None, [])
     assert not (tmp_path / "store").exists()
 
 
@@ -49,16 +51,16 @@ def test_bytes_that_are_gone_are_told(tmp_path: Path) -> None:
 def test_damaged_bytes_are_told_and_the_remedy_works(tmp_path: Path) -> None:
     store = Store(tmp_path)
     digest = store.put(b"bytes")
-    store.record(record({"train.jsonl": digest}))
+    store.record(record({"train.jsonl": digest}), MANIFEST)
     store.path(digest).chmod(0o644)
     store.path(digest).write_bytes(b"bytez")
     with pytest.raises(StoreError) as caught:
         store.get(digest)
     assert str(caught.value) == (
-        f"{store.path(digest)}: artifact {digest[:12]} is damaged\n    Fix: delete the file and run the build again."
+        f"{store.path(digest)}: artifact {digest[:12]} is damaged\n    Fix: run the build again."
     )
-    store.path(digest).unlink()
-    assert store.find("k" * 64) is None
+    store.set_aside(digest)
+    assert (store.find("k" * 64), store.spoilt("k" * 64)) == (None, "train.jsonl is gone")
     store.put(b"bytes")
     assert store.find("k" * 64) == record({"train.jsonl": digest})
 
@@ -66,20 +68,20 @@ def test_damaged_bytes_are_told_and_the_remedy_works(tmp_path: Path) -> None:
 def test_a_record_reads_back_as_written(tmp_path: Path) -> None:
     store = Store(tmp_path)
     kept = record({"train.jsonl": store.put(b"a"), "test.jsonl": store.put(b"b")})
-    store.record(kept)
+    store.record(kept, MANIFEST)
     assert store.find(kept.key) == kept
     assert next(iter(json.loads((tmp_path / "records" / f"{kept.key}.json").read_bytes()).items())) == (
         "type",
-        "ftbuild.record.v1",
+        "ftbuild.record.v2",
     )
 
 
 def test_a_record_counts_only_with_all_its_bytes(tmp_path: Path) -> None:
     store = Store(tmp_path)
     kept = record({"train.jsonl": store.put(b"a"), "test.jsonl": of_bytes(b"b")})
-    store.record(kept)
+    store.record(kept, MANIFEST)
     assert store.find(kept.key) is None
-    assert store.records() == [kept]
+    assert store.keys() == [kept.key]
     store.put(b"b")
     assert store.find(kept.key) == kept
 
@@ -88,10 +90,10 @@ def test_a_record_counts_only_with_all_its_bytes(tmp_path: Path) -> None:
 def test_a_record_that_cannot_be_read_is_told_with_its_place(content: bytes, tmp_path: Path) -> None:
     store = Store(tmp_path)
     kept = record({})
-    store.record(kept)
+    store.record(kept, MANIFEST)
     path = tmp_path / "records" / f"{'x' * 64}.json"
     path.write_bytes(content)
     with pytest.raises(StoreError) as caught:
         store.find("x" * 64)
     assert str(caught.value) == f"{path}: the record cannot be read\n    Fix: delete it; its action runs again."
-    assert store.records() == [kept]
+    assert [each["key"] for each in store.manifests()] == [kept.key]

@@ -1,73 +1,72 @@
-"""`ftbuild +experiment=NAME`: build one experiment, or with -m every point of a sweep."""
+"""`ftbuild +experiment=NAME`: build one experiment, or with -m every point of a sweep, as one graph."""
 
+import os
 import shlex
 import shutil
-import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ftbuild import runs
+from ftbuild import planfile, runs
 from ftbuild.cli.console import TerminalConsole
-from ftbuild.cli.options import Options
-from ftbuild.compose import SMOKE, Composed, compose, compose_sweep, find_root, to_yaml
-from ftbuild.digest import of_file
+from ftbuild.cli.options import Options, parse
+from ftbuild.compose import SMOKE, Composed, compose, compose_sweep, to_yaml
+from ftbuild.engine import Build, How, hit, result_id
 from ftbuild.engine import build as run_graph
-from ftbuild.engine import result_id
-from ftbuild.errors import ConfigError, DataError, ExitCode, FtbuildError
+from ftbuild.errors import ConfigError, ExitCode
+from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.plan.graph import Graph
-from ftbuild.plan.resolve import resolve
+from ftbuild.points import Point, apart, command_line, one_graph, owners, part_of
 from ftbuild.problem import Problem, render
-from ftbuild.providers.connection import Connection
-from ftbuild.report.input import ReportInput
-from ftbuild.report.terminal import summary
 from ftbuild.report.words import ENDINGS, VERDICTS, when
-from ftbuild.runners import Workshop, table
-from ftbuild.scorers import versions
+from ftbuild.store.place import refuse_network
 from ftbuild.store.store import Store
+from ftbuild.trees import find_root
+from ftbuild.voice import Stopping
+from ftbuild.workers import Processes
 from ftbuild.world import World
+
+if TYPE_CHECKING:
+    from ftbuild.site import Site
 
 
 def build(options: Options) -> int:
-    """Build what the options ask for and return the exit code of the verdict."""
+    """Build what the options ask for and return the exit code of the verdict, of the worst point in a sweep."""
+    if options.plan is not None:
+        options = _as_planned(options, options.plan)
     composed = compositions(options)
     if options.cfg:
         print("\n---\n".join(to_yaml(each) for each in composed), end="")
         return int(ExitCode.DONE)
     world = world_of(options)
+    refuse_network(world.store)
+    started = world.now()
+    store = Store(world.store)
+    graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
+    endings = _built(graph, points, store, world, options)
     if not options.multirun:
-        return _build_one(composed[0], options.command, world, smoke=options.smoke).code
-    return _build_all(composed, options, world)
+        [ending] = endings
+        _tell(ending, points[0], world.now() - started)
+        return int(ending.code)
+    width = max(len(point.name) for point in points)
+    print("\n".join(f"{point.name:{width}}   {each.said}" for point, each in zip(points, endings, strict=True)))
+    return int(max(each.code for each in endings))
 
 
-@dataclass(frozen=True)
-class _Built:
-    """How a build ended: the exit code, and a line for people."""
+def _as_planned(options: Options, path: str) -> Options:
+    """Return the options of a kept plan.
 
-    code: ExitCode
-    said: str
-
-
-def _build_all(composed: list[Composed], options: Options, world: World) -> int:
-    """Build every point of a sweep, whatever becomes of the others; return the worst exit code."""
-    given = _smoke(options)
-    points = [tuple(override for override in each.overrides if override not in given) for each in composed]
-    ended = []
-    for number, (each, point) in enumerate(zip(composed, points, strict=True), 1):
-        command = (*point, *(("--smoke",) if options.smoke else ()))
-        print(f"\n[{number} of {len(composed)}] ftbuild {shlex.join(command)}", file=sys.stderr)
-        try:
-            ended.append(_build_one(each, command, world, smoke=options.smoke))
-        except FtbuildError as error:
-            if error.exit_code == ExitCode.INTERRUPTED:
-                raise
-            text = render(error.problems)
-            print(text, file=sys.stderr)
-            ended.append(_Built(error.exit_code, text.partition("\n")[0]))
-    varied = [" ".join(word for word in point if any(word not in other for other in points)) for point in points]
-    width = max(map(len, varied))
-    print()
-    for point_text, built in zip(varied, ended, strict=True):
-        print(f"{point_text:{width}}   {built.said}")
-    return int(max(built.code for built in ended))
+    Raises:
+        ConfigError: the command line says more than the plan does, or the file holds no plan.
+    """
+    if options.overrides or options.multirun or options.smoke:
+        raise ConfigError(
+            Problem("a kept plan says what to build", "command line", fix=f"ftbuild build --plan {shlex.quote(path)}")
+        )
+    kept = planfile.read(Path(path))
+    again = parse("build", [*kept["command"], *(["-m"] if kept["multirun"] else [])])
+    return replace(again, plan=path, folder=options.folder, jobs=options.jobs, keep_going=options.keep_going)
 
 
 def compositions(options: Options) -> list[Composed]:
@@ -76,14 +75,14 @@ def compositions(options: Options) -> list[Composed]:
     Raises:
         ConfigError: in any of them.
     """
-    if options.words:
+    if options.words and options.verb != "why":
         raise ConfigError(Problem(f"{options.words[0]!r} is not an override", "command line", fix="write key=value."))
     root = find_root(options.folder)
-    overrides = [*_smoke(options), *options.overrides]
+    overrides = [*smoke_overrides(options), *options.overrides]
     return compose_sweep(root, overrides) if options.multirun else [compose(root, overrides)]
 
 
-def _smoke(options: Options) -> list[str]:
+def smoke_overrides(options: Options) -> list[str]:
     """Return what a smoke run sets where the command line does not."""
     given = {override.partition("=")[0].lstrip("+") for override in options.overrides}
     return [override for override in SMOKE if override.partition("=")[0] not in given] if options.smoke else []
@@ -97,79 +96,106 @@ def world_of(options: Options) -> World:
     return replace(world, outputs=world.outputs / "smoke", built=world.outputs / "smoke" / "datasets")
 
 
-def graph_of(composed: Composed, *, judged: bool) -> Graph:
-    """Return the graph of one composition.
+@dataclass(frozen=True)
+class _Ending:
+    """How a point ended: the exit code, a line for people, the part of the build that is its own, its run's folder."""
 
-    Raises:
-        DataError: a source's file cannot be read.
-        ConfigError: there is no source.
-    """
-    sources = composed.settings.dataset.sources
-    if not sources:
-        raise ConfigError(Problem("dataset.sources is empty", "command line", fix="take an experiment."))
-    digests, problems = {}, []
-    for name in sources:
-        try:
-            digests[name] = of_file(composed.source_path(name))
-        except OSError as error:
-            origin = composed.origins.of(f"dataset.sources.{name}.path")
-            problems.append(
-                Problem(
-                    f"dataset.sources.{name}.path: {composed.source_path(name)}: "
-                    f"{(error.strerror or 'cannot be read').lower()}",
-                    origin.path if origin else "",
-                    origin.line if origin else None,
-                    fix=f"put the file there, or say where it is: dataset.sources.{name}.path=FILE.",
-                )
-            )
-    if problems:
-        raise DataError(*problems)
-    scorers = versions(composed.settings.evaluation.scorers, composed.settings.style)
-    return resolve(composed.settings, digests, scorers, judged=judged)
+    code: ExitCode
+    said: str
+    done: Build
+    idle: bool = False
+    path: str = ""
 
 
-def _build_one(composed: Composed, command: tuple[str, ...], world: World, *, smoke: bool) -> _Built:
-    started = world.now()
-    store = Store(world.store)
-    console = TerminalConsole()
-    graph = graph_of(composed, judged=not smoke)
-    shop = Workshop(
-        settings=composed.settings,
-        source_paths={name: composed.source_path(name) for name in composed.settings.dataset.sources},
-        world=world,
-        store=store,
-        console=console,
-        remote=Connection(composed.settings.provider, composed.settings.model, world, aside=console.aside),
-        experiment=composed.experiment,
-        command=command,
-        run=runs.describe(composed, command, world),
+def _built(graph: Graph, points: Sequence[Point], store: Store, world: World, options: Options) -> list[_Ending]:
+    """Build the graph and write what each point leaves behind: its dataset, its run, `latest`."""
+    own = owners(points)
+    planned = look_up(graph, store, LedgerFolder(world))
+    if options.plan is not None:
+        planfile.refuse_drift(Path(options.plan), planfile.read(Path(options.plan)), planned)
+    if all(each.status == "HIT" for each in planned):
+        store.flush()
+        done = Build(store, {each.action.id: hit(each) for each in planned})
+        known = runs.by_result(world)
+        return [_finished(point, part_of(done, point, own), None, world, known) for point in points]
+    from ftbuild.site import Site
+
+    names = apart(points) if options.multirun else None
+    console = TerminalConsole(order=list(graph.actions), points=names)
+    stopping = Stopping()
+    site = Site(world, store, points, console.aside, stopping)
+    jobs = options.jobs or cores()
+    how = How(
+        Processes(jobs),
+        jobs,
+        max(point.composed.settings.provider.at_once for point in points),
+        options.keep_going or options.multirun,
+        stopping,
     )
     try:
-        done = run_graph(graph, store, world, console, table(shop))
-        runs.check_out_dataset(world, composed, done)
-        idle = all(ran.status == "HIT" for ran in done.ran.values())
-        folder = runs.find(world, result_id(done)) or (runs.restore(world, composed.experiment, done) if idle else None)
-        folder = folder or runs.write(world, shop.run, done)
-    finally:
+        done = run_graph(graph, store, world, console, site.runners(), how)
         console.close()
-        runs.release(world, shop.run)
+        known = runs.by_result(world)
+        return [_finished(point, part_of(done, point, own), site, world, known) for point in points]
+    finally:
+        how.workers.stop()
+        console.close()
+        site.release()
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _finished(
+    point: Point, done: Build, site: "Site | None", world: World, known: Mapping[str, tuple[Path, dict[str, Any]]]
+) -> _Ending:
+    """Return how a point ended, its dataset and run written.
+
+    Raises:
+        FtbuildError: the only point could not be built to its end.
+    """
+    if len(done.ran) < len(point.ids):
+        return _failed(point, done)
+    runs.check_out_dataset(world, point.composed, done)
+    idle = all(ran.status == "HIT" for ran in done.ran.values())
+    folder, run = known.get(result_id(done), (None, None))
+    if folder is None and idle:
+        folder = runs.restore(world, point.composed.experiment, done)
+    if folder is None:
+        described = (
+            site.run_of(point)
+            if site
+            else runs.describe(point.composed, point.command, world, world.now(), runs.git_state(world.root))
+        )
+        folder = runs.write(world, described, done)
+    run = run or runs.read(folder)
     runs.point_latest(world, folder)
-    gathered = runs.report_input(done)
-    seconds = world.now() - started
-    verdict, report = _ending(gathered, world.now()), str((folder / "report.html").relative_to(world.root))
-    if idle:
-        print(f"Nothing to do: {len(done.ran)} cached. {verdict}. {report}     {seconds:.1f} s")
-    else:
-        this = {"path": str(folder.relative_to(world.root)), "command": shop.run["command"], "seconds": seconds}
-        shown = replace(gathered, run={**gathered.run, **this})
-        print("\n" + summary(shown, shutil.get_terminal_size((100, 24)).columns))
-    code = ExitCode.DONE if gathered.results["ending"] in ("met", None) else ExitCode.GOAL
-    return _Built(code, f"{verdict}   {report}")
+    report = str((folder / "report.html").relative_to(world.root))
+    verdict = f"{VERDICTS[run['verdict']].upper()}, {ENDINGS[run['ending']]}, {when(run['started_at'], world.now())}"
+    code = ExitCode.DONE if run["ending"] in ("met", None) else ExitCode.GOAL
+    path = str(folder.relative_to(world.root))
+    return _Ending(code, f"{verdict}. {report}" if not point.name else f"{verdict}   {report}", done, idle, path)
 
 
-def _ending(gathered: ReportInput, now: float) -> str:
-    """Return the verdict and when it was found."""
-    results = gathered.results
-    return (
-        f"{VERDICTS[results['verdict']].upper()}, {ENDINGS[results['ending']]}, {when(gathered.run['started_at'], now)}"
-    )
+def _failed(point: Point, done: Build) -> _Ending:
+    """Return how a point of a sweep ended that could not be built to its end."""
+    error = next(iter(done.failed.values()), None)
+    if error is not None and not point.name:
+        raise error
+    said = render(error.problems).partition("\n")[0] if error else "not built: what it shares with others has failed"
+    return _Ending(error.exit_code if error else ExitCode.FAILED, said, done)
+
+
+def _tell(ending: _Ending, point: Point, seconds: float) -> None:
+    """Print the end of a build of one point."""
+    if ending.idle:
+        print(f"Nothing to do: {len(ending.done.ran)} cached. {ending.said}     {seconds:.1f} s")
+        return
+    from ftbuild.report.terminal import summary
+
+    gathered = runs.report_input(ending.done)
+    this = {"path": ending.path, "command": command_line(point), "seconds": seconds}
+    shown = replace(gathered, run={**gathered.run, **this})
+    print("\n" + summary(shown, shutil.get_terminal_size((100, 24)).columns))

@@ -1,8 +1,9 @@
 """Talk of a build on stderr: one line an action, and a live line where there is a terminal.
 
-Without a terminal progress is said in plain lines. Either way a thread of its own says it, so that an
-action with nothing new to tell still shows that it is at work: every second on a terminal, every
-ten seconds in plain lines.
+The lines come in the order of the graph: one that is finished early waits for those before it. In a
+sweep they come as they are finished, each with its point. Without a terminal progress is said in
+plain lines. Either way a thread of its own says it, so that an action with nothing new to tell still
+shows that it is at work: every second on a terminal, every ten seconds in plain lines.
 """
 
 import shutil
@@ -10,13 +11,16 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TextIO
 
-from ftbuild.engine import Status
+from ftbuild.errors import FtbuildError
 from ftbuild.plan.action import Action
+from ftbuild.problem import render
 from ftbuild.report.words import duration
+from ftbuild.voice import Status
 
 PLAIN_EVERY_SECONDS = 10.0
 LIVE_EVERY_SECONDS = 1.0
@@ -26,18 +30,38 @@ NARROWEST_NOTE = 20
 CLEAR = "\r\x1b[K"
 
 
-class TerminalConsole:
-    """The console of the command line; `close` when the build is over, however it ended."""
+@dataclass
+class _Running:
+    """An action under way: since when (monotonic seconds), and what it said last."""
 
-    def __init__(self, out: TextIO | None = None, every_seconds: float | None = None) -> None:
+    action: Action
+    since: float
+    text: str = ""
+
+
+class TerminalConsole:
+    """The console of the command line; `close` when the build is over, however it ended.
+
+    `order` are the ids of the actions in the order they are told in, `points` says which point of a
+    sweep an action belongs to; with points nothing is held back.
+    """
+
+    def __init__(
+        self,
+        out: TextIO | None = None,
+        every_seconds: float | None = None,
+        order: Sequence[str] = (),
+        points: Mapping[str, str] | None = None,
+    ) -> None:
         self._out = out or sys.stderr
         self._live = self._out.isatty()
         self.every_seconds = every_seconds or (LIVE_EVERY_SECONDS if self._live else PLAIN_EVERY_SECONDS)
+        self._points = points or {}
+        self._waiting = [] if points else list(order)
         self._stage = ""
-        self._held: list[tuple[Action, Status, str, float]] = []
-        self._running: Action | None = None
-        self._since = 0.0
-        self._text = ""
+        self._held: dict[str, tuple[Action, Status, str, float]] = {}
+        self._running: dict[str, _Running] = {}
+        self._spoken = ""
         self._paused = False
         self._lock = threading.RLock()
         self._closed = threading.Event()
@@ -46,29 +70,36 @@ class TerminalConsole:
     def started(self, action: Action) -> None:
         """Remember what runs, and say it on a terminal; the hits before it are said now."""
         with self._lock:
-            for held in self._held:
-                self._line(*held)
-            self._held = []
-            self._running, self._since, self._text = action, time.monotonic(), ""
+            self._running[action.id] = _Running(action, time.monotonic())
+            self._spoken = action.id
+            self._release()
             self._draw()
         if self._ticker is None:
             self._ticker = threading.Thread(target=self._tick, name="console", daemon=True)
             self._ticker.start()
 
-    def progress(self, text: str) -> None:
+    def progress(self, action: Action, text: str) -> None:
         """Replace what the live line says; without a terminal it is said when its time comes."""
         with self._lock:
-            self._text = text
+            if action.id in self._running:
+                self._running[action.id].text = text
+                self._spoken = action.id
             self._draw()
 
     def finished(self, action: Action, status: Status, note: str, seconds: float) -> None:
         """Say what came of an action; hits are held back until something runs."""
         with self._lock:
-            if status == "HIT" and self._ticker is None:
-                self._held.append((action, status, note, seconds))
-            else:
-                self._running = None
-                self._line(action, status, note, seconds)
+            self._running.pop(action.id, None)
+            self._held[action.id] = (action, status, note, seconds)
+            self._release()
+
+    def failed(self, action: Action, error: FtbuildError) -> None:
+        """Say at once that an action has failed, where the build goes on without it."""
+        with self._lock:
+            self._running.pop(action.id, None)
+            if self._points:
+                point = self._points.get(action.id, "")
+                self.say(f"{action.label} {f'[{point}] ' if point else ''}failed: {render(error.problems)}")
 
     def say(self, text: str) -> None:
         """Say a line that stays."""
@@ -91,39 +122,57 @@ class TerminalConsole:
                 self._draw()
 
     def close(self) -> None:
-        """Take the live line away and say no more."""
+        """Say what is still held back, take the live line away and say no more."""
         with self._lock:
-            self._running = None
+            self._running.clear()
+            self._waiting = []
+            if self._ticker is not None:
+                self._release()
             self._clear()
             self._closed.set()
+
+    def _release(self) -> None:
+        """Say what is finished and waits for nothing before it; before anything has run nothing is said."""
+        if self._ticker is None and not self._running:
+            return
+        while self._waiting and self._waiting[0] in self._held:
+            self._line(*self._held.pop(self._waiting.pop(0)))
+        for name in [each for each in self._held if each not in self._waiting]:
+            self._line(*self._held.pop(name))
 
     def _tick(self) -> None:
         while not self._closed.wait(self.every_seconds):
             with self._lock:
-                if self._running is None:
+                if not self._running:
                     continue
                 if self._live:
                     self._draw()
                 else:
-                    self._out.write(self._now(self._running, "") + "\n")
+                    self._out.write(self._now("") + "\n")
                     self._out.flush()
 
     def _draw(self) -> None:
-        if self._live and self._running is not None and not self._paused:
+        if self._live and self._running and not self._paused:
             # A line as wide as the terminal would wrap, and half of it could not be taken away.
-            self._out.write(CLEAR + self._now(self._running, self._running.stage)[: _columns() - 1])
+            self._out.write(CLEAR + self._now(None)[: _columns() - 1])
             self._out.flush()
 
-    def _now(self, action: Action, stage: str) -> str:
-        seconds = int(time.monotonic() - self._since)
-        line, *rest = self._row(stage, action.label, self._text, duration(seconds) if seconds >= 60 else f"{seconds} s")
-        return line if not rest else _head(stage, action.label) + self._text
+    def _now(self, stage: str | None) -> str:
+        """Return the line of what spoke last, and how many others are under way."""
+        found = self._running.get(self._spoken) or next(iter(self._running.values()))
+        seconds = int(time.monotonic() - found.since)
+        others = len(self._running) - 1
+        text = found.text + (f"  (and {others} more)" if others else "")
+        shown = found.action.stage if stage is None else stage
+        line, *rest = self._row(shown, found.action.label, text, duration(seconds) if seconds >= 60 else f"{seconds} s")
+        return line if not rest else _head(shown, found.action.label) + text
 
     def _line(self, action: Action, status: Status, note: str, seconds: float) -> None:
         stage = action.stage if action.stage != self._stage else ""
         self._stage = action.stage
         took = "cached" if status == "HIT" else duration(seconds)
-        self.say("\n".join(self._row(stage, action.label, note, took)))
+        point = f"[{self._points[action.id]}] " if self._points.get(action.id) else ""
+        self.say("\n".join(self._row(stage, action.label, point + note, took)))
 
     def _row(self, stage: str, label: str, note: str, took: str) -> list[str]:
         """Return the line of an action, and what of its note did not fit below; the times stand in one column."""

@@ -8,16 +8,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ftbuild.cli.verbs import VERBS
 from ftbuild.errors import ConfigError, ExitCode, FtbuildError
 from ftbuild.problem import Problem, nearest, render
-
-VERBS = {
-    "build": "build everything an experiment asks for (no verb means build)",
-    "plan": "say what a build would do, and why",
-    "jobs": "list the jobs of this project",
-    "retry": "launch a job that ended badly once more",
-    "cancel": "stop a job",
-}
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -74,24 +67,14 @@ def _run(arguments: list[str]) -> int:
 
         print(f"ftbuild {__version__}")
         return int(ExitCode.DONE)
-    if verb in ("jobs", "retry", "cancel"):
-        from ftbuild.cli import jobs
-
-        return {"jobs": jobs.jobs, "retry": jobs.retry, "cancel": jobs.cancel}[verb](options)
-    if options.words:
+    if options.words and not VERBS[verb].words:
         raise _stray(options.words[0], arguments)
-    if verb == "plan" and not options.cfg:
-        from ftbuild.cli.plan import plan
-
-        return plan(options)
-    from ftbuild.cli.build import build
-
-    return build(options)
+    return VERBS["build" if options.cfg else verb].load()(options)
 
 
 def _stray(word: str, arguments: list[str]) -> ConfigError:
     """Return the error about a word that is no override, with the command that was probably meant."""
-    from ftbuild.compose import experiments, find_root
+    from ftbuild.trees import experiments, find_root
 
     others = [each for each in arguments if each != word]
     means = {verb: [verb, *others] for verb in VERBS} | {"help": ["--help"], "version": ["--version"]}

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ftbuild.cli.layout import table
-from ftbuild.compose import experiments, find_root
+from ftbuild.cli.verbs import Verb
+from ftbuild.trees import experiments, find_root
 
 USES = [
     ("ftbuild +experiment=NAME", "build it: data, training, test, verdict"),
@@ -20,17 +21,21 @@ OPTIONS = [
     ("-m, --multirun", "build every combination: -m method.hyperparameters.n_epochs=1,2"),
     ("--smoke", "the whole path in a minute, with 20 examples and a tiny model; no verdict"),
     ("--cfg job", "print the composed config and do nothing else"),
-    ("--format json", "with plan: for machines"),
+    ("-j, --jobs N", "how many actions are computed at once; as many as there are cores"),
+    ("--keep-going", "after a failure, go on with what does not depend on it"),
+    ("--locked", "refuse to build if data or settings differ from the experiment's lock file"),
+    ("--format json", "with plan, why, diff, runs, verify and gc: for machines; plan also draws: mermaid"),
+    ("--out FILE", "with plan: keep it, for ftbuild build --plan FILE, which refuses when anything has changed"),
     ("--version, --help", "print and do nothing else"),
 ]
 
 
-def text(folder: Path, verbs: Mapping[str, str], width: int) -> str:
+def text(folder: Path, verbs: Mapping[str, Verb], width: int) -> str:
     """Return the help, `width` columns wide: uses, verbs, settings, options, the experiments at hand."""
     known = list(experiments(find_root(folder)).items())
     parts = [
         ("", USES),
-        ("Verbs (the first word)", list(verbs.items())),
+        ("Verbs (the first word)", [(f"{name} {verb.words}".strip(), verb.what) for name, verb in verbs.items()]),
         ("Settings (after the verb; Hydra's grammar)", SETTINGS),
         ("Options", OPTIONS),
         ("Experiments", known),

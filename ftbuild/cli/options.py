@@ -1,20 +1,35 @@
 """Our own options, taken out from between Hydra's overrides."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftbuild.cli.verbs import ALWAYS, VERBS, Verb
 from ftbuild.errors import ConfigError
 from ftbuild.problem import Problem, nearest
 
-SWITCHES = {"-m": "multirun", "--multirun": "multirun", "--smoke": "smoke", "-h": "help", "--help": "help"}
-SWITCHES |= {"--version": "version"}
-FORMATS = ("text", "json")
+SHORT = {"-m": "--multirun", "-h": "--help", "-c": "--cfg", "-j": "--jobs"}
+SWITCHES = ("--multirun", "--smoke", "--keep-going", "--locked", "--full", "--yes", "--help", "--version")
+VALUED = {
+    "--format": "text",
+    "--cfg": "job",
+    "--jobs": "4",
+    "--out": "FILE",
+    "--plan": "FILE",
+    "--attest": "FOLDER",
+    "--sort": "COLUMN",
+    "--experiment": "NAME",
+    "--keep-days": "30",
+}
+NUMBERS = ("--jobs", "--keep-days")
 
 
 @dataclass(frozen=True)
 class Options:
-    """A parsed command line. `words` are neither options nor overrides: names, for verbs that take them."""
+    """A parsed command line. `words` are neither options nor overrides: names, for verbs that take them.
+
+    `jobs` is how many actions are computed at once, None as many as there are cores.
+    """
 
     verb: str
     words: tuple[str, ...] = ()
@@ -24,7 +39,18 @@ class Options:
     help: bool = False
     version: bool = False
     cfg: bool = False
+    keep_going: bool = False
+    locked: bool = False
+    full: bool = False
+    yes: bool = False
+    jobs: int | None = None
+    keep_days: int | None = None
     format: str = "text"
+    out: str | None = None
+    plan: str | None = None
+    attest: str | None = None
+    sort: str | None = None
+    experiment: str | None = None
     folder: Path = Path()
 
     @property
@@ -37,56 +63,80 @@ def parse(verb: str, arguments: Sequence[str]) -> Options:
     """Return the options; what starts with a dash is ours, the rest belongs to Hydra or to the verb.
 
     Raises:
-        ConfigError: an option that does not exist, or one without its value.
+        ConfigError: an option that does not exist or that the verb does not take, or one without its value.
     """
-    found: dict[str, bool | str] = {}
+    known = VERBS[verb]
+    found: dict[str, str] = {}
     rest: list[str] = []
     queue = list(arguments)
     while queue:
         word = queue.pop(0)
-        name, _, value = word.partition("=")
-        if name in ("--format", "--cfg", "-c"):
-            value = value or (queue.pop(0) if queue else "")
-            found |= _valued(name, value, verb)
-        elif word in SWITCHES:
-            found[SWITCHES[word]] = True
-        elif word.startswith("-"):
-            raise _unknown(word)
-        else:
+        typed, _, value = word.partition("=")
+        name = SHORT.get(typed, typed)
+        if not word.startswith("-"):
             rest.append(word)
+        elif name in VALUED:
+            found[name] = _checked(known, verb, typed, name, value or (queue.pop(0) if queue else ""))
+        elif name in SWITCHES and not value:
+            found[name] = "yes"
+            if name not in (*known.options, *ALWAYS):
+                raise _not_taken(verb, typed, known)
+        else:
+            raise _unknown(word, known)
     is_name = [("=" not in word and not word.startswith(("~", "+"))) for word in rest]
     return Options(
         verb=verb,
         words=tuple(word for word, name in zip(rest, is_name, strict=True) if name),
         overrides=tuple(word for word, name in zip(rest, is_name, strict=True) if not name),
-        multirun=bool(found.get("multirun")),
-        smoke=bool(found.get("smoke")),
-        help=bool(found.get("help")),
-        version=bool(found.get("version")),
-        cfg=bool(found.get("cfg")),
-        format=str(found.get("format", "text")),
         folder=Path.cwd(),
+        **_fields(found),  # type: ignore[arg-type]
     )
 
 
-def _valued(name: str, value: str, verb: str) -> dict[str, bool | str]:
-    if name == "--format" and value in FORMATS and (verb == "plan" or value == "text"):
-        return {"format": value}
-    if name != "--format" and value == "job":
-        return {"cfg": True}
-    if name != "--format":
-        what, fix = f"{name} takes job, not {value!r}", f"{name} job"
-    elif value in FORMATS:
-        what, fix = f"only plan has --format {value}", f"ftbuild plan ... --format {value}"
-    else:
-        what, fix = f"--format takes {' or '.join(FORMATS)}, not {value!r}", f"--format {FORMATS[-1]}"
-    raise ConfigError(Problem(what, "command line", fix=fix))
+def _fields(found: Mapping[str, str]) -> dict[str, object]:
+    """Return the options as fields of Options."""
+    fields: dict[str, object] = {}
+    for name, value in found.items():
+        switched = name in SWITCHES or name == "--cfg"
+        fields[name[2:].replace("-", "_")] = True if switched else int(value) if name in NUMBERS else value
+    return fields
 
 
-def _unknown(word: str) -> ConfigError:
+def _checked(known: Verb, verb: str, typed: str, name: str, value: str) -> str:
+    if name == "--format" and value in known.formats:
+        return value
+    if name not in known.options and name != "--format":
+        raise _not_taken(verb, typed, known)
+    if name == "--format":
+        formats = list(dict.fromkeys(each for other in VERBS.values() for each in other.formats))
+        takers = [each for each, other in VERBS.items() if value in other.formats]
+        if value in formats and takers:
+            what, fix = f"{verb} has no --format {value}", f"ftbuild {takers[0]} ... --format {value}"
+        else:
+            what, fix = f"--format takes {' or '.join(known.formats)}, not {value!r}", f"--format {known.formats[-1]}"
+        raise ConfigError(Problem(what, "command line", fix=fix))
+    if name == "--cfg" and value != "job":
+        raise ConfigError(Problem(f"{typed} takes job, not {value!r}", "command line", fix=f"{typed} job"))
+    if not value or (name in NUMBERS and not (value.isascii() and value.isdigit() and int(value) > 0)):
+        wanted = "a number above 0" if name in NUMBERS else "a value"
+        said = f", not {value!r}" if value else ""
+        raise ConfigError(Problem(f"{typed} takes {wanted}{said}", "command line", fix=f"{typed} {VALUED[name]}"))
+    return value
+
+
+def _not_taken(verb: str, typed: str, known: Verb) -> ConfigError:
+    name = SHORT.get(typed, typed)
+    takers = [each for each, other in VERBS.items() if name in other.options]
+    has = f"it has {', '.join((*known.options, *ALWAYS))}."
+    return ConfigError(
+        Problem(f"{verb} takes no {typed}", "command line", why=has, fix=f"ftbuild {takers[0]} ... {typed}")
+    )
+
+
+def _unknown(word: str, known: Verb) -> ConfigError:
     """Return the error; only the name is repeated, since a value may be a secret."""
     name = word.partition("=")[0]
-    known = [*SWITCHES, "--format", "--cfg"]
-    close = nearest(name, known)
-    fix = f"the nearest is {close}; ftbuild --help lists them." if close else f"there are {', '.join(known)}."
+    close = nearest(name, [*SHORT, *SWITCHES, *VALUED])
+    there = f"there are {', '.join((*known.options, *ALWAYS))}."
+    fix = f"the nearest is {close}; ftbuild --help lists them." if close else there
     return ConfigError(Problem(f"no option {name!r}", "command line", fix=fix))

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from ftbuild.cli.layout import columns, hang
-from ftbuild.compose import experiments, find_root
 from ftbuild.errors import ExitCode
 from ftbuild.report.words import when
 from ftbuild.runs import history
+from ftbuild.trees import experiments, find_root
 from ftbuild.world import World
 
 VERDICTS = {

@@ -1,22 +1,31 @@
 """`ftbuild plan`: what a build would do, and why. Writes nothing."""
 
 import json
-import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
-from ftbuild.cli.build import compositions, graph_of, world_of
+from ftbuild import planfile
+from ftbuild.cli.build import compositions, smoke_overrides, world_of
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
-from ftbuild.compose import Composed
-from ftbuild.engine import LedgerFolder, Planned, look_up
 from ftbuild.errors import ExitCode
+from ftbuild.lookup import LedgerFolder, Planned, look_up
+from ftbuild.plan import drawing
+from ftbuild.points import Point, apart, one_graph
 from ftbuild.settings import Condition, Goal
 from ftbuild.store.store import Store
 
-WORDS = {"HIT": "cached", "RUN": "run", "MAYBE": "run", "ATTACH": "attach", "BLOCKED": "blocked", "FAILED": "failed"}
+WORDS = {
+    "HIT": "cached",
+    "RUN": "run",
+    "MAYBE": "run",
+    "ATTACH": "attach",
+    "WAIT": "wait",
+    "BLOCKED": "blocked",
+    "FAILED": "failed",
+}
 STAGES = ("data", "train", "test")
 REASONS_AT_MOST = 3
 
@@ -25,66 +34,28 @@ def plan(options: Options) -> int:
     """Print the plan of one experiment, or of every point of a sweep with equal actions told once."""
     composed = compositions(options)
     world = world_of(options)
-    store, ledger = Store(world.store), LedgerFolder(world)
-    planned: dict[str, Planned] = {}
-    points: dict[str, list[str]] = {}
-    for point, each in zip(_points(composed), composed, strict=True):
-        for one in look_up(graph_of(each, judged=not options.smoke), store, ledger):
-            planned.setdefault(one.action.id, one)
-            points.setdefault(one.action.id, []).append(point)
+    store = Store(world.store)
+    graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
+    planned = look_up(graph, store, LedgerFolder(world))
+    if options.out is not None:
+        planfile.write(Path(options.out), options.command, options.multirun, planned)
     if options.format == "json":
-        print(json.dumps(_contract(list(planned.values())), indent=1))
+        print(json.dumps(planfile.contract(planned), indent=1))
+        return int(ExitCode.DONE)
+    if options.format == "mermaid":
+        print(drawing.mermaid(planned, apart(points)))
         return int(ExitCode.DONE)
     width = columns()
-    only = {name: ", ".join(those) for name, those in points.items() if len(those) < len(composed)}
-    print(_head(composed, width))
+    print(_head(points, width))
     if not options.smoke and len({each.settings.goal.model_dump_json() for each in composed}) == 1:
         print("\n".join(_goal(composed[0].settings.goal, width)))
-    print(_table(list(planned.values()), only, width))
-    print(_tail(list(planned.values()), options, width))
+    print(_table(planned, apart(points), width))
+    print(_tail(planned, options, width))
     return int(ExitCode.DONE)
 
 
-def _points(composed: list[Composed]) -> list[str]:
-    """Return what sets each point of a sweep apart, as it would be said: n_epochs=2."""
-    common = set.intersection(*(set(each.overrides) for each in composed))
-    return [
-        " ".join(re.sub(r"^[\w.+@/]*[.+](?=[\w]+=)", "", text) for text in each.overrides if text not in common)
-        for each in composed
-    ]
-
-
-def _contract(planned: list[Planned]) -> dict[str, Any]:
-    """Return the machine-readable plan; its form is a promise to others."""
-    states = [one.status for one in planned]
-    return {
-        "schema_version": 1,
-        "actions": [
-            {
-                "id": one.action.id,
-                "key": one.key,
-                "kind": one.action.kind.name,
-                "label": one.action.label,
-                "status": one.status,
-                "reason": one.reasons,
-                "inputs": [each.action for each in one.action.inputs],
-                "cost_usd": 0,
-                "n_tokens": None,
-                "estimated": False,
-            }
-            for one in planned
-        ],
-        "totals": {
-            "run": states.count("RUN"),
-            "maybe": states.count("MAYBE"),
-            "hit": states.count("HIT"),
-            "cost_usd": 0,
-            "n_tokens": None,
-        },
-    }
-
-
-def _head(composed: list[Composed], width: int) -> str:
+def _head(points: list[Point], width: int) -> str:
+    composed = [point.composed for point in points]
     first = composed[0]
     settings = first.settings
     names = list(dict.fromkeys(each.experiment for each in composed))
@@ -93,7 +64,7 @@ def _head(composed: list[Composed], width: int) -> str:
     facts = [settings.provider.kind, settings.model.title, f"{settings.method.type}, {epochs}", f"seed {settings.seed}"]
     left = f"{', '.join(names)}   "
     if len(composed) > 1:
-        return "\n" + hang(left, f"{len(composed)} points: {', '.join(_points(composed))}", width) + "\n"
+        return "\n" + hang(left, f"{len(composed)} points: {', '.join(point.name for point in points)}", width) + "\n"
     return "\n" + hang(left, first.description, width) + "\n" + hang(" " * len(left), " · ".join(facts), width) + "\n"
 
 
@@ -152,10 +123,11 @@ def _tail(planned: list[Planned], options: Options, width: int) -> str:
     parts = [
         *([f"{runs} action{'s' if runs > 1 else ''} to run"] if runs else []),
         *([f"{count['attach']} to attach to"] if count["attach"] else []),
+        *([f"{count['wait']} to wait for"] if count["wait"] else []),
         *(f"{count[word]} {word}" for word in ("failed", "blocked") if count[word]),
         f"{hits} cached",
     ]
-    roots = [one for one in planned if one.status in ("RUN", "FAILED", "ATTACH")]
+    roots = [one for one in planned if one.status in ("RUN", "FAILED", "ATTACH", "WAIT")]
     why = list(dict.fromkeys(reason for one in roots for reason in one.reasons))
     rest = f"; and {len(why) - REASONS_AT_MOST} more" if len(why) > REASONS_AT_MOST else ""
     command = ["ftbuild", *options.command, *(["-m"] if options.multirun else [])]

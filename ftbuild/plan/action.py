@@ -6,11 +6,13 @@ bytes stops there. Maps whose order carries meaning must be given as lists of [n
 The design and what was rejected: Mokhov, Mitchell, Peyton Jones, "Build Systems a la Carte" (2020).
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
-from ftbuild.digest import of_value
+from ftbuild.digest import canonical, of_bytes
 
 Contract = Literal["pure", "paid", "calls"]
 
@@ -27,13 +29,13 @@ class Kind:
     contract: Contract
 
 
-INGEST = Kind("ingest", 1, "pure")
+INGEST = Kind("ingest", 2, "pure")
 DATASET = Kind("dataset", 1, "pure")
 RENDER = Kind("render", 1, "pure")
 JOB = Kind("job", 1, "paid")
 PREDICT = Kind("predict", 1, "calls")
 SCORE = Kind("score", 1, "pure")
-COMPARE = Kind("compare", 1, "pure")
+COMPARE = Kind("compare", 2, "pure")
 REPORT = Kind("report", 1, "pure")
 
 
@@ -48,7 +50,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Action:
-    """One step. `settings` hold just what changes its result.
+    """One step. `settings` hold just what changes its result: it sees nothing else of the config.
 
     `label` is what people call it ("dataset", "base", "job"); `stage` one of data, train, test.
     """
@@ -59,18 +61,15 @@ class Action:
     settings: Mapping[str, Any]
     inputs: tuple[Input, ...] = ()
 
-    @property
+    @cached_property
+    def settings_text(self) -> str:
+        """Return the settings as canonical JSON."""
+        return canonical(self.settings).decode()
+
+    @cached_property
     def id(self) -> str:
         """Return the digest of kind, keyed settings and input ids; equal ids are one node."""
-        return of_value(
-            {
-                "type": "ftbuild.node.v1",
-                "kind": self.kind.name,
-                "version": self.kind.version,
-                "settings": self.settings,
-                "inputs": [[each.role, each.action, each.output] for each in self.inputs],
-            }
-        )
+        return self._digest("ftbuild.node.v1", [[each.role, each.action, each.output] for each in self.inputs])
 
     def preimage(self, digests: Mapping[str, str]) -> dict[str, Any]:
         """Return what the key is the digest of; `digests` maps each role to the digest of its content."""
@@ -78,10 +77,19 @@ class Action:
             "type": "ftbuild.action.v1",
             "kind": self.kind.name,
             "version": self.kind.version,
-            "settings": self.settings,
+            "settings": json.loads(self.settings_text),
             "inputs": [[each.role, digests[each.role]] for each in self.inputs],
         }
 
     def key(self, digests: Mapping[str, str]) -> str:
-        """Return the key, 64 hex digits."""
-        return of_value(self.preimage(digests))
+        """Return the key, 64 hex digits: the digest of the canonical JSON of the pre-image."""
+        return self._digest("ftbuild.action.v1", [[each.role, digests[each.role]] for each in self.inputs])
+
+    def _digest(self, record_type: str, inputs: list[list[str]]) -> str:
+        """Return the digest of the canonical JSON of all members, put together from what is canonical already."""
+        said = json.dumps(inputs, ensure_ascii=False, separators=(",", ":"))
+        text = (
+            f'{{"inputs":{said},"kind":"{self.kind.name}","settings":{self.settings_text},'
+            f'"type":"{record_type}","version":{self.kind.version}}}'
+        )
+        return of_bytes(text.encode())

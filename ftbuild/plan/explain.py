@@ -1,39 +1,138 @@
-"""Why an action runs: the difference of two pre-images, in words."""
+"""Why an action runs: the exact difference of two pre-images, in terms of the config.
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+Pure. Which config key a keyed setting comes from stands in CONFIG_KEYS; where that key is written
+is the composer's business.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+NEVER = "never run before"
+
+# kind -> setting of its actions -> config key; {label} is the action's label without " scores".
+CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
+    "ingest": {"source": "dataset.sources.{label}", "bytes": "dataset.sources.{label}.path"},
+    "dataset": {
+        "split": "dataset.split",
+        "limit": "dataset.limit",
+        "system": "style.system",
+        "language": "style.language",
+        "expand": "style.expand",
+        "licences": "dataset.sources",
+    },
+    "render": {"method": "method.type"},
+    "job": {"provider": "provider", "model": "model", "method": "method", "seed": "seed"},
+    "predict": {
+        "kind": "evaluation.arms.{label}.kind",
+        "substitute": "evaluation.arms.{label}.substitute",
+        "opening": "evaluation.arms.{label}.opening",
+        "expand": "style.expand",
+        "request": "request",
+        "seed": "seed",
+        "provider": "provider",
+        "model": "model",
+    },
+    "score": {
+        "scorers": "evaluation.scorers",
+        "rules": "style.rules",
+        "slang": "style.slang",
+        "language": "style.language",
+    },
+    "compare": {"goal": "goal", "arms": "evaluation.arms", "metric": "goal.metric"},
+    "report": {"arms": "evaluation.arms"},
+}
 
 
-def reasons(preimage: Mapping[str, Any], before: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return why no record fits `preimage`, against the most alike of the pre-images `before` of its label."""
-    candidates = [list(_differences(old, preimage)) for old in before]
-    if not candidates:
-        return ["never run before"]
-    fewest = min(candidates, key=len)
-    return fewest or ["its result is gone from the store"]
+@dataclass(frozen=True)
+class Difference:
+    """One thing that differs between two pre-images.
+
+    `what` is version, setting, source (its bytes), input (changed), new_input or lost_input. `name` is the kind,
+    the dotted setting, or the role of the input; `key` the config key of a setting, "" elsewhere.
+    """
+
+    what: Literal["version", "setting", "source", "input", "new_input", "lost_input"]
+    name: str
+    old: Any = None
+    new: Any = None
+    key: str = ""
+
+    def __str__(self) -> str:
+        match self.what:
+            case "version":
+                return f"{self.name} is version {self.new}, was {self.old}"
+            case "setting":
+                return f"{self.key or self.name}   {shown(self.old)} -> {shown(self.new)}"
+            case "source":
+                return "the source's bytes changed"
+            case "input":
+                return f"{self.name} changed"
+            case "new_input":
+                return f"new input {self.name}"
+            case "lost_input":
+                return f"input {self.name} is gone"
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+def nearest(new: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the pre-image of `before` that differs least from `new`, the first of several; None if there is none.
+
+    Those with the same inputs or the same settings are asked first: the others differ in both.
+    """
+    close = [old for old in before if old["inputs"] == new["inputs"] or old["settings"] == new["settings"]]
+    counted = [(len(list(_raw(old, new))), old) for old in close or before]
+    return min(counted, key=lambda pair: pair[0])[1] if counted else None
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], label: str) -> list[Difference]:
+    """Return what differs, version first, then settings, then inputs; nothing for equal pre-images."""
+    keys = CONFIG_KEYS.get(new["kind"], {})
+
+    def key(name: str) -> str:
+        top, _, rest = name.partition(".")
+        above = keys.get(top, "").format(label=label.removesuffix(" scores"))
+        return f"{above}.{rest}" if above and rest else above
+
+    return [
+        replace(each, key=key(each.name)) if each.what in ("setting", "source") else each for each in _raw(old, new)
+    ]
+
+
+def reasons(new: Mapping[str, Any], before: Sequence[Mapping[str, Any]], label: str) -> list[str]:
+    """Return why no record fits `new`, against the most alike of the pre-images `before` of its label."""
+    old = nearest(new, before)
+    if old is None:
+        return [NEVER]
+    return [str(each) for each in differences(old, new, label)] or ["its result is gone from the store"]
+
+
+def shown(value: Any) -> str:
+    """Return a value for a line of text."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _raw(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
     if old["version"] != new["version"]:
-        yield f"{new['kind']} is version {new['version']}, was {old['version']}"
+        yield Difference("version", new["kind"], old["version"], new["version"])
     yield from _settings("", old["settings"], new["settings"])
     was, now = dict(old["inputs"]), dict(new["inputs"])
     for role, digest in now.items():
         if role not in was:
-            yield f"new input {role}"
+            yield Difference("new_input", role, None, digest)
         elif was[role] != digest:
-            yield f"{role} changed"
-    yield from (f"input {role} is gone" for role in was if role not in now)
+            yield Difference("input", role, was[role], digest)
+    yield from (Difference("lost_input", role, was[role]) for role in was if role not in now)
 
 
-def _settings(prefix: str, old: Any, new: Any) -> Iterator[str]:
+def _settings(prefix: str, old: Any, new: Any) -> Iterator[Difference]:
     if isinstance(old, dict) and isinstance(new, dict):
         for name in [*new, *(name for name in old if name not in new)]:
             yield from _settings(f"{prefix}.{name}" if prefix else name, old.get(name), new.get(name))
     elif _is_map(old) and _is_map(new) and dict(old) != dict(new):
         yield from _settings(prefix, dict(old), dict(new))
     elif old != new:
-        yield "the source's bytes changed" if prefix == "bytes" else f"{prefix}   {_shown(old)} -> {_shown(new)}"
+        yield Difference("source" if prefix == "bytes" else "setting", prefix, old, new)
 
 
 def _is_map(value: Any) -> bool:
@@ -44,6 +143,8 @@ def _is_map(value: Any) -> bool:
     )
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def labels(names: Iterable[str]) -> str:
+    """Return two names and how many more there are."""
+    listed = list(names)
+    shown_, rest = listed[:2], len(listed) - 2
+    return f"{', '.join(shown_)} and {rest} more" if rest > 0 else ", ".join(shown_)

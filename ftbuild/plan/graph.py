@@ -23,6 +23,12 @@ class Graph:
                 raise ValueError(f"{action.label}: input {each.role!r} comes from an action that is not in the graph")
         return self.actions.setdefault(action.id, action).id
 
+    def merge(self, other: "Graph") -> list[str]:
+        """Add all of `other`; equal actions become one. Return the ids of its actions, in its order."""
+        for name, action in other.actions.items():
+            self.actions.setdefault(name, action)
+        return list(other.actions)
+
     def __iter__(self) -> Iterator[Action]:
         return iter(self.actions.values())
 

@@ -83,7 +83,7 @@ def _job(graph: Graph, settings: Settings, lines: str) -> str:
             "job",
             "train",
             {
-                "provider": settings.provider.kind,
+                "provider": settings.provider.keyed(),
                 "model": settings.model.keyed(),
                 "method": settings.method.keyed(),
                 "seed": settings.seed,
@@ -104,7 +104,7 @@ def _predict(graph: Graph, settings: Settings, name: str, arm: Arm, dataset: str
         keyed["request"] = settings.request.keyed()
         keyed["seed"] = settings.seed
     if arm.kind == "base":
-        keyed["provider"] = settings.provider.kind
+        keyed["provider"] = settings.provider.keyed()
         keyed["model"] = settings.model.keyed()
     elif arm.kind == "tuned":
         assert job is not None

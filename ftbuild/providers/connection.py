@@ -4,6 +4,7 @@ Wraps the wire client: when a read gets no answer, or the answer of another serv
 server is started again and the read repeated once. A create is never repeated.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from ftbuild.providers.wire import WireClient
 
 T = TypeVar("T")
+
+
+class _Gate:
+    """Lets one connection at a time make the model ready and start the server."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.prepared = False
 
 
 class Connection:
@@ -41,6 +50,13 @@ class Connection:
         self._world = world
         self._aside = aside
         self._client: WireClient | None = None
+        self._gate = _Gate()
+
+    def branch(self) -> "Connection":
+        """Return a connection of its own to the same provider, for another thread; the model is made ready once."""
+        other = Connection(self._provider, self._model, self._world, self._aside)
+        other._gate = self._gate
+        return other
 
     def upload(self, path: Path, name: str) -> str:
         """Send a training file."""
@@ -84,10 +100,12 @@ class Connection:
         if self._client is None:
             from ftbuild.providers.wire import WireClient
 
-            if self._model is not None:
-                with self._aside():
-                    embedded.prepare(self._model, self._world)
-            address = embedded.start(self._provider, self._world)
+            with self._gate.lock:
+                if self._model is not None and not self._gate.prepared:
+                    with self._aside():
+                        embedded.prepare(self._model, self._world)
+                    self._gate.prepared = True
+                address = embedded.start(self._provider, self._world)
             self._client = WireClient(address.base_url, address.api_key, "embedded server")
         return self._client
 

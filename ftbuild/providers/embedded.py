@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ def prepare(model: Model, world: World) -> None:
         StoreError: the server's folder cannot be made.
     """
     state = _made(state_folder(world))
-    code = _run(["prepare", "--state", str(state), "--model", model.model_dump_json()], world.environment)
+    code = _run(["prepare", "--state", str(state), "--model", model.model_dump_json()], world)
     if code != 0:
         raise ProviderError(
             Problem(
@@ -111,7 +110,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _run(arguments: list[str], environment: Mapping[str, str]) -> int:
+def _run(arguments: list[str], world: World) -> int:
     """Run a command of the embedded server's package to its end and return its exit code.
 
     It has a process group of its own, so that Ctrl-C reaches us alone: it and its children are then ended quietly.
@@ -120,11 +119,13 @@ def _run(arguments: list[str], environment: Mapping[str, str]) -> int:
         [sys.executable, "-m", "ftbuild.embedded", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        env={**os.environ, **environment},
+        env={**os.environ, **world.environment},
         process_group=0,
     ) as process:
         try:
-            return process.wait()
+            while (code := process.poll()) is None:
+                world.sleep(LOOK_SECONDS)
+            return code
         except BaseException:
             os.killpg(process.pid, signal.SIGTERM)
             raise

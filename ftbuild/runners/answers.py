@@ -6,12 +6,15 @@ from typing import Any
 from ftbuild.chat import Message
 from ftbuild.completion import Completion
 from ftbuild.digest import of_value, short
-from ftbuild.engine import Build, Made
+from ftbuild.engine import Build
 from ftbuild.plan.action import Action
-from ftbuild.runners.workshop import Workshop, json_lines, parse_lines
+from ftbuild.runners.formats import json_lines, parse_lines
+from ftbuild.runners.workshop import Workshop
+from ftbuild.voice import Voice
+from ftbuild.workers import Made
 
 
-def predict(shop: Workshop, action: Action, _key: str, done: Build) -> Made:
+def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) -> Made:
     """Answer every test example with one arm."""
     from ftbuild.evaluate import arms
 
@@ -24,7 +27,7 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build) -> Made:
         answers = {each["id"]: Completion(arms.rules(each["raw"], shop.settings.style, arm)) for each in examples}
     else:
         job = json.loads(done.read(action, "job")) if kind == "tuned" else None
-        answers = _ask(shop, job["fine_tuned_model"] if job else shop.settings.model.id, examples)
+        answers = _ask(shop, job["fine_tuned_model"] if job else shop.settings.model.id, examples, voice)
     predictions = json_lines({"id": name, **answer.to_json()} for name, answer in answers.items())
     cut = sum(answer.finish_reason == "length" for answer in answers.values())
     return Made(
@@ -33,23 +36,28 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build) -> Made:
     )
 
 
-def _ask(shop: Workshop, model: str, examples: list[dict[str, Any]]) -> dict[str, Completion]:
+def _ask(shop: Workshop, model: str, examples: list[dict[str, Any]], voice: Voice) -> dict[str, Completion]:
     from ftbuild.evaluate.calls import Calls
     from ftbuild.evaluate.sample import sample
 
     # Two providers, or two models of one name (a conf/model file edited), never share an answer.
-    asked = {"provider": shop.settings.provider.kind, "model": shop.settings.model.keyed()}
+    asked = {"provider": shop.settings.provider.keyed(), "model": shop.settings.model.keyed()}
     calls = Calls(shop.world.store / "calls.db", scope=short(of_value(asked)))
+
+    def show(n: int, total: int) -> None:
+        voice.sleep(0)
+        voice.progress(f"{n} of {total} answers")
+
     prompts = {each["id"]: tuple(Message.from_json(message) for message in each["messages"][:-1]) for each in examples}
     try:
         return sample(
             prompts,
-            shop.remote,
+            shop.connect(),
             calls,
             model,
             {**shop.settings.request.keyed(), "seed": shop.settings.seed},
             shop.settings.evaluation.concurrency,
-            lambda n, total: shop.console.progress(f"{n} of {total} answers"),
+            show,
         )
     finally:
         calls.close()

@@ -1,35 +1,61 @@
 """The data actions: ingest a source, build the dataset, render its training lines."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from ftbuild.chat import Message
 from ftbuild.dataset.build import build as build_dataset
-from ftbuild.digest import of_value, short
-from ftbuild.engine import Build, Made
+from ftbuild.digest import of_bytes, of_value, short
+from ftbuild.errors import DataError
 from ftbuild.example import SPLITS, Example
-from ftbuild.plan.action import Action
+from ftbuild.problem import Problem
 from ftbuild.render import supervised
 from ftbuild.rules import supervised as rules
-from ftbuild.runners.workshop import Workshop, json_file, json_lines, parse_lines
+from ftbuild.runners.formats import json_file, json_lines, parse_lines
+from ftbuild.settings import Shares, Source, Style
 from ftbuild.sources import read as read_source
+from ftbuild.workers import Made
 
 
-def ingest(shop: Workshop, action: Action, _key: str, _done: Build) -> Made:
-    """Read one source."""
-    source = shop.settings.dataset.sources[action.label]
-    examples, problems = read_source(shop.source_paths[action.label].read_bytes(), action.label, source)
-    shop.refuse(problems)
-    return Made({"examples.jsonl": json_lines(each.to_json() for each in examples)}, f"{len(examples):,} examples")
+def ingest(settings: Any, _inputs: Mapping[str, bytes], given: Mapping[str, Any]) -> Made:
+    """Read one source; `given` says where it lies. Its bytes are kept, so that a later change can be told line by line.
+
+    Raises:
+        DataError: the file is not the one that was planned with, or holds lines that are no examples.
+    """
+    source = Source.model_validate_json(json.dumps({**settings["source"], "origin": ""}))
+    content = Path(given["path"]).read_bytes()
+    if of_bytes(content) != settings["bytes"]:
+        raise DataError(Problem("changed while the build began", source.path, fix="the same command again."))
+    examples, problems = read_source(content, settings["name"], source)
+    return Made(
+        {"examples.jsonl": json_lines(each.to_json() for each in examples), "source": content},
+        f"{len(examples):,} examples",
+        _warnings(problems),
+    )
 
 
-def dataset(shop: Workshop, action: Action, _key: str, done: Build) -> Made:
-    """Style, deduplicate and split the examples of all sources, and check what will be trained on."""
-    examples = [
-        Example.from_json(value) for each in action.inputs for value in parse_lines(done.read(action, each.role))
-    ]
-    settings = shop.settings.dataset
-    dataset, problems = build_dataset(examples, shop.settings.style, settings.split, settings.limit)
-    shop.refuse(problems + rules.check([*dataset.splits["train"], *dataset.splits["validation"]]))
+def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:
+    """Style, deduplicate and split the examples of all sources, and check what will be trained on.
+
+    Raises:
+        DataError: the findings, if one of them is an error.
+    """
+    examples = [Example.from_json(value) for content in inputs.values() for value in parse_lines(content)]
+    style = Style.model_validate_json(
+        json.dumps(
+            {
+                **{name: settings[name] for name in ("language", "system")},
+                "rules": {},
+                "expand": dict(settings["expand"]),
+            }
+        )
+    )
+    shares = Shares.model_validate_json(json.dumps(settings["split"]))
+    built, problems = build_dataset(examples, style, shares, settings["limit"])
+    warnings = _warnings(problems + rules.check([*built.splits["train"], *built.splits["validation"]]))
     outputs = {
         f"{split}.jsonl": json_lines(
             {
@@ -39,7 +65,7 @@ def dataset(shop: Workshop, action: Action, _key: str, done: Build) -> Made:
                 "group": each.group,
                 "slices": dict(each.slices),
             }
-            for each in dataset.splits[split]
+            for each in built.splits[split]
         )
         for split in SPLITS
     }
@@ -52,21 +78,22 @@ def dataset(shop: Workshop, action: Action, _key: str, done: Build) -> Made:
             "line": each.line,
             "group": each.group,
             "transforms": ["system", *(["expand"] if each.messages[-2].content != each.raw else [])],
-            "licence": action.settings["licences"][each.source],
+            "licence": settings["licences"][each.source],
         }
         for split in SPLITS
-        for each in dataset.splits[split]
+        for each in built.splits[split]
     )
-    outputs["dropped.json"] = json_file(dataset.dropped)
-    return Made(outputs, _counts({split: len(dataset.splits[split]) for split in SPLITS}) + ", no problems")
+    outputs["dropped.json"] = json_file(built.dropped)
+    note = _counts({split: len(built.splits[split]) for split in SPLITS}) + ", no problems"
+    return Made(outputs, note, warnings)
 
 
-def render(_shop: Workshop, action: Action, _key: str, done: Build) -> Made:
+def render(_settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:
     """Write the lines a provider takes, with a manifest."""
     outputs = {}
     counts = {}
     for split in SPLITS:
-        examples = list(parse_lines(done.read(action, split)))
+        examples = list(parse_lines(inputs[split]))
         counts[split] = len(examples)
         outputs[f"{split}.jsonl"] = b"".join(
             supervised.line(tuple(Message.from_json(each) for each in example["messages"])) + b"\n"
@@ -75,6 +102,13 @@ def render(_shop: Workshop, action: Action, _key: str, done: Build) -> Made:
     digest = of_value(["lines.v1", *(outputs[f"{split}.jsonl"].decode() for split in SPLITS)])
     outputs["manifest.json"] = json_file({"schema_version": 1, "digest": digest, "counts": counts})
     return Made(outputs, f"training lines {short(digest)}")
+
+
+def _warnings(problems: Sequence[Problem]) -> Sequence[Problem]:
+    """Return the findings if none is an error, else raise them all."""
+    if any(problem.severity == "error" for problem in problems):
+        raise DataError(*problems)
+    return problems
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -10,21 +10,24 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from ftbuild.engine import Build, Console, LedgerFolder, Made
+from ftbuild.engine import Build
 from ftbuild.errors import Interrupted, JobError, ProviderError
 from ftbuild.ledger.launch import Clock, launch_once
 from ftbuild.ledger.port import TERMINAL, JobEvent, JobRequest, JobState
 from ftbuild.ledger.watch import Watched, watch
+from ftbuild.lookup import LedgerFolder
 from ftbuild.plan.action import Action
 from ftbuild.problem import Problem
 from ftbuild.report.sparkline import sparkline
-from ftbuild.runners.workshop import Workshop
+from ftbuild.runners.workshop import Remote, Workshop
+from ftbuild.voice import Voice
+from ftbuild.workers import Made
 from ftbuild.world import World
 
 SUFFIX_AT_MOST = 40
 
 
-def job(shop: Workshop, action: Action, key: str, done: Build) -> Made:
+def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> Made:
     """Return the finished job's outputs.
 
     Raises:
@@ -36,23 +39,24 @@ def job(shop: Workshop, action: Action, key: str, done: Build) -> Made:
     before = journal.state()
     if before.status in TERMINAL and before.status != "succeeded":
         raise _ended_badly(str(before.job_id), str(before.status), before.error)
-    clock = Clock(shop.world.now, shop.world.sleep)
+    remote = shop.connect()
+    clock = Clock(shop.world.now, voice.sleep)
     digests = done.digests(action)
     launched = launch_once(
         journal,
-        shop.remote,
-        lambda metadata: _request(shop, action, digests, metadata),
+        remote,
+        lambda metadata: _request(shop, remote, action, digests, metadata),
         clock,
         shop.settings.provider.settle_seconds,
         shop.command,
         shop.experiment,
     )
     before_now = "" if launched.how == "launched" else f" before: {launched.how}, not paid again"
-    shop.console.say(f"{launched.job_id} was launched{before_now}")
-    progress = _Progress(shop.world, shop.console)
+    voice.say(f"{launched.job_id} was launched{before_now}")
+    progress = _Progress(shop.world, voice)
     try:
-        ended = watch(shop.remote, launched.job_id, clock, shop.settings.provider.poll_seconds, progress.show)
-    except KeyboardInterrupt as stopped:
+        ended = watch(remote, launched.job_id, clock, shop.settings.provider.poll_seconds, progress.show)
+    except Interrupted as stopped:
         raise Interrupted(
             Problem(
                 f"{launched.job_id} goes on without you ({progress.text or 'just launched'}). Nothing is lost.",
@@ -74,14 +78,16 @@ def job(shop: Workshop, action: Action, key: str, done: Build) -> Made:
     journal.append(shop.world.now(), "ended", job_id=state.id, status=state.status, error=state.error)
     if state.status != "succeeded":
         raise _ended_badly(state.id, state.status, state.error)
-    return _made(shop, ended)
+    return _made(shop, remote, ended)
 
 
-def _request(shop: Workshop, action: Action, digests: Mapping[str, str], metadata: Mapping[str, str]) -> JobRequest:
+def _request(
+    shop: Workshop, remote: Remote, action: Action, digests: Mapping[str, str], metadata: Mapping[str, str]
+) -> JobRequest:
     files = {}
     for role, digest in digests.items():
         shop.store.get(digest)  # reads it whole and refuses damaged bytes before anything is paid for
-        files[role] = shop.remote.upload(shop.store.path(digest), f"{shop.experiment}-{role}-{digest[:12]}.jsonl")
+        files[role] = remote.upload(shop.store.path(digest), f"{shop.experiment}-{role}-{digest[:12]}.jsonl")
     method = action.settings["method"]
     return JobRequest(
         model=shop.settings.model.id,
@@ -94,14 +100,14 @@ def _request(shop: Workshop, action: Action, digests: Mapping[str, str], metadat
     )
 
 
-def _made(shop: Workshop, ended: Watched) -> Made:
+def _made(shop: Workshop, remote: Remote, ended: Watched) -> Made:
     job = ended.job
     steps = [
         {name: event.data.get(name) for name in ("step", "train_loss", "valid_loss", "full_valid_loss")}
         for event in ended.events
         if event.type == "metrics" and event.data.get("step") is not None
     ]
-    checkpoints = shop.remote.job_checkpoints(job.id)
+    checkpoints = remote.job_checkpoints(job.id)
     method = job.raw["method"]
     value = {
         "schema_version": 1,
@@ -137,9 +143,9 @@ def _made(shop: Workshop, ended: Watched) -> Made:
 class _Progress:
     """The live line of a job."""
 
-    def __init__(self, world: World, console: Console) -> None:
+    def __init__(self, world: World, voice: Voice) -> None:
         self._world = world
-        self._console = console
+        self._voice = voice
         self._metrics: Mapping[str, Any] = {}
         self.text = ""
 
@@ -161,7 +167,7 @@ class _Progress:
             None if loss is None else f"loss {loss:.2f}",
             None if left is None else f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left",
         ]
-        self._console.progress(", ".join(part for part in shown if part))
+        self._voice.progress(", ".join(part for part in shown if part))
 
 
 def _about(seconds: float) -> str:

@@ -1,16 +1,20 @@
 """The measuring actions: score one arm's answers, compare the arms."""
 
-from ftbuild.engine import Build, Made
-from ftbuild.plan.action import Action
-from ftbuild.runners.workshop import Workshop, json_file, json_lines, parse_lines
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ftbuild.runners.formats import json_file, json_lines, parse_lines
+from ftbuild.workers import Made
 
 
-def score(shop: Workshop, action: Action, _key: str, done: Build) -> Made:
+def score(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:
     """Score the answers of one arm."""
     from ftbuild import scorers
     from ftbuild.evaluate import scoring
+    from ftbuild.settings import Style
 
-    answers = {each["id"]: each["content"] for each in parse_lines(done.read(action, "predictions"))}
+    answers = {each["id"]: each["content"] for each in parse_lines(inputs["predictions"])}
     cases = [
         scorers.Case(
             id=each["id"],
@@ -20,18 +24,24 @@ def score(shop: Workshop, action: Action, _key: str, done: Build) -> Made:
             group=each["group"],
             slices=each["slices"],
         )
-        for each in parse_lines(done.read(action, "examples"))
+        for each in parse_lines(inputs["examples"])
     ]
-    built = scorers.build(shop.settings.evaluation.scorers, shop.settings.style)
+    said = {name: settings[name] for name in ("rules", "slang", "language")}
+    style = Style.model_validate_json(json.dumps({**said, "system": ""}))
+    built = scorers.build([name for name, _version in settings["scorers"]], style)
     return Made({"scores.jsonl": json_lines(scoring.score(cases, built))}, f"{len(cases):,} answers scored")
 
 
-def compare(shop: Workshop, action: Action, _key: str, done: Build) -> Made:
+def compare(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:
     """Compare the arms and judge the goal."""
     from ftbuild.evaluate import compare
+    from ftbuild.settings import Goal
 
-    scores = {name: list(parse_lines(done.read(action, name))) for name in action.settings["arms"]}
-    judged = action.settings["goal"] is not None
-    results = compare.compare(scores, shop.settings.goal, judged=judged)
+    scores = {name: list(parse_lines(inputs[name])) for name in settings["arms"]}
+    judged = settings["goal"] is not None
+    said = settings["goal"] or {"metric": settings["metric"], "require": [], "keep": []}
+    conditions = {part: dict(said[part]) for part in ("require", "keep")}
+    goal = Goal.model_validate_json(json.dumps({**said, **conditions}))
+    results = compare.compare(scores, goal, judged=judged)
     note = f"{results['verdict']}, goal {results['ending']}" if judged else "no verdict asked for"
     return Made({"results.json": json_file(results)}, note)

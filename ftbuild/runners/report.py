@@ -2,12 +2,12 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
-from ftbuild.engine import Build, Made
-from ftbuild.plan.action import Action
 from ftbuild.report.input import ReportInput
-from ftbuild.runners.workshop import Workshop, json_file, json_lines, parse_lines
+from ftbuild.runners.formats import json_file, json_lines, parse_lines
+from ftbuild.workers import Made
 
 SAMPLES = 10
 CAVEAT = (
@@ -16,21 +16,18 @@ CAVEAT = (
 )
 
 
-def report(shop: Workshop, action: Action, _key: str, done: Build) -> Made:
-    """Draw the page and list the misses."""
+def report(settings: Any, inputs: Mapping[str, bytes], given: Mapping[str, Any]) -> Made:
+    """Draw the page and list the misses; `given` are the facts of the run that asked: run, actions, sources."""
     from ftbuild.report import html, misses
 
     gathered = ReportInput(
-        results=json.loads(done.read(action, "results")),
-        examples=_examples(action, done),
-        dataset=_dataset(shop, action, done),
-        training=_training(action, done),
-        actions=[
-            {"label": ran.action.label, "status": ran.status, "seconds": ran.record.seconds}
-            for ran in done.ran.values()
-        ],
-        run={**shop.run, "seconds": round(sum(ran.seconds for ran in done.ran.values()), 1)},
-        caveat=CAVEAT if shop.settings.provider.kind == "embedded" else None,
+        results=json.loads(inputs["results"]),
+        examples=_examples(settings["arms"], inputs),
+        dataset=_dataset(given["sources"], inputs),
+        training=_training(inputs),
+        actions=given["actions"],
+        run=given["run"],
+        caveat=CAVEAT if given["run"]["provider"] == "embedded" else None,
     )
     missed = misses.misses(gathered.examples)
     return Made(
@@ -43,14 +40,10 @@ def report(shop: Workshop, action: Action, _key: str, done: Build) -> Made:
     )
 
 
-def _examples(action: Action, done: Build) -> list[dict[str, Any]]:
-    places = {each["id"]: each for each in parse_lines(done.read(action, "provenance"))}
-    arms = list(action.settings["arms"])
-    answers = {
-        arm: {each["id"]: each["content"] for each in parse_lines(done.read(action, f"{arm}.predictions"))}
-        for arm in arms
-    }
-    scores = {arm: {each["id"]: each for each in parse_lines(done.read(action, f"{arm}.scores"))} for arm in arms}
+def _examples(arms: list[str], inputs: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    places = {each["id"]: each for each in parse_lines(inputs["provenance"])}
+    answers = {arm: {each["id"]: each["content"] for each in parse_lines(inputs[f"{arm}.predictions"])} for arm in arms}
+    scores = {arm: {each["id"]: each for each in parse_lines(inputs[f"{arm}.scores"])} for arm in arms}
     return [
         {
             "id": each["id"],
@@ -64,15 +57,15 @@ def _examples(action: Action, done: Build) -> list[dict[str, Any]]:
             "scores": {arm: scores[arm][each["id"]]["scores"] for arm in arms},
             "detail": {arm: scores[arm][each["id"]]["detail"] for arm in arms},
         }
-        for each in parse_lines(done.read(action, "examples"))
+        for each in parse_lines(inputs["examples"])
     ]
 
 
-def _dataset(shop: Workshop, action: Action, done: Build) -> dict[str, Any]:
-    manifest = json.loads(done.read(action, "manifest"))
-    provenance = list(parse_lines(done.read(action, "provenance")))
+def _dataset(sources: Mapping[str, Any], inputs: Mapping[str, bytes]) -> dict[str, Any]:
+    manifest = json.loads(inputs["manifest"])
+    provenance = list(parse_lines(inputs["provenance"]))
     trained = [each for each in provenance if each["split"] == "train"]
-    samples = list(parse_lines(done.read(action, "samples")))[:SAMPLES]
+    samples = list(parse_lines(inputs["samples"]))[:SAMPLES]
     per_source = Counter(each["source"] for each in provenance)
     groups: dict[str, set[str]] = {}
     for each in provenance:
@@ -82,16 +75,10 @@ def _dataset(shop: Workshop, action: Action, done: Build) -> dict[str, Any]:
         "counts": manifest["counts"],
         "groups": {split: len(names) for split, names in groups.items()},
         "sources": [
-            {
-                "name": name,
-                "path": source.path,
-                "n": per_source[name],
-                "licence": source.licence,
-                "origin": source.origin,
-            }
-            for name, source in shop.settings.dataset.sources.items()
+            {"name": name, "n": per_source[name], **{what: source[what] for what in ("path", "licence", "origin")}}
+            for name, source in sources.items()
         ],
-        "dropped": [{"reason": reason, "n": n} for reason, n in json.loads(done.read(action, "dropped")).items()],
+        "dropped": [{"reason": reason, "n": n} for reason, n in json.loads(inputs["dropped"]).items()],
         "n_tokens": None,
         "samples": [
             {"path": place["path"], "line": place["line"], "split": "train", "messages": line["messages"]}
@@ -100,17 +87,17 @@ def _dataset(shop: Workshop, action: Action, done: Build) -> dict[str, Any]:
     }
 
 
-def _training(action: Action, done: Build) -> dict[str, Any] | None:
-    if not any(each.role == "job" for each in action.inputs):
+def _training(inputs: Mapping[str, bytes]) -> dict[str, Any] | None:
+    if "job" not in inputs:
         return None
-    job = json.loads(done.read(action, "job"))
+    job = json.loads(inputs["job"])
     steps = [
         {
             "step": each["step"],
             "train_loss": each["train_loss"],
             "valid_loss": each["full_valid_loss"] if each["full_valid_loss"] is not None else each["valid_loss"],
         }
-        for each in parse_lines(done.read(action, "metrics"))
+        for each in parse_lines(inputs["metrics"])
     ]
     return {
         **{name: job[name] for name in ("job_id", "status", "base_model", "trained_tokens", "seed", "chosen")},

@@ -64,15 +64,19 @@ class Provider(Node):
     """Where jobs and requests go: so far our own server, started on demand on this machine.
 
     `settle_seconds` is how long after a lost answer a job may still appear in the provider's
-    list; `idle_seconds` is how long the server outlives its last request.
+    list; `idle_seconds` is how long the server outlives its last request; `at_once` is how many jobs
+    are watched, or sets of answers asked for, at the same time.
     """
 
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"settle_seconds", "idle_seconds", "poll_seconds", "threads"})
+    unkeyed: ClassVar[frozenset[str]] = frozenset(
+        {"settle_seconds", "idle_seconds", "poll_seconds", "threads", "at_once"}
+    )
     kind: Literal["embedded"]
     settle_seconds: float = Field(ge=0)
     idle_seconds: float = Field(gt=0)
     poll_seconds: float = Field(gt=0)
     threads: int | Auto = "auto"
+    at_once: int = Field(default=1, ge=1)
 
 
 class Tracker(Node):

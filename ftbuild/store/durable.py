@@ -1,4 +1,7 @@
-"""Writing that survives a crash: a reader sees the old file or the whole new one."""
+"""Writing that survives a crash: a reader sees the old file or the whole new one.
+
+Every effect on the disk goes through `os`, one call each, so that a test can make the n-th one fail.
+"""
 
 import os
 import tempfile
@@ -19,16 +22,18 @@ def write(path: Path, content: bytes, mode: int = 0o644) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                _write_all(handle, content)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
             os.chmod(name, mode)
             os.replace(name, path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            with suppress(OSError):
+                os.unlink(name)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise refused(path, error) from error
 
@@ -45,14 +50,16 @@ def append_line(path: Path, line: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         new = not path.exists()
-        with path.open("ab") as file:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
             if not new and (torn := _torn(path)):
-                file.truncate(file.tell() - torn)
-            file.write(line + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+                os.ftruncate(handle, os.fstat(handle).st_size - torn)
+            _write_all(handle, line + b"\n")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
         if new:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except OSError as error:
         raise refused(path, error) from error
 
@@ -83,14 +90,21 @@ def link(target: str, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.unlink(missing_ok=True)
-        temporary.symlink_to(target)
+        os.symlink(target, temporary)
         try:
             os.replace(temporary, path)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                os.unlink(temporary)
             raise
     except OSError as error:
         raise refused(path, error) from error
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
 
 
 def _torn(path: Path) -> int:
@@ -99,7 +113,8 @@ def _torn(path: Path) -> int:
     return len(content) - (content.rfind(b"\n") + 1)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in `folder` are on the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -51,9 +51,10 @@ def expand(text: str, style: Style) -> str:
     A short form is found as a whole word in any case; its first letter stays large as `replace`
     says. A text of nothing but words to take out stays as it is.
     """
-    out = _contractions(text)
-    for _ in range(AT_MOST):  # a word written out can show what its neighbour means: b4 jan
-        before, out = out, replace(out, style.expand, lambda match: not _means_something_else(match))
+    out = text
+    for _ in range(AT_MOST):  # a word written out can show what its neighbour means: b4 jan, i'd gotta
+        before = out
+        out = replace(_contractions(out), style.expand, lambda match: not _means_something_else(match))
         if out == before:
             break
     return out if out.strip() or not text.strip() else text

@@ -1,0 +1,72 @@
+"""The verbs: what each does, where it lives, and which of our own options it takes.
+
+A verb's module is imported when the verb runs, so a command pays only for what it uses.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+ALWAYS = ("--help", "--version")
+COMPOSED = ("--multirun", "--smoke")
+
+
+@dataclass(frozen=True)
+class Verb:
+    """`place` is module:function; `options` are the long names it takes; `formats` what --format may say.
+
+    `words` says what words without `=` mean to it, "" that it takes none.
+    """
+
+    what: str
+    place: str
+    options: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ("text",)
+    words: str = ""
+
+    def load(self) -> Callable[..., int]:
+        """Return the function that runs it, given the options."""
+        module, _, name = self.place.partition(":")
+        found: Callable[..., int] = getattr(import_module(f"ftbuild.cli.{module}"), name)
+        return found
+
+
+VERBS = {
+    "build": Verb(
+        "build everything an experiment asks for (no verb means build)",
+        "build:build",
+        (*COMPOSED, "--cfg", "--jobs", "--keep-going", "--locked", "--plan"),
+    ),
+    "plan": Verb(
+        "say what a build would do, and why",
+        "plan:plan",
+        (*COMPOSED, "--cfg", "--format", "--out"),
+        ("text", "json", "mermaid"),
+    ),
+    "why": Verb(
+        "say exactly what differs from the last time", "why:why", (*COMPOSED, "--format"), ("text", "json"), "ACTION"
+    ),
+    "diff": Verb(
+        "compare two runs: config, data, metrics", "diff:diff", ("--format",), ("text", "json", "md"), "RUN RUN"
+    ),
+    "runs": Verb(
+        "list the runs and how they ended", "runs:runs", ("--format", "--sort", "--experiment"), ("text", "json", "md")
+    ),
+    "jobs": Verb("list the jobs of this project", "jobs:jobs"),
+    "retry": Verb("launch a job that ended badly once more", "jobs:retry", words="JOB"),
+    "cancel": Verb("stop a job", "jobs:cancel", words="JOB"),
+    "verify": Verb(
+        "check the store, and export where its results come from",
+        "verify:verify",
+        ("--smoke", "--full", "--attest", "--format"),
+        ("text", "json"),
+    ),
+    "gc": Verb(
+        "say what could be deleted from the store; --yes deletes it",
+        "gc:gc",
+        ("--smoke", "--yes", "--keep-days", "--format"),
+        ("text", "json"),
+    ),
+    "schema": Verb("write JSON Schemas for editors", "schema:schema", ("--out",)),
+    "completion": Verb("print the completion of bash, zsh or fish", "completion:completion", words="SHELL"),
+}

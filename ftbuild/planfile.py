@@ -1,0 +1,101 @@
+"""The machine-readable plan: its promised form, and a plan kept in a file to be built as it stands.
+
+A kept plan is the same form with the command that was planned. Building it plans again and compares:
+whatever has drifted since (a setting, a source, a result, a version) is refused before anything runs.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ftbuild.errors import ConfigError, PlanError
+from ftbuild.lookup import Planned
+from ftbuild.problem import Problem
+from ftbuild.store import durable
+
+COMPARED = ("id", "key", "status")
+TOLD_AT_MOST = 8
+
+
+def contract(planned: Sequence[Planned]) -> dict[str, Any]:
+    """Return the machine-readable plan; its form is a promise to others."""
+    states = [one.status for one in planned]
+    return {
+        "schema_version": 1,
+        "actions": [
+            {
+                "id": one.action.id,
+                "key": one.key,
+                "kind": one.action.kind.name,
+                "label": one.action.label,
+                "status": one.status,
+                "reason": one.reasons,
+                "inputs": [each.action for each in one.action.inputs],
+                "cost_usd": 0,
+                "n_tokens": None,
+                "estimated": False,
+            }
+            for one in planned
+        ],
+        "totals": {
+            "run": states.count("RUN"),
+            "maybe": states.count("MAYBE"),
+            "hit": states.count("HIT"),
+            "cost_usd": 0,
+            "n_tokens": None,
+        },
+    }
+
+
+def write(path: Path, command: Sequence[str], multirun: bool, planned: Sequence[Planned]) -> None:
+    """Keep a plan in a file.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    value = {**contract(planned), "command": list(command), "multirun": multirun}
+    durable.write(path, json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return a kept plan.
+
+    Raises:
+        ConfigError: the file cannot be read or holds no plan.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+        known = value["schema_version"] == 1 and isinstance(value["command"], list) and value["actions"][0]["id"]
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        said = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "is no plan"
+        raise ConfigError(Problem(said, str(path), fix="make one: ftbuild plan ... --out FILE")) from error
+    if not known:
+        raise ConfigError(Problem("is a plan of another version", str(path), fix="ftbuild plan ... --out FILE"))
+    return value  # type: ignore[no-any-return]
+
+
+def refuse_drift(path: Path, kept: Mapping[str, Any], planned: Sequence[Planned]) -> None:
+    """Say nothing if what would happen now is what the kept plan says.
+
+    Raises:
+        PlanError: it is not; with every action that differs.
+    """
+    then = {each["id"]: each for each in kept["actions"]}
+    now = {each["id"]: each for each in contract(planned)["actions"]}
+    found = [f"{each['label']} is no longer in it" for name, each in then.items() if name not in now]
+    for name, each in now.items():
+        if name not in then:
+            found.append(f"{each['label']} is new: {'; '.join(each['reason']) or 'its settings changed'}")
+        elif any(then[name][field] != each[field] for field in COMPARED):
+            found.append(f"{each['label']} was {then[name]['status']}, is {each['status']}")
+    if found:
+        rest = [f"and {len(found) - TOLD_AT_MOST} more"] if len(found) > TOLD_AT_MOST else []
+        raise PlanError(
+            Problem(
+                "what would be built is no longer what was planned",
+                str(path),
+                why="; ".join(found[:TOLD_AT_MOST] + rest),
+                fix="plan again and look at it: ftbuild plan ... --out FILE",
+            )
+        )

@@ -1,0 +1,12 @@
+"""The pure actions by kind: what a worker process can compute. Heavy imports come with the first use."""
+
+from collections.abc import Mapping
+
+from ftbuild.runners.data import dataset, ingest, render
+from ftbuild.runners.measure import compare, score
+from ftbuild.runners.report import report
+from ftbuild.workers import Compute
+
+PURE: Mapping[str, Compute] = {
+    compute.__name__: compute for compute in (ingest, dataset, render, score, compare, report)
+}

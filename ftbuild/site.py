@@ -1,0 +1,106 @@
+"""The surroundings of a build: what actions may know that no key holds, and who they talk to.
+
+For each action the first point that asked for it stands in for all: equal actions cannot tell the difference.
+"""
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+from ftbuild import __version__, runs
+from ftbuild.digest import of_value
+from ftbuild.engine import Build, Runners
+from ftbuild.plan.action import Action
+from ftbuild.points import Point, command_line, owners, part_of
+from ftbuild.providers.connection import Connection
+from ftbuild.runners import Workshop, remote
+from ftbuild.runners.pure import PURE
+from ftbuild.store.store import Store
+from ftbuild.voice import Stopping
+from ftbuild.world import World
+
+
+class Site:
+    """What one build of `points` needs around it; `aside` leaves the terminal to another process for a while."""
+
+    def __init__(
+        self,
+        world: World,
+        store: Store,
+        points: Sequence[Point],
+        aside: Callable[[], AbstractContextManager[None]],
+        stopping: Stopping,
+    ) -> None:
+        self._world, self._store, self._points, self._aside, self._stopping = world, store, points, aside, stopping
+        self._owners = owners(points)
+        self._commit: Mapping[str, Any] | None = None
+        self._runs: dict[int, dict[str, Any]] = {}
+        self._connections: dict[str, Connection] = {}
+        self._started_at = world.now()
+
+    def runners(self) -> Runners:
+        """Return what every kind of action does here."""
+        return Runners(PURE, remote(self._shop), self._given, self._manifest)
+
+    def run_of(self, point: Point) -> Mapping[str, Any]:
+        """Return the facts of a point's run; its folder is made with the first question."""
+        number = self._points.index(point)
+        if number not in self._runs:
+            self._runs[number] = runs.describe(
+                point.composed, point.command, self._world, self._started_at, self._git()
+            )
+        return self._runs[number]
+
+    def release(self) -> None:
+        """Take away the folders of runs to which nothing was written."""
+        for run in self._runs.values():
+            runs.release(self._world, run)
+
+    def _shop(self, action: Action) -> Workshop:
+        point = self._owners[action.id]
+        settings = point.composed.settings
+        asked = of_value([settings.provider.model_dump(mode="json"), settings.model.keyed()])
+        if asked not in self._connections:
+            world = replace(self._world, sleep=self._stopping.sleep)
+            self._connections[asked] = Connection(settings.provider, settings.model, world, self._aside)
+        return Workshop(
+            settings=settings,
+            world=self._world,
+            store=self._store,
+            connect=self._connections[asked].branch,
+            experiment=point.composed.experiment,
+            command=point.command,
+        )
+
+    def _given(self, action: Action, done: Build) -> Mapping[str, Any]:
+        """Return what a pure action may know besides its settings."""
+        point = self._owners[action.id]
+        if action.kind.name == "ingest":
+            return {"path": str(point.composed.source_path(action.label))}
+        if action.kind.name != "report":
+            return {}
+        above = part_of(done, point, self._owners).ran.values()
+        sources = point.composed.settings.dataset.sources
+        return {
+            "run": {**self.run_of(point), "seconds": round(sum(ran.seconds for ran in above), 1)},
+            "actions": [
+                {"label": ran.action.label, "status": ran.status, "seconds": ran.record.seconds} for ran in above
+            ],
+            "sources": {name: source.model_dump(mode="json") for name, source in sources.items()},
+        }
+
+    def _manifest(self, action: Action) -> Mapping[str, Any]:
+        """Return what a record tells besides what made it."""
+        return {
+            "git": self._git(),
+            "versions": {"ftbuild": __version__, "python": platform.python_version(), "system": platform.system()},
+            "command": command_line(self._owners[action.id]),
+            "cost_usd": 0,
+        }
+
+    def _git(self) -> Mapping[str, Any]:
+        if self._commit is None:
+            self._commit = runs.git_state(self._world.root)
+        return self._commit

@@ -1,0 +1,170 @@
+"""Where pure actions are computed: in processes of their own, or right here.
+
+A computation gets the keyed settings, the bytes of its inputs and a few facts that no key holds, and
+returns the bytes of its outputs; reading and keeping them is done here. A process that dies takes
+its action with it and nothing else. What a computation prints goes to the log of its action.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from ftbuild.errors import EvaluationError
+from ftbuild.problem import Problem
+from ftbuild.store.locks import using
+from ftbuild.store.store import Store
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an action made: the bytes of each output, a line for people, and warnings."""
+
+    outputs: Mapping[str, bytes]
+    note: str
+    warnings: Sequence[Problem] = ()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What an action made, once it is in the store: the digest of each output."""
+
+    outputs: Mapping[str, str]
+    note: str
+    warnings: Sequence[Problem] = ()
+
+
+Compute = Callable[[Any, Mapping[str, bytes], Mapping[str, Any]], Made]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One computation: `inputs` are digests by role, `given` the facts that no key holds, `log` its log file."""
+
+    compute: Compute
+    settings_text: str
+    inputs: Mapping[str, str]
+    given: Mapping[str, Any] = field(default_factory=dict)
+    log: str = os.devnull
+
+
+class Workers(Protocol):
+    """Who computes pure actions."""
+
+    async def run(self, store: Store, order: Order) -> Kept:
+        """Compute and keep; raises what the computation raises."""
+        ...
+
+    def stop(self) -> None:
+        """End what is under way."""
+        ...
+
+
+class Inline:
+    """Computes in this process, one after the other."""
+
+    async def run(self, store: Store, order: Order) -> Kept:
+        """Compute and keep."""
+        return carry_out(store, order)
+
+    def stop(self) -> None:
+        """Do nothing: nothing is under way between two calls."""
+
+
+class Processes:
+    """Computes in `n` processes, started with the first computation."""
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._pool: ProcessPoolExecutor | None = None
+
+    async def run(self, store: Store, order: Order) -> Kept:
+        """Compute and keep in one of the processes.
+
+        Raises:
+            EvaluationError: the process died.
+        """
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(self._n, mp_context=_context(), initializer=_ignore_interrupts)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, _work, str(store.folder), order)
+        except BrokenProcessPool as error:
+            self._pool = None
+            raise EvaluationError(
+                Problem(
+                    f"a process that computed for this build died, maybe of {order.compute.__name__}",
+                    order.log,
+                    why="Out of memory is the usual reason.",
+                    fix="the same command goes on from here; --jobs 1 needs the least memory.",
+                )
+            ) from error
+
+    def stop(self) -> None:
+        """Kill the processes; what they had not finished was never kept."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.kill()
+            self._pool = None
+
+
+def carry_out(store: Store, order: Order) -> Kept:
+    """Read the inputs, compute, keep the outputs; what is printed goes to the log."""
+    inputs = {role: store.get(digest) for role, digest in order.inputs.items()}
+    made = order.compute(json.loads(order.settings_text), inputs, order.given)
+    return keep(store, made)
+
+
+def keep(store: Store, made: Made) -> Kept:
+    """Put the outputs of an action into the store."""
+    with using(store.folder):
+        outputs = {name: store.put(content) for name, content in made.outputs.items()}
+    return Kept(outputs, made.note, made.warnings)
+
+
+def _work(folder: str, order: Order) -> Kept:
+    with _printing_to(order.log):
+        return carry_out(Store(Path(folder)), order)
+
+
+@contextmanager
+def _printing_to(log: str) -> Iterator[None]:
+    """Send what this process prints, and what libraries below Python print, to a file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, old in zip((1, 2), kept, strict=True):
+            os.dup2(old, number)
+            os.close(old)
+
+
+def _context() -> "multiprocessing.context.BaseContext":
+    """Return how processes are started: from a clean server where there is one, never a fork of a threaded build."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ftbuild.runners.pure"])
+    return context
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the process that people talk to."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
