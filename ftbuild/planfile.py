@@ -14,7 +14,7 @@ from ftbuild.lookup import Planned
 from ftbuild.problem import Problem
 from ftbuild.store import durable
 
-COMPARED = ("id", "key", "status")
+COMPARED = ("key", "status")
 TOLD_AT_MOST = 8
 
 
@@ -81,14 +81,20 @@ def refuse_drift(path: Path, kept: Mapping[str, Any], planned: Sequence[Planned]
     Raises:
         PlanError: it is not; with every action that differs.
     """
-    then = {each["id"]: each for each in kept["actions"]}
-    now = {each["id"]: each for each in contract(planned)["actions"]}
-    found = [f"{each['label']} is no longer in it" for name, each in then.items() if name not in now]
+    then = {(each["label"], each["kind"], each["id"]): each for each in kept["actions"]}
+    now = {(each["label"], each["kind"], each["id"]): each for each in contract(planned)["actions"]}
+    changed = {name[:2] for name in then if name not in now} & {name[:2] for name in now if name not in then}
+    found = []
     for name, each in now.items():
-        if name not in then:
-            found.append(f"{each['label']} is new: {'; '.join(each['reason']) or 'its settings changed'}")
-        elif any(then[name][field] != each[field] for field in COMPARED):
-            found.append(f"{each['label']} was {then[name]['status']}, is {each['status']}")
+        why = "; ".join(each["reason"])
+        if name in then:
+            if any(then[name][field] != each[field] for field in COMPARED):
+                found.append(f"{each['label']} was {then[name]['status']}, is {each['status']}")
+        elif name[:2] in changed:
+            found.append(f"{each['label']} has changed{f' ({why})' if why else ''}")
+        else:
+            found.append(f"{each['label']} is new")
+    found += [f"{label} is no longer in it" for label, kind, _ in then if (label, kind) not in {n[:2] for n in now}]
     if found:
         rest = [f"and {len(found) - TOLD_AT_MOST} more"] if len(found) > TOLD_AT_MOST else []
         raise PlanError(

@@ -60,6 +60,11 @@ def git_state(root: Path) -> dict[str, Any]:
     return {"commit": commit or None, "dirty": bool(commit and _git(root, "status", "--porcelain"))}
 
 
+def uncommitted(root: Path, path: str) -> bool:
+    """Return whether a file of the project has changes that are in no commit; False where there is no git."""
+    return bool(_git(root, "status", "--porcelain", "--", path))
+
+
 def write(world: World, run: Mapping[str, Any], done: Build) -> Path:
     """Write the folder of a run that has just ended; return the folder."""
     actions = [{**_action(ran), "status": ran.status, "seconds": ran.seconds} for ran in done.ran.values()]

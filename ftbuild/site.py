@@ -7,9 +7,10 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from ftbuild import __version__, runs
+from ftbuild import __version__, lockfile, runs
 from ftbuild.digest import of_value
 from ftbuild.engine import Build, Runners
 from ftbuild.plan.action import Action
@@ -72,7 +73,12 @@ class Site:
             connect=self._connections[asked].branch,
             experiment=point.composed.experiment,
             command=point.command,
+            remembered=partial(lockfile.job_of, self._lock(point)),
         )
+
+    def _lock(self, point: Point) -> Mapping[str, Any] | None:
+        path = lockfile.place(self._world.root, point)
+        return lockfile.read(path) if path is not None else None
 
     def _given(self, action: Action, done: Build) -> Mapping[str, Any]:
         """Return what a pure action may know besides its settings."""

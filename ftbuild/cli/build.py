@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftbuild import planfile, runs
+from ftbuild import lockfile, planfile, runs
 from ftbuild.cli.console import TerminalConsole
 from ftbuild.cli.options import Options, parse
 from ftbuild.compose import SMOKE, Composed, compose, compose_sweep, to_yaml
 from ftbuild.engine import Build, How, hit, result_id
 from ftbuild.engine import build as run_graph
-from ftbuild.errors import ConfigError, ExitCode
+from ftbuild.errors import ConfigError, ExitCode, PlanError
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.plan.graph import Graph
 from ftbuild.points import Point, apart, command_line, one_graph, owners, part_of
@@ -113,6 +113,9 @@ def _built(graph: Graph, points: Sequence[Point], store: Store, world: World, op
     planned = look_up(graph, store, LedgerFolder(world))
     if options.plan is not None:
         planfile.refuse_drift(Path(options.plan), planfile.read(Path(options.plan)), planned)
+    if options.locked:
+        for point in points:
+            _refuse_unlocked(point, graph, world)
     if all(each.status == "HIT" for each in planned):
         store.flush()
         done = Build(store, {each.action.id: hit(each) for each in planned})
@@ -172,11 +175,29 @@ def _finished(
         folder = runs.write(world, described, done)
     run = run or runs.read(folder)
     runs.point_latest(world, folder)
+    if (lock := lockfile.place(world.root, point)) is not None:
+        lockfile.write(lock, done, run)
     report = str((folder / "report.html").relative_to(world.root))
     verdict = f"{VERDICTS[run['verdict']].upper()}, {ENDINGS[run['ending']]}, {when(run['started_at'], world.now())}"
     code = ExitCode.DONE if run["ending"] in ("met", None) else ExitCode.GOAL
     path = str(folder.relative_to(world.root))
     return _Ending(code, f"{verdict}. {report}" if not point.name else f"{verdict}   {report}", done, idle, path)
+
+
+def _refuse_unlocked(point: Point, graph: Graph, world: World) -> None:
+    path = lockfile.place(world.root, point)
+    if path is None:
+        raise PlanError(
+            Problem(
+                f"{command_line(point)} has no lock file",
+                "command line",
+                why="One is kept for an experiment of the project's own conf/, built without overrides.",
+                fix="leave --locked out.",
+            )
+        )
+    lockfile.refuse_change(
+        str(path.relative_to(world.root)), lockfile.read(path), [graph.actions[name] for name in point.ids]
+    )
 
 
 def _failed(point: Point, done: Build) -> _Ending:

@@ -1,6 +1,7 @@
 """Launch once: the protocol that keeps a job from being paid twice.
 
     known in the journal -> attach
+    remembered elsewhere (a lock file in git), and the provider still has it under our key -> adopt
     found at the provider by our key -> adopt
     intent on the disk -> one POST -> id on the disk
 
@@ -48,8 +49,11 @@ def launch_once(
     settle_seconds: float,
     command: tuple[str, ...],
     experiment: str,
+    remembered: str | None = None,
 ) -> Launched:
     """Return the one job of this key; `make_request` gets the metadata that the job must carry.
+
+    `remembered` is the id of a job that may be it.
 
     Raises:
         ProviderError: the provider refused the job, cannot be asked, or lost the answer twice.
@@ -60,6 +64,8 @@ def launch_once(
         if state.job_id is not None:
             return Launched(state.job_id, "attached")
         metadata = {KEY: journal.key, ATTEMPT: str(state.attempt)}
+        if remembered is not None and state.attempt == 1 and (known := _known(provider, remembered, metadata)):
+            return _adopt(journal, clock, known)
         lost_at = _lost_at(state, clock.now())
         if found := _look(provider, metadata, clock, None if lost_at is None else lost_at + settle_seconds):
             return _adopt(journal, clock, found)
@@ -85,6 +91,17 @@ def launch_once(
             else:
                 journal.append(clock.now(), "launched", job_id=job.id, adopted=False)
                 return Launched(job.id, "launched")
+
+
+def _known(provider: JobProvider, job_id: str, metadata: dict[str, str]) -> JobState | None:
+    """Return the job if the provider has it and it carries our key."""
+    try:
+        job = provider.retrieve_job(job_id)
+    except ProviderError as error:
+        if error.status != 404:
+            raise
+        return None
+    return job if (job.raw.get("metadata") or {}).items() >= metadata.items() else None
 
 
 def _lost_at(state: JournalState, now: float) -> float | None:

@@ -102,6 +102,11 @@ def when(started_at: str, now: float) -> str:
     return f"today {at:%H:%M} UTC" if at.date() == datetime.fromtimestamp(now, UTC).date() else date(started_at)
 
 
+def when_at(at: float, now: float) -> str:
+    """Return `when` of a time in seconds since 1970."""
+    return when(datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"), now)
+
+
 def cost(usd: float | None) -> str:
     """Return a bill in words; None is unknown, never 0."""
     if usd is None:

@@ -42,6 +42,7 @@ def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> 
     remote = shop.connect()
     clock = Clock(shop.world.now, voice.sleep)
     digests = done.digests(action)
+    remembered = shop.remembered(key)
     launched = launch_once(
         journal,
         remote,
@@ -50,7 +51,10 @@ def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> 
         shop.settings.provider.settle_seconds,
         shop.command,
         shop.experiment,
+        remembered,
     )
+    if remembered is not None and launched.how == "launched":
+        voice.say(f"{remembered}, which the lock file remembers, is gone at the provider: trained again")
     before_now = "" if launched.how == "launched" else f" before: {launched.how}, not paid again"
     voice.say(f"{launched.job_id} was launched{before_now}")
     progress = _Progress(shop.world, voice)

@@ -19,7 +19,8 @@ class Remote(JobProvider, Completer, Protocol):
 class Workshop:
     """The surroundings of one experiment's remote actions.
 
-    `connect` opens a connection to the provider, `command` is what follows `ftbuild` on the command line.
+    `connect` opens a connection to the provider, `command` is what follows `ftbuild` on the command line,
+    `remembered` says which job a lock file remembers for a key.
     """
 
     settings: Settings
@@ -28,3 +29,4 @@ class Workshop:
     connect: Callable[[], Remote]
     experiment: str
     command: tuple[str, ...]
+    remembered: Callable[[str], str | None]
