@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from config_fixture import CONF
 
-from ftbuild.points import graph_of
 from ftbuild.compose import Composed, compose, compose_sweep
+from ftbuild.points import graph_of
 from ftbuild.settings import Node, Settings
 from ftbuild.store.store import Store
 from ftbuild.trees import experiments, find_root

@@ -9,7 +9,6 @@ from ftbuild.digest import of_bytes
 from ftbuild.errors import StoreError
 from ftbuild.store.store import Record, Store
 
-
 MANIFEST = {"preimage": {"settings": {"größe": 1}}}
 
 

@@ -45,7 +45,7 @@ def file_system(path: Path, mountinfo: str) -> str | None:
     best: tuple[int, str] | None = None
     for line in mountinfo.splitlines():
         left, separator, right = line.partition(" - ")
-        if not separator:
+        if not separator or not right.split() or len(left.split()) < 5:
             continue
         point = Path(left.split()[4].encode().decode("unicode_escape"))
         if path.is_relative_to(point) and (best is None or len(point.parts) >= best[0]):

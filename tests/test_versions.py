@@ -1,0 +1,163 @@
+"""The ratchet: bytes that change without a new version would leave stale results in every store.
+
+Each pure kind computes a fixed input; version and digest of its outputs are pinned together. A digest
+that changes under the same version fails here: raise the version of the kind (plan/action.py) or of
+the scorer, and pin both anew.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from settings_fixture import FULL, settings
+
+from ftbuild.completion import Completion
+from ftbuild.digest import of_bytes, of_value
+from ftbuild.plan import action as kinds
+from ftbuild.plan.resolve import resolve
+from ftbuild.runners.formats import json_lines, parse_lines
+from ftbuild.runners.pure import PURE
+from ftbuild.scorers import Case, build, versions
+from ftbuild.settings import Settings
+from ftbuild.workers import Made
+
+PINNED = {
+    "ingest": (2, "fe2d466a88a921e4e19ffac9765bd3dc39f94b89233b3fe6b446c69b8f239ac5"),
+    "dataset": (1, "1538c9c33a6fc0711447dd469484630013b3180c148066f036718e9f257f4d84"),
+    "render": (1, "6b3c9e6f23294909f4ce685d6b87c68694075cf256e71d78ae6ad4a531026498"),
+    "score": (1, "09b219e84f48dd1e69977cd7f51f55d52c6e70e5270eaa20e6ad9795ae2d0342"),
+    "compare": (2, "af19439597f1fe7a8f21cb0f0e62cb38d5cea5b0f1fc889ae9e444339722f8f1"),
+    "report": (1, "47af62b1a610624019b5965ec378a7cea533da79ec3f7f490ce97e7b1041c395"),
+}
+SCORERS = {
+    "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),
+    "chrf": (1, "97919eb8b01a88f9e1f7c69e2e3a8c8cb6291970a913048a85d35d22d62747d3"),
+    "facts": (1, "a360f2e9c02caa37b291c73efd4c4464af52a8990d79973b385a271a6ebbae42"),
+    "exact": (1, "c4073d2d0aad3d4d99925ba705b741539d7a2096dfe00419c8ca026298360e7a"),
+}
+
+WORDS = ("report", "invoice", "ticket", "draft", "order", "file")
+SOURCE = "".join(
+    json.dumps(
+        {
+            "casual": f"hey pls send ur {word} by {day} thx!!",
+            "formal": f"Please send your {word} by {day}.",
+            "situation": f"{word} {day}",
+        }
+    )
+    + "\n"
+    for word in WORDS
+    for day in ("Monday", "Friday", "noon", "4 pm")
+).encode()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
+    """Compute the graph of fixed settings with answers made up here; return what each pure kind made first."""
+    source = tmp_path_factory.mktemp("pinned") / "pairs.jsonl"
+    source.write_bytes(SOURCE)
+    found: dict[str, Made] = {}
+    by_id: dict[str, Made] = {}
+    whole = FULL["dataset"] | {
+        "sources": {"pairs": FULL["dataset"]["sources"]["pairs"] | {"slices": {}}},
+        "limit": None,
+    }
+    chosen: Settings = settings(FULL | {"dataset": whole, "goal": GOAL})
+    scorers = versions(chosen.evaluation.scorers, chosen.style)
+    for each in resolve(chosen, {"pairs": of_bytes(SOURCE)}, scorers):
+        inputs = {one.role: by_id[one.action].outputs[one.output] for one in each.inputs}
+        if each.kind.name in PURE:
+            result = PURE[each.kind.name](json.loads(each.settings_text), inputs, given(each.kind.name, source))
+            found.setdefault(each.kind.name, result)
+        elif each.kind.name == "job":
+            result = Made({"job.json": json.dumps(JOB).encode(), "metrics.jsonl": b""}, "")
+        else:
+            result = Made({"predictions.jsonl": answers(each.label, inputs["examples"])}, "")
+        by_id[each.id] = result
+    return found
+
+
+GOAL = {
+    "metric": "chrf",
+    "require": {"good": {"metric": "chrf", "at_least": 0.5}},
+    "keep": {"facts": {"metric": "facts.kept", "at_least": 0.5}},
+    "judge_by": "lower_bound",
+}
+JOB = {
+    "job_id": "ftjob-1",
+    "status": "succeeded",
+    "base_model": "small",
+    "fine_tuned_model": "ft:small",
+    "seed": 7,
+    "trained_tokens": 100,
+    "hyperparameters": {},
+    "asked": {},
+    "checkpoints": [],
+    "chosen": "last",
+}
+
+
+def answers(arm: str, examples: bytes) -> bytes:
+    said = [
+        {
+            "id": each["id"],
+            **Completion(each["raw"] if arm in ("echo", "base") else each["messages"][-1]["content"]).to_json(),
+        }
+        for each in parse_lines(examples)
+    ]
+    return json_lines(said)
+
+
+def given(kind: str, source: Path) -> dict[str, Any]:
+    if kind == "ingest":
+        return {"path": str(source)}
+    if kind != "report":
+        return {}
+    run = {
+        "run_id": "r",
+        "experiment": "pinned",
+        "description": "Pinned.",
+        "command": "ftbuild",
+        "commit": None,
+        "dirty": False,
+        "started_at": "2026-01-02T03:04:05Z",
+        "settings_lines": [],
+        "provider": "embedded",
+        "cost_usd": 0,
+        "seconds": 1.0,
+        "path": "outputs/runs/r",
+        "overrides": [],
+    }
+    return {"run": run, "actions": [], "sources": {"pairs": {"path": "p", "licence": "CC0-1.0", "origin": "here"}}}
+
+
+@pytest.mark.parametrize("kind", PURE)
+def test_the_bytes_of_a_kind_change_only_with_its_version(kind: str, made: dict[str, Made]) -> None:
+    outputs = made[kind].outputs
+    version = getattr(kinds, kind.upper()).version
+    assert (version, of_value(sorted([name, of_bytes(content)] for name, content in outputs.items()))) == PINNED[kind]
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_the_scores_of_a_scorer_change_only_with_its_version(name: Any) -> None:
+    style = settings(FULL).style
+    [scorer] = build([name], style)
+    cases = [
+        Case(
+            id="1",
+            input="hey send 3 files to Ann by Friday",
+            target="Please send three files.",
+            output=text,
+            group="g",
+            slices={},
+        )
+        for text in (
+            "Please send 3 files to Ann by Friday.",
+            "hey!! send em to Bob tmrw",
+            "",
+            "Please send three files.",
+        )
+    ]
+    scores = [[each.metric, each.value, each.detail] for case in cases for each in scorer.score(case)]
+    assert (scorer.version, of_value(scores)) == SCORERS[name]
