@@ -112,13 +112,10 @@ def build(graph: Graph, store: Store, world: World, console: Console, runners: R
         Interrupted: the user wants to stop; jobs under way go on at their provider.
     """
     for _ in range(HEALS_AT_MOST):
-        planned = look_up(graph, store, LedgerFolder(world))
-        if all(each.status == "HIT" for each in planned):
-            store.flush()
-            for each in planned:
-                assert each.record is not None
-                console.finished(each.action, "HIT", each.record.note, 0.0)
-            return Build(store, {each.action.id: hit(each) for each in planned})
+        if (done := found(look_up(graph, store, LedgerFolder(world)), store)) is not None:
+            for ran in done.ran.values():
+                console.finished(ran.action, "HIT", ran.record.note, 0.0)
+            return done
         try:
             with Session(store.folder):
                 return asyncio.run(_Walk(graph, store, world, console, runners, how).run())
@@ -132,10 +129,15 @@ def build(graph: Graph, store: Store, world: World, console: Console, runners: R
     raise damaged
 
 
-def hit(planned: Planned) -> Ran:
-    """Return what happened to an action that had its record."""
-    assert planned.record is not None
-    return Ran(planned.action, "HIT", planned.record, 0.0)
+def found(planned: Iterable[Planned], store: Store) -> Build | None:
+    """Return the build in which nothing has to run, None where something has to."""
+    done = Build(store)
+    for each in planned:
+        if each.record is None:
+            return None
+        done.ran[each.action.id] = Ran(each.action, "HIT", each.record, 0.0)
+    store.flush()
+    return done
 
 
 class _Walk:
@@ -248,8 +250,10 @@ class _Walk:
         for task in self._running:
             task.cancel()
         for error in await asyncio.gather(*self._running, return_exceptions=True):
-            if self._first_error is None and isinstance(error, Interrupted):
+            if isinstance(error, Interrupted) and self._first_error is None:
                 self._first_error = error
+            elif isinstance(error, Interrupted) and error is not self._first_error and str(error) != INTERRUPTED:
+                self._console.say(render(error.problems))  # a job that goes on at its provider
         self._running.clear()
 
     async def _run(self, name: str) -> None:

@@ -12,7 +12,7 @@ from ftbuild import lockfile, planfile, runs
 from ftbuild.cli.console import TerminalConsole
 from ftbuild.cli.options import Options, parse
 from ftbuild.compose import SMOKE, Composed, compose, compose_sweep, to_yaml
-from ftbuild.engine import Build, How, hit, result_id
+from ftbuild.engine import Build, How, found, result_id
 from ftbuild.engine import build as run_graph
 from ftbuild.errors import ConfigError, ExitCode, PlanError
 from ftbuild.lookup import LedgerFolder, look_up
@@ -116,9 +116,7 @@ def _built(graph: Graph, points: Sequence[Point], store: Store, world: World, op
     if options.locked:
         for point in points:
             _refuse_unlocked(point, graph, world)
-    if all(each.status == "HIT" for each in planned):
-        store.flush()
-        done = Build(store, {each.action.id: hit(each) for each in planned})
+    if (done := found(planned, store)) is not None:
         known = runs.by_result(world)
         return [_finished(point, part_of(done, point, own), None, world, known) for point in points]
     from ftbuild.site import Site
