@@ -5,11 +5,13 @@ a sweep, and the file and line of every key. All problems of one composition are
 `hydra.main` is not used: nothing here writes a file.
 """
 
-import json
+import copy
+import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,51 +27,66 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from omegaconf.resolvers import oc
 from pydantic import ValidationError
 
 from ftbuild import config_problems, defaults_lists
+from ftbuild.composed import SMOKE, Composed
 from ftbuild.config_problems import COMMAND_LINE
 from ftbuild.errors import ConfigError
-from ftbuild.origins import Origin, Origins, broken, collect, in_file, in_value
+from ftbuild.origins import Origin, Origins, in_value
 from ftbuild.problem import Problem, nearest
 from ftbuild.settings import Settings
 from ftbuild.settings.contradictions import contradictions
-from ftbuild.trees import GROUPS, experiments, shipped_conf, trees
+from ftbuild.trees import GROUPS, experiments, find_root, shipped_conf, trees
+from ftbuild.yaml_marks import broken, in_file
 
-SMOKE = ("model=tiny", "dataset.limit=20", "method.hyperparameters.n_epochs=1")
+__all__ = ["SMOKE", "Composed", "Outside", "compose", "compose_sweep", "experiments", "find_root", "to_yaml"]
+
+FIXED = r"\$\{\s*(oc\.env|oc\.select|oc\.dict\.keys|oc\.dict\.values)\s*:|\$\{[^${}:]*\}"
+LOOKED_AT = re.compile(r"\$\{([A-Za-z_]\w*)(?:\.\w+)*\}")
+PLAIN_KEY = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 
-@dataclass(frozen=True)
-class Composed:
-    """One resolved config and where it came from.
+@dataclass
+class Outside:
+    """What a composition takes from outside the trees and the command line.
 
-    `tree` is the config as plain values, `bases` the folder each source's path starts from.
+    The names of the variables it asks `environment` for are noted in `asked`; `changing` is set by
+    anything that may be another the next time, with nothing changed: the clock, chance, a plug-in.
     """
 
-    experiment: str
-    description: str
-    overrides: tuple[str, ...]
-    settings: Settings
-    tree: dict[str, Any]
-    origins: Origins
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    asked: set[str] = field(default_factory=set)
+    changing: bool = False
 
-    def source_path(self, name: str) -> Path:
-        """Return the file of a source: absolute, or seen from the tree that holds its YAML."""
-        key = f"dataset.sources.{name}.path"
-        origin = self.origins.of(key)
-        base = origin.tree if origin else Path.cwd()
-        return base / self.settings.dataset.sources[name].path
+    def variable(self, name: str, *default: str | None) -> str | None:
+        """Return a variable of the environment, as OmegaConf's oc.env does.
+
+        Raises:
+            KeyError: it is not set, and there is no default.
+        """
+        self.asked.add(name)
+        if name not in self.environment and not default:
+            raise KeyError(f"Environment variable '{name}' not found")
+        value = self.environment.get(name, *default)
+        self.note(str(value))
+        return None if value is None else str(value)
+
+    def note(self, text: str) -> None:
+        """Note whether a text interpolates what may change."""
+        self.changing = self.changing or "${" in re.sub(FIXED, "", text)
 
 
-def compose(root: Path, overrides: Sequence[str]) -> Composed:
+def compose(root: Path, overrides: Sequence[str], outside: Outside | None = None) -> Composed:
     """Return the settings that the overrides ask for.
 
     Raises:
         ConfigError: with every unknown key, option and wrong value, each with its place.
     """
-    with _hydra(root) as conf:
+    with _hydra(root, outside or Outside()) as conf:
         parsed, problems = conf.parse(overrides)
         problems += [
             Problem(f"{each.input_line!r} asks for several values", COMMAND_LINE, fix="add -m to run them all.")
@@ -79,18 +96,18 @@ def compose(root: Path, overrides: Sequence[str]) -> Composed:
         return conf.compose([each for each in parsed if not each.is_sweep_override()], problems)
 
 
-def compose_sweep(root: Path, overrides: Sequence[str]) -> list[Composed]:
+def compose_sweep(root: Path, overrides: Sequence[str], outside: Outside | None = None) -> list[Composed]:
     """Return the settings of every point of a sweep, in Hydra's order: the last override varies fastest.
 
     Raises:
         ConfigError: as `compose`, with the problems of all points.
     """
-    with _hydra(root) as conf:
+    with _hydra(root, outside or Outside()) as conf:
         parsed, problems = conf.parse(overrides)
         choices = [
             [f"{each.get_key_element()}={value}" for value in each.sweep_string_iterator()]
             if each.is_sweep_override()
-            else [each.input_line or ""]
+            else [_line(each)]
             for each in parsed
         ]
         problems += [
@@ -101,9 +118,10 @@ def compose_sweep(root: Path, overrides: Sequence[str]) -> list[Composed]:
             if not values
         ]
         points = []
-        for point in product(*choices):
+        read = [[conf.parse([text])[0] for text in values] for values in choices]
+        for point in product(*read):
             try:
-                points.append(conf.compose(conf.parse(point)[0]))
+                points.append(conf.point([override for said in point for override in said]))
             except ConfigError as error:
                 problems += error.problems
         if problems:
@@ -113,31 +131,107 @@ def compose_sweep(root: Path, overrides: Sequence[str]) -> list[Composed]:
 
 def to_yaml(composed: Composed) -> str:
     """Return the config as YAML, in the order of the files."""
-    return str(OmegaConf.to_yaml(OmegaConf.create(composed.tree)))
+    return str(OmegaConf.to_yaml(OmegaConf.create(dict(composed.tree))))
+
+
+@dataclass(frozen=True)
+class _Merged:
+    """What points with one choice of groups share: the merged files, with no value of the command line set yet.
+
+    `config` is as Hydra leaves it, `tree` the same as plain values, unresolved. `linked` are the
+    top-level keys that interpolate or are looked at, None where that cannot be told from the text.
+    """
+
+    config: DictConfig
+    tree: Mapping[str, Any]
+    written: Mapping[str, Origin]
+    set_values: Callable[[Sequence[Override], DictConfig], None]
+    linked: frozenset[str] | None
+    parts: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
+
+    def with_values(self, values: Sequence[Override]) -> dict[str, Any]:
+        """Return the resolved config with the values set in their order, in the way and by the code of Hydra.
+
+        The linked keys are resolved together and every other one alone, each once for equal values.
+
+        Raises:
+            HydraException: a value cannot be set.
+            OmegaConfBaseException: something cannot be resolved.
+        """
+        linked = _linked((_top(each), _line(each)) for each in values)
+        if self.linked is None or linked is None or any(map(_takes_out_top, values)):
+            return self._resolved(copy.deepcopy(self.config), values)
+        linked |= self.linked
+        tree = dict(self.tree)
+        for top in dict.fromkeys([*map(_top, values), *linked]):
+            together = linked if top in linked else {top}
+            tree[top] = self._part(together, [each for each in values if _top(each) in together])[top]
+        return tree
+
+    def looks_at(self, name: str, values: Sequence[Override]) -> bool:
+        """Return whether anything may interpolate `name`, once the values are set."""
+        text = " ".join([self._text, *map(_line, values)])
+        return "${" in text and name in text
+
+    @cached_property
+    def _text(self) -> str:
+        return str(self.tree)
+
+    def _part(self, tops: Set[str], values: Sequence[Override]) -> dict[str, Any]:
+        known = (*sorted(tops), *map(_line, values))
+        if known not in self.parts:
+            part = OmegaConf.masked_copy(self.config, [top for top in tops if top in self.config])
+            OmegaConf.set_struct(part, True)
+            self.parts[known] = self._resolved(part, values)
+        return self.parts[known]
+
+    def _resolved(self, config: DictConfig, values: Sequence[Override]) -> dict[str, Any]:
+        self.set_values(values, config)
+        return _plain(config, resolve=True)
+
+
+def _linked(texts: Iterable[tuple[str, object]]) -> frozenset[str] | None:
+    """Return the top-level keys whose texts interpolate, and those they look at; None for what is not plainly a key."""
+    found: set[str] = set()
+    for top, text in texts:
+        if "${" in str(text):
+            found |= {top, *LOOKED_AT.findall(str(text))}
+        if "${" in LOOKED_AT.sub("", str(text)):
+            return None
+    return frozenset(found)
 
 
 class _Trees:
     """Hydra, initialised on the trees of one project."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, outside: Outside) -> None:
         self._root = root
+        self._outside = outside
         self._trees = trees(root)
         self._loader: Any = GlobalHydra.instance().config_loader()
         self._options: dict[str, list[str]] = {group: self._loader.get_group_options(group) for group in GROUPS}
+        self._merged: dict[tuple[str, ...], _Merged | None] = {}
+        self._overrides: dict[str, Override] = {}
+        self._experiments = experiments(root)
 
     def parse(self, overrides: Sequence[str]) -> tuple[list[Override], list[Problem]]:
         """Return the overrides parsed, and what is wrong with the others; `experiment=x` means `+experiment=x`."""
-        parser = OverridesParser.create(config_loader=self._loader)
         parsed, problems = [], []
         for text in overrides:
+            self._outside.note(text)
             if found := config_problems.secret(text):
                 problems.append(found)
                 continue
             try:
-                parsed.append(parser.parse_override(re.sub(r"^\+*experiment=", "+experiment=", text)))
+                parsed.append(self._parsed(re.sub(r"^\+*experiment=", "+experiment=", text)))
             except HydraException:
                 problems.append(config_problems.from_override(text))
         return parsed, problems
+
+    def _parsed(self, text: str) -> Override:
+        if text not in self._overrides:
+            self._overrides[text] = OverridesParser.create(config_loader=self._loader).parse_override(text)
+        return self._overrides[text]
 
     def compose(self, parsed: Sequence[Override], problems: Sequence[Problem] = ()) -> Composed:
         """Return the settings, unless there are problems already: then only look for more of them.
@@ -160,34 +254,67 @@ class _Trees:
             raise ConfigError(*config_problems.ordered(problems))
         return composed
 
+    def point(self, parsed: Sequence[Override]) -> Composed:
+        """Return what `compose` returns, quickly where other points have made the same choice of groups.
+
+        Raises:
+            ConfigError: as `compose`.
+        """
+        groups = [each for each in parsed if self._is_group(each)]
+        values = [self._parsed(self._forced(each)) for each in parsed if not self._is_group(each)]
+        if not all(self._is_value(each) for each in values) or any(self._refusal(each) for each in parsed):
+            return self.compose(parsed)
+        chosen = tuple(_line(each) for each in groups)
+        if chosen not in self._merged:
+            self._merged[chosen] = self._merge(groups)
+        merged = self._merged[chosen]
+        # While Hydra sets values its own node is still there to be looked at, in ours it is gone.
+        if merged is None or merged.looks_at("hydra", values):
+            return self.compose(parsed)
+        try:
+            tree = merged.with_values(values)
+        except (HydraException, OmegaConfBaseException):
+            return self.compose(parsed)
+        return self._validated(parsed, tree, Origins(merged.written, self._typed(parsed)))
+
+    def _merge(self, groups: Sequence[Override]) -> _Merged | None:
+        """Return the merged files of a choice of groups, None where only a full composition tells what is wrong."""
+        lines = [self._forced(each) for each in groups]
+        try:
+            self._check_chosen(groups, told=False)
+            written = self._written(lines)
+            config = hydra_compose("config", overrides=lines)
+            tree = _plain(config, resolve=False)
+        except (ConfigError, yaml.YAMLError, UnicodeDecodeError, HydraException, OmegaConfBaseException):
+            return None
+        return _Merged(config, tree, written, self._loader._apply_overrides_to_config, _linked(tree.items()))
+
     def _settings(self, parsed: Sequence[Override]) -> Composed:
         lines = [self._forced(each) for each in parsed]
         origins = None
         try:
-            files = self._loader.compute_defaults_list("config", lines, RunMode.RUN).defaults
-            if problems := self._broken(each.config_path for each in files):
-                raise ConfigError(*problems)
-            origins = self._origins(files, parsed)
-            config = hydra_compose("config", overrides=lines)
-            tree = OmegaConf.to_container(config, resolve=True)
+            origins = Origins(self._written(lines), self._typed(parsed))
+            tree = _plain(hydra_compose("config", overrides=lines), resolve=True)
         except (yaml.YAMLError, UnicodeDecodeError, HydraException, OmegaConfBaseException) as error:
             raise self._explained(error, parsed, origins) from error
-        assert isinstance(tree, dict)
+        return self._validated(parsed, tree, origins)
+
+    def _validated(self, parsed: Sequence[Override], tree: dict[str, Any], origins: Origins) -> Composed:
+        name = "+".join(_chosen(parsed, "experiment"))
+        composed = Composed(
+            experiment=name or "unnamed",
+            description=self._experiments.get(name, ""),
+            overrides=tuple(_line(each) for each in parsed),
+            tree=tree,
+            origins=origins,
+        )
         try:
-            settings = Settings.model_validate_json(json.dumps(tree))
+            settings = composed.settings
         except ValidationError as error:
             raise ConfigError(*config_problems.from_validation(error, Settings, origins, self._options)) from error
         if problems := config_problems.from_contradictions(contradictions(settings), origins):
             raise ConfigError(*problems)
-        name = "+".join(_chosen(parsed, "experiment"))
-        return Composed(
-            experiment=name or "unnamed",
-            description=experiments(self._root).get(name, ""),
-            overrides=tuple(each.input_line or "" for each in parsed),
-            settings=settings,
-            tree={str(key): value for key, value in tree.items()},
-            origins=origins,
-        )
+        return composed
 
     def _refusal(self, override: Override) -> list[Problem]:
         """Return what is wrong with an override before any file is read."""
@@ -235,26 +362,45 @@ class _Trees:
         found = [place for name in names if (place := self._find(name))]
         return [problem for path, _ in found for problem in broken(path.read_bytes(), self._shown(path))]
 
+    def _is_value(self, override: Override) -> bool:
+        """Return whether an override sets a value, or takes one out, in Hydra's eyes too."""
+        key = override.key_or_group
+        plain = override.package is None and PLAIN_KEY.fullmatch(key) is not None
+        return plain and not self._loader.repository.group_exists(key)
+
     def _is_group(self, override: Override) -> bool:
         return override.key_or_group in self._options
 
     def _forced(self, override: Override) -> str:
         """Return the override with `++` before a value, so that an unknown key is ours to report, not Hydra's."""
-        line = override.input_line or ""
+        line = _line(override)
         return line if self._is_group(override) or override.is_delete() else "++" + line.lstrip("+")
 
-    def _origins(self, files: Sequence[Any], parsed: Sequence[Override]) -> Origins:
-        def places() -> Iterator[tuple[str, Origin]]:
-            for each in files:
-                if found := self._find(each.config_path):
-                    path, tree = found
-                    yield from in_file(path, self._shown(path), tree.parent, each.package or "")
-            typed = Origin(COMMAND_LINE, None, self._root)
-            for override in parsed:
-                if not self._is_group(override) and not override.is_delete():
-                    yield from in_value(override.key_or_group, override.value(), typed)
+    def _written(self, lines: Sequence[str]) -> dict[str, Origin]:
+        """Return where the files that the overrides reach set each key.
 
-        return collect(places())
+        Raises:
+            ConfigError: one of them is no map of texts.
+        """
+        files = self._loader.compute_defaults_list("config", list(lines), RunMode.RUN).defaults
+        if problems := self._broken(each.config_path for each in files):
+            raise ConfigError(*problems)
+        places: dict[str, Origin] = {}
+        for each in files:
+            if found := self._find(each.config_path):
+                path, tree = found
+                self._outside.note(path.read_text(encoding="utf-8"))
+                places.update(in_file(path, self._shown(path), tree.parent, each.package or ""))
+        return places
+
+    def _typed(self, parsed: Sequence[Override]) -> dict[str, Origin]:
+        typed = Origin(COMMAND_LINE, None, self._root)
+        return {
+            key: origin
+            for each in parsed
+            if not self._is_group(each) and not each.is_delete()
+            for key, origin in in_value(each.key_or_group, each.value(), typed)
+        }
 
     def _find(self, name: str | None) -> tuple[Path, Path] | None:
         for tree in self._trees:
@@ -291,6 +437,24 @@ class _Trees:
         return ConfigError(config_problems.from_hydra(str(error), origins))
 
 
+def _line(override: Override) -> str:
+    return override.input_line or ""
+
+
+def _top(override: Override) -> str:
+    return override.key_or_group.partition(".")[0]
+
+
+def _takes_out_top(override: Override) -> bool:
+    return override.is_delete() and override.key_or_group == _top(override)
+
+
+def _plain(config: DictConfig, *, resolve: bool) -> dict[str, Any]:
+    tree = OmegaConf.to_container(config, resolve=resolve)
+    assert isinstance(tree, dict)
+    return {str(key): value for key, value in tree.items()}
+
+
 def _chosen(parsed: Sequence[Override], group: str) -> list[str]:
     """Return the options of `group` that the overrides choose, in their order."""
     values = [each.value() for each in parsed if each.key_or_group == group and not each.is_delete()]
@@ -298,7 +462,7 @@ def _chosen(parsed: Sequence[Override], group: str) -> list[str]:
 
 
 @contextmanager
-def _hydra(root: Path) -> Iterator[_Trees]:
+def _hydra(root: Path, outside: Outside) -> Iterator[_Trees]:
     own_first = [str(tree.resolve()) for tree in trees(root)[:-1]]
 
     class UserTree(SearchPathPlugin):
@@ -310,8 +474,10 @@ def _hydra(root: Path) -> Iterator[_Trees]:
 
     plugins = Plugins.instance()
     plugins.register(UserTree)
+    OmegaConf.register_new_resolver("oc.env", outside.variable, replace=True)
     try:
         with initialize_config_dir(config_dir=str(shipped_conf().resolve()), version_base="1.3", job_name="ftbuild"):
-            yield _Trees(root)
+            yield _Trees(root, outside)
     finally:
+        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
         plugins.plugin_type_to_subclass_list[SearchPathPlugin].remove(UserTree)

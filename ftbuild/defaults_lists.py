@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import yaml
 
-from ftbuild.origins import nodes
 from ftbuild.problem import Problem, nearest
+from ftbuild.yaml_marks import nodes
 
 Files = Mapping[str, tuple[str, str]]
 Options = Mapping[str, Sequence[str]]

@@ -10,20 +10,20 @@ import asyncio
 import heapq
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ftbuild.digest import of_value
 from ftbuild.errors import FtbuildError, Interrupted
-from ftbuild.lookup import LedgerFolder, Planned, look_up
+from ftbuild.lookup import LedgerFolder, look_up
+from ftbuild.outcome import Build, Ran, found
 from ftbuild.plan.action import Action
 from ftbuild.plan.graph import Graph
 from ftbuild.problem import render
 from ftbuild.store.locks import KeyLock, Session, using
 from ftbuild.store.store import DamagedError, Record, Store
-from ftbuild.voice import INTERRUPTED, Console, Status, Stopping, Voice
+from ftbuild.voice import INTERRUPTED, Console, Stopping, Voice
 from ftbuild.workers import Compute, Kept, Made, Order, Workers, keep
 from ftbuild.world import World
 
@@ -31,46 +31,6 @@ T = TypeVar("T")
 LOOK_SECONDS = 0.1
 HEALS_AT_MOST = 3
 LEAVE_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What happened to one action."""
-
-    action: Action
-    status: Status
-    record: Record
-    seconds: float
-
-
-@dataclass
-class Build:
-    """What has happened in a build so far; runners read what lies above them through it.
-
-    `failed` holds the actions that failed, with their errors; what lies below them is in neither.
-    """
-
-    store: Store
-    ran: dict[str, Ran] = field(default_factory=dict)
-    failed: dict[str, FtbuildError] = field(default_factory=dict)
-
-    def read(self, action: Action, role: str) -> bytes:
-        """Return the bytes of one input of `action`."""
-        each = next(each for each in action.inputs if each.role == role)
-        return self.store.get(self.ran[each.action].record.outputs[each.output])
-
-    def digests(self, action: Action) -> dict[str, str]:
-        """Return the digest of each input of `action`, by role."""
-        return {each.role: self.ran[each.action].record.outputs[each.output] for each in action.inputs}
-
-    def part(self, ids: Iterable[str]) -> "Build":
-        """Return what happened to some actions, in their order."""
-        wanted = list(ids)
-        return Build(
-            self.store,
-            {name: self.ran[name] for name in wanted if name in self.ran},
-            {name: self.failed[name] for name in wanted if name in self.failed},
-        )
 
 
 Ask = Callable[[Action, str, Build, Voice], Made]
@@ -127,17 +87,6 @@ def build(graph: Graph, store: Store, world: World, console: Console, runners: R
         finally:
             store.flush()
     raise damaged
-
-
-def found(planned: Iterable[Planned], store: Store) -> Build | None:
-    """Return the build in which nothing has to run, None where something has to."""
-    done = Build(store)
-    for each in planned:
-        if each.record is None:
-            return None
-        done.ran[each.action.id] = Ran(each.action, "HIT", each.record, 0.0)
-    store.flush()
-    return done
 
 
 class _Walk:
@@ -381,8 +330,3 @@ async def _in_thread(function: Callable[[], T]) -> T:
 
     threading.Thread(target=work, name="remote", daemon=True).start()
     return await future
-
-
-def result_id(done: Build) -> str:
-    """Return the digest that names everything a build produced."""
-    return of_value(sorted(ran.record.key for ran in done.ran.values()))

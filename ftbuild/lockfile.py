@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ftbuild.engine import Build
 from ftbuild.errors import ConfigError, PlanError
+from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.points import Point
 from ftbuild.problem import Problem

@@ -1,11 +1,13 @@
 """Compare a graph with the store: what a build would do, and why. Writes nothing."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ftbuild.digest import of_bytes
+from ftbuild.errors import StoreError
 from ftbuild.ledger.journal import Journal
 from ftbuild.plan.action import Action
 from ftbuild.plan.explain import NEVER, Difference, differences, labels, nearest
@@ -136,10 +138,11 @@ class _History:
         """Return the manifests, newest first."""
         which = (action.kind.name, action.label)
         if which not in self._asked:
-            keys = self._store.index.keys(*which, HISTORY_AT_MOST)
-            self._asked[which] = [self._store.manifest(key) for key in keys if self._store.has(key)] or self._read(
-                which
-            )
+            found: list[Mapping[str, Any]] = []
+            for key in self._store.index.keys(*which, HISTORY_AT_MOST):
+                with suppress(StoreError):  # gone since it was indexed
+                    found.append(self._store.manifest(key))
+            self._asked[which] = found or self._read(which)
         return self._asked[which]
 
     def _read(self, which: tuple[str, str]) -> list[Mapping[str, Any]]:

@@ -5,13 +5,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ftbuild.compose import Composed
-from ftbuild.engine import Build
-from ftbuild.errors import ConfigError, DataError
+from ftbuild import compiling
+from ftbuild.composed import Composed
+from ftbuild.compositions import Compositions
+from ftbuild.outcome import Build
 from ftbuild.plan.graph import Graph
-from ftbuild.plan.resolve import resolve
-from ftbuild.problem import Problem
-from ftbuild.scorers import versions
 from ftbuild.store.store import Store
 
 
@@ -28,21 +26,42 @@ class Point:
     name: str = ""
 
 
-def one_graph(
-    composed: Sequence[Composed], given: Sequence[str], store: Store, *, smoke: bool
-) -> tuple[Graph, list[Point]]:
+def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke: bool) -> tuple[Graph, list[Point]]:
     """Return the graph of all compositions and its points; `given` are overrides that the command line does not say.
+
+    The graph is kept with the compositions, so that it is made once for as long as they hold; the
+    sources' bytes enter it anew each time.
 
     Raises:
         DataError: a source's file cannot be read.
         ConfigError: there is no source.
     """
-    graph, points = Graph(), []
-    said = [tuple(word for word in each.overrides if word not in given) for each in composed]
-    for each, words in zip(composed, said, strict=True):
-        ids = graph.merge(graph_of(each, store, judged=not smoke))
-        name = " ".join(_shortened(word) for word in words if any(word not in other for other in said))
-        points.append(Point(each, (*words, *(("--smoke",) if smoke else ())), tuple(ids), name))
+    compiled = compiling.read(found.attached(), store, judged=not smoke)
+    if compiled is None:
+        from ftbuild.resolving import graph_of
+
+        graph = Graph()
+        ids = [graph.merge(graph_of(each, store, judged=not smoke)) for each in found.points]
+        sources = {
+            name: str(each.source_path(graph.actions[name].label))
+            for each, names in zip(found.points, ids, strict=True)
+            for name in names
+            if graph.actions[name].kind.name == "ingest"
+        }
+        found.attach(compiling.write(graph, ids, sources, judged=not smoke))
+    else:
+        graph, ids = compiled
+    said = [tuple(word for word in each.overrides if word not in given) for each in found.points]
+    common = set.intersection(*map(set, said))
+    points = [
+        Point(
+            each,
+            (*words, *(("--smoke",) if smoke else ())),
+            tuple(names),
+            " ".join(_shortened(word) for word in words if word not in common),
+        )
+        for each, words, names in zip(found.points, said, ids, strict=True)
+    ]
     return graph, points
 
 
@@ -76,37 +95,6 @@ def apart(points: Sequence[Point]) -> dict[str, str]:
         for name in point.ids:
             names.setdefault(name, []).append(point.name)
     return {name: ", ".join(those) for name, those in names.items() if len(those) < len(points)}
-
-
-def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
-    """Return the graph of one composition.
-
-    Raises:
-        DataError: a source's file cannot be read.
-        ConfigError: there is no source.
-    """
-    sources = composed.settings.dataset.sources
-    if not sources:
-        raise ConfigError(Problem("dataset.sources is empty", "command line", fix="take an experiment."))
-    digests, problems = {}, []
-    for name in sources:
-        try:
-            digests[name] = store.digest_of(composed.source_path(name))
-        except OSError as error:
-            origin = composed.origins.of(f"dataset.sources.{name}.path")
-            problems.append(
-                Problem(
-                    f"dataset.sources.{name}.path: {composed.source_path(name)}: "
-                    f"{(error.strerror or 'cannot be read').lower()}",
-                    origin.path if origin else "",
-                    origin.line if origin else None,
-                    fix=f"put the file there, or say where it is: dataset.sources.{name}.path=FILE.",
-                )
-            )
-    if problems:
-        raise DataError(*problems)
-    scorers = versions(composed.settings.evaluation.scorers, composed.settings.style)
-    return resolve(composed.settings, digests, scorers, judged=judged)
 
 
 def command_line(point: Point) -> str:

@@ -14,9 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ftbuild.compose import Composed
-from ftbuild.dataset import card
-from ftbuild.engine import Build, Ran, result_id
+from ftbuild.composed import Composed
+from ftbuild.outcome import Build, Ran, result_id
 from ftbuild.report.input import ReportInput
 from ftbuild.runners.formats import json_file
 from ftbuild.store import durable
@@ -169,6 +168,8 @@ def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:
             durable.write(folder / name, done.store.get(lines[name]))
         provenance = _the(done, "dataset").record.outputs["provenance.jsonl"]
         durable.write(folder / "provenance.jsonl", done.store.get(provenance))
+        from ftbuild.dataset import card
+
         text = card.write(manifest["digest"], manifest["counts"], composed.settings.dataset.sources)
         durable.write(folder / "card.md", text.encode())
         durable.write(folder / "manifest.json", done.store.get(lines["manifest.json"]))

@@ -12,12 +12,14 @@ from typing import Any
 
 from ftbuild import __version__, lockfile, runs
 from ftbuild.digest import of_value
-from ftbuild.engine import Build, Runners
+from ftbuild.engine import Runners
+from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.points import Point, command_line, owners, part_of
 from ftbuild.providers.connection import Connection
-from ftbuild.runners import Workshop, remote
 from ftbuild.runners.pure import PURE
+from ftbuild.runners.remote import remote
+from ftbuild.runners.workshop import Workshop
 from ftbuild.store.store import Store
 from ftbuild.voice import Stopping
 from ftbuild.world import World

@@ -13,7 +13,7 @@ import pytest
 from config_fixture import CONF
 
 from ftbuild.compose import Composed, compose, compose_sweep
-from ftbuild.points import graph_of
+from ftbuild.resolving import graph_of
 from ftbuild.settings import Node, Settings
 from ftbuild.store.store import Store
 from ftbuild.trees import experiments, find_root

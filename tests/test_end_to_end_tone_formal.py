@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from project_fixture import Project, project_in
 
-from ftbuild.embedded.weights import cache_folder
+from ftbuild.cache import cache_folder
 
 pytestmark = pytest.mark.slow
 

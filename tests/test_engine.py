@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from toy_fixture import LABELS, Toy, with_texts
 
-from ftbuild.engine import result_id
+from ftbuild.outcome import result_id
 from ftbuild.errors import DataError
 from ftbuild.lookup import Planned
 from ftbuild.store.locks import KeyLock

@@ -9,22 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftbuild import lockfile, planfile, runs
-from ftbuild.cli.console import TerminalConsole
+from ftbuild.cache import cache_folder
 from ftbuild.cli.options import Options, parse
-from ftbuild.compose import SMOKE, Composed, compose, compose_sweep, to_yaml
-from ftbuild.engine import Build, How, found, result_id
-from ftbuild.engine import build as run_graph
+from ftbuild.composed import SMOKE
+from ftbuild.compositions import Compositions, compositions
 from ftbuild.errors import ConfigError, ExitCode, PlanError
 from ftbuild.lookup import LedgerFolder, look_up
+from ftbuild.outcome import Build, found, result_id
 from ftbuild.plan.graph import Graph
 from ftbuild.points import Point, apart, command_line, one_graph, owners, part_of
 from ftbuild.problem import Problem, render
 from ftbuild.report.words import ENDINGS, VERDICTS, when
 from ftbuild.store.place import refuse_network
-from ftbuild.store.store import Store
+from ftbuild.store.store import DamagedError, Store
 from ftbuild.trees import find_root
-from ftbuild.voice import Stopping
-from ftbuild.workers import Processes
 from ftbuild.world import World
 
 if TYPE_CHECKING:
@@ -35,9 +33,11 @@ def build(options: Options) -> int:
     """Build what the options ask for and return the exit code of the verdict, of the worst point in a sweep."""
     if options.plan is not None:
         options = _as_planned(options, options.plan)
-    composed = compositions(options)
+    composed = composed_of(options)
     if options.cfg:
-        print("\n---\n".join(to_yaml(each) for each in composed), end="")
+        from ftbuild.compose import to_yaml
+
+        print("\n---\n".join(to_yaml(each) for each in composed.points), end="")
         return int(ExitCode.DONE)
     world = world_of(options)
     refuse_network(world.store)
@@ -69,17 +69,21 @@ def _as_planned(options: Options, path: str) -> Options:
     return replace(again, plan=path, folder=options.folder, jobs=options.jobs, keep_going=options.keep_going)
 
 
-def compositions(options: Options) -> list[Composed]:
+def composed_of(options: Options) -> Compositions:
     """Return the settings the options ask for, one or a sweep's, all composed before anything runs.
 
     Raises:
         ConfigError: in any of them.
     """
-    if options.words and options.verb != "why":
-        raise ConfigError(Problem(f"{options.words[0]!r} is not an override", "command line", fix="write key=value."))
-    root = find_root(options.folder)
-    overrides = [*smoke_overrides(options), *options.overrides]
-    return compose_sweep(root, overrides) if options.multirun else [compose(root, overrides)]
+    world = World.at(find_root(options.folder))
+    return compositions(
+        world.root,
+        [*smoke_overrides(options), *options.overrides],
+        multirun=options.multirun,
+        environment=world.environment,
+        now=world.now(),
+        cache=cache_folder(world.environment),
+    )
 
 
 def smoke_overrides(options: Options) -> list[str]:
@@ -117,9 +121,17 @@ def _built(graph: Graph, points: Sequence[Point], store: Store, world: World, op
         for point in points:
             _refuse_unlocked(point, graph, world)
     if (done := found(planned, store)) is not None:
-        known = runs.by_result(world)
-        return [_finished(point, part_of(done, point, own), None, world, known) for point in points]
+        try:
+            known = runs.by_result(world)
+            return [_finished(point, part_of(done, point, own), None, world, known) for point in points]
+        except DamagedError as error:
+            store.set_aside(error.digest)
+    from ftbuild.cli.console import TerminalConsole
+    from ftbuild.engine import How
+    from ftbuild.engine import build as run_graph
     from ftbuild.site import Site
+    from ftbuild.voice import Stopping
+    from ftbuild.workers import Processes
 
     names = apart(points) if options.multirun else None
     console = TerminalConsole(order=list(graph.actions), points=names)

@@ -162,7 +162,7 @@ def _written(top: str, root: Path) -> Iterator[tuple[str, str]]:
 def _in_file(path: Path, package: str, root: Path) -> Iterator[tuple[str, str]]:
     from yaml import YAMLError
 
-    from ftbuild.origins import in_file
+    from ftbuild.yaml_marks import in_file
 
     shown = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
     with suppress(OSError, UnicodeDecodeError, YAMLError):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ftbuild.cli.build import build, compositions, world_of
+from ftbuild.cli.build import build, composed_of, world_of
 from ftbuild.cli.options import Options, parse
 from ftbuild.errors import ConfigError, ExitCode, ProviderError
 from ftbuild.ledger.journal import Journal, find_journal, journals
@@ -56,7 +56,7 @@ def cancel(options: Options) -> int:
     from ftbuild.providers.connection import Connection
 
     again = parse("build", state.command)
-    settings = compositions(replace(again, folder=options.folder))[0].settings
+    settings = composed_of(replace(again, folder=options.folder)).points[0].settings
     remote = Connection(settings.provider, None, world)
     try:
         job, said = remote.cancel_job(str(state.job_id)), ""

@@ -5,16 +5,16 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ftbuild import planfile
-from ftbuild.cli.build import compositions, smoke_overrides, world_of
+from ftbuild.cli.build import composed_of, smoke_overrides, world_of
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
 from ftbuild.errors import ExitCode
 from ftbuild.lookup import LedgerFolder, Planned, look_up
 from ftbuild.plan import drawing
 from ftbuild.points import Point, apart, one_graph
-from ftbuild.settings import Condition, Goal
 from ftbuild.store.store import Store
 
 WORDS = {
@@ -32,7 +32,7 @@ REASONS_AT_MOST = 3
 
 def plan(options: Options) -> int:
     """Print the plan of one experiment, or of every point of a sweep with equal actions told once."""
-    composed = compositions(options)
+    composed = composed_of(options)
     world = world_of(options)
     store = Store(world.store)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
@@ -47,39 +47,42 @@ def plan(options: Options) -> int:
         return int(ExitCode.DONE)
     width = columns()
     print(_head(points, width))
-    if not options.smoke and len({each.settings.goal.model_dump_json() for each in composed}) == 1:
-        print("\n".join(_goal(composed[0].settings.goal, width)))
+    if not options.smoke and len({json.dumps(point.composed.tree["goal"]) for point in points}) == 1:
+        print("\n".join(_goal(points[0].composed.tree["goal"], width)))
     print(_table(planned, apart(points), width))
     print(_tail(planned, options, width))
     return int(ExitCode.DONE)
 
 
 def _head(points: list[Point], width: int) -> str:
-    composed = [point.composed for point in points]
-    first = composed[0]
-    settings = first.settings
-    names = list(dict.fromkeys(each.experiment for each in composed))
-    n_epochs = settings.method.hyperparameters.n_epochs
+    """Return what is planned; read off the composed tree, which needs no model of the settings."""
+    first = points[0].composed
+    tree = first.tree
+    names = list(dict.fromkeys(point.composed.experiment for point in points))
+    n_epochs = tree["method"]["hyperparameters"].get("n_epochs", "auto")
     epochs = "epochs auto" if n_epochs == "auto" else f"{n_epochs} epoch{'s' if n_epochs > 1 else ''}"
-    facts = [settings.provider.kind, settings.model.title, f"{settings.method.type}, {epochs}", f"seed {settings.seed}"]
+    method = f"{tree['method']['type']}, {epochs}"
+    facts = [tree["provider"]["kind"], tree["model"]["title"], method, f"seed {tree['seed']}"]
     left = f"{', '.join(names)}   "
-    if len(composed) > 1:
-        return "\n" + hang(left, f"{len(composed)} points: {', '.join(point.name for point in points)}", width) + "\n"
+    if len(points) > 1:
+        return "\n" + hang(left, f"{len(points)} points: {', '.join(point.name for point in points)}", width) + "\n"
     return "\n" + hang(left, first.description, width) + "\n" + hang(" " * len(left), " · ".join(facts), width) + "\n"
 
 
-def _goal(goal: Goal, width: int) -> list[str]:
+def _goal(goal: Mapping[str, Any], width: int) -> list[str]:
+    conditions = {**goal["require"], **(goal.get("keep") or {})}
     rows = [
         (
             name,
-            (condition.metric or goal.metric)
-            + (f" on {condition.slice.removeprefix('source=')}" if condition.slice else ""),
+            (condition.get("metric") or goal["metric"])
+            + (f" on {condition['slice'].removeprefix('source=')}" if condition.get("slice") else ""),
             _wants(condition),
         )
-        for name, condition in [*goal.require.items(), *goal.keep.items()]
+        for name, condition in conditions.items()
+        if condition is not None
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    joined = max(len(f"{metric} {wants}") for _, metric, wants in rows)
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    joined = max((len(f"{metric} {wants}") for _, metric, wants in rows), default=0)
     lines = []
     for number, (name, metric, wants) in enumerate(rows):
         left = f"{'goal' if number == 0 else '':8} {name:{widths[0]}}   "
@@ -92,14 +95,15 @@ def _goal(goal: Goal, width: int) -> list[str]:
     return lines
 
 
-def _wants(condition: Condition) -> str:
-    if condition.at_least is not None:
-        return f"at least {condition.at_least:.2f}"
-    if condition.at_most is not None:
-        return f"at most {condition.at_most:.2f}"
-    if condition.beats is not None:
-        return f"{condition.by:.2f} or more above {condition.beats}" if condition.by else f"above {condition.beats}"
-    return f"at most {condition.may_drop:.2f} below {condition.compared_to}"
+def _wants(condition: Mapping[str, Any]) -> str:
+    if condition.get("at_least") is not None:
+        return f"at least {condition['at_least']:.2f}"
+    if condition.get("at_most") is not None:
+        return f"at most {condition['at_most']:.2f}"
+    if condition.get("beats") is not None:
+        by = condition.get("by") or 0
+        return f"{by:.2f} or more above {condition['beats']}" if by else f"above {condition['beats']}"
+    return f"at most {condition.get('may_drop') or 0:.2f} below {condition['compared_to']}"
 
 
 def _table(planned: list[Planned], only: Mapping[str, str], width: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ftbuild import runs
-from ftbuild.cli.build import compositions, smoke_overrides, world_of
+from ftbuild.cli.build import composed_of, smoke_overrides, world_of
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
 from ftbuild.errors import ConfigError, ExitCode, StoreError
@@ -29,7 +29,7 @@ def why(options: Options) -> int:
     """Print why each action would run that nothing above makes run, or that nothing would. Writes nothing."""
     world = world_of(options)
     store = Store(world.store)
-    composed = compositions(options)
+    composed = composed_of(options)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
     planned = look_up(graph, store, LedgerFolder(world))
     asked = _asked(planned, options.words)

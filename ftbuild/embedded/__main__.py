@@ -54,8 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _prepare(given: argparse.Namespace) -> None:
+    from ftbuild.cache import cache_folder
     from ftbuild.embedded.state import State
-    from ftbuild.embedded.weights import cache_folder, prepare
+    from ftbuild.embedded.weights import prepare
 
     base = prepare(given.model, cache_folder(os.environ), lambda line: print(line, file=sys.stderr, flush=True))
     State(given.state).register(base)

@@ -44,15 +44,6 @@ class Base:
     digest: str
 
 
-def cache_folder(environment: Mapping[str, str]) -> Path:
-    """Return the user's cache: $FTBUILD_CACHE, else $XDG_CACHE_HOME/ftbuild, else ~/.cache/ftbuild."""
-    if own := environment.get("FTBUILD_CACHE"):
-        return Path(own).expanduser().absolute()
-    if shared := environment.get("XDG_CACHE_HOME"):
-        return Path(shared).expanduser().absolute() / "ftbuild"
-    return Path.home() / ".cache" / "ftbuild"
-
-
 def prepare(model: Mapping[str, Any], cache: Path, tell: Tell) -> Base:
     """Return the base model that `model` describes, making its folder if it is not there.
 

@@ -7,7 +7,7 @@ The design and what was rejected: Mokhov, Mitchell, Peyton Jones, "Build Systems
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -39,6 +39,9 @@ COMPARE = Kind("compare", 2, "pure")
 REPORT = Kind("report", 1, "pure")
 
 
+KINDS = {kind.name: kind for kind in (INGEST, DATASET, RENDER, JOB, PREDICT, SCORE, COMPARE, REPORT)}
+
+
 @dataclass(frozen=True)
 class Input:
     """One input: `output` of the action with id `action`, playing `role`."""
@@ -46,6 +49,26 @@ class Input:
     role: str
     action: str
     output: str
+
+
+class SettingsText(Mapping[str, Any]):
+    """Keyed settings kept as canonical JSON, and parsed when somebody looks inside."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def _parsed(self) -> dict[str, Any]:
+        return json.loads(self.text)  # type: ignore[no-any-return]
+
+    def __getitem__(self, name: str) -> Any:
+        return self._parsed[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parsed)
+
+    def __len__(self) -> int:
+        return len(self._parsed)
 
 
 @dataclass(frozen=True)
@@ -64,7 +87,7 @@ class Action:
     @cached_property
     def settings_text(self) -> str:
         """Return the settings as canonical JSON."""
-        return canonical(self.settings).decode()
+        return self.settings.text if isinstance(self.settings, SettingsText) else canonical(self.settings).decode()
 
     @cached_property
     def id(self) -> str:

@@ -3,28 +3,3 @@
 `pure` runners see their keyed settings and inputs and nothing else, and run in worker processes;
 `remote` ones, one file a group of kinds, talk to the provider. Recording is the engine's.
 """
-
-from collections.abc import Callable
-from functools import partial
-
-from ftbuild.engine import Ask, Build
-from ftbuild.plan.action import Action
-from ftbuild.runners.answers import predict
-from ftbuild.runners.job import job
-from ftbuild.runners.workshop import Workshop
-from ftbuild.voice import Voice
-from ftbuild.workers import Made
-
-REMOTE = {"predict": predict, "job": job}
-
-
-def remote(shop: Callable[[Action], Workshop]) -> dict[str, Ask]:
-    """Return the remote runners by kind; `shop` gives the surroundings of an action."""
-
-    def run(kind: str, action: Action, key: str, done: Build, voice: Voice) -> Made:
-        return REMOTE[kind](shop(action), action, key, done, voice)
-
-    return {kind: partial(run, kind) for kind in REMOTE}
-
-
-__all__ = ["Workshop", "remote"]

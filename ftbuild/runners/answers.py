@@ -6,7 +6,7 @@ from typing import Any
 from ftbuild.chat import Message
 from ftbuild.completion import Completion
 from ftbuild.digest import of_value, short
-from ftbuild.engine import Build
+from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.workshop import Workshop

@@ -10,12 +10,12 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from ftbuild.engine import Build
 from ftbuild.errors import Interrupted, JobError, ProviderError
 from ftbuild.ledger.launch import Clock, launch_once
 from ftbuild.ledger.port import TERMINAL, JobEvent, JobRequest, JobState
 from ftbuild.ledger.watch import Watched, watch
 from ftbuild.lookup import LedgerFolder
+from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.problem import Problem
 from ftbuild.report.sparkline import sparkline

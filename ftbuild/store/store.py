@@ -72,7 +72,7 @@ class Store:
         """
         digest = of_bytes(content)
         path = self.path(digest)
-        if self._fault(digest, {}) is None:
+        if self.fault(digest, {}) is None:
             with suppress(OSError):
                 os.utime(path)  # gc spares what was touched lately
         else:
@@ -128,9 +128,14 @@ class Store:
             record = Record.from_json(row.value)
             if all(stat_of(self._place(digest)) == known.get(digest) for digest in record.outputs.values()):
                 return record
-        record = Record.from_json(self.manifest(key))
+        try:
+            record = Record.from_json(self.manifest(key))
+        except StoreError:
+            if self.has(key):
+                raise
+            return None  # gc was quicker
         for name, digest in record.outputs.items():
-            if said := self._fault(digest, known):
+            if said := self.fault(digest, known):
                 self._spoilt[key] = f"{name} {said}"
                 return None
         self._remember(record)
@@ -219,7 +224,11 @@ class Store:
         if stat is not None and None not in outputs.values():
             self._rows[record.key] = Row(asdict(record), stat, outputs)  # type: ignore[arg-type]
 
-    def _fault(self, digest: str, known: Mapping[str, str]) -> str | None:
+    def fault(self, digest: str, known: Mapping[str, str]) -> str | None:
+        """Return what is wrong with an artifact ("is gone", "is damaged"), None when nothing is.
+
+        `known` holds the stat of artifacts that were good, by digest; all others are read.
+        """
         place = self._place(digest)
         stat = stat_of(place)
         if stat is None:

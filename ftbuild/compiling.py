@@ -1,0 +1,68 @@
+"""A graph as one document, to be kept beside the compositions it was made from.
+
+Everything in it follows from them and from our own code, but for the bytes of the sources: their
+digests are left out and put in when the document is read. Equal settings are said once.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ftbuild.plan.action import KINDS, Action, Input, SettingsText
+from ftbuild.plan.graph import Graph
+from ftbuild.store.store import Store
+
+FORMAT = 1
+
+
+def write(graph: Graph, points: Sequence[Sequence[str]], sources: Mapping[str, str], *, judged: bool) -> bytes:
+    """Return the document; `points` are the ids of each point's actions, `sources` the file of each ingest by id."""
+    numbers = {name: number for number, name in enumerate(graph.actions)}
+    texts: dict[str, int] = {}
+    nodes: list[list[Any]] = []
+    for name, action in graph.actions.items():
+        text = action.settings_text
+        if name in sources:
+            text = text.replace(_bytes(action.settings["bytes"]), _bytes(""), 1)
+        inputs = [[each.role, numbers[each.action], each.output] for each in action.inputs]
+        source = [sources[name]] if name in sources else []
+        nodes.append(
+            [action.kind.name, action.label, action.stage, texts.setdefault(text, len(texts)), inputs, *source]
+        )
+    value = {
+        "format": FORMAT,
+        "judged": judged,
+        "settings": list(texts),
+        "nodes": nodes,
+        "points": [[numbers[name] for name in names] for names in points],
+    }
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def read(document: bytes | None, store: Store, *, judged: bool) -> tuple[Graph, list[list[str]]] | None:
+    """Return the graph with the sources as they are now, and the ids of each point's actions.
+
+    None where there is no such document, or where a source cannot be read: then it is resolved anew,
+    which says what is wrong.
+    """
+    value = json.loads(document) if document is not None else {}
+    if (value.get("format"), value.get("judged")) != (FORMAT, judged):
+        return None
+    texts, graph = value["settings"], Graph()
+    names: list[str] = []
+    for kind, label, stage, number, inputs, *source in value["nodes"]:
+        text = texts[number]
+        if source:
+            try:
+                text = text.replace(_bytes(""), _bytes(store.digest_of(Path(source[0]))), 1)
+            except OSError:
+                return None
+        above = tuple(Input(role, names[at], output) for role, at, output in inputs)
+        names.append(graph.add(Action(KINDS[kind], label, stage, SettingsText(text), above)))
+    return graph, [[names[number] for number in numbers] for numbers in value["points"]]
+
+
+def _bytes(digest: str) -> str:
+    """Return how canonical JSON begins settings that hold a digest of bytes: the member sorts first."""
+    return f'{{"bytes":"{digest}"'

@@ -1,0 +1,117 @@
+"""A resolved config and where it came from, as plain values; and many of them as one small JSON value.
+
+Needs no Hydra, YAML or pydantic: the settings are read from the tree when somebody asks for them.
+In JSON every distinct value of a top-level key is said once, so a sweep costs what its points differ in.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftbuild.origins import Origin, Origins
+
+if TYPE_CHECKING:
+    from ftbuild.settings import Settings
+
+SMOKE = ("model=tiny", "dataset.limit=20", "method.hyperparameters.n_epochs=1")
+
+
+@dataclass(frozen=True)
+class Composed:
+    """One resolved config and where it came from.
+
+    `tree` is the config as plain values; points of a sweep share what is equal in it, so it is not to be changed.
+    """
+
+    experiment: str
+    description: str
+    overrides: tuple[str, ...]
+    tree: Mapping[str, Any]
+    origins: Origins
+
+    @cached_property
+    def settings(self) -> "Settings":
+        """Return the tree as settings.
+
+        Raises:
+            ValidationError: the tree is no settings; never for what `compose` has returned.
+        """
+        from ftbuild.settings import Settings
+
+        return Settings.model_validate_json(json.dumps(self.tree))
+
+    def source_path(self, name: str) -> Path:
+        """Return the file of a source: absolute, or seen from the tree that holds its YAML."""
+        origin = self.origins.of(f"dataset.sources.{name}.path")
+        base = origin.tree if origin else Path.cwd()
+        return base / str(self.tree["dataset"]["sources"][name]["path"])
+
+
+def to_json(composed: Sequence[Composed]) -> dict[str, Any]:
+    """Return compositions as one JSON value: a list of values, and points that name them by number."""
+    values, places = _Numbers(), _Numbers()
+    known: dict[int, int] = {}
+
+    def written(origins: Mapping[str, Origin]) -> int:
+        if id(origins) not in known:
+            numbers = {key: places.of([each.path, each.line, str(each.tree)]) for key, each in origins.items()}
+            known[id(origins)] = values.of(numbers)
+        return known[id(origins)]
+
+    points = [
+        [
+            values.of(each.experiment),
+            values.of(each.description),
+            values.of(list(each.overrides)),
+            written(each.origins.files),
+            written(each.origins.typed),
+            values.of(list(each.tree)),
+            *(values.of(value) for value in each.tree.values()),
+        ]
+        for each in composed
+    ]
+    return {"values": values.listed, "places": places.listed, "points": points}
+
+
+def from_json(value: Mapping[str, Any]) -> list[Composed]:
+    """Return the compositions that `to_json` was given, equal values shared."""
+    values = value["values"]
+    places = [Origin(path, line, Path(tree)) for path, line, tree in value["places"]]
+    maps: dict[int, dict[str, Origin]] = {}
+
+    def origins(number: int) -> dict[str, Origin]:
+        if number not in maps:
+            maps[number] = {key: places[at] for key, at in values[number].items()}
+        return maps[number]
+
+    return [
+        Composed(
+            experiment=values[experiment],
+            description=values[description],
+            overrides=tuple(values[overrides]),
+            tree={name: values[number] for name, number in zip(values[names], tops, strict=True)},
+            origins=Origins(origins(files), origins(typed)),
+        )
+        for experiment, description, overrides, files, typed, names, *tops in value["points"]
+    ]
+
+
+class _Numbers:
+    """Distinct JSON values in the order they came, each with its number."""
+
+    def __init__(self) -> None:
+        self.listed: list[Any] = []
+        self._by_text: dict[str, int] = {}
+        self._by_object: dict[int, tuple[int, Any]] = {}  # holds the object too, so that its id stays its own
+
+    def of(self, value: Any) -> int:
+        """Return the number of `value`."""
+        if id(value) not in self._by_object:
+            number = self._by_text.setdefault(json.dumps(value), len(self.listed))
+            if number == len(self.listed):
+                self.listed.append(value)
+            self._by_object[id(value)] = (number, value)
+        return self._by_object[id(value)][0]
