@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ftbuild.errors import FtbuildError, Interrupted
-from ftbuild.lookup import LedgerFolder, look_up
+from ftbuild.lookup import History, LedgerFolder, look_up
 from ftbuild.outcome import Build, Ran, found
 from ftbuild.plan.action import Action
 from ftbuild.plan.graph import Graph
@@ -96,7 +96,7 @@ class _Walk:
         self._actions, self._names = graph.actions, list(graph.actions)
         self._position = {name: number for number, name in enumerate(self._names)}
         self._store, self._world, self._console, self._runners, self._how = store, world, console, runners, how
-        self._ledger = LedgerFolder(world)
+        self._ledger, self._history = LedgerFolder(world), History(store)
         self._done = Build(store)
         self._missing: dict[str, int] = {}
         self._below: dict[str, list[str]] = {}
@@ -219,11 +219,14 @@ class _Walk:
                 if record is not None:
                     self._take(name, record)
                     return
+            preimage = action.preimage(self._done.digests(action))
+            why = self._history.reasons(action, preimage)
             self._console.started(action)
+            voice.note(f"runs: {'; '.join(why)}")
             started_at = self._world.now()
             kept = await self._make(action, key, voice)
             seconds = round(self._world.now() - started_at, 3)
-            record = self._recorded(action, key, kept, started_at, seconds)
+            record = self._recorded(action, key, kept, started_at, seconds, preimage=preimage, reasons=why)
         finally:
             lock.release()
         self._done.ran[name] = Ran(action, "RUN", record, seconds)
@@ -251,7 +254,9 @@ class _Walk:
             voice.say(render(list(kept.warnings)))
         return kept
 
-    def _recorded(self, action: Action, key: str, kept: Kept, started_at: float, seconds: float) -> Record:
+    def _recorded(
+        self, action: Action, key: str, kept: Kept, started_at: float, seconds: float, **manifest: Any
+    ) -> Record:
         record = Record(
             key=key,
             kind=action.kind.name,
@@ -261,9 +266,8 @@ class _Walk:
             started_at=started_at,
             seconds=seconds,
         )
-        manifest = {"preimage": action.preimage(self._done.digests(action)), **self._runners.manifest(action)}
         with using(self._store.folder):
-            self._store.record(record, manifest)
+            self._store.record(record, {**manifest, **self._runners.manifest(action)})
         return record
 
     def _push(self, name: str) -> None:

@@ -10,7 +10,7 @@ from ftbuild.digest import of_bytes
 from ftbuild.errors import StoreError
 from ftbuild.ledger.journal import Journal
 from ftbuild.plan.action import Action
-from ftbuild.plan.explain import NEVER, Difference, differences, labels, nearest
+from ftbuild.plan.explain import NEVER, Difference, differences, labels, nearest, reasons
 from ftbuild.plan.graph import Graph
 from ftbuild.store import durable
 from ftbuild.store.locks import running
@@ -84,7 +84,7 @@ class LedgerFolder:
 def look_up(graph: Graph, store: Store, ledger: LedgerFolder) -> list[Planned]:
     """Return what a build of `graph` would do, writing nothing."""
     planned: dict[str, Planned] = {}
-    history = _History(store)
+    history = History(store)
     for action in graph:
         above = [planned[each.action] for each in action.inputs]
         if any(each.status in ("FAILED", "BLOCKED") for each in above):
@@ -109,7 +109,7 @@ def look_up(graph: Graph, store: Store, ledger: LedgerFolder) -> list[Planned]:
 
 
 def _missing(
-    action: Action, key: str, preimage: Mapping[str, Any], store: Store, ledger: LedgerFolder, history: "_History"
+    action: Action, key: str, preimage: Mapping[str, Any], store: Store, ledger: LedgerFolder, history: "History"
 ) -> Planned:
     """Return the plan of an action that has no record."""
     status, why = ledger.status(action, key)
@@ -126,7 +126,7 @@ def _missing(
     return Planned(action, key, status, why or [str(each) for each in found] or [GONE], None, found, nearest_key)
 
 
-class _History:
+class History:
     """The latest records of each kind and label, read when first asked for."""
 
     def __init__(self, store: Store) -> None:
@@ -144,6 +144,10 @@ class _History:
                     found.append(self._store.manifest(key))
             self._asked[which] = found or self._read(which)
         return self._asked[which]
+
+    def reasons(self, action: Action, preimage: Mapping[str, Any]) -> list[str]:
+        """Return why an action has no record, against the most alike of its kind and label."""
+        return reasons(preimage, [each["preimage"] for each in self.of(action)], action.label)
 
     def _read(self, which: tuple[str, str]) -> list[Mapping[str, Any]]:
         if self._all is None:

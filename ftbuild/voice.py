@@ -81,11 +81,14 @@ class Voice:
     def progress(self, text: str) -> None:
         """Say where the action stands."""
         self._console.progress(self.action, text)
-        self._write(text)
 
     def say(self, text: str) -> None:
         """Say a line that stays."""
         self._console.say(text)
+        self._write(text)
+
+    def note(self, text: str) -> None:
+        """Write a line to the log alone."""
         self._write(text)
 
     def sleep(self, seconds: float) -> None:

@@ -44,7 +44,7 @@ VERBS = {
         ("text", "json", "mermaid"),
     ),
     "why": Verb(
-        "say exactly what differs from the last time", "why:why", (*COMPOSED, "--format"), ("text", "json"), "ACTION"
+        "say exactly what differs from the last time", "why:why", (*COMPOSED, "--format"), ("text", "json"), "[ACTION]"
     ),
     "diff": Verb(
         "compare two runs: config, data, metrics", "diff:diff", ("--format",), ("text", "json", "md"), "RUN RUN"
