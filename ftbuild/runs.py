@@ -151,10 +151,12 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def history(world: World) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield every finished run, newest first."""
+    """Yield every finished run whose run.json can be read, newest first; `ftbuild runs` names the others."""
     for path in sorted((world.outputs / "runs").glob("*/run.json"), reverse=True):
-        if not path.parent.is_symlink():
-            yield path.parent, json.loads(path.read_bytes())
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            run = read(path.parent)
+            if not path.parent.is_symlink() and {"result_id", "experiment", "started_at"} <= run.keys():
+                yield path.parent, run
 
 
 def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:
