@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-from ftbuild.errors import FtbuildError, Interrupted
+from ftbuild.errors import FtbuildError, Interrupted, StoreError
 from ftbuild.plan.action import Action
+from ftbuild.store.durable import refused
 
 Status = Literal["HIT", "RUN", "MAYBE", "ATTACH", "WAIT", "BLOCKED", "FAILED"]
 INTERRUPTED = "interrupted; the same command goes on from here"
@@ -100,8 +101,15 @@ class Voice:
         self._stopping.sleep(seconds)
 
     def log(self) -> Path:
-        """Return the log, its folder made."""
-        self._log.parent.mkdir(parents=True, exist_ok=True)
+        """Return the log, its folder made.
+
+        Raises:
+            StoreError: the folder cannot be made.
+        """
+        try:
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise refused(self._log, error) from error
         return self._log
 
     def _write(self, text: str) -> None:
@@ -109,5 +117,5 @@ class Voice:
         try:
             with self.log().open("a", encoding="utf-8") as log:
                 log.write(f"{at:%Y-%m-%dT%H:%M:%SZ} {self.action.label}: {text}\n")
-        except OSError:
+        except (OSError, StoreError):
             return  # a log is no reason to stop

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from ftbuild.errors import EvaluationError
 from ftbuild.problem import Problem
+from ftbuild.store.durable import refused
 from ftbuild.store.locks import using
 from ftbuild.store.store import Store
 
@@ -138,11 +139,18 @@ def _work(folder: str, order: Order) -> Kept:
 
 @contextmanager
 def _printing_to(log: str) -> Iterator[None]:
-    """Send what this process prints, and what libraries below Python print, to a file."""
+    """Send what this process prints, and what libraries below Python print, to a file.
+
+    Raises:
+        StoreError: the file cannot be opened.
+    """
+    try:
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError as error:
+        raise refused(Path(log), error) from error
     sys.stdout.flush()
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)

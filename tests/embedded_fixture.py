@@ -62,16 +62,17 @@ class Running:
 
 
 @contextmanager
-def running(state: Path, cache: Path) -> Iterator[Running]:
+def running(state: Path, cache: Path, engine: str = "torch") -> Iterator[Running]:
     command = [sys.executable, "-m", "ftbuild.embedded"]
+    by = ["--engine", engine, "--state", str(state)]
     subprocess.run(
-        [*command, "prepare", "--state", str(state), "--model", json.dumps(TINY)],
+        [*command, "prepare", *by, "--model", json.dumps(TINY)],
         env=environment(cache),
         check=True,
         stdout=subprocess.DEVNULL,
     )
     process = subprocess.Popen(
-        [*command, "serve", "--state", str(state), "--idle-seconds", "60", "--threads", "1"], env=environment(cache)
+        [*command, "serve", *by, "--idle-seconds", "60", "--threads", "1"], env=environment(cache)
     )
 
     def there() -> bool:

@@ -10,7 +10,9 @@ Its jobs are files, so several processes see the same ones. A fault is named for
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +69,9 @@ class FakeProvider:
     script: Sequence[tuple[JobState | ProviderError, Sequence[JobEvent]]] = ()
 
     def jobs(self) -> list[JobState]:
-        """Return every job there is, oldest first."""
-        found = [json.loads(path.read_bytes()) for path in sorted(self.folder.glob("ftjob-*.json"))]
+        """Return every job there is, oldest first; one is there with the line end of its file."""
+        texts = [path.read_text() for path in self.folder.glob("ftjob-*.json")]
+        found = sorted((json.loads(text) for text in texts if text.endswith("\n")), key=lambda job: job["created_at"])
         return [JobState(each["id"], "queued", each["created_at"], None, None, raw=each) for each in found]
 
     def create_job(self, request: JobRequest) -> JobState:
@@ -80,22 +83,20 @@ class FakeProvider:
             raise LOST
         if fault == "refused":
             raise REFUSED
-        self._commit(request)
+        job_id = self._commit(request)
         if fault == "dies_after":
             raise Killed
         if fault == "lost_after":
             raise BROKEN
-        return self.jobs()[-1]
+        return next(job for job in self.jobs() if job.id == job_id)
 
-    def _commit(self, request: JobRequest) -> None:
-        for number in range(1, 100):
+    def _commit(self, request: JobRequest) -> str:
+        for number in count(1):
             value = {"id": f"ftjob-{number}", "created_at": number, **request.to_json()}
-            try:
-                with (self.folder / f"ftjob-{number}.json").open("x") as file:
-                    json.dump(value, file)
-                return
-            except FileExistsError:
-                continue
+            with suppress(FileExistsError), (self.folder / f"ftjob-{number}.json").open("x") as file:
+                file.write(f"{json.dumps(value)}\n")
+                break
+        return f"ftjob-{number}"
 
     def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
         self.looks += 1

@@ -83,6 +83,7 @@ FULL: dict[str, Any] = {
     },
     "provider": {
         "kind": "embedded",
+        "engine": "torch",
         "settle_seconds": 0.0,
         "idle_seconds": 600.0,
         "poll_seconds": 0.5,

@@ -13,7 +13,8 @@ from ftbuild.embedded.llama import Llama, encode  # noqa: E402
 from ftbuild.embedded.lora import Lora  # noqa: E402
 from ftbuild.embedded.state import State  # noqa: E402
 from ftbuild.embedded.template import Lesson, Template  # noqa: E402
-from ftbuild.embedded.trainer import Training, learn, measure, rate_at, token_losses  # noqa: E402
+from ftbuild.embedded.trainer import LoraLearner, learn, measure, token_losses  # noqa: E402
+from ftbuild.embedded.training import Training, rate_at  # noqa: E402
 from ftbuild.embedded.weights import prepare  # noqa: E402
 from ftbuild.embedded.wire import job_record, job_request  # noqa: E402
 
@@ -136,7 +137,7 @@ def test_a_job_keeps_its_last_three_checkpoints(base: Path, tmp_path: Path) -> N
     asked = {"model": "tiny", "training_file": "file-x", "hyperparameters": hyperparameters}
     job = job_record(job_request(asked), seed=1)
     state.write_job(job)
-    Training(state, job, lessons, [], threads=1).run(base)
+    Training(state, job, lessons, []).run(LoraLearner(base, "tiny", 1, threads=1))
     adapters = state.job_folder(job["id"]) / "adapters"
     assert sorted(path.name for path in adapters.iterdir()) == ["step-2", "step-3", "step-4"]
     name = f"ft:tiny:ftbuild::{job['id'][-8:]}"
@@ -182,9 +183,9 @@ def test_a_loss_that_is_no_number_fails_the_job(base: Path, tmp_path: Path) -> N
     asked = {"model": "tiny", "training_file": "file-x"}
     job = job_record(job_request(asked), seed=1)
     state.write_job(job)
-    training = Training(state, job, read_lessons(lines(), Template(base))[0], [], threads=1)
+    training = Training(state, job, read_lessons(lines(), Template(base))[0], [])
     training.rate = float("inf")
-    training.run(base)
+    training.run(LoraLearner(base, "tiny", 1, threads=1))
     ended = state.job(job["id"])
     assert ended is not None
     assert (ended["status"], ended["error"]["code"]) == ("failed", "training_diverged")

@@ -74,4 +74,4 @@ def test_options_and_keys_are_offered(own: Own, opened: Editor) -> None:
 
 def test_what_a_key_means_is_said_where_it_stands(opened: Editor) -> None:
     opened.problems("conf/provider/embedded.yaml")
-    assert "`idle_seconds` is how long the server outlives" in opened.hover("conf/provider/embedded.yaml", 3, 2)
+    assert "`idle_seconds` is how long the server outlives" in opened.hover("conf/provider/embedded.yaml", 4, 2)

@@ -28,7 +28,12 @@ ONE_VALUE = {
     "evaluation.arms.base.kind",
     "evaluation.arms.tuned.kind",
 }
-OTHER = {"goal.metric": "chrf", "goal.judge_by": "estimate", "dataset.sources.unseen.only": "train"}
+OTHER = {
+    "goal.metric": "chrf",
+    "goal.judge_by": "estimate",
+    "dataset.sources.unseen.only": "train",
+    "provider.engine": "scripted",
+}
 
 
 def leaves(value: Any, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -29,7 +29,7 @@ class Served:
 
     def __init__(self, root: Path, *servers: Stub) -> None:
         self.world = World.at(root)
-        self.state = embedded.state_folder(self.world)
+        self.state = embedded.state_folder(PROVIDER, self.world)
         self.state.mkdir(parents=True)
         self.connection = Connection(PROVIDER, None, self.world)
         self.move_to(servers[0], "token-0")

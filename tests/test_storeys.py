@@ -30,7 +30,7 @@ STOREYS = (
     ("config_problems", "outcome", "planfile", "compiling"),
     ("compose", "engine"),
     ("compositions", "runners"),
-    ("points", "runs"),
+    ("points", "runs", "run_diff"),
     ("lockfile",),
     ("site",),
     ("cli",),

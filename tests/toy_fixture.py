@@ -115,9 +115,13 @@ class Toy:
         return Runners({"make": join}, {"pay": pay}, given)
 
     def build(self) -> Build:
-        self.folder.mkdir(exist_ok=True)
         if self.calls.exists():
             os.unlink(self.calls)
+        return self.build_on()
+
+    def build_on(self) -> Build:
+        """Build; what was computed before stays in `ran`."""
+        self.folder.mkdir(exist_ok=True)
         self.console = Silent()
         how = How(self.workers, self.jobs, 1, self.keep_going)
         return build(self.graph(), self.store, self.world, self.console, self.runners(), how)

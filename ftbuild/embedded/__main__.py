@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     serving.add_argument("--idle-seconds", type=float, default=600.0)
     training = commands.add_parser("train", help="train one job; started by the server")
     training.add_argument("--job", required=True)
+    for command in (preparing, serving):
+        command.add_argument("--engine", choices=("torch", "scripted"), default="torch")
     for command in (serving, training):
         command.add_argument("--threads", type=_threads, default="auto")
     for command in (preparing, serving, training):
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif given.command == "serve":
             from ftbuild.embedded.server import serve
 
-            serve(given.state, given.idle_seconds, given.threads)
+            serve(given.state, given.engine, given.idle_seconds, given.threads)
         else:
             from ftbuild.embedded.state import State
             from ftbuild.embedded.trainer import run
@@ -56,10 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _prepare(given: argparse.Namespace) -> None:
     from ftbuild.cache import cache_folder
     from ftbuild.embedded.state import State
-    from ftbuild.embedded.weights import prepare
+    from ftbuild.embedded.weights import prepare, stand_in
 
-    base = prepare(given.model, cache_folder(os.environ), lambda line: print(line, file=sys.stderr, flush=True))
-    State(given.state).register(base)
+    state = State(given.state)
+    if given.engine == "scripted":
+        base = stand_in(given.model, state.folder)
+    else:
+        base = prepare(given.model, cache_folder(os.environ), lambda line: print(line, file=sys.stderr, flush=True))
+    state.register(base)
     print(json.dumps({"model": base.model, "folder": str(base.folder), "digest": base.digest}))
 
 

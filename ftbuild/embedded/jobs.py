@@ -11,9 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from ftbuild.embedded.state import TERMINAL, Record, State
-
-DIED = "server_died"
+from ftbuild.embedded.state import DIED, TERMINAL, Record, State
 
 
 class Jobs:
@@ -28,16 +26,13 @@ class Jobs:
         self._running: str | None = None
         self._cancelled: set[str] = set()
         self._stopped = False
-        for job in state.jobs():
-            state.end_job(job["id"], "failed", "The server stopped while the job was not done; run it again.", DIED)
+        state.fail_unfinished()
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
         self._thread.start()
 
     def add(self, job: Record) -> None:
         """Keep a job and start it when its turn comes."""
-        self._state.write_job(job)
-        self._state.add_event(job["id"], f"Created fine-tuning job: {job['id']}")
-        self._state.add_event(job["id"], f"Validating training file: {job['training_file']}")
+        self._state.add_job(job)
         with self._changed:
             self._waiting.append(job["id"])
             self._changed.notify_all()

@@ -9,7 +9,8 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ftbuild.embedded.template import Lesson, Template
+from ftbuild.embedded.engine import Reader
+from ftbuild.embedded.template import Lesson
 
 MIN_EXAMPLES = 10
 SORTED_TOGETHER = 16  # batches: rows of like length meet in one, and order stays mostly random
@@ -20,7 +21,7 @@ class InvalidFileError(Exception):
     """A file that no job can be run on; the text is OpenAI's as far as we know it."""
 
 
-def read_lessons(content: bytes, template: Template, kind: str = "training") -> tuple[list[Lesson], int]:
+def read_lessons(content: bytes, reader: Reader, kind: str = "training") -> tuple[list[Lesson], int]:
     """Return the lessons of a training or validation file in its order, and how many were cut at the context's end.
 
     Raises:
@@ -32,10 +33,10 @@ def read_lessons(content: bytes, template: Template, kind: str = "training") -> 
         raise InvalidFileError(f"The {kind} file is not UTF-8: byte {error.start}.") from error
     lessons, cut = [], 0
     for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
-        lesson = template.lesson(_messages(number, line, template))
-        if len(lesson.ids) > template.context:
+        lesson = reader.lesson(_messages(number, line, reader))
+        if len(lesson.ids) > reader.context:
             cut += 1
-            lesson = Lesson(lesson.ids[: template.context], lesson.learnt[: template.context])
+            lesson = Lesson(lesson.ids[: reader.context], lesson.learnt[: reader.context])
         if not any(lesson.learnt[1:]):
             raise InvalidFileError(
                 f"Example {number} has no assistant message to learn from within the model's context."
@@ -50,7 +51,7 @@ def read_lessons(content: bytes, template: Template, kind: str = "training") -> 
     return lessons, cut
 
 
-def _messages(number: int, line: str, template: Template) -> list[Mapping[str, Any]]:
+def _messages(number: int, line: str, reader: Reader) -> list[Mapping[str, Any]]:
     try:
         example = json.loads(line)
     except ValueError as error:
@@ -73,7 +74,7 @@ def _messages(number: int, line: str, template: Template) -> list[Mapping[str, A
     if not isinstance(messages, list) or not messages:
         raise InvalidFileError(f"Example {number}: 'messages' must be a list with at least one message.")
     for index, message in enumerate(messages, start=1):
-        _check_message(f"Example {number}, message {index}", message, template)
+        _check_message(f"Example {number}, message {index}", message, reader)
     if messages[-1]["role"] != "assistant":
         raise InvalidFileError(f"Example {number}: Last message must be from the assistant")
     if all(message.get("weight") == 0 for message in messages if message["role"] == "assistant"):
@@ -81,7 +82,7 @@ def _messages(number: int, line: str, template: Template) -> list[Mapping[str, A
     return messages
 
 
-def _check_message(at: str, message: object, template: Template) -> None:
+def _check_message(at: str, message: object, reader: Reader) -> None:
     if not isinstance(message, dict) or "role" not in message:
         raise InvalidFileError(f"{at} Discriminator 'role' is missing in value")
     if message["role"] not in ROLES:
@@ -93,7 +94,7 @@ def _check_message(at: str, message: object, template: Template) -> None:
             raise InvalidFileError(f'{at} contains an extra "{key}".')
     if message.get("weight") not in (None, 0, 1):
         raise InvalidFileError(f'{at}, key "weight": must be 0 or 1')
-    if token := template.special_in(message["content"]):
+    if token := reader.special_in(message["content"]):
         raise InvalidFileError(f"{at} contains an invalid token: {token}.")
 
 

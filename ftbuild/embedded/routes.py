@@ -1,7 +1,7 @@
 """The routes as the `openai` SDK calls them, under /v1.
 
-Owns which path does what. Bodies are checked in wire.py, records kept by state.py, jobs run by
-jobs.py, answers made by sampler.py.
+Owns which path does what. Bodies are checked in wire.py, records kept by state.py, jobs run
+and answers made by what engine.py describes.
 """
 
 import asyncio
@@ -20,9 +20,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ftbuild.embedded import wire
+from ftbuild.embedded.engine import Answerer, JobQueue
 from ftbuild.embedded.forms import read_form
-from ftbuild.embedded.jobs import Jobs
-from ftbuild.embedded.sampler import Sampler
 from ftbuild.embedded.state import TERMINAL, Record, State
 from ftbuild.embedded.wire import ApiError
 
@@ -35,8 +34,8 @@ class Service:
     """What the routes act on."""
 
     state: State
-    jobs: Jobs
-    sampler: Sampler
+    jobs: JobQueue
+    answerer: Answerer
 
     def a_file(self, file_id: str) -> Record:
         """Return the file's record, or answer 404."""
@@ -268,11 +267,11 @@ async def create_completion(service: Service, request: Request) -> Response:
     asked = wire.chat_request(await _json(request))
     if base := service.state.base(asked.model):
         adapters = None
-    elif tuned := service.state.tuned().get(asked.model):
+    elif tuned := service.state.tuned_model(asked.model):
         base, adapters = service.state.base(tuned[0]["model"]), tuned[1]
     if base is None:
         raise _no_model(asked.model)
-    answer = await asyncio.wrap_future(service.sampler.ask(base.folder, adapters, asked))
+    answer = await asyncio.wrap_future(service.answerer.ask(base, adapters, asked))
     return JSONResponse(
         wire.completion(asked, answer.text, answer.finish_reason, answer.prompt_tokens, answer.completion_tokens)
     )

@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ftbuild.embedded.engine import Answer, read_prompt
 from ftbuild.embedded.template import Template
-from ftbuild.embedded.wire import DEFAULT_MAX_TOKENS, ApiError, ChatRequest
+from ftbuild.embedded.weights import Base
+from ftbuild.embedded.wire import ChatRequest
 
 if TYPE_CHECKING:
     import torch
@@ -26,16 +28,6 @@ if TYPE_CHECKING:
 MAX_ROWS = 32
 MAX_BATCH_TOKENS = 16_384  # rows x tokens of the longest prompt
 GATHER_SECONDS = 0.02  # how long the first of a batch waits for company
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The text of a completion and how it ended: "stop" or "length"."""
-
-    text: str
-    finish_reason: str
-    prompt_tokens: int
-    completion_tokens: int
 
 
 @dataclass
@@ -63,10 +55,10 @@ class Sampler:
         self._thread = threading.Thread(target=self._work, name="sampler", daemon=True)
         self._thread.start()
 
-    def ask(self, base: Path, adapters: Path | None, request: ChatRequest) -> "Future[Answer]":
+    def ask(self, base: Base, adapters: Path | None, request: ChatRequest) -> "Future[Answer]":
         """Queue a request; the future fails with ApiError where the request cannot be answered."""
         future: Future[Answer] = Future()
-        self._queue.put(Asked(base, adapters, request, future))
+        self._queue.put(Asked(base.folder, adapters, request, future))
         return future
 
     def unload(self) -> None:
@@ -119,20 +111,7 @@ class Sampler:
         try:
             if asked.base not in self._templates:
                 self._templates[asked.base] = Template(asked.base)
-            template = self._templates[asked.base]
-            for index, message in enumerate(asked.request.messages):
-                if token := template.special_in(message["content"]):
-                    raise ApiError(f"messages[{index}].content contains an invalid token: {token}.", param="messages")
-            asked.prompt = template.prompt(asked.request.messages)
-            room = template.context - len(asked.prompt)
-            asked.max_tokens = asked.request.max_tokens or min(DEFAULT_MAX_TOKENS, room)
-            if asked.max_tokens > room or room < 1:
-                raise ApiError(
-                    f"This model's maximum context length is {template.context} tokens. However, you requested "
-                    f"{len(asked.prompt)} tokens in the messages and {asked.max_tokens} in the completion.",
-                    param="messages",
-                    code="context_length_exceeded",
-                )
+            asked.prompt, asked.max_tokens = read_prompt(self._templates[asked.base], asked.request)
         except Exception as error:  # goes to who asked
             asked.future.set_exception(error)
             return False

@@ -18,15 +18,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ftbuild.embedded.jobs import Jobs
-from ftbuild.embedded.sampler import Sampler
+from ftbuild.embedded.engine import Answerer, JobQueue
 from ftbuild.embedded.state import State, write_json
 
 ADDRESS = "server.json"
 LOCK_TRIES = 100
 
 
-def serve(folder: Path, idle_seconds: float, threads: int) -> None:
+def serve(folder: Path, engine: str, idle_seconds: float, threads: int) -> None:
     """Serve until nobody has asked for anything for `idle_seconds` and no job is live; at once if another serves."""
     state = State(folder)
     lock = FileLock(folder / "server.lock")
@@ -40,20 +39,32 @@ def serve(folder: Path, idle_seconds: float, threads: int) -> None:
                 return
     try:
         (folder / ADDRESS).unlink(missing_ok=True)  # of a server that was killed
-        _serve(state, idle_seconds, threads)
+        _serve(state, engine, idle_seconds, threads)
     finally:
         lock.release()
 
 
-def _serve(state: State, idle_seconds: float, threads: int) -> None:
+def _engine(name: str, state: State, threads: int) -> tuple[JobQueue, Answerer]:
+    """Return who runs jobs and who answers: "scripted", or else torch."""
+    if name == "scripted":
+        from ftbuild.embedded.scripted import ScriptedAnswers, ScriptedJobs
+
+        return ScriptedJobs(state), ScriptedAnswers(state)
+    from ftbuild.embedded.jobs import Jobs
+    from ftbuild.embedded.sampler import Sampler
+
+    sampler = Sampler(threads)
+    return Jobs(state, threads, before_start=sampler.unload), sampler
+
+
+def _serve(state: State, engine: str, idle_seconds: float, threads: int) -> None:
     import uvicorn
 
     from ftbuild.embedded.routes import Service, application
 
-    sampler = Sampler(threads)
-    jobs = Jobs(state, threads, before_start=sampler.unload)
+    jobs, answerer = _engine(engine, state, threads)
     token = secrets.token_urlsafe(32)
-    door = Door(application(Service(state, jobs, sampler)), token, state.folder / "requests.log")
+    door = Door(application(Service(state, jobs, answerer)), token, state.folder / "requests.log")
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
     config = uvicorn.Config(door, log_level="warning", access_log=False, timeout_graceful_shutdown=3, lifespan="off")
     server = uvicorn.Server(config)
@@ -82,7 +93,7 @@ def _serve(state: State, idle_seconds: float, threads: int) -> None:
     finally:
         address.unlink(missing_ok=True)
         jobs.stop()
-        sampler.stop()
+        answerer.stop()
 
 
 class Door:

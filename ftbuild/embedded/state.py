@@ -26,7 +26,9 @@ from ftbuild.embedded.weights import MODEL_ID, Base
 
 LETTERS = string.ascii_letters + string.digits
 TERMINAL = ("succeeded", "failed", "cancelled")
+DIED = "server_died"  # the error code of a job that its server did not end
 CHECKPOINTS_KEPT = 3
+TAIL_PART = 4  # of a name ft:<base>:ftbuild:<suffix>:<end of the job's id>
 IDS = {kind: re.compile(rf"{kind}-[A-Za-z0-9]{{8,32}}") for kind in ("file", "ftjob")}
 
 Record = dict[str, Any]
@@ -125,6 +127,17 @@ class State:
         folder.mkdir(exist_ok=True)
         write_json(folder / "job.json", job, durable=durable)
 
+    def add_job(self, job: Mapping[str, Any]) -> None:
+        """Keep a new job, with its first events."""
+        self.write_job(job)
+        self.add_event(job["id"], f"Created fine-tuning job: {job['id']}")
+        self.add_event(job["id"], f"Validating training file: {job['training_file']}")
+
+    def fail_unfinished(self) -> None:
+        """Fail what an earlier server left unfinished: it is never silently taken up again."""
+        for job in self.jobs():
+            self.end_job(job["id"], "failed", "The server stopped while the job was not done; run it again.", DIED)
+
     def add_event(
         self, job_id: str, message: str, *, level: str = "info", metrics: Mapping[str, Any] | None = None
     ) -> None:
@@ -161,14 +174,28 @@ class State:
 
     def tuned(self) -> dict[str, tuple[Record, Path]]:
         """Return the fine-tuned models, checkpoints among them: name -> job and folder of the adapters."""
-        found = {}
+        found: dict[str, tuple[Record, Path]] = {}
         for job in reversed(self.jobs()):
-            for checkpoint in job["_checkpoints"]:
-                folder = self.job_folder(job["id"]) / "adapters" / f"step-{checkpoint['step_number']}"
-                if folder.is_dir():
-                    found[checkpoint["fine_tuned_model_checkpoint"]] = (job, folder)
-                    if job["status"] == "succeeded" and checkpoint is job["_checkpoints"][-1]:
-                        found[job["fine_tuned_model"]] = (job, folder)
+            found |= self._tuned_by(job)
+        return found
+
+    def tuned_model(self, name: str) -> tuple[Record, Path] | None:
+        """Return one of `tuned`; reads no job but its own, whose id ends as its name says."""
+        parts = name.split(":")
+        for path in (self.folder / "jobs").iterdir() if len(parts) > TAIL_PART else ():
+            job = self.job(path.name) if path.name.endswith(parts[TAIL_PART]) else None
+            if job is not None and name in (by := self._tuned_by(job)):
+                return by[name]
+        return None
+
+    def _tuned_by(self, job: Record) -> dict[str, tuple[Record, Path]]:
+        found = {}
+        for checkpoint in job["_checkpoints"]:
+            folder = self.job_folder(job["id"]) / "adapters" / f"step-{checkpoint['step_number']}"
+            if folder.is_dir():
+                found[checkpoint["fine_tuned_model_checkpoint"]] = (job, folder)
+                if job["status"] == "succeeded" and checkpoint is job["_checkpoints"][-1]:
+                    found[job["fine_tuned_model"]] = (job, folder)
         return found
 
 

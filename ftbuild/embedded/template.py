@@ -61,8 +61,7 @@ class Template:
 
     def special_in(self, text: str) -> str | None:
         """Return the first special token that the text spells, None if there is none."""
-        found = [(text.index(token), token) for token in self.special if token in text]
-        return min(found)[1] if found else None
+        return first_in(text, self.special)
 
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
@@ -85,3 +84,9 @@ class Template:
         whole = self.render(messages, answer_next=answer_next)
         pieces.append((whole[len(done) :], False))
         return [piece for piece in pieces if piece[0]]
+
+
+def first_in(text: str, tokens: Sequence[str]) -> str | None:
+    """Return the token that the text spells first, None if it spells none."""
+    found = [(text.index(token), token) for token in tokens if token in text]
+    return min(found)[1] if found else None

@@ -1,46 +1,25 @@
-"""One job, trained in a process of its own: lessons in, adapters, events and checkpoints out.
+"""A job trained with torch, in a process of its own: the arithmetic of one step, and the door of the process.
 
-Owns the recipe and the loop. Started by the server; ends when its standard input closes, which
-is when the server died. Loss is the mean over learnt tokens of a batch. Same seed, same machine,
-same number of threads: same numbers.
+Started by the server; ends when its standard input closes, which is when the server died. Loss is
+the mean over learnt tokens of a batch. Same seed, same machine, same number of threads: same numbers.
 """
 
-import math
 import os
 import threading
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ftbuild.embedded.lessons import InvalidFileError, epoch, pieces, read_lessons, shared_prefix
-from ftbuild.embedded.state import CHECKPOINTS_KEPT, Record, State, new_id
+from ftbuild.embedded.lessons import pieces, shared_prefix
+from ftbuild.embedded.state import State
 from ftbuild.embedded.template import Lesson, Template
+from ftbuild.embedded.training import RECIPE, Training, read_files
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ftbuild.embedded.llama import Llama, LowRank
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a job does not say. `learning_rate` is what a multiplier of 1 means; "auto" is 1."""
-
-    n_epochs: int = 3
-    batch_size: int = 8
-    learning_rate: float = 5e-4
-    rank: int = 16
-    alpha: float = 32.0
-    weight_decay: float = 0.0
-    warm_up: float = 0.06  # share of the steps
-    last_rate: float = 0.05  # share of the rate left at the end of the linear decay
-    max_norm: float = 1.0
-    piece_tokens: int = 1024  # rows x tokens computed at once; more only costs memory
-
-
-RECIPE = Recipe()
-METRICS = ("train_loss", "train_mean_token_accuracy", "valid_loss", "valid_mean_token_accuracy")
+    from ftbuild.embedded.lora import Lora
 
 
 def run(state: State, job_id: str, threads: int) -> None:
@@ -53,21 +32,10 @@ def run(state: State, job_id: str, threads: int) -> None:
     if base is None:
         state.end_job(job_id, "failed", f"The base model {job['model']} is gone.", "model_not_found", "model")
         return
-    template = Template(base.folder)
-    files: dict[str, list[Lesson]] = {"training": [], "validation": []}
-    for kind in files:
-        if file_id := job[f"{kind}_file"]:
-            try:
-                files[kind], cut = read_lessons(state.content(file_id), template, kind)
-            except (InvalidFileError, FileNotFoundError) as error:
-                message = f"The job failed due to an invalid {kind} file. Invalid file format. {error}"
-                state.end_job(job_id, "failed", message, f"invalid_{kind}_file", f"{kind}_file")
-                return
-            if cut:
-                message = f"{cut} examples of the {kind} file are longer than the model's context and were cut"
-                state.add_event(job_id, message, level="warn")
-    state.add_event(job_id, "Files validated, moving job to queued state")
-    Training(state, job, files["training"], files["validation"], threads).run(base.folder)
+    files = read_files(state, job, Template(base.folder))
+    if files is not None:
+        training = Training(state, job, files["training"], files["validation"])
+        training.run(LoraLearner(base.folder, job["model"], job["seed"], threads))
 
 
 def _end_with_server() -> None:
@@ -76,132 +44,51 @@ def _end_with_server() -> None:
     os._exit(1)
 
 
-class Training:
-    """The loop of one job."""
+class LoraLearner:
+    """Adapters on a base model, trained by AdamW."""
 
-    def __init__(self, state: State, job: Record, train: list[Lesson], valid: list[Lesson], threads: int) -> None:
-        """Settle what the job left to "auto"."""
-        import torch
-
-        torch.set_num_threads(threads)
-        self.state, self.job, self.train, self.valid = state, job, train, valid
-        asked = job["method"]["supervised"]["hyperparameters"]
-        auto = {"n_epochs": RECIPE.n_epochs, "batch_size": RECIPE.batch_size, "learning_rate_multiplier": 1.0}
-        used = {name: value if asked[name] == "auto" else asked[name] for name, value in auto.items()}
-        self.n_epochs, self.batch_size = int(used["n_epochs"]), int(used["batch_size"])
-        self.rate = RECIPE.learning_rate * used["learning_rate_multiplier"]
-        self.n_steps = self.n_epochs * -(-len(train) // self.batch_size)
-        job["method"] = {"type": "supervised", "supervised": {"hyperparameters": used}}
-        job |= {"hyperparameters": used, "status": "running", "_pid": os.getpid()}
-        state.write_job(job)
-        state.add_event(job["id"], "Fine-tuning job started")
-
-    def run(self, base_folder: Any) -> None:
-        """Train, write checkpoints, and write the job's success."""
+    def __init__(self, base: Path, model: str, seed: int, threads: int) -> None:
+        """Load the base model that lies in `base`; `model` is its name in what `write` writes."""
         import torch
 
         from ftbuild.embedded.llama import Llama, fast_dtype
         from ftbuild.embedded.lora import Lora
 
-        llama = Llama(base_folder, fast_dtype(base_folder))
-        lora = Lora.start(llama, RECIPE.rank, RECIPE.alpha, self.job["seed"])
-        parameters = lora.parameters()
-        for parameter in parameters:
+        torch.set_num_threads(threads)
+        self._model = model
+        self._llama = Llama(base, fast_dtype(base))
+        self._lora = Lora.start(self._llama, RECIPE.rank, RECIPE.alpha, seed)
+        self._parameters = self._lora.parameters()
+        for parameter in self._parameters:
             parameter.requires_grad_()
-        optimizer = torch.optim.AdamW(parameters, lr=self.rate, weight_decay=RECIPE.weight_decay, fused=True)
-        rows: list[dict[str, Any]] = []
-        started = time.time()
-        step = 0
-        for number in range(1, self.n_epochs + 1):
-            for batch in epoch(self.train, self.batch_size, self.job["seed"], number):
-                step += 1
-                for group in optimizer.param_groups:
-                    group["lr"] = self.rate * rate_at(step, self.n_steps)
-                optimizer.zero_grad(set_to_none=True)
-                loss, accuracy = learn(llama, lora, batch)
-                if not math.isfinite(loss):
-                    message = f"The training loss is not a number at step {step}. Lower learning_rate_multiplier."
-                    self.state.end_job(self.job["id"], "failed", message, "training_diverged", "method")
-                    return
-                torch.nn.utils.clip_grad_norm_(parameters, RECIPE.max_norm)
-                optimizer.step()
-                row = {"step": step, "train_loss": loss, "train_mean_token_accuracy": accuracy}
-                if step == number * (self.n_steps // self.n_epochs):
-                    row |= self._checkpoint(llama, lora, step, number, row)
-                rows.append(row)
-                self.job["estimated_finish"] = int(started + (time.time() - started) * self.n_steps / step + 1)
-                self.state.write_job(self.job, durable=False)
-                message = f"Step {step}/{self.n_steps}: training loss={loss:.2f}"
-                if "valid_loss" in row:
-                    loss = row["valid_loss"]
-                    message += f", validation loss={loss:.2f}, full validation loss={loss:.2f}"
-                self.state.add_event(self.job["id"], message, metrics={"total_steps": self.n_steps, **row})
-        self._succeed(rows)
+        self._optimizer = torch.optim.AdamW(self._parameters, weight_decay=RECIPE.weight_decay, fused=True)
 
-    def _checkpoint(self, llama: "Llama", lora: Any, step: int, number: int, row: Record) -> Record:
-        """Write the adapters and their record; return the metrics of the validation file."""
+    def learn(self, batch: Sequence[Lesson], rate: float) -> tuple[float, float]:
+        """Take one step at this learning rate; return the loss before it and the share of tokens guessed right."""
         import torch
 
-        metrics: Record = {}
-        if self.valid:
-            with torch.no_grad():
-                low_rank = lora.fused(llama)
-            loss, accuracy = measure(llama, low_rank, self.valid)
-            metrics = {"valid_loss": loss, "valid_mean_token_accuracy": accuracy}
-            metrics |= {"full_valid_loss": loss, "full_valid_mean_token_accuracy": accuracy}
-        job_id = self.job["id"]
-        adapters = self.state.job_folder(job_id) / "adapters"
-        lora.write(adapters / f"step-{step}", self.job["model"])
-        name = f"{self.job['_name']}:ckpt-step-{step}"
-        kept = self.job["_checkpoints"]
-        kept.append(
-            {
-                "id": new_id("ftckpt_"),
-                "object": "fine_tuning.job.checkpoint",
-                "created_at": int(time.time()),
-                "fine_tuned_model_checkpoint": name,
-                "fine_tuning_job_id": job_id,
-                "step_number": step,
-                "metrics": {**row, **metrics},
-            }
-        )
-        for old in kept[:-CHECKPOINTS_KEPT]:
-            for path in (adapters / f"step-{old['step_number']}").iterdir():
-                path.unlink()
-            (adapters / f"step-{old['step_number']}").rmdir()
-        del kept[:-CHECKPOINTS_KEPT]
-        if number < self.n_epochs:
-            self.state.add_event(job_id, f"Checkpoint created at step {step} with Snapshot ID: {name}")
-        return metrics
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.zero_grad(set_to_none=True)
+        measured = learn(self._llama, self._lora, batch)
+        torch.nn.utils.clip_grad_norm_(self._parameters, RECIPE.max_norm)
+        self._optimizer.step()
+        return measured
 
-    def _succeed(self, rows: Sequence[Record]) -> None:
-        header = ("step", *METRICS)
-        lines = [",".join(header)]
-        lines += [",".join("" if row.get(name) is None else f"{row[name]:.6g}" for name in header) for row in rows]
-        result = self.state.add_file("step_metrics.csv", "fine-tune-results", ("\n".join(lines) + "\n").encode())
-        tokens = self.n_epochs * sum(len(lesson.ids) for lesson in self.train)
-        self.job |= {
-            "status": "succeeded",
-            "finished_at": int(time.time()),
-            "estimated_finish": None,
-            "trained_tokens": tokens,
-            "fine_tuned_model": self.job["_name"],
-            "result_files": [result["id"]],
-        }
-        self.state.add_event(self.job["id"], f"New fine-tuned model created: {self.job['_name']}")
-        self.state.add_event(self.job["id"], "The job has successfully completed")
-        self.state.write_job(self.job)
+    def measure(self, lessons: Sequence[Lesson]) -> tuple[float, float]:
+        """Return the loss over the lessons and the share of tokens guessed right; nothing is learnt."""
+        import torch
+
+        with torch.no_grad():
+            low_rank = self._lora.fused(self._llama)
+        return measure(self._llama, low_rank, lessons)
+
+    def write(self, folder: Path) -> None:
+        """Write the adapters into `folder`, which appears when it is whole."""
+        self._lora.write(folder, self._model)
 
 
-def rate_at(step: int, n_steps: int) -> float:
-    """Return the share of the learning rate at a step (from 1): a linear rise, then a linear fall."""
-    warm_up = max(1, round(RECIPE.warm_up * n_steps))
-    if step <= warm_up:
-        return step / warm_up
-    return RECIPE.last_rate + (1 - RECIPE.last_rate) * (n_steps - step) / max(1, n_steps - warm_up)
-
-
-def learn(llama: "Llama", lora: Any, batch: Sequence[Lesson]) -> tuple[float, float]:
+def learn(llama: "Llama", lora: "Lora", batch: Sequence[Lesson]) -> tuple[float, float]:
     """Add the batch's gradients to the adapters; return its loss and the share of tokens guessed right."""
     n = n_learnt(batch)
     loss, right = 0.0, 0

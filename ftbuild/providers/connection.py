@@ -103,7 +103,7 @@ class Connection:
             with self._gate.lock:
                 if self._model is not None and not self._gate.prepared:
                     with self._aside():
-                        embedded.prepare(self._model, self._world)
+                        embedded.prepare(self._provider, self._model, self._world)
                     self._gate.prepared = True
                 address = embedded.start(self._provider, self._world)
             self._client = WireClient(address.base_url, address.api_key, "embedded server")

@@ -32,15 +32,18 @@ class Address:
     api_key: str
 
 
-def prepare(model: Model, world: World) -> None:
+def prepare(provider: Provider, model: Model, world: World) -> None:
     """Have the base model's weights on this machine and known to the server; progress goes to stderr.
+
+    A server that makes its answers up needs no weights, just the model's name.
 
     Raises:
         ProviderError: they cannot be had; what the process said is on stderr.
         StoreError: the server's folder cannot be made.
     """
-    state = _made(state_folder(world))
-    code = _run(["prepare", "--state", str(state), "--model", model.model_dump_json()], world)
+    state = _made(state_folder(provider, world))
+    asked = ["--state", str(state), "--engine", provider.engine, "--model", model.model_dump_json()]
+    code = _run(["prepare", *asked], world)
     if code != 0:
         raise ProviderError(
             Problem(
@@ -58,13 +61,14 @@ def start(provider: Provider, world: World) -> Address:
         ProviderError: it does not come up within a minute.
         StoreError: its folder cannot be made.
     """
-    state = _made(state_folder(world))
+    state = _made(state_folder(provider, world))
     if (address := running(state)) is not None:
         return address
     log = state / "server.log"
     with log.open("ab") as output:
         command = [sys.executable, "-m", "ftbuild.embedded", "serve", "--state", str(state)]
-        options = ["--idle-seconds", str(provider.idle_seconds), "--threads", str(provider.threads)]
+        options = ["--engine", provider.engine, "--threads", str(provider.threads)]
+        options += ["--idle-seconds", str(provider.idle_seconds)]
         subprocess.Popen(
             [*command, *options],
             stdin=subprocess.DEVNULL,
@@ -97,9 +101,9 @@ def running(state: Path) -> Address | None:
         return address
 
 
-def state_folder(world: World) -> Path:
-    """Return the folder in which the server of this store keeps everything."""
-    return world.store / "embedded"
+def state_folder(provider: Provider, world: World) -> Path:
+    """Return the folder in which the server of this store keeps everything: what was made up apart from the real."""
+    return world.store / ("rehearsal" if provider.engine == "scripted" else "embedded")
 
 
 def _made(folder: Path) -> Path:

@@ -63,6 +63,7 @@ class Method(Node):
 class Provider(Node):
     """Where jobs and requests go: so far our own server, started on demand on this machine.
 
+    Its engine really trains (`torch`), or makes everything up at once and needs no torch (`scripted`).
     `settle_seconds` is how long after a lost answer a job may still appear in the provider's
     list; `idle_seconds` is how long the server outlives its last request; `at_once` is how many jobs
     are watched, or sets of answers asked for, at the same time.
@@ -72,6 +73,7 @@ class Provider(Node):
         {"settle_seconds", "idle_seconds", "poll_seconds", "threads", "at_once"}
     )
     kind: Literal["embedded"]
+    engine: Literal["torch", "scripted"] = "torch"
     settle_seconds: float = Field(ge=0)
     idle_seconds: float = Field(gt=0)
     poll_seconds: float = Field(gt=0)

@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,11 +94,14 @@ class Index:
                 database.executemany("DELETE FROM record WHERE key = ?", [(key,) for key in keys])
 
     def sound(self) -> bool:
-        """Return whether SQLite finds the file whole; a missing one is."""
+        """Return whether SQLite finds the file whole, of whatever version; a missing one is."""
         if not self._path.exists():
             return True
-        rows = self._all("PRAGMA quick_check")
-        return rows == [("ok",)]
+        try:
+            with closing(self._opened()) as database:
+                return bool(database.execute("PRAGMA quick_check").fetchall() == [("ok",)])
+        except sqlite3.Error:
+            return False
 
     def close(self) -> None:
         """Close the file; the next look-up opens it again."""
@@ -143,15 +146,16 @@ class Index:
         if self._database is None and not self._tried:
             self._tried = True
             if self._path.exists():
-                database = sqlite3.connect(
-                    f"{self._path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
-                )
+                database = self._opened()
                 (version,) = database.execute("PRAGMA user_version").fetchone()
                 if version == VERSION:
                     self._database = database
                 else:
                     database.close()
         return self._database
+
+    def _opened(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
 
     def _all(self, query: str, *values: object) -> list[Any]:
         try:

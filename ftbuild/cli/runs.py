@@ -1,0 +1,275 @@
+"""`ftbuild runs`: every run and how it ended, newest first. Writes nothing."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from ftbuild.cli.build import world_of
+from ftbuild.cli.grid import aligned, github
+from ftbuild.cli.layout import columns, hang
+from ftbuild.cli.options import Options
+from ftbuild.errors import ConfigError, ExitCode
+from ftbuild.problem import Problem, nearest, render
+from ftbuild.report.words import ENDINGS, VERDICTS, cost, count, duration, interval, metric_of, value, when
+from ftbuild.trees import experiments
+from ftbuild.world import World
+
+SCHEMA_VERSION = 1
+ARM = "tuned"
+NO_VERDICT = "no verdict asked for"
+HAS = {"experiment", "started_at", "seconds", "verdict", "ending", "goal", "metrics"}
+HAS |= {"dataset", "jobs", "cost_usd", "overrides", "actions"}
+REPORT_HAS = {"results", "training", "run", "examples"}
+# column -> what it is sorted by
+COLUMNS = {
+    "run": attrgetter("run_id"),
+    "experiment": attrgetter("experiment"),
+    "when": attrgetter("started_at", "run_id"),
+    "seconds": attrgetter("seconds"),
+    "verdict": attrgetter("verdict"),
+    "ending": attrgetter("ending"),
+    "metric": attrgetter("mean"),
+    "tokens": attrgetter("trained_tokens"),
+    "job": attrgetter("job_id"),
+    "cost": attrgetter("cost_usd"),
+    "overrides": attrgetter("overridden"),
+}
+NEWEST_FIRST = "-when"
+HEAD = ("run", "experiment", "when", "seconds", "verdict and ending", "metric", "tokens", "job", "cost", "overrides")
+NUMBERS = (3, 6)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder, whose name is its id, and what its run.json says."""
+
+    folder: Path
+    told: Mapping[str, Any]
+
+    @property
+    def run_id(self) -> str:
+        """Return the id, as people type it."""
+        return self.folder.name
+
+    def report(self) -> Mapping[str, Any] | None:
+        """Return what the report was drawn from, None where it is gone or cannot be read."""
+        try:
+            found = json.loads((self.folder / "report.json").read_bytes())
+            return found if found["schema_version"] == SCHEMA_VERSION and found.keys() >= REPORT_HAS else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def listed(world: World) -> tuple[list[Run], list[Problem]]:
+    """Return the runs, newest first, and a warning for each run.json that cannot be read or is no run's."""
+    found, problems = [], []
+    for path in (world.outputs / "runs").glob("*/run.json"):
+        if path.parent.is_symlink():
+            continue
+        read = read_run(path.parent)
+        if isinstance(read, Run):
+            found.append(read)
+        else:
+            problems.append(read)
+    newest_first = sorted(found, key=lambda run: (run.told["started_at"], run.run_id), reverse=True)
+    return newest_first, sorted(problems, key=lambda problem: problem.path)
+
+
+def read_run(folder: Path) -> Run | Problem:
+    """Return the run in a folder, or what is wrong with its run.json."""
+    path = folder / "run.json"
+    try:
+        told = json.loads(path.read_bytes())
+        if told["schema_version"] != SCHEMA_VERSION or not told.keys() >= HAS:
+            raise ValueError("of another form")
+        datetime.fromisoformat(told["started_at"])
+        _ = VERDICTS[told["verdict"]], ENDINGS[told["ending"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        shown = os.path.relpath(path)
+        fix = f"delete {os.path.dirname(shown)}; the build that wrote it writes it again from the store."
+        return Problem("the run cannot be read", shown, why="It is left out here.", fix=fix, severity="warning")
+    return Run(folder, told)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run as a line of the table; what nobody recorded is None. `mean, low, high` are those of the tuned arm."""
+
+    run_id: str
+    experiment: str
+    started_at: str
+    seconds: float
+    verdict: str | None
+    ending: str | None
+    metric: str | None
+    n: int | None
+    mean: float | None
+    low: float | None
+    high: float | None
+    trained_tokens: int | None
+    job_id: str | None
+    cost_usd: float | None
+    overrides: Sequence[str]
+    path: str
+    latest: bool
+
+    @property
+    def overridden(self) -> str:
+        """Return the overrides as one text, but for the choice of the experiment."""
+        return " ".join(each for each in self.overrides if not each.startswith(("+experiment=", "experiment=")))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form; the metric is an object, null without one."""
+        told = asdict(self)
+        numbers = {name: told.pop(name) for name in ("n", "mean", "low", "high")}
+        told["metric"] = {"metric": self.metric, "arm": ARM, **numbers} if self.metric else None
+        return told
+
+    def cells(self, now: float) -> tuple[str, ...]:
+        """Return what the table shows, one text a column of HEAD."""
+        return (
+            f"{self.run_id} (latest)" if self.latest else self.run_id,
+            self.experiment,
+            when(self.started_at, now),
+            f"{self.seconds:,.1f}",
+            self._ended(),
+            self._measured(),
+            "" if self.trained_tokens is None else f"{self.trained_tokens:,}",
+            self.job_id or "",
+            cost(self.cost_usd),
+            self.overridden,
+        )
+
+    def block(self, now: float, width: int, widest: int) -> str:
+        """Return the row for a terminal too narrow for the table: name and ending, and all the rest below them.
+
+        `widest` is how wide the name may be for the ending to stand beside it.
+        """
+        name, experiment, at, _, ended, measured, _, job, money, overridden = self.cells(now)
+        tokens = "" if self.trained_tokens is None else count(self.trained_tokens, "trained token")
+        other = "" if experiment in self.run_id else experiment
+        told = ", ".join(part for part in (other, measured, at, duration(self.seconds), tokens, money, job) if part)
+        first = f"  {name:{widest}}   {ended}"
+        head = [first] if len(first) <= width else [f"  {name}", hang("      ", ended, width)]
+        return "\n".join([*head, *(hang("      ", part, width) for part in (told, overridden) if part)])
+
+    def _ended(self) -> str:
+        return f"{VERDICTS[self.verdict]}, {ENDINGS[self.ending]}" if self.verdict else NO_VERDICT
+
+    def _measured(self) -> str:
+        if self.metric is None:
+            return ""
+        ends = interval({"low": self.low, "high": self.high})
+        return f"{self.metric} {value(self.mean)}{f' ({ends})' if ends else ''}"
+
+
+def runs(options: Options) -> int:
+    """Print the runs asked for, in the order asked for; damaged ones are named on stderr."""
+    world = world_of(options)
+    order = _order(options.sort or NEWEST_FIRST)
+    found, problems = listed(world)
+    if problems:
+        print(render(problems), file=sys.stderr)
+    chosen = _of_experiment(found, options.experiment, world)
+    latest = latest_id(world)
+    rows = _sorted([_row(run, latest) for run in chosen], *order)
+    if options.format == "json":
+        told = {"schema_version": SCHEMA_VERSION, "runs": [row.to_json() for row in rows]}
+        print(json.dumps(told, ensure_ascii=False, indent=1))
+    elif not rows:
+        name = options.experiment
+        print(f"No runs{f' of {name}' if name else ''} yet. Make one: ftbuild +experiment={name or 'NAME'}")
+    elif options.format == "md":
+        print(github(HEAD, [row.cells(world.now()) for row in rows]))
+    else:
+        print(text(rows, world.now(), columns()))
+    return int(ExitCode.DONE)
+
+
+def text(rows: Sequence[Row], now: float, width: int) -> str:
+    """Return a table where it fits into `width`, else a block a run; a column that is empty throughout is left out."""
+    table = [HEAD, *(row.cells(now) for row in rows)]
+    filled = [number for number in range(len(HEAD)) if any(line[number] for line in table[1:])]
+    right = [place for place, number in enumerate(filled) if number in NUMBERS]
+    lines = [f"  {line}" for line in aligned([[line[number] for number in filled] for line in table], right)]
+    if max(map(len, lines)) <= width:
+        return "\n".join(lines)
+    widest = max(len(line[0]) for line in table[1:])
+    return "\n".join(row.block(now, width, widest) for row in rows)
+
+
+def _order(asked: str) -> tuple[str, bool]:
+    """Return the column to sort by, and whether it is turned round.
+
+    Raises:
+        ConfigError: there is no such column.
+    """
+    name = asked.removeprefix("-")
+    if name not in COLUMNS:
+        close = nearest(name, COLUMNS)
+        there = f"there are {', '.join(COLUMNS)}."
+        fix = f"the nearest is {close}; {there}" if close else there
+        raise ConfigError(Problem(f"--sort: no column {name!r}", "command line", fix=fix))
+    return name, asked.startswith("-")
+
+
+def _sorted(rows: Sequence[Row], column: str, turned: bool) -> list[Row]:
+    """Return the rows in order; those without a value come last either way, equal ones as they were."""
+    of = COLUMNS[column]
+    valued = sorted((row for row in rows if of(row) is not None), key=of, reverse=turned)
+    return [*valued, *(row for row in rows if of(row) is None)]
+
+
+def _of_experiment(found: Sequence[Run], name: str | None, world: World) -> list[Run]:
+    """Return the runs of an experiment, all for None.
+
+    Raises:
+        ConfigError: neither a run nor conf/ knows it.
+    """
+    chosen = [run for run in found if name in (None, run.told["experiment"])]
+    if name is None or chosen:
+        return chosen
+    known = dict.fromkeys([*(run.told["experiment"] for run in found), *experiments(world.root)])
+    if name not in known:
+        close = nearest(name, known)
+        fix = f"ftbuild runs --experiment {close}" if close else "ftbuild lists the experiments."
+        raise ConfigError(Problem(f"no experiment {name!r}", "command line", fix=fix))
+    return []
+
+
+def latest_id(world: World) -> str | None:
+    """Return the id of the run that the link points at, None where there is none."""
+    link = world.outputs / "runs" / "latest"
+    return link.readlink().name if link.is_symlink() else None
+
+
+def _row(run: Run, latest: str | None) -> Row:
+    report = run.report() or {"results": {"verdict_metric": None}, "training": None}
+    name = report["results"]["verdict_metric"]
+    metric = metric_of(run.told, name) if name else None
+    numbers = (metric or {"arms": {}})["arms"].get(ARM) or dict.fromkeys(("n", "mean", "low", "high"))
+    return Row(
+        run_id=run.run_id,
+        experiment=run.told["experiment"],
+        started_at=run.told["started_at"],
+        seconds=run.told["seconds"],
+        verdict=run.told["verdict"],
+        ending=run.told["ending"],
+        metric=name if metric else None,
+        n=numbers["n"],
+        mean=numbers["mean"],
+        low=numbers["low"],
+        high=numbers["high"],
+        trained_tokens=report["training"]["trained_tokens"] if report["training"] else None,
+        job_id=next(iter(run.told["jobs"]), None),
+        cost_usd=run.told["cost_usd"],
+        overrides=run.told["overrides"],
+        path=os.path.relpath(run.folder),
+        latest=run.run_id == latest,
+    )

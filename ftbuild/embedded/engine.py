@@ -1,0 +1,100 @@
+"""The seam behind the routes: who runs jobs and who answers.
+
+Two implementations of both: torch (jobs.py with trainer.py, sampler.py), and scripted (scripted.py),
+which needs no torch. The routes and the server know only what is here; something that makes a job
+late, or lets an answer be lost, wraps one of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ftbuild.embedded.state import Record
+from ftbuild.embedded.template import Lesson
+from ftbuild.embedded.weights import Base
+from ftbuild.embedded.wire import DEFAULT_MAX_TOKENS, ApiError, ChatRequest
+
+
+class JobQueue(Protocol):
+    """Runs the jobs of one server to their ends."""
+
+    @property
+    def live(self) -> bool:
+        """Whether a job runs or waits."""
+        ...
+
+    def add(self, job: Record) -> None:
+        """Keep a job and start it when its turn comes."""
+        ...
+
+    def cancel(self, job_id: str) -> bool:
+        """End a job and wait until it has ended; False if it already had."""
+        ...
+
+    def stop(self) -> None:
+        """End every job, for the server ends."""
+        ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The text of a completion and how it ended: "stop" or "length"."""
+
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Answerer(Protocol):
+    """Answers the completions of one server."""
+
+    def ask(self, base: Base, adapters: Path | None, request: ChatRequest) -> "Future[Answer]":
+        """Return the answer to come; it fails with ApiError where the request cannot be answered."""
+        ...
+
+    def stop(self) -> None:
+        """Answer no more; what still waits is not answered."""
+        ...
+
+
+class Reader(Protocol):
+    """How a model reads a conversation: what `Template` does with a tokenizer, `Words` without one."""
+
+    context: int
+
+    def prompt(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Return the token ids after which the model answers."""
+        ...
+
+    def lesson(self, messages: Sequence[Mapping[str, Any]]) -> Lesson:
+        """Return the conversation to learn from."""
+        ...
+
+    def special_in(self, text: str) -> str | None:
+        """Return the first special token that the text spells, None if there is none."""
+        ...
+
+
+def read_prompt(reader: Reader, request: ChatRequest) -> tuple[list[int], int]:
+    """Return the prompt of a request and how many tokens its answer may have.
+
+    Raises:
+        ApiError: a message spells a special token, or prompt and answer do not fit into the context.
+    """
+    for index, message in enumerate(request.messages):
+        if token := reader.special_in(message["content"]):
+            raise ApiError(f"messages[{index}].content contains an invalid token: {token}.", param="messages")
+    prompt = reader.prompt(request.messages)
+    room = reader.context - len(prompt)
+    max_tokens = request.max_tokens or min(DEFAULT_MAX_TOKENS, room)
+    if max_tokens > room or room < 1:
+        raise ApiError(
+            f"This model's maximum context length is {reader.context} tokens. However, you requested "
+            f"{len(prompt)} tokens in the messages and {max_tokens} in the completion.",
+            param="messages",
+            code="context_length_exceeded",
+        )
+    return prompt, max_tokens

@@ -1,0 +1,202 @@
+"""The engine of a rehearsal: jobs that succeed by themselves, answers made up at once. No torch, no weights.
+
+Owns what is made up. Files pass the same checks, jobs write the same events, checkpoints and tables as
+real ones (training.py). Everything is a function of what was asked: curves of the base model, the
+training file, the hyperparameters and the seed; an answer of those and the messages, never of an id.
+
+A file answers.jsonl in the state folder goes before what is made up; the first line that fits counts:
+
+    {"match": {"tuned": true, "contains": "Friday"}, "answer": "By Friday."}
+"""
+
+import math
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ftbuild import digest
+from ftbuild.embedded.engine import Answer, read_prompt
+from ftbuild.embedded.state import DIED, Record, State, read_json, read_lines, write_json
+from ftbuild.embedded.template import Lesson, first_in
+from ftbuild.embedded.training import Training, read_files
+from ftbuild.embedded.weights import SPECIAL, Base
+from ftbuild.embedded.wire import ApiError, ChatRequest
+
+AT_ONCE = 4  # jobs
+ANSWERS = "answers.jsonl"
+LEARNT = "learnt.json"
+OPENINGS = ("Please note:", "Kindly note:", "For your information:", "As a reminder:")
+PIECE = re.compile(r"\s*(?:\w+|[^\w\s])|\s+$")
+
+
+class Words:
+    """Reads conversations without a tokenizer: a token is a word or a mark; which one does not matter, how many does.
+
+    A turn has two tokens for its role and one for its end, and so does the answer to come.
+    """
+
+    context = 8192
+
+    def prompt(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Return as many numbers as there are tokens before the answer."""
+        return [0] * (2 + sum(3 + len(PIECE.findall(message["content"])) for message in messages))
+
+    def lesson(self, messages: Sequence[Mapping[str, Any]]) -> Lesson:
+        """Return the conversation to learn from; assistant messages with weight 0 are not learnt."""
+        learnt: list[bool] = []
+        for message in messages:
+            learn = message["role"] == "assistant" and message.get("weight") != 0
+            learnt += [False, False, *[learn] * (1 + len(PIECE.findall(message["content"])))]
+        return Lesson((0,) * len(learnt), tuple(learnt))
+
+    def special_in(self, text: str) -> str | None:
+        """Return the first special token that the text spells, None if there is none."""
+        return first_in(text, SPECIAL)
+
+
+class CancelledError(Exception):
+    """The job was cancelled while it ran."""
+
+
+class ScriptedLearner:
+    """A curve that falls from 2.5 to about 0.3, with a little noise. `name` decides which."""
+
+    def __init__(self, name: str, n_steps: int, cancelled: threading.Event) -> None:
+        self._name, self._n_steps, self._cancelled = name, n_steps, cancelled
+        self._step = 0
+
+    def learn(self, _batch: Sequence[Lesson], _rate: float) -> tuple[float, float]:
+        """Go on by a step."""
+        if self._cancelled.is_set():
+            raise CancelledError
+        self._step += 1
+        return self._at("train", 1.0)
+
+    def measure(self, _lessons: Sequence[Lesson]) -> tuple[float, float]:
+        """Return what was reached, a little worse than in training."""
+        return self._at("valid", 1.05)
+
+    def write(self, folder: Path) -> None:
+        """Write by what the model is known."""
+        making = folder.with_name(f".{folder.name}")
+        making.mkdir(parents=True)
+        write_json(making / LEARNT, {"name": self._name, "step": self._step}, durable=False)
+        making.rename(folder)
+
+    def _at(self, split: str, times: float) -> tuple[float, float]:
+        noise = _drawn([self._name, split, self._step], 1000) / 1000 - 0.5
+        loss = times * (0.3 + 2.2 * math.exp(-4 * self._step / self._n_steps)) * (1 + 0.1 * noise)
+        return round(loss, 4), round(math.exp(-loss / 2), 4)
+
+
+class ScriptedJobs:
+    """The queue of a server whose jobs take no time; several run at once. Implements JobQueue."""
+
+    def __init__(self, state: State) -> None:
+        """Fail what an earlier server left unfinished, then wait for jobs."""
+        self._state = state
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="job")
+        self._added: dict[str, tuple[Future[None], threading.Event]] = {}
+        self._stopped = False
+        state.fail_unfinished()
+
+    @property
+    def live(self) -> bool:
+        """Whether a job runs or waits."""
+        return not all(future.done() for future, _ in list(self._added.values()))
+
+    def add(self, job: Record) -> None:
+        """Keep a job and start it when its turn comes."""
+        self._state.add_job(job)
+        cancelled = threading.Event()
+        self._added[job["id"]] = (self._pool.submit(self._run, dict(job), cancelled), cancelled)
+
+    def cancel(self, job_id: str) -> bool:
+        """End a job and wait until it has ended; False if it already had."""
+        if job_id not in self._added or self._added[job_id][0].done():
+            return False
+        future, cancelled = self._added[job_id]
+        cancelled.set()
+        if future.cancel():
+            self._state.end_job(job_id, "cancelled", "The job was cancelled before it started")
+            return True
+        future.result()
+        job = self._state.job(job_id)
+        return job is not None and job["status"] == "cancelled"
+
+    def stop(self) -> None:
+        """End every job, for the server ends."""
+        self._stopped = True
+        for _, cancelled in list(self._added.values()):
+            cancelled.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._state.fail_unfinished()
+
+    def _run(self, job: Record, cancelled: threading.Event) -> None:
+        try:
+            self._train(job, cancelled)
+        except CancelledError:
+            if not self._stopped:
+                self._state.end_job(job["id"], "cancelled", "The job was cancelled")
+        except Exception as error:  # a job must end, whatever broke
+            why = f"The job ended without a result: {type(error).__name__}: {error}"
+            self._state.end_job(job["id"], "failed", why, DIED)
+
+    def _train(self, job: Record, cancelled: threading.Event) -> None:
+        files = read_files(self._state, job, Words())
+        if files is None:
+            return
+        base = self._state.base(job["model"])
+        training = Training(self._state, job, files["training"], files["validation"])
+        content = digest.of_bytes(self._state.content(job["training_file"]))
+        known_by = [base.digest if base else job["model"], content, job["hyperparameters"], job["seed"]]
+        training.run(ScriptedLearner(digest.of_value(known_by), training.n_steps, cancelled))
+
+
+class ScriptedAnswers:
+    """Answers at once. Implements Answerer."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._words = Words()
+
+    def ask(self, _base: Base, adapters: Path | None, request: ChatRequest) -> "Future[Answer]":
+        """Return the answer: greedy, whatever the temperature."""
+        future: Future[Answer] = Future()
+        try:
+            prompt, max_tokens = read_prompt(self._words, request)
+            text = self._text(adapters, [dict(message) for message in request.messages])
+            places = [text.index(stop) for stop in request.stop if stop in text]
+            pieces = PIECE.findall(text[: min(places)] if places else text)
+            reason = "length" if len(pieces) > max_tokens else "stop"
+            del pieces[max_tokens:]
+            future.set_result(Answer("".join(pieces), reason, len(prompt), len(pieces) + (reason == "stop")))
+        except ApiError as error:
+            future.set_exception(error)
+        return future
+
+    def stop(self) -> None:
+        """Do nothing: nothing waits."""
+
+    def _text(self, adapters: Path | None, messages: list[dict[str, str]]) -> str:
+        """Return the whole answer: what the file says, else a base model repeats and a tuned one rewrites."""
+        last = next((each["content"] for each in reversed(messages) if each["role"] == "user"), "")
+        for line in read_lines(self._state.folder / ANSWERS):
+            wanted = line.get("match", {})
+            if (
+                wanted.get("tuned", adapters is not None) == (adapters is not None)
+                and wanted.get("contains", "") in last
+            ):
+                return str(line["answer"])
+        if adapters is None:
+            return last
+        opening = OPENINGS[_drawn([read_json(adapters / LEARNT), messages], len(OPENINGS))]
+        return f"{opening} {last[:1].upper()}{last[1:]}"
+
+
+def _drawn(value: object, n: int) -> int:
+    """Return a number below `n` that follows from the value."""
+    return int(digest.of_value(value)[:12], 16) % n

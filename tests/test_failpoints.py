@@ -1,0 +1,79 @@
+"""Every effect of a build, made to fail in turn: the build ends in order, the store stays whole, nothing is paid twice.
+
+The loop of SQLite's tests: n = 1, 2, 3 ... until the build no longer comes to its n-th effect.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import failpoints
+import pytest
+from failpoints import KILLED, Fault
+from paying_fixture import Paying, Short, folder_in_memory
+
+from ftbuild.errors import ExitCode, FtbuildError
+from ftbuild.store.verify import check
+
+AT_LEAST = {Short: 90, Paying: 200}
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    with folder_in_memory() as folder:
+        yield folder
+
+
+def build(toy: Paying) -> int:
+    """Return the exit code that the command line would give."""
+    try:
+        toy.build_on()
+    except FtbuildError as error:
+        return int(error.exit_code)
+    return int(ExitCode.DONE)
+
+
+def outputs(toy: Paying) -> dict[str, bytes]:
+    """Return the bytes of every action; all of them must have their record."""
+    return {
+        each.action.label: toy.store.get(each.record.outputs["out"]) for each in toy.plan() if each.record is not None
+    }
+
+
+def problems(toy: Paying, *, leftovers: bool) -> list[str]:
+    """Return what is wrong with the store; leftovers count unless they are allowed."""
+    checked = check(toy.store, ("pay",), full=True)
+    told = [str(problem) for problem in checked.problems]
+    return told if leftovers or not checked.n_leftovers else [*told, f"{checked.n_leftovers} leftovers"]
+
+
+@pytest.mark.parametrize("kind", [Short, pytest.param(Paying, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("fault", ["broken", "full", "killed"])
+def test_whatever_effect_fails_the_store_is_whole_and_the_next_build_ends_well(
+    fault: Fault, kind: type[Paying], in_memory: Path
+) -> None:
+    reference = kind(in_memory / "reference")
+    assert build(reference) == 0
+    expected = outputs(reference)
+    codes: Counter[int] = Counter()
+    for n in count(1):
+        folder = in_memory / "struck"
+        ended = failpoints.run(partial(build, kind(folder)), n, fault)
+        if not ended.struck:
+            break
+        said = f"{fault} at {n}, {ended.struck}: {ended.code} {ended.raised}"
+        allowed = {KILLED} if fault == "killed" else {int(ExitCode.DONE), int(ExitCode.FAILED)}
+        assert ended.code in allowed, said
+        codes[ended.code] += 1
+        assert problems(kind(folder), leftovers=fault == "killed") == [], said
+        assert build(kind(folder)) == 0, said
+        assert outputs(kind(folder)) == expected, said
+        assert problems(kind(folder), leftovers=fault == "killed") == [], said
+        assert list(kind(folder).launches().values()) == [1], said
+        shutil.rmtree(folder)
+    n_points = sum(codes.values())
+    print(f"\n{fault}, {kind.__name__}: {n_points} points, exit codes {dict(codes)}")
+    assert n_points >= AT_LEAST[kind]
