@@ -14,6 +14,7 @@ import errno
 import os
 import sqlite3
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,20 +43,17 @@ class Points:
     def __init__(self, n: int, fault: Fault, tell: Callable[[str], None]) -> None:
         self._left, self._fault, self._tell = n, fault, tell
         self._is_full = False
+        self._counting = threading.Lock()
 
     def strikes(self, name: str, about: str) -> bool:
         """Count one effect and say whether it must fail; a process that is to be killed does not come back."""
-        if self._is_full:
-            return name in NEEDS_ROOM
-        self._left -= 1
-        if self._left:
-            return False
-        self._tell(f"{name} {about}")
-        if self._fault == "full" and name not in NEEDS_ROOM:
-            self._left = 1  # a full disk shows at the next effect that needs room
-            return False
-        self._is_full = self._fault == "full"
-        return True
+        with self._counting:
+            if self._is_full:
+                return name in NEEDS_ROOM
+            self._left -= 1
+            if self._left:
+                return False
+            return self._struck(name, about)
 
     def error(self) -> OSError:
         number = errno.ENOSPC if self._fault == "full" else errno.EIO
@@ -65,6 +63,14 @@ class Points:
         """Be gone, where that is the fault."""
         if self._fault == "killed":
             os._exit(KILLED)
+
+    def _struck(self, name: str, about: str) -> bool:
+        self._tell(f"{name} {about}")
+        if self._fault == "full" and name not in NEEDS_ROOM:
+            self._left = 1  # a full disk shows at the next effect that needs room
+            return False
+        self._is_full = self._fault == "full"
+        return True
 
 
 def install(points: Points) -> None:

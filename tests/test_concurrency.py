@@ -32,7 +32,7 @@ GATE, ALL = "0.5", "all"
 
 @dataclass
 class Wide(Paying):
-    """Ninety-six actions in eight layers, each below two of the layer above; the last of every second layer is paid for.
+    """Ninety-six actions in eight layers, each below two of the layer above; every twenty-fourth is paid for.
 
     The action `gate` tells its process through the pipe `told` and then waits for a byte from the pipe `pass`;
     where the gate is ALL, each action tells, and waits for nothing.

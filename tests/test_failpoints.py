@@ -3,21 +3,28 @@
 The loop of SQLite's tests: n = 1, 2, 3 ... until the build no longer comes to its n-th effect.
 """
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 
 import failpoints
 import pytest
-from failpoints import KILLED, Fault
+from failpoints import KILLED, Ended, Fault
 from paying_fixture import Paying, Short, folder_in_memory
+from project_fixture import Project, project_in
+from rehearsal_fixture import PINNED, REHEARSED, artifacts, state, stop_server
 
+from ftbuild import workers
+from ftbuild.cli import dispatch
 from ftbuild.errors import ExitCode, FtbuildError
 from ftbuild.store.verify import check
 
+FAULTS: tuple[Fault, ...] = ("broken", "full", "killed")
+EVERY = 71
 AT_LEAST = {Short: 90, Paying: 200}
 
 
@@ -51,7 +58,7 @@ def problems(toy: Paying, *, leftovers: bool) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", [Short, pytest.param(Paying, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("fault", ["broken", "full", "killed"])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_whatever_effect_fails_the_store_is_whole_and_the_next_build_ends_well(
     fault: Fault, kind: type[Paying], in_memory: Path
 ) -> None:
@@ -77,3 +84,44 @@ def test_whatever_effect_fails_the_store_is_whole_and_the_next_build_ends_well(
     n_points = sum(codes.values())
     print(f"\n{fault}, {kind.__name__}: {n_points} points, exit codes {dict(codes)}")
     assert n_points >= AT_LEAST[kind]
+
+
+@pytest.mark.slow
+def test_the_command_ends_in_order_wherever_the_whole_experiment_is_struck(tmp_path: Path, cache: Path) -> None:
+    codes: Counter[str] = Counter()
+    for n, fault in zip(count(1, EVERY), cycle(FAULTS), strict=False):
+        with project_in(tmp_path / str(n), cache) as project:
+            try:
+                ended, err = command(project, *REHEARSED, n=n, fault=fault)
+                if not ended.struck:
+                    break
+                said = f"{fault} at {n}, {ended.struck}: {ended.code} {ended.raised}{err}"
+                assert ended.code in ((KILLED,) if fault == "killed" else (0, 4, 5)), said
+                assert "Traceback" not in err, said
+                codes[f"{fault} {ended.code}"] += 1
+                for arguments in (("verify", "--full", "--smoke"), REHEARSED, ("verify", "--full", "--smoke")):
+                    after, err = command(project, *arguments)
+                    assert after.code == 0, f"{said}\n{err}"
+                assert artifacts(project) == PINNED, said
+                assert len(list((state(project) / "jobs").iterdir())) == 1, said
+            finally:
+                stop_server(project)
+    print(f"\nthe whole experiment, struck at every {EVERY}th of its effects up to the {n}th: {dict(codes)}")
+    assert sum(codes.values()) >= 10
+
+
+def command(project: Project, *arguments: str, n: int = 0, fault: Fault = "killed") -> tuple[Ended, str]:
+    """Run a command in a child, with the pure actions in it so that their effects count; return what it said too."""
+    err = project.folder / "err"
+    err.write_text("")
+
+    def work() -> int:
+        os.chdir(project.folder)
+        os.environ.update(project.environment)
+        handle = os.open(err, os.O_WRONLY | os.O_APPEND)
+        os.dup2(handle, 1)
+        os.dup2(handle, 2)
+        workers.Processes = lambda _n: workers.Inline()  # type: ignore[assignment,misc]
+        return dispatch.run(arguments)
+
+    return failpoints.run(work, n, fault), err.read_text()

@@ -38,8 +38,8 @@ def test_a_misspelt_key_and_a_wrong_type_are_underlined(own: Own, opened: Editor
     text = (CONF / "provider/embedded.yaml").read_text()
     own.write("conf/provider/mine.yaml", text.replace("idle_seconds: 600", "idel_seconds: long\nidle_seconds: long"))
     assert sorted(opened.problems("conf/provider/mine.yaml")) == [
-        "4: idel_seconds: Property idel_seconds is not allowed.",
-        '5: long: Incorrect type. Expected "number".',
+        "5: idel_seconds: Property idel_seconds is not allowed.",
+        '6: long: Incorrect type. Expected "number".',
     ]
 
 

@@ -240,9 +240,7 @@ class Machine(RuleBasedStateMachine):
         assert len(dones) == 2
         self.held_against_the_model(dones[0], self.toy.ran, planned, set())
 
-    def held_against_the_model(
-        self, done: Build, ran: list[str], planned: Mapping[str, str], broken: set[str]
-    ) -> None:
+    def held_against_the_model(self, done: Build, ran: list[str], planned: Mapping[str, str], broken: set[str]) -> None:
         hidden = bool(self.model.hidden)
         runs, failed = self.model.build(self.content, self.toy.texts, broken)
         assert sorted(self.toy.launches().values()) == [1] * len(self.toy.launches())

@@ -41,7 +41,7 @@ def test_the_job_takes_the_two_training_files_and_nothing_of_the_test() -> None:
         Input("validation_file", by_label["lines"].id, "validation.jsonl"),
     )
     assert by_label["job"].settings == {
-        "provider": {"kind": "embedded"},
+        "provider": {"kind": "embedded", "engine": "torch"},
         "model": {"id": "small", "package": FULL["model"]["package"], "random": None},
         "method": FULL["method"],
         "seed": 7,

@@ -1,7 +1,7 @@
 """The index: what the manifests say, in one SQLite file, so that a look-up costs microseconds.
 
     record   by key: what a manifest holds, with the stat of the manifest and of every output when they were good
-    stat     by path: the digest of a source file, with its stat
+    stat     by path: the digest of a source file, with its stat; paths as bytes, for they may be in no encoding
 
 Never the truth: a row counts only while the files on the disk have the stat it remembers, a row that
 is not there is looked up in the manifests, and the file may be deleted at any time. Whatever is wrong
@@ -66,7 +66,7 @@ class Index:
 
     def digest(self, path: Path) -> str | None:
         """Return the digest of a file that has not changed since it was taken; racily clean files are not trusted."""
-        row = self._one("SELECT stat, digest, at FROM stat WHERE path = ?", str(path))
+        row = self._one("SELECT stat, digest, at FROM stat WHERE path = ?", os.fsencode(path))
         if row is None or (now := stat_of(path)) != row[0]:
             return None
         return str(row[1]) if int(str(now).split()[1]) < row[2] - RACY_NANOSECONDS else None
@@ -128,7 +128,8 @@ class Index:
                 ],
             )
             database.executemany(
-                "INSERT OR REPLACE INTO stat VALUES (?, ?, ?, ?)", [(path, *row) for path, row in digests.items()]
+                "INSERT OR REPLACE INTO stat VALUES (?, ?, ?, ?)",
+                [(os.fsencode(path), *row) for path, row in digests.items()],
             )
 
     def _writable(self) -> sqlite3.Connection:

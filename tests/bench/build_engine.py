@@ -6,11 +6,12 @@ For n points: n/10 inputs -> n/10 datasets -> n jobs -> n evaluations -> 1 repor
 each. `ftbuild (engine)` is that shape through ftbuild's engine, `ftbuild -m` a real sweep by the command line,
 which has more actions a point. Phases:
 
-    full     everything from nothing
-    null     nothing has changed
-    plan     what would be done, with nothing changed
-    change   one example more in one input
-    cut-off  blank lines in one input, so that its dataset comes out the same
+    first plan  what would be done, in a new project, of which no cache knows anything
+    full        everything from nothing
+    null        nothing has changed
+    plan        what would be done, with nothing changed
+    change      one example more in one input
+    cut-off     blank lines in one input, so that its dataset comes out the same
 
 Counted are the actions that really ran, CPU (user and system, of the process tree; the server of a rehearsal
 too), and the memory of the largest process. The tools take turns; a figure is the median over the repetitions.
@@ -21,7 +22,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,9 @@ from tests.bench.tool import Cost, Tool, adopt_orphans, measure, write_inputs
 
 ENGINE, SWEEP = "ftbuild (engine)", "ftbuild -m"
 OWN = {"ftbuild": ENGINE, "ftbuild-m": SWEEP}
-PHASES = ("full", "null", "plan", "change", "cut-off")
+PHASES = ("first plan", "full", "null", "plan", "change", "cut-off")
+IDLE = ("first plan", "null", "plan")  # the phases in which nothing runs
+PLANS_IN_PART = ("redun",)  # its dry run ends at the first task that would run
 CHEAP_TIMES = 3  # the phases that change nothing are called so often in one repetition
 LIMIT_SECONDS = 1800.0
 SHARES = (("Snakemake", 3), ("DVC", 6))  # null and plan take at most one n-th of its CPU
@@ -71,10 +74,12 @@ def tool_of(name: str) -> Tool:
 
 
 def repetition(tool: Tool, n: int, folder: Path) -> Iterator[tuple[str, Measured]]:
-    """Yield what every phase cost, in a new project."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    tool.write(folder, n)
+    """Yield what every phase cost: the first plan in a new project of its own, the rest one after the other."""
+
+    def start() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        tool.write(folder, n)
 
     def call(command: Sequence[str]) -> Measured:
         before = tool.standing(folder)
@@ -82,6 +87,10 @@ def repetition(tool: Tool, n: int, folder: Path) -> Iterator[tuple[str, Measured
         cost = replace(cost, cpu=cost.cpu + max(0.0, tool.standing(folder) - before))
         return Measured(cost, tool.ran(folder))
 
+    if tool.plan is not None and tool.name not in PLANS_IN_PART:
+        start()
+        yield "first plan", call(tool.plan(n))
+    start()
     try:
         yield "full", call(tool.build(n))
         if not tool.cached:
@@ -103,6 +112,11 @@ def middle(measured: Sequence[Measured]) -> Measured:
     return Measured(null_build.middle([each.cost for each in measured]), measured[-1].ran)
 
 
+def largest(phases: Mapping[str, list[Measured]], those: Collection[str]) -> float:
+    """Return the memory of the largest process in some of the phases."""
+    return max(each.cost.mb for phase, measured in phases.items() if phase in those for each in measured)
+
+
 def table(results: Results, n: int, versions: Mapping[str, str]) -> str:
     """Return the Markdown table of n points: CPU seconds, then the actions that ran."""
     heads = ["tool", *(f"{phase}, s (actions)" for phase in PHASES), "full, wall s", "MB"]
@@ -115,8 +129,7 @@ def table(results: Results, n: int, versions: Mapping[str, str]) -> str:
             found = middle(phases[phase]) if phase in phases else None
             failed = " failed" if found and found.cost.code else ""
             cells.append(f"{found.cost.cpu:.2f} ({found.ran}){failed}" if found else "")
-        largest = max(each.cost.mb for measured in phases.values() for each in measured)
-        cells += [f"{middle(phases['full']).cost.wall:.1f}", f"{largest:.0f}"]
+        cells += [f"{middle(phases['full']).cost.wall:.1f}", f"{largest(phases, PHASES):.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -130,18 +143,19 @@ def goals(results: Results) -> Iterator[tuple[str, float, float]]:
 
     sizes = sorted({n for n, _ in results})
     for name in OWN.values():
-        for phase in ("null", "plan"):
+        for phase in IDLE:
             for other, share in SHARES:
                 ours, theirs = cpu(sizes[0], name, phase), cpu(sizes[0], other, phase)
                 if ours is not None and theirs:
                     yield f"{name}: CPU of {phase} at {sizes[0]} points / {other}'s", ours / theirs, 1 / share
-        small, large = cpu(sizes[0], name, "plan"), cpu(sizes[-1], name, "plan")
-        if len(sizes) > 1 and small and large is not None:
-            what = f"{name}: CPU of plan at {sizes[-1]} points / at {sizes[0]}"
-            yield what, large / small, PLANNING_GROWS_AT_MOST
-        if (sizes[-1], name) in results:
-            most = max(each.cost.mb for measured in results[sizes[-1], name].values() for each in measured)
-            yield f"{name}: MB at {sizes[-1]} points", most, MB_AT_MOST
+        for phase in ("first plan", "plan"):
+            small, large = cpu(sizes[0], name, phase), cpu(sizes[-1], name, phase)
+            if len(sizes) > 1 and small and large is not None:
+                what = f"{name}: CPU of {phase} at {sizes[-1]} points / at {sizes[0]}"
+                yield what, large / small, PLANNING_GROWS_AT_MOST
+        if (phases := results.get((sizes[-1], name))) is not None:
+            for what, those in (("of null and plans", IDLE), ("of builds", set(PHASES) - set(IDLE))):
+                yield f"{name}: MB {what} at {sizes[-1]} points", largest(phases, those), MB_AT_MOST
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

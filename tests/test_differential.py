@@ -1,0 +1,128 @@
+"""The same experiment gives the same keys and the same bytes, whatever the machine and the folder look like."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from project_fixture import Project, project_in
+from rehearsal_fixture import DATA, PINNED, REHEARSED, stop_server
+
+CHECKOUT = Path(__file__).parents[1]
+IN_ORDER = ("expand", "substitute", "scorers")  # the order of these maps carries meaning
+FREE = ("echo", "rules", "echo scores", "rules scores")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and how a build is run. `conf` gives the project a conf/ of its own: ours, its keys in another order."""
+
+    folder: str = "project"
+    arguments: tuple[str, ...] = ("--jobs", "1")
+    environment: dict[str, str] = field(default_factory=dict)
+    umask: int = 0o022
+    conf: bool = False
+
+
+REFERENCE = Place(environment={"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8"})
+PLACES = {
+    "hash seed": Place(environment={"PYTHONHASHSEED": "4711"}),
+    "time zone": Place(environment={"TZ": "Pacific/Chatham"}),
+    "locale": Place(environment={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
+    "umask": Place(umask=0o077),
+    "folder": Place(folder="elsewhere/a b/ünï"),
+    "workers": Place(arguments=("--jobs", "4")),
+    "conf": Place(conf=True),
+}
+ALL_AT_ONCE = Place(
+    folder="elsewhere/a b/ünï",
+    arguments=("--jobs", "4"),
+    environment={"PYTHONHASHSEED": "4711", "TZ": "Pacific/Chatham", "LC_ALL": "C", "PYTHONUTF8": "0"},
+    umask=0o077,
+    conf=True,
+)
+
+
+@contextmanager
+def built(place: Place, folder: Path, cache: Path) -> Iterator[Project]:
+    """Give a project in which the command above was run at `place`."""
+    before = os.umask(place.umask)
+    try:
+        with project_in(folder / place.folder, cache) as project:
+            if place.conf:
+                reorder(CHECKOUT / "conf", project.folder / "conf")
+                copy(CHECKOUT / "datasets" / "sources", project.folder / "datasets" / "sources")
+            ended = project.run(*REHEARSED, *place.arguments, **place.environment)
+            try:
+                assert ended.code == 0, ended.err
+                yield project
+            finally:
+                stop_server(project)
+    finally:
+        os.umask(before)
+
+
+def reorder(source: Path, target: Path) -> None:
+    """Copy a tree of YAML files, the last first, the keys of its maps the other way round; comments above them stay."""
+    for path in sorted(source.rglob("*.yaml"), reverse=True):
+        text = path.read_text(encoding="utf-8")
+        head = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
+        place = target / path.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        body = yaml.safe_dump(_reversed(yaml.safe_load(text)), sort_keys=False, allow_unicode=True)
+        place.write_text(head + body, encoding="utf-8")
+
+
+def _reversed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: each if key in IN_ORDER else _reversed(each) for key, each in reversed(value.items())}
+
+
+def copy(source: Path, target: Path) -> None:
+    for path in sorted((each for each in source.rglob("*") if each.is_file()), reverse=True):
+        place = target / path.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(path.read_bytes())
+
+
+def manifests(project: Project) -> dict[str, dict[str, Any]]:
+    """Return key, pre-image and outputs of what no provider has to do with, by label."""
+    found = [json.loads(path.read_bytes()) for path in project.store(smoke=True).folder.glob("records/*.json")]
+    return {
+        each["label"]: {name: each[name] for name in ("key", "preimage", "outputs")}
+        for each in found
+        if each["kind"] in DATA or each["label"] in FREE
+    }
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> dict[str, dict[str, Any]]:
+    with built(REFERENCE, tmp_path_factory.mktemp("reference"), cache) as project:
+        return manifests(project)
+
+
+def test_the_artifacts_of_the_data_actions_are_the_pinned_ones(reference: dict[str, dict[str, Any]]) -> None:
+    assert {label: made["outputs"] for label, made in reference.items() if made["preimage"]["kind"] in DATA} == PINNED
+
+
+def test_all_differences_at_once_change_nothing(
+    reference: dict[str, dict[str, Any]], tmp_path: Path, cache: Path
+) -> None:
+    assert len(reference) == 8
+    with built(ALL_AT_ONCE, tmp_path, cache) as project:
+        assert manifests(project) == reference
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PLACES)
+def test_one_difference_changes_nothing(
+    name: str, reference: dict[str, dict[str, Any]], tmp_path: Path, cache: Path
+) -> None:
+    with built(PLACES[name], tmp_path, cache) as project:
+        assert manifests(project) == reference
