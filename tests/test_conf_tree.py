@@ -125,9 +125,11 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
 UNNAMED = {
     "Hyperparameters.batch_size": "keyed() in runners/job.py; the server reads it off the wire",
     "Hyperparameters.learning_rate_multiplier": "keyed() in runners/job.py; the server reads it off the wire",
+    "Hyperparameters.n_epochs": "keyed() in runners/job.py; the tree's is read in cli/plan.py",
     "Model.licence": "printed by --cfg job and in the report's list of settings",
     "Model.package": "model_dump_json() in providers/embedded.py; embedded/weights.py reads it",
     "Model.random": "model_dump_json() in providers/embedded.py; embedded/weights.py reads it",
+    "Model.title": "the tree's is read in cli/plan.py",
     "Package.file": "as Model.package",
     "Package.file_sha256": "as Model.package",
     "Package.name": "as Model.package",
