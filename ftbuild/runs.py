@@ -46,11 +46,15 @@ def describe(
         "started_at": started.isoformat(timespec="seconds").replace("+00:00", "Z"),
         "provider": composed.settings.provider.kind,
         "cost_usd": 0,
-        "settings_lines": [
-            {"key": key, "value": value, "origin": str(composed.origins.of(key) or "")}
-            for key, value in _leaves("", composed.tree)
-        ],
     }
+
+
+def settings_lines(composed: Composed) -> list[dict[str, Any]]:
+    """Return every value of the config with the place that set it, for the report."""
+    return [
+        {"key": key, "value": value, "origin": str(composed.origins.of(key) or "")}
+        for key, value in _leaves("", composed.tree)
+    ]
 
 
 def git_state(root: Path) -> dict[str, Any]:

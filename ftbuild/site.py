@@ -91,8 +91,13 @@ class Site:
             return {}
         above = part_of(done, point, self._owners).ran.values()
         sources = point.composed.settings.dataset.sources
+        lines = runs.settings_lines(point.composed)
         return {
-            "run": {**self.run_of(point), "seconds": round(sum(ran.seconds for ran in above), 1)},
+            "run": {
+                **self.run_of(point),
+                "settings_lines": lines,
+                "seconds": round(sum(ran.seconds for ran in above), 1),
+            },
             "actions": [
                 {"label": ran.action.label, "status": ran.status, "seconds": ran.record.seconds} for ran in above
             ],

@@ -1,9 +1,10 @@
 """`ftbuild +experiment=NAME`: build one experiment, or with -m every point of a sweep, as one graph."""
 
+import json
 import os
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,7 +142,7 @@ def _built(graph: Graph, points: Sequence[Point], store: Store, world: World, op
     how = How(
         Processes(jobs),
         jobs,
-        max(point.composed.settings.provider.at_once for point in points),
+        max(point.composed.settings.provider.at_once for point in _each_provider(points)),
         options.keep_going or options.multirun,
         stopping,
     )
@@ -154,6 +155,11 @@ def _built(graph: Graph, points: Sequence[Point], store: Store, world: World, op
         how.workers.stop()
         console.close()
         site.release()
+
+
+def _each_provider(points: Sequence[Point]) -> Iterable[Point]:
+    """Return a point for each way in which the provider is set: a model of the settings costs memory."""
+    return {json.dumps(point.composed.tree["provider"], sort_keys=True): point for point in points}.values()
 
 
 def cores() -> int:

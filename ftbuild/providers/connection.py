@@ -90,6 +90,12 @@ class Connection:
         """Return the answer of `model` to the messages."""
         return await self._connected().complete(model, messages, parameters)
 
+    def hang_up(self) -> None:
+        """Close the connections of everything but `complete`; the next call opens new ones."""
+        if self._client is not None:
+            self._client.hang_up()
+            self._client = None
+
     async def close(self) -> None:
         """Close all connections, in the event loop that `complete` ran in; the next call opens new ones."""
         if self._client is not None:

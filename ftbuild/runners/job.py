@@ -34,12 +34,18 @@ def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> 
         JobError: the job failed or was cancelled, now or in an earlier build.
         Interrupted: the user stopped watching; the job goes on.
     """
-    ledger = LedgerFolder(shop.world)
-    journal = ledger.journal(key)
-    before = journal.state()
+    before = LedgerFolder(shop.world).journal(key).state()
     if before.status in TERMINAL and before.status != "succeeded":
         raise _ended_badly(str(before.job_id), str(before.status), before.error)
     remote = shop.connect()
+    try:
+        return _run(shop, remote, action, key, done, voice)
+    finally:
+        remote.hang_up()
+
+
+def _run(shop: Workshop, remote: Remote, action: Action, key: str, done: Build, voice: Voice) -> Made:
+    journal = LedgerFolder(shop.world).journal(key)
     clock = Clock(shop.world.now, voice.sleep)
     digests = done.digests(action)
     remembered = shop.remembered(key)

@@ -14,6 +14,10 @@ from ftbuild.world import World
 class Remote(JobProvider, Completer, Protocol):
     """A provider of jobs and of answers."""
 
+    def hang_up(self) -> None:
+        """Close the connections of a job's requests."""
+        ...
+
 
 @dataclass(frozen=True)
 class Workshop:
