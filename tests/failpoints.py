@@ -4,7 +4,7 @@ An effect is what the disk or SQLite is asked to change: every call of `os` that
 syncs, every file made, and every connection, script and commit of SQLite. Three faults:
 
     broken   the n-th effect fails with EIO; a write fails half-way
-    full     from the n-th on whatever needs room fails with ENOSPC; a write fails half-way
+    full     from the n-th effect that needs room on, each such effect fails with ENOSPC; a write fails half-way
     killed   the process is gone at the n-th; a write stops half-way
 
 The methodology is SQLite's ("How SQLite Is Tested", section 3): n = 1, 2, 3 ... until n is not reached.
@@ -24,7 +24,7 @@ from filelock import FileLock, ReadWriteLock  # noqa: F401 - imported late by th
 
 Fault = Literal["broken", "full", "killed"]
 KILLED, BUG = 137, 70
-NEEDS_ROOM = ("write", "open", "mkdir", "symlink", "link", "sqlite")
+NEEDS_ROOM = ("write", "fsync", "open", "mkdir", "symlink", "link", "replace", "rename", "sqlite")
 EFFECTS = ("write", "fsync", "replace", "rename", "link", "symlink", "unlink", "mkdir", "ftruncate", "utime", "chmod")
 
 
@@ -42,18 +42,17 @@ class Points:
 
     def __init__(self, n: int, fault: Fault, tell: Callable[[str], None]) -> None:
         self._left, self._fault, self._tell = n, fault, tell
-        self._is_full = False
         self._counting = threading.Lock()
 
     def strikes(self, name: str, about: str) -> bool:
         """Count one effect and say whether it must fail; a process that is to be killed does not come back."""
+        if self._fault == "full" and name not in NEEDS_ROOM:
+            return False
         with self._counting:
-            if self._is_full:
-                return name in NEEDS_ROOM
             self._left -= 1
-            if self._left:
-                return False
-            return self._struck(name, about)
+            if self._left == 0:
+                self._tell(f"{name} {about}")
+        return self._left == 0 or (self._fault == "full" and self._left < 0)
 
     def error(self) -> OSError:
         number = errno.ENOSPC if self._fault == "full" else errno.EIO
@@ -63,14 +62,6 @@ class Points:
         """Be gone, where that is the fault."""
         if self._fault == "killed":
             os._exit(KILLED)
-
-    def _struck(self, name: str, about: str) -> bool:
-        self._tell(f"{name} {about}")
-        if self._fault == "full" and name not in NEEDS_ROOM:
-            self._left = 1  # a full disk shows at the next effect that needs room
-            return False
-        self._is_full = self._fault == "full"
-        return True
 
 
 def install(points: Points) -> None:

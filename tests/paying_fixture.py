@@ -18,6 +18,8 @@ from ftbuild.plan.graph import Graph
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
 
+SETTLE_SECONDS = 1.0
+
 
 @contextmanager
 def folder_in_memory() -> Iterator[Path]:
@@ -29,7 +31,10 @@ def folder_in_memory() -> Iterator[Path]:
 
 @dataclass
 class Paying(Toy):
-    """A toy that pays as `runners.job` does: launch once, note the end, hand over what the job gave."""
+    """A toy that pays as `runners.job` does: launch once, note the end, hand over what the job gave.
+
+    The provider's list of jobs is behind by one look.
+    """
 
     def __post_init__(self) -> None:
         self.provider.mkdir(parents=True, exist_ok=True)
@@ -50,8 +55,9 @@ class Paying(Toy):
         toy = super().runners()
 
         def pay(action: Action, key: str, done: Build, _voice: Voice) -> Made:
+            provider = FakeProvider(self.provider, looks_late=1)
             journal, clock = self.ledger.journal(key), Clock(lambda: self.now, self._sleep)
-            launched = launch_once(journal, FakeProvider(self.provider), request, clock, 1.0, ("+x=toy",), "toy")
+            launched = launch_once(journal, provider, request, clock, SETTLE_SECONDS, ("+x=toy",), "toy")
             journal.append(self.now, "ended", job_id=launched.job_id, status="succeeded", error=None)
             above = {each.role: done.read(action, each.role) for each in action.inputs}
             return join(action.settings, above, toy.given(action, done))

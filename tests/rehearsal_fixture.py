@@ -6,7 +6,10 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+from embedded_fixture import until
 from project_fixture import Project
+
+from ftbuild.providers.embedded import running
 
 REHEARSED = ("+experiment=tone_formal", "--smoke", "provider=rehearsal")
 
@@ -50,5 +53,7 @@ def artifacts(project: Project) -> dict[str, dict[str, str]]:
 
 
 def stop_server(project: Project) -> None:
+    """End the server, and wait until it is gone."""
     with suppress(FileNotFoundError, ProcessLookupError):
         os.kill(json.loads((state(project) / "server.json").read_bytes())["pid"], signal.SIGTERM)
+        until(lambda: running(state(project)) is None)

@@ -205,6 +205,37 @@ def test_eight_builds_beside_collections_of_an_old_store_compute_at_most_what_wa
     assert sound(toy)
 
 
+def test_what_a_build_has_taken_from_an_old_store_is_not_collected_under_it(toy: Wide) -> None:
+    toy.build_on()
+    toy.calls.unlink()
+    store = toy.store
+    for path in store.folder.rglob("*"):
+        os.utime(path, (1_000_000, 1_000_000))
+    gate = next(each for each in toy.plan() if each.action.label == GATE)
+    store.manifest_path(str(gate.key)).unlink()
+    toy.gate = GATE
+    crowd = Crowd(toy)
+    try:
+        builder = crowd.start(toy.build_on)
+        assert crowd.hear() == ("in", builder)
+        collect(store)
+        crowd.let_pass()
+        assert crowd.code(builder) == 0
+    finally:
+        crowd.close()
+    assert sorted(toy.ran) == sorted(_made_from(toy.graph(), gate.action.id))
+    assert sound(toy)
+
+
+def _made_from(graph: Graph, action: str) -> list[str]:
+    """Return the labels of an action and of all below it that was not paid for."""
+    found = {action}
+    for each in graph:
+        if any(above.action in found for above in each.inputs):
+            found.add(each.id)
+    return [graph.actions[each].label for each in found if graph.actions[each].kind != PAY]
+
+
 def collect(store: Store) -> None:
     """Collect as `gc --yes` does, with no roots."""
     with using(store.folder, alone=True):
@@ -232,7 +263,7 @@ def test_the_actions_of_a_killed_build_are_taken_over(toy: Wide) -> None:
     assert sound(toy)
 
 
-def test_a_build_that_stands_still_keeps_its_action(toy: Wide) -> None:
+def test_a_build_that_stands_still_keeps_its_action(toy: Wide, tmp_path: Path) -> None:
     toy.gate = GATE
     crowd = Crowd(toy)
     try:
@@ -241,6 +272,7 @@ def test_a_build_that_stands_still_keeps_its_action(toy: Wide) -> None:
         os.kill(holder, signal.SIGSTOP)
         others = [crowd.start(toy.build_on) for _ in range(3)]
         assert {crowd.hear() for _ in others} == {("waits", each) for each in others}
+        Wide(tmp_path / "another").build_on()  # while they wait on
         crowd.let_pass()
         os.kill(holder, signal.SIGCONT)
         assert [crowd.code(each) for each in (holder, *others)] == [0] * 4

@@ -1,5 +1,6 @@
 """A disk that is full, read-only or far away: the build says so and ends with 5, and goes on once that is mended."""
 
+import json
 import os
 import re
 import resource
@@ -17,6 +18,7 @@ from rehearsal_fixture import PINNED, REHEARSED, stop_server
 
 from ftbuild.errors import ExitCode, StoreError
 from ftbuild.store.verify import check
+from ftbuild.workers import Processes
 
 FIX = "    Fix: free space or rights there, then again."
 BIG = "x" * 300_000
@@ -128,6 +130,18 @@ def test_a_file_that_may_not_grow_ends_the_command_with_5_and_the_place(project:
     assert not (store / "records").exists()
 
 
+def test_a_log_that_cannot_be_opened_ends_the_build_with_5_and_the_place(tmp_path: Path) -> None:
+    toy = Paying(tmp_path / "project", workers=Processes(1))
+    log = toy.store.folder / "logs" / f"{toy.plan()[0].key}.log"
+    log.mkdir(parents=True)
+    try:
+        with pytest.raises(StoreError) as caught:
+            toy.build_on()
+    finally:
+        toy.workers.stop()
+    assert str(caught.value) == f"{log}: cannot be written: is a directory\n{FIX}"
+
+
 @pytest.mark.slow
 def test_the_command_goes_on_when_there_is_room_again(disk: Disk, project: Project) -> None:
     disk.resize("500k")
@@ -148,8 +162,9 @@ def test_the_command_goes_on_when_there_is_room_again(disk: Disk, project: Proje
         os.unlink(project.folder / "outputs")
         os.symlink(disk.view, project.folder / "outputs")
         before = listing(disk.folder)
-        planned = project.run("plan", *REHEARSED)
-        assert (planned.code, "Plan: 0 actions to run, 15 cached." in planned.out) == (0, True)
+        planned = project.run("plan", *REHEARSED, "--format", "json")
+        assert planned.code == 0, planned.err
+        assert {each["status"] for each in json.loads(planned.out)["actions"]} == {"HIT"}
         assert listing(disk.folder) == before
     finally:
         stop_server(project)

@@ -7,6 +7,7 @@ the least that had to, the next build runs nothing, and no job was launched twic
 
 import os
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ from ftbuild.errors import DataError
 from ftbuild.plan.action import Action, Input, Kind
 from ftbuild.plan.graph import Graph
 from ftbuild.store.collect import mark, sweep
+from ftbuild.store.index import RACY_NANOSECONDS
 from ftbuild.store.locks import using
 from ftbuild.store.store import DamagedError, Store
 from ftbuild.store.verify import check
@@ -161,6 +163,13 @@ class Machine(RuleBasedStateMachine):
         self.lines[at] = line
         self.write()
 
+    @rule(line=st.sampled_from([b"one", b"two", b"six"]), at=st.integers(0, 1))
+    def edit_a_line_within_one_tick_of_the_clock(self, line: bytes, at: int) -> None:
+        before = self.toy.source.stat()
+        if time.time_ns() - before.st_mtime_ns < RACY_NANOSECONDS // 2:
+            self.edit_a_line(line, at)
+            os.utime(self.toy.source, ns=(before.st_atime_ns, before.st_mtime_ns))
+
     @rule(line=st.sampled_from([b"", b"  ", b"# a comment", b"# another"]))
     def add_what_counts_for_nothing(self, line: bytes) -> None:
         self.lines = [*self.lines[:2], line]
@@ -293,7 +302,7 @@ def _is_whole(store: Store, output: bytes) -> bool:
 
 
 class TestMachine(Machine.TestCase):  # type: ignore[name-defined,misc]
-    settings = settings(max_examples=20, stateful_step_count=15)
+    settings = settings(max_examples=25, stateful_step_count=15)
 
 
 @pytest.mark.slow
