@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from toy_fixture import LABELS, Toy, with_texts
 
-from ftbuild.outcome import result_id
 from ftbuild.errors import DataError
 from ftbuild.lookup import Planned
+from ftbuild.outcome import result_id
 from ftbuild.store.locks import KeyLock
 from ftbuild.voice import Status
 from ftbuild.workers import Processes
