@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -95,7 +96,7 @@ class Processes:
             EvaluationError: the process died.
         """
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self._n, mp_context=_context(), initializer=_ignore_interrupts)
+            self._pool = ProcessPoolExecutor(self._n, mp_context=_context(), initializer=_begin)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, _work, str(store.folder), order)
         except BrokenProcessPool as error:
@@ -173,6 +174,14 @@ def _context() -> "multiprocessing.context.BaseContext":
     return context
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that people talk to."""
+def _begin() -> None:
+    """Leave Ctrl-C to the process that people talk to, and end with it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), name="parent", daemon=True).start()
+
+
+def _end_with(parent: "multiprocessing.process.BaseProcess") -> None:
+    parent.join()
+    os._exit(1)
