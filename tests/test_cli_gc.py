@@ -55,7 +55,7 @@ def git(folder: Path, *arguments: str) -> None:
 def test_it_says_what_would_go_and_deletes_nothing(project: Project) -> None:
     before = {path: path.stat().st_mtime_ns for path in project.own.folder.rglob("*")}
     said = (
-        "Would go: 4 records, 4 artifacts, 4 locks: 0.0 MB.\n"
+        "Would go: 4 records, 4 artifacts, 4 logs, 4 locks: 0.0 MB.\n"
         "To make it again: 10 s (4 make 10 s), no money.\n"
         "Kept: 1 record, 1 artifact, 0.0 MB; with it all that was paid for, and every cached call.\n"
         "Do it: ftbuild gc --yes\n"
@@ -67,7 +67,7 @@ def test_it_says_what_would_go_and_deletes_nothing(project: Project) -> None:
 def test_yes_deletes_it_and_the_next_build_makes_it_again(project: Project) -> None:
     ended = project.gc("--yes")
     assert ended.out.splitlines()[::2] == [
-        "Deleted: 4 records, 4 artifacts, 4 locks: 0.0 MB.",
+        "Deleted: 4 records, 4 artifacts, 4 logs, 4 locks: 0.0 MB.",
         "Kept: 1 record, 1 artifact, 0.0 MB; with it all that was paid for, and every cached call.",
     ]
     assert project.labels == {"pay"}
@@ -90,7 +90,7 @@ def test_where_nothing_was_built_there_is_nothing_to_delete(tmp_path: Path) -> N
 def test_json_tells_what_goes_what_it_would_take_and_what_stays(project: Project) -> None:
     ended = project.gc("--format", "json", "--keep-days", "9")
     told = json.loads(ended.out)
-    n_bytes = {name: told[name].pop("n_bytes") for name in ("records", "artifacts")}
+    n_bytes = {name: told[name].pop("n_bytes") for name in ("records", "artifacts", "logs")}
     assert (told.pop("n_bytes"), n_bytes["artifacts"]) == (sum(n_bytes.values()), 20)
     assert told == {
         "schema_version": 1,
@@ -98,7 +98,7 @@ def test_json_tells_what_goes_what_it_would_take_and_what_stays(project: Project
         "keep_days": 9,
         "records": {"n": 4},
         "artifacts": {"n": 4},
-        "logs": {"n": 0, "n_bytes": 0},
+        "logs": {"n": 4},
         "locks": {"n": 4, "n_bytes": 0},
         "leftovers": {"n": 0, "n_bytes": 0},
         "damaged": {"n": 0, "n_bytes": 0},
