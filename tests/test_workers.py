@@ -20,7 +20,8 @@ from ftbuild.workers import Order, Processes
 from test_workers import report_pid
 
 async def main():
-    await Processes(1).run(Store(Path(sys.argv[1])), Order(report_pid, "{}", {}, {"path": sys.argv[1] + "/pid"}))
+    workers = Processes(1)  # held: a pool that nothing refers to ends its processes
+    await workers.run(Store(Path(sys.argv[1])), Order(report_pid, "{}", {}, {"path": sys.argv[1] + "/pid"}))
     print("computed", flush=True)
     await asyncio.sleep(600)
 
