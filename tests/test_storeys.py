@@ -50,6 +50,7 @@ ONLY_IN = {
     "hydra": ("compose",),
     "omegaconf": ("compose",),
     "openai": ("providers.wire",),
+    "httpx2": ("providers.wire",),
     "wandb": (),
     "torch": ("embedded",),
     "tokenizers": ("embedded",),
