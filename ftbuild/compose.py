@@ -1,14 +1,13 @@
-"""From a command line to settings: the only module that knows Hydra.
+"""From a command line to settings: with `merging` the only module that knows Hydra.
 
 Owns the search path (the user's own conf/ in front of ours), the overrides, the expansion of
 a sweep, and the file and line of every key. All problems of one composition are told at once.
 `hydra.main` is not used: nothing here writes a file.
 """
 
-import copy
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,6 +19,7 @@ import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -27,7 +27,7 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
 from pydantic import ValidationError
@@ -36,6 +36,7 @@ from ftbuild import config_problems, defaults_lists
 from ftbuild.composed import SMOKE, Composed
 from ftbuild.config_problems import COMMAND_LINE
 from ftbuild.errors import ConfigError
+from ftbuild.merging import Merged, Merging, plain, typed
 from ftbuild.origins import Origin, Origins, in_value
 from ftbuild.problem import Problem, nearest
 from ftbuild.settings import Settings
@@ -107,7 +108,7 @@ def compose_sweep(root: Path, overrides: Sequence[str], outside: Outside | None 
         choices = [
             [f"{each.get_key_element()}={value}" for value in each.sweep_string_iterator()]
             if each.is_sweep_override()
-            else [_line(each)]
+            else [typed(each)]
             for each in parsed
         ]
         problems += [
@@ -134,73 +135,6 @@ def to_yaml(composed: Composed) -> str:
     return str(OmegaConf.to_yaml(OmegaConf.create(dict(composed.tree))))
 
 
-@dataclass(frozen=True)
-class _Merged:
-    """What points with one choice of groups share: the merged files, with no value of the command line set yet.
-
-    `config` is as Hydra leaves it, `tree` the same as plain values, unresolved. `linked` are the
-    top-level keys that interpolate or are looked at, None where that cannot be told from the text.
-    """
-
-    config: DictConfig
-    tree: Mapping[str, Any]
-    written: Mapping[str, Origin]
-    set_values: Callable[[Sequence[Override], DictConfig], None]
-    linked: frozenset[str] | None
-    parts: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
-
-    def with_values(self, values: Sequence[Override]) -> dict[str, Any]:
-        """Return the resolved config with the values set in their order, in the way and by the code of Hydra.
-
-        The linked keys are resolved together and every other one alone, each once for equal values.
-
-        Raises:
-            HydraException: a value cannot be set.
-            OmegaConfBaseException: something cannot be resolved.
-        """
-        linked = _linked((_top(each), _line(each)) for each in values)
-        if self.linked is None or linked is None or any(map(_takes_out_top, values)):
-            return self._resolved(copy.deepcopy(self.config), values)
-        linked |= self.linked
-        tree = dict(self.tree)
-        for top in dict.fromkeys([*map(_top, values), *linked]):
-            together = linked if top in linked else {top}
-            tree[top] = self._part(together, [each for each in values if _top(each) in together])[top]
-        return tree
-
-    def looks_at(self, name: str, values: Sequence[Override]) -> bool:
-        """Return whether anything may interpolate `name`, once the values are set."""
-        text = " ".join([self._text, *map(_line, values)])
-        return "${" in text and name in text
-
-    @cached_property
-    def _text(self) -> str:
-        return str(self.tree)
-
-    def _part(self, tops: Set[str], values: Sequence[Override]) -> dict[str, Any]:
-        known = (*sorted(tops), *map(_line, values))
-        if known not in self.parts:
-            part = OmegaConf.masked_copy(self.config, [top for top in tops if top in self.config])
-            OmegaConf.set_struct(part, True)
-            self.parts[known] = self._resolved(part, values)
-        return self.parts[known]
-
-    def _resolved(self, config: DictConfig, values: Sequence[Override]) -> dict[str, Any]:
-        self.set_values(values, config)
-        return _plain(config, resolve=True)
-
-
-def _linked(texts: Iterable[tuple[str, object]]) -> frozenset[str] | None:
-    """Return the top-level keys whose texts interpolate, and those they look at; None for what is not plainly a key."""
-    found: set[str] = set()
-    for top, text in texts:
-        if "${" in str(text):
-            found |= {top, *LOOKED_AT.findall(str(text))}
-        if "${" in LOOKED_AT.sub("", str(text)):
-            return None
-    return frozenset(found)
-
-
 class _Trees:
     """Hydra, initialised on the trees of one project."""
 
@@ -210,7 +144,9 @@ class _Trees:
         self._trees = trees(root)
         self._loader: Any = GlobalHydra.instance().config_loader()
         self._options: dict[str, list[str]] = {group: self._loader.get_group_options(group) for group in GROUPS}
-        self._merged: dict[tuple[str, ...], _Merged | None] = {}
+        self._merging = Merging(self._loader)
+        self._places: dict[tuple[str | None, str | None], dict[str, Origin]] = {}
+        self._merged: dict[tuple[str, ...], Merged | None] = {}
         self._overrides: dict[str, Override] = {}
         self._experiments = experiments(root)
 
@@ -264,7 +200,7 @@ class _Trees:
         values = [self._parsed(self._forced(each)) for each in parsed if not self._is_group(each)]
         if not all(self._is_value(each) for each in values) or any(self._refusal(each) for each in parsed):
             return self.compose(parsed)
-        chosen = tuple(_line(each) for each in groups)
+        chosen = tuple(typed(each) for each in groups)
         if chosen not in self._merged:
             self._merged[chosen] = self._merge(groups)
         merged = self._merged[chosen]
@@ -277,24 +213,22 @@ class _Trees:
             return self.compose(parsed)
         return self._validated(parsed, tree, Origins(merged.written, self._typed(parsed)))
 
-    def _merge(self, groups: Sequence[Override]) -> _Merged | None:
+    def _merge(self, groups: Sequence[Override]) -> Merged | None:
         """Return the merged files of a choice of groups, None where only a full composition tells what is wrong."""
-        lines = [self._forced(each) for each in groups]
         try:
             self._check_chosen(groups, told=False)
-            written = self._written(lines)
-            config = hydra_compose("config", overrides=lines)
-            tree = _plain(config, resolve=False)
+            files = self._merging.files(groups)
+            return self._merging.merged(files, self._written(files))
         except (ConfigError, yaml.YAMLError, UnicodeDecodeError, HydraException, OmegaConfBaseException):
             return None
-        return _Merged(config, tree, written, self._loader._apply_overrides_to_config, _linked(tree.items()))
 
     def _settings(self, parsed: Sequence[Override]) -> Composed:
         lines = [self._forced(each) for each in parsed]
         origins = None
         try:
-            origins = Origins(self._written(lines), self._typed(parsed))
-            tree = _plain(hydra_compose("config", overrides=lines), resolve=True)
+            files = self._loader.compute_defaults_list("config", lines, RunMode.RUN).defaults
+            origins = Origins(self._written(files), self._typed(parsed))
+            tree = plain(hydra_compose("config", overrides=lines), resolve=True)
         except (yaml.YAMLError, UnicodeDecodeError, HydraException, OmegaConfBaseException) as error:
             raise self._explained(error, parsed, origins) from error
         return self._validated(parsed, tree, origins)
@@ -304,7 +238,7 @@ class _Trees:
         composed = Composed(
             experiment=name or "unnamed",
             description=self._experiments.get(name, ""),
-            overrides=tuple(_line(each) for each in parsed),
+            overrides=tuple(typed(each) for each in parsed),
             tree=tree,
             origins=origins,
         )
@@ -345,7 +279,7 @@ class _Trees:
         """Refuse a config with open groups; quietly where other problems are told, which may be the cause."""
         filled = {each.key_or_group for each in parsed if self._is_group(each)}
         names = _chosen(parsed, "experiment")
-        files = self._files()
+        files = self._files
         asked = [f"experiment/{name}" for name in names]
         if problems := self._broken(asked):
             raise ConfigError(*problems)
@@ -373,33 +307,37 @@ class _Trees:
 
     def _forced(self, override: Override) -> str:
         """Return the override with `++` before a value, so that an unknown key is ours to report, not Hydra's."""
-        line = _line(override)
-        return line if self._is_group(override) or override.is_delete() else "++" + line.lstrip("+")
+        text = typed(override)
+        return text if self._is_group(override) or override.is_delete() else "++" + text.lstrip("+")
 
-    def _written(self, lines: Sequence[str]) -> dict[str, Origin]:
-        """Return where the files that the overrides reach set each key.
+    def _written(self, files: Sequence[ResultDefault]) -> dict[str, Origin]:
+        """Return where the files set each key.
 
         Raises:
             ConfigError: one of them is no map of texts.
         """
-        files = self._loader.compute_defaults_list("config", list(lines), RunMode.RUN).defaults
-        if problems := self._broken(each.config_path for each in files):
+        unread = [each for each in files if (each.config_path, each.package) not in self._places]
+        if problems := self._broken(each.config_path for each in unread):
             raise ConfigError(*problems)
-        places: dict[str, Origin] = {}
-        for each in files:
-            if found := self._find(each.config_path):
-                path, tree = found
-                self._outside.note(path.read_text(encoding="utf-8"))
-                places.update(in_file(path, self._shown(path), tree.parent, each.package or ""))
-        return places
+        for each in unread:
+            self._places[each.config_path, each.package] = self._written_in(each)
+        return {key: origin for each in files for key, origin in self._places[each.config_path, each.package].items()}
+
+    def _written_in(self, file: ResultDefault) -> dict[str, Origin]:
+        found = self._find(file.config_path)
+        if not found:
+            return {}
+        path, tree = found
+        self._outside.note(path.read_text(encoding="utf-8"))
+        return dict(in_file(path, self._shown(path), tree.parent, file.package or ""))
 
     def _typed(self, parsed: Sequence[Override]) -> dict[str, Origin]:
-        typed = Origin(COMMAND_LINE, None, self._root)
+        place = Origin(COMMAND_LINE, None, self._root)
         return {
             key: origin
             for each in parsed
             if not self._is_group(each) and not each.is_delete()
-            for key, origin in in_value(each.key_or_group, each.value(), typed)
+            for key, origin in in_value(each.key_or_group, each.value(), place)
         }
 
     def _find(self, name: str | None) -> tuple[Path, Path] | None:
@@ -411,6 +349,7 @@ class _Trees:
     def _shown(self, path: Path) -> str:
         return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)
 
+    @cached_property
     def _files(self) -> dict[str, tuple[str, str]]:
         """Return every config file by name, as it is shown and its text; the user's own shadow ours."""
         return {
@@ -424,7 +363,7 @@ class _Trees:
 
     def _explained(self, error: Exception, parsed: Sequence[Override], origins: Origins | None) -> ConfigError:
         """Return the error in our words: files that cannot be read, else defaults lists, else what Hydra said."""
-        files = self._files()
+        files = self._files
         chosen = [f"{each.key_or_group}/{name}" for each in parsed for name in _chosen([each], each.key_or_group)]
         asked = ["config", *chosen]
         for names in (list(defaults_lists.reached(asked, files)), list(files)):
@@ -435,24 +374,6 @@ class _Trees:
             if not isinstance(error, yaml.YAMLError | UnicodeDecodeError):
                 break
         return ConfigError(config_problems.from_hydra(str(error), origins))
-
-
-def _line(override: Override) -> str:
-    return override.input_line or ""
-
-
-def _top(override: Override) -> str:
-    return override.key_or_group.partition(".")[0]
-
-
-def _takes_out_top(override: Override) -> bool:
-    return override.is_delete() and override.key_or_group == _top(override)
-
-
-def _plain(config: DictConfig, *, resolve: bool) -> dict[str, Any]:
-    tree = OmegaConf.to_container(config, resolve=resolve)
-    assert isinstance(tree, dict)
-    return {str(key): value for key, value in tree.items()}
 
 
 def _chosen(parsed: Sequence[Override], group: str) -> list[str]:

@@ -25,7 +25,7 @@ STOREYS = (
     ("providers", "trackers", "embedded", "evaluate", "report"),
     # The shell, from its own top down.
     ("origins", "trees", "voice"),
-    ("yaml_marks", "composed", "workers", "editor_schemas"),
+    ("yaml_marks", "composed", "merging", "workers", "editor_schemas"),
     ("defaults_lists", "lookup", "resolving"),
     ("config_problems", "outcome", "planfile", "compiling"),
     ("compose", "engine"),
@@ -47,8 +47,8 @@ DOORS = {"", "__main__"}  # the package itself and `python -m ftbuild`
 
 # Who may import what is heavy, foreign or replaceable.
 ONLY_IN = {
-    "hydra": ("compose",),
-    "omegaconf": ("compose",),
+    "hydra": ("compose", "merging"),
+    "omegaconf": ("compose", "merging"),
     "openai": ("providers.wire",),
     "httpx2": ("providers.wire",),
     "wandb": (),
