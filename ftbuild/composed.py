@@ -55,10 +55,14 @@ def to_json(composed: Sequence[Composed]) -> dict[str, Any]:
     values, places = _Numbers(), _Numbers()
     known: dict[int, int] = {}
 
+    def place(origin: Origin) -> int:
+        if id(origin) not in known:
+            known[id(origin)] = places.of([origin.path, origin.line, str(origin.tree)])
+        return known[id(origin)]
+
     def written(origins: Mapping[str, Origin]) -> int:
         if id(origins) not in known:
-            numbers = {key: places.of([each.path, each.line, str(each.tree)]) for key, each in origins.items()}
-            known[id(origins)] = values.of(numbers)
+            known[id(origins)] = values.of({key: place(each) for key, each in origins.items()})
         return known[id(origins)]
 
     points = [

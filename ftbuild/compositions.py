@@ -133,7 +133,7 @@ def _fresh(path: Path, rests_on: Mapping[str, Any], composed: Sequence[Composed]
         content = json.dumps(to_json(composed))
     except (TypeError, ValueError):
         return None
-    if from_json(json.loads(content)) != list(composed):
+    if [each.tree for each in from_json(json.loads(content))] != [each.tree for each in composed]:
         return None
     return _Entry(path, json.dumps(rests_on).encode(), content.encode())
 

@@ -8,6 +8,7 @@ Hydra has refused, and finds all of them. Pure: files come in as texts by config
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import yaml
@@ -40,21 +41,22 @@ class Entry:
         return f"{self.group}/{self.option}".strip("/")
 
 
-def entries(text: str, group: str) -> list[Entry]:
+@lru_cache(maxsize=1024)  # the points of a sweep ask for the same files
+def entries(text: str, group: str) -> tuple[Entry, ...]:
     """Return the entries of the file's defaults list, none if it is not YAML; `group` is that of the file itself."""
     try:
         root = nodes(text)
     except yaml.YAMLError:
-        return []
+        return ()
     if not isinstance(root, yaml.MappingNode):
-        return []
+        return ()
     lists = [value for name, value in root.value if name.value == "defaults" and isinstance(value, yaml.SequenceNode)]
-    return [entry for each in lists for item in each.value for entry in _entries(item, group)]
+    return tuple(entry for each in lists for item in each.value for entry in _entries(item, group))
 
 
-def reached(chosen: Iterable[str], files: Files) -> dict[str, list[Entry]]:
+def reached(chosen: Iterable[str], files: Files) -> dict[str, tuple[Entry, ...]]:
     """Return the entries of the configs `chosen` and of all that they ask for, by config name, nearest first."""
-    found: dict[str, list[Entry]] = {}
+    found: dict[str, tuple[Entry, ...]] = {}
     queue = list(chosen)
     while queue:
         name = queue.pop(0)
