@@ -122,7 +122,7 @@ def compose_sweep(root: Path, overrides: Sequence[str], outside: Outside | None 
         read = [[conf.parse([text])[0] for text in values] for values in choices]
         for point in product(*read):
             try:
-                points.append(conf.point([override for said in point for override in said]))
+                points.append(conf.compose([override for said in point for override in said]))
             except ConfigError as error:
                 problems += error.problems
         if problems:
@@ -175,6 +175,38 @@ class _Trees:
         Raises:
             ConfigError: with every problem, those of overrides and those of files.
         """
+        composed = None if problems else self._by_merging(parsed)
+        return composed or self._by_hydra(parsed, problems)
+
+    def _by_merging(self, parsed: Sequence[Override]) -> Composed | None:
+        """Return what `_by_hydra` returns, None where only that tells; files are read and merged once for all points.
+
+        Raises:
+            ConfigError: as `_by_hydra`.
+        """
+        groups = [each for each in parsed if self._is_group(each)]
+        values = [self._parsed(self._forced(each)) for each in parsed if not self._is_group(each)]
+        if not all(self._is_value(each) for each in values) or any(self._refusal(each) for each in parsed):
+            return None
+        chosen = tuple(typed(each) for each in groups)
+        if chosen not in self._merged:
+            self._merged[chosen] = self._merge(groups)
+        merged = self._merged[chosen]
+        # While Hydra sets values its own node is still there to be looked at, in ours it is gone.
+        if merged is None or merged.looks_at("hydra", values):
+            return None
+        try:
+            tree = merged.with_values(values)
+        except (HydraException, OmegaConfBaseException):
+            return None
+        return self._validated(parsed, tree, Origins(merged.written, self._typed(parsed)))
+
+    def _by_hydra(self, parsed: Sequence[Override], problems: Sequence[Problem]) -> Composed:
+        """Return the settings as Hydra composes them, or all that is wrong.
+
+        Raises:
+            ConfigError: with every problem, those of overrides and those of files.
+        """
         refused = [(each, found) for each in parsed if (found := self._refusal(each))]
         problems = [*problems, *(problem for _, found in refused for problem in found)]
         bad = [each for each, _ in refused]
@@ -189,29 +221,6 @@ class _Trees:
         if problems:
             raise ConfigError(*config_problems.ordered(problems))
         return composed
-
-    def point(self, parsed: Sequence[Override]) -> Composed:
-        """Return what `compose` returns, quickly where other points have made the same choice of groups.
-
-        Raises:
-            ConfigError: as `compose`.
-        """
-        groups = [each for each in parsed if self._is_group(each)]
-        values = [self._parsed(self._forced(each)) for each in parsed if not self._is_group(each)]
-        if not all(self._is_value(each) for each in values) or any(self._refusal(each) for each in parsed):
-            return self.compose(parsed)
-        chosen = tuple(typed(each) for each in groups)
-        if chosen not in self._merged:
-            self._merged[chosen] = self._merge(groups)
-        merged = self._merged[chosen]
-        # While Hydra sets values its own node is still there to be looked at, in ours it is gone.
-        if merged is None or merged.looks_at("hydra", values):
-            return self.compose(parsed)
-        try:
-            tree = merged.with_values(values)
-        except (HydraException, OmegaConfBaseException):
-            return self.compose(parsed)
-        return self._validated(parsed, tree, Origins(merged.written, self._typed(parsed)))
 
     def _merge(self, groups: Sequence[Override]) -> Merged | None:
         """Return the merged files of a choice of groups, None where only a full composition tells what is wrong."""
