@@ -180,7 +180,7 @@ def test_behind_an_option_that_takes_a_file_the_shell_offers_files(own: Own, she
     assert set(re.findall(r"--[a-z]+", own.run("completion", shell).out)) & set(VALUED) == files
 
 
-@pytest.fixture(params=["bash", "zsh", "fish"])
+@pytest.fixture(params=["bash", pytest.param("zsh", marks=pytest.mark.slow), "fish"])
 def shell(request: pytest.FixtureRequest) -> str:
     if shutil.which(request.param) is None:
         pytest.skip(f"needs {request.param}")

@@ -183,6 +183,7 @@ def test_eight_builds_compute_each_action_once_beside_a_collection_after_each(to
     assert set(toy.statuses().values()) == {"HIT"}
 
 
+@pytest.mark.slow
 def test_eight_builds_beside_collections_of_an_old_store_compute_at_most_what_was_collected(toy: Wide) -> None:
     toy.build_on()
     toy.calls.unlink()
@@ -263,6 +264,7 @@ def test_the_actions_of_a_killed_build_are_taken_over(toy: Wide) -> None:
     assert sound(toy)
 
 
+@pytest.mark.slow
 def test_a_build_that_stands_still_keeps_its_action(toy: Wide, tmp_path: Path) -> None:
     toy.gate = GATE
     crowd = Crowd(toy)

@@ -109,6 +109,7 @@ def keys(project: Project) -> dict[str, str]:
     return {each["label"]: each["key"] for each in found if each["kind"] in DATA or each["label"] in FREE}
 
 
+@pytest.mark.slow
 def test_all_differences_at_once_change_nothing(tmp_path: Path, cache: Path) -> None:
     with built(ALL_AT_ONCE, tmp_path, cache) as project:
         assert (keys(project), artifacts(project)) == (KEYS, PINNED)

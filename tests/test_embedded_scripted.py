@@ -65,6 +65,7 @@ def test_a_job_succeeds_by_itself_with_the_events_of_a_real_one(server: Running)
     assert ask(server, job.fine_tuned_model) == ask(server, names[0])
 
 
+@pytest.mark.slow
 def test_the_same_training_gives_the_same_curve_and_the_same_answers(server: Running) -> None:
     one, again, other = (server.ended(server.job(lines(24), seed=seed).id) for seed in (1, 1, 2))
     assert losses(server, one) == losses(server, again) != losses(server, other)
@@ -74,6 +75,7 @@ def test_the_same_training_gives_the_same_curve_and_the_same_answers(server: Run
     assert str(ask(server, one.fine_tuned_model)).endswith(": Red light")
 
 
+@pytest.mark.slow
 def test_twenty_jobs_at_once_all_succeed(server: Running) -> None:
     jobs = [server.job(lines(24), seed=seed) for seed in range(20)]
     assert {server.ended(job.id).status for job in jobs} == {"succeeded"}
@@ -157,6 +159,7 @@ def test_the_server_loads_nothing_heavy(tmp_path: Path) -> None:
     assert said.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_a_rehearsal_goes_to_its_end_and_keeps_apart_from_the_real_thing(project: Project) -> None:
     command = ("+experiment=tone_formal", "provider=rehearsal", "dataset.limit=60")
     state = project.folder / "outputs/.ftbuild/rehearsal"

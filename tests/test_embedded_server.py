@@ -24,6 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield found
 
 
+@pytest.mark.slow
 def test_the_sdk_trains_a_model_and_uses_it(server: Running) -> None:
     client = server.client
     valid = client.files.create(file=("valid.jsonl", lines(3)), purpose="fine-tune")

@@ -98,6 +98,7 @@ def test_loss_falls_and_the_same_seed_gives_the_same_curve(base: Path) -> None:
     assert measure(llama, None, lessons)[0] == pytest.approx(adapted, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_transformers(base: Path) -> None:
     transformers = pytest.importorskip("transformers")
     template = Template(base)
@@ -112,6 +113,7 @@ def test_the_numbers_are_those_of_transformers(base: Path) -> None:
         torch.testing.assert_close(llama.logits(encode(llama, torch.tensor([ids]))[0]), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_peft_reads_our_adapters(base: Path, tmp_path: Path) -> None:
     peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")

@@ -4,6 +4,8 @@ import multiprocessing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+import pytest
+
 from ftbuild.completion import Completion
 from ftbuild.evaluate.calls import Calls
 
@@ -19,6 +21,7 @@ def _open_all(folder: Path, barrier: Barrier) -> None:
         calls.close()
 
 
+@pytest.mark.slow
 def test_clients_that_open_a_new_cache_at_once_all_use_it(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(CLIENTS, timeout=20)

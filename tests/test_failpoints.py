@@ -63,9 +63,9 @@ def problems(toy: Paying, *, leftovers: bool) -> list[str]:
 @pytest.mark.parametrize(
     ("kind", "fault", "every"),
     [
-        (Short, "killed", 1),
-        (Short, "broken", 2),
-        (Short, "full", 2),
+        (Short, "killed", 4),
+        (Short, "broken", 5),
+        (Short, "full", 5),
         *(pytest.param(Paying, fault, 1, marks=pytest.mark.slow) for fault in FAULTS),
     ],
 )

@@ -302,7 +302,7 @@ def _is_whole(store: Store, output: bytes) -> bool:
 
 
 class TestMachine(Machine.TestCase):  # type: ignore[name-defined,misc]
-    settings = settings(max_examples=25, stateful_step_count=15)
+    settings = settings(max_examples=12, stateful_step_count=15)
 
 
 @pytest.mark.slow

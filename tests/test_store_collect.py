@@ -207,6 +207,7 @@ def test_what_cannot_be_deleted_is_an_error_with_its_place(built: Built) -> None
     assert str(caught.value) == said
 
 
+@pytest.mark.slow
 @given(roots=st.sets(st.sampled_from(LABELS)), young=st.sets(st.sampled_from(LABELS)))
 def test_what_is_kept_is_whole_whatever_the_roots(
     roots: set[str], young: set[str], tmp_path_factory: pytest.TempPathFactory
