@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ftbuild.composed import Composed
+from ftbuild.history import SCHEMA_VERSION, Run, listed
 from ftbuild.outcome import Build, Ran, result_id
 from ftbuild.report.input import ReportInput
 from ftbuild.runners.formats import json_file
@@ -68,14 +69,14 @@ def uncommitted(root: Path, path: str) -> bool:
     return bool(_git(root, "status", "--porcelain", "--", path))
 
 
-def write(world: World, run: Mapping[str, Any], done: Build) -> Path:
-    """Write the folder of a run that has just ended; return the folder."""
+def write(world: World, run: Mapping[str, Any], done: Build) -> Run:
+    """Write the folder of a run that has just ended."""
     actions = [{**_action(ran), "status": ran.status, "seconds": ran.seconds} for ran in done.ran.values()]
     return _write(world, run, actions, done)
 
 
-def restore(world: World, experiment: str, done: Build) -> Path | None:
-    """Write the folder of the run that made what `done` found, from the store; return the folder.
+def restore(world: World, experiment: str, done: Build) -> Run | None:
+    """Write the folder of the run that made what `done` found, from the store.
 
     None when that run was another experiment's, or its folder is there and holds something else.
     """
@@ -96,7 +97,7 @@ def _action(ran: Ran) -> dict[str, Any]:
     return {"label": ran.action.label, "kind": ran.action.kind.name, "key": ran.record.key}
 
 
-def _write(world: World, run: Mapping[str, Any], actions: list[dict[str, Any]], done: Build) -> Path:
+def _write(world: World, run: Mapping[str, Any], actions: list[dict[str, Any]], done: Build) -> Run:
     folder = world.outputs / "runs" / str(run["run_id"])
     report = _the(done, "report").record.outputs
     for name in ("report.html", "report.json", "misses.jsonl"):
@@ -105,7 +106,7 @@ def _write(world: World, run: Mapping[str, Any], actions: list[dict[str, Any]], 
     training = gathered["training"]
     local.write(folder / "metrics.jsonl", _metrics(gathered))
     value = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         **{name: run[name] for name in run if name not in ("settings_lines", "seconds")},
         "seconds": round(sum(each["seconds"] for each in actions), 1),
         "result_id": result_id(done),
@@ -120,7 +121,7 @@ def _write(world: World, run: Mapping[str, Any], actions: list[dict[str, Any]], 
         "paths": {"report": "report.html", "misses": "misses.jsonl", "metrics": "metrics.jsonl"},
     }
     durable.write(folder / "run.json", json_file(value))
-    return folder
+    return Run(folder, value)
 
 
 def release(world: World, run: Mapping[str, Any]) -> None:
@@ -141,26 +142,12 @@ def point_latest(world: World, folder: Path) -> None:
         durable.link(folder.name, latest)
 
 
-def by_result(world: World) -> dict[str, tuple[Path, dict[str, Any]]]:
-    """Return the newest run of each result, with what its run.json says."""
-    found: dict[str, tuple[Path, dict[str, Any]]] = {}
-    for folder, run in history(world):
-        found.setdefault(run["result_id"], (folder, run))
+def by_result(world: World) -> dict[str, Run]:
+    """Return the newest run of each result."""
+    found: dict[str, Run] = {}
+    for run in listed(world)[0]:
+        found.setdefault(run.told["result_id"], run)
     return found
-
-
-def read(folder: Path) -> dict[str, Any]:
-    """Return what the run.json of a run says."""
-    return json.loads((folder / "run.json").read_bytes())  # type: ignore[no-any-return]
-
-
-def history(world: World) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield every finished run whose run.json can be read, newest first; `ftbuild runs` names the others."""
-    for path in sorted((world.outputs / "runs").glob("*/run.json"), reverse=True):
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            run = read(path.parent)
-            if not path.parent.is_symlink() and {"result_id", "experiment", "started_at"} <= run.keys():
-                yield path.parent, run
 
 
 def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:

@@ -84,7 +84,7 @@ class Runs:
             "ending": "met",
             "goal": [],
             "metrics": [metric()] if metrics is None else metrics,
-            "dataset": {},
+            "dataset": {"digest": "0" * 64, "counts": {}},
             "jobs": ["ftjob-1"],
             "actions": [{"label": "dataset", "kind": "dataset", "key": self._dataset(said, system, versions or {})}],
             "result_id": run_id,

@@ -153,6 +153,8 @@ def test_damaged_and_foreign_files_are_named_and_the_others_listed(runs: Runs) -
     runs.own.write("outputs/runs/a/run.json", '{"schema_version": 1,')
     runs.own.write("outputs/runs/b/run.json", "[]")
     runs.own.write("outputs/runs/c/run.json", '{"schema_version": 2}')
+    runs.write("20250306-104200-d", seconds=None)
+    runs.write("20250307-104200-e", metrics=[None])
     ended = runs.run("runs", "--format", "json")
     assert ended.code == 0
     assert all(run_id in ended.out for run_id in (OLD, NEW, OTHER))
@@ -160,8 +162,15 @@ def test_damaged_and_foreign_files_are_named_and_the_others_listed(runs: Runs) -
         f"outputs/runs/{name}/run.json: warning: the run cannot be read\n"
         "    It is left out here.\n"
         f"    Fix: delete outputs/runs/{name}; the build that wrote it writes it again from the store.\n"
-        for name in "abc"
+        for name in ("20250306-104200-d", "20250307-104200-e", "a", "b", "c")
     )
+
+
+def test_where_no_run_can_be_read_none_is_asked_for(runs: Runs) -> None:
+    runs.own.write("outputs/runs/a/run.json", "[]")
+    ended = runs.run("runs")
+    assert (ended.code, ended.out) == (0, "No run can be read.\n")
+    assert ended.err.startswith("outputs/runs/a/run.json: warning: ")
 
 
 def test_a_report_that_is_gone_leaves_its_cells_empty(runs: Runs) -> None:

@@ -27,7 +27,7 @@ STOREYS = (
     ("origins", "trees", "voice"),
     ("yaml_marks", "composed", "merging", "workers", "editor_schemas"),
     ("defaults_lists", "lookup", "resolving"),
-    ("config_problems", "outcome", "planfile", "compiling"),
+    ("config_problems", "outcome", "history", "planfile", "compiling"),
     ("compose", "engine"),
     ("compositions", "runners"),
     ("points", "runs", "run_diff"),

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftbuild import lockfile, planfile, runs
 from ftbuild.cache import cache_folder
@@ -15,6 +15,7 @@ from ftbuild.cli.options import Options, parse
 from ftbuild.composed import SMOKE
 from ftbuild.compositions import Compositions, compositions
 from ftbuild.errors import ConfigError, ExitCode, PlanError
+from ftbuild.history import Run
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, found, result_id
 from ftbuild.plan.graph import Graph
@@ -167,9 +168,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _finished(
-    point: Point, done: Build, site: "Site | None", world: World, known: Mapping[str, tuple[Path, dict[str, Any]]]
-) -> _Ending:
+def _finished(point: Point, done: Build, site: "Site | None", world: World, known: Mapping[str, Run]) -> _Ending:
     """Return how a point ended, its dataset and run written.
 
     Raises:
@@ -179,24 +178,24 @@ def _finished(
         return _failed(point, done)
     runs.check_out_dataset(world, point.composed, done)
     idle = all(ran.status == "HIT" for ran in done.ran.values())
-    folder, run = known.get(result_id(done), (None, None))
-    if folder is None and idle:
-        folder = runs.restore(world, point.composed.experiment, done)
-    if folder is None:
+    run = known.get(result_id(done))
+    if run is None and idle:
+        run = runs.restore(world, point.composed.experiment, done)
+    if run is None:
         described = (
             site.run_of(point)
             if site
             else runs.describe(point.composed, point.command, world, world.now(), runs.git_state(world.root))
         )
-        folder = runs.write(world, described, done)
-    run = run or runs.read(folder)
-    runs.point_latest(world, folder)
+        run = runs.write(world, described, done)
+    runs.point_latest(world, run.folder)
     if (lock := lockfile.place(world.root, point)) is not None:
-        lockfile.write(lock, done, run)
-    report = str((folder / "report.html").relative_to(world.root))
-    verdict = f"{VERDICTS[run['verdict']].upper()}, {ENDINGS[run['ending']]}, {when(run['started_at'], world.now())}"
-    code = ExitCode.DONE if run["ending"] in ("met", None) else ExitCode.GOAL
-    path = str(folder.relative_to(world.root))
+        lockfile.write(lock, done, run.told)
+    told = run.told
+    report = str((run.folder / "report.html").relative_to(world.root))
+    verdict = f"{VERDICTS[told['verdict']].upper()}, {ENDINGS[told['ending']]}, {when(told['started_at'], world.now())}"
+    code = ExitCode.DONE if told["ending"] in ("met", None) else ExitCode.GOAL
+    path = str(run.folder.relative_to(world.root))
     return _Ending(code, f"{verdict}. {report}" if not point.name else f"{verdict}   {report}", done, idle, path)
 
 

@@ -12,10 +12,10 @@ from ftbuild.cli import diff_text
 from ftbuild.cli.build import world_of
 from ftbuild.cli.layout import columns
 from ftbuild.cli.options import Options
-from ftbuild.cli.runs import Run, latest_id, listed, read_run
 from ftbuild.dataset.diff import Placed
 from ftbuild.errors import ConfigError, ExitCode, StoreError
 from ftbuild.example import SPLITS
+from ftbuild.history import Run, latest_id, listed, read
 from ftbuild.problem import Problem, nearest
 from ftbuild.run_diff import Side, compare
 from ftbuild.runners.formats import parse_lines
@@ -98,7 +98,7 @@ def _before_latest(world: World, word: str, n: int) -> Run:
 
 
 def _read(folder: Path) -> Run:
-    found = read_run(folder)
+    found = read(folder)
     if isinstance(found, Problem):
         raise StoreError(replace(found, severity="error", why=""))
     return found

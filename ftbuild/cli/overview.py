@@ -1,12 +1,13 @@
 """Bare `ftbuild`: every experiment and how its last run ended."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ftbuild.cli.layout import columns, hang
 from ftbuild.errors import ExitCode
+from ftbuild.history import listed
 from ftbuild.report.words import when
-from ftbuild.runs import history
 from ftbuild.trees import experiments, find_root
 from ftbuild.world import World
 
@@ -22,9 +23,9 @@ def overview(folder: Path) -> int:
     """Print the list; nothing is written."""
     root = find_root(folder)
     world = World.at(root)
-    last: dict[str, dict[str, Any]] = {}
-    for _, run in history(world):
-        last.setdefault(run["experiment"], run)
+    last: dict[str, Mapping[str, Any]] = {}
+    for run in listed(world)[0]:
+        last.setdefault(run.told["experiment"], run.told)
     known = experiments(root)
     rows = [
         (name, what, _verdict(last.get(name)), when(last[name]["started_at"], world.now()) if name in last else "")
@@ -49,7 +50,7 @@ def lines(rows: list[tuple[str, str, str, str]], width: int) -> str:
     )
 
 
-def _verdict(run: dict[str, Any] | None) -> str:
+def _verdict(run: Mapping[str, Any] | None) -> str:
     if run is None:
         return "never run"
     if run["verdict"] is None:

@@ -3,11 +3,9 @@
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 from ftbuild.cli.build import world_of
@@ -15,17 +13,14 @@ from ftbuild.cli.grid import aligned, github
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
 from ftbuild.errors import ConfigError, ExitCode
+from ftbuild.history import SCHEMA_VERSION, Run, latest_id, listed
 from ftbuild.problem import Problem, nearest, render
 from ftbuild.report.words import ENDINGS, VERDICTS, cost, count, duration, interval, metric_of, value, when
 from ftbuild.trees import experiments
 from ftbuild.world import World
 
-SCHEMA_VERSION = 1
 ARM = "tuned"
 NO_VERDICT = "no verdict asked for"
-HAS = {"experiment", "started_at", "seconds", "verdict", "ending", "goal", "metrics"}
-HAS |= {"dataset", "jobs", "cost_usd", "overrides", "actions"}
-REPORT_HAS = {"results", "training", "run", "examples"}
 # column -> what it is sorted by
 COLUMNS = {
     "run": attrgetter("run_id"),
@@ -43,58 +38,6 @@ COLUMNS = {
 NEWEST_FIRST = "-when"
 HEAD = ("run", "experiment", "when", "seconds", "verdict and ending", "metric", "tokens", "job", "cost", "overrides")
 NUMBERS = (3, 6)
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run: its folder, whose name is its id, and what its run.json says."""
-
-    folder: Path
-    told: Mapping[str, Any]
-
-    @property
-    def run_id(self) -> str:
-        """Return the id, as people type it."""
-        return self.folder.name
-
-    def report(self) -> Mapping[str, Any] | None:
-        """Return what the report was drawn from, None where it is gone or cannot be read."""
-        try:
-            found = json.loads((self.folder / "report.json").read_bytes())
-            return found if found["schema_version"] == SCHEMA_VERSION and found.keys() >= REPORT_HAS else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-
-def listed(world: World) -> tuple[list[Run], list[Problem]]:
-    """Return the runs, newest first, and a warning for each run.json that cannot be read or is no run's."""
-    found, problems = [], []
-    for path in (world.outputs / "runs").glob("*/run.json"):
-        if path.parent.is_symlink():
-            continue
-        read = read_run(path.parent)
-        if isinstance(read, Run):
-            found.append(read)
-        else:
-            problems.append(read)
-    newest_first = sorted(found, key=lambda run: (run.told["started_at"], run.run_id), reverse=True)
-    return newest_first, sorted(problems, key=lambda problem: problem.path)
-
-
-def read_run(folder: Path) -> Run | Problem:
-    """Return the run in a folder, or what is wrong with its run.json."""
-    path = folder / "run.json"
-    try:
-        told = json.loads(path.read_bytes())
-        if told["schema_version"] != SCHEMA_VERSION or not told.keys() >= HAS:
-            raise ValueError("of another form")
-        datetime.fromisoformat(told["started_at"])
-        _ = VERDICTS[told["verdict"]], ENDINGS[told["ending"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        shown = os.path.relpath(path)
-        fix = f"delete {os.path.dirname(shown)}; the build that wrote it writes it again from the store."
-        return Problem("the run cannot be read", shown, why="It is left out here.", fix=fix, severity="warning")
-    return Run(folder, told)
 
 
 @dataclass(frozen=True)
@@ -182,6 +125,8 @@ def runs(options: Options) -> int:
     if options.format == "json":
         told = {"schema_version": SCHEMA_VERSION, "runs": [row.to_json() for row in rows]}
         print(json.dumps(told, ensure_ascii=False, indent=1))
+    elif not rows and problems:
+        print("No run can be read.")
     elif not rows:
         name = options.experiment
         print(f"No runs{f' of {name}' if name else ''} yet. Make one: ftbuild +experiment={name or 'NAME'}")
@@ -241,12 +186,6 @@ def _of_experiment(found: Sequence[Run], name: str | None, world: World) -> list
         fix = f"ftbuild runs --experiment {close}" if close else "ftbuild lists the experiments."
         raise ConfigError(Problem(f"no experiment {name!r}", "command line", fix=fix))
     return []
-
-
-def latest_id(world: World) -> str | None:
-    """Return the id of the run that the link points at, None where there is none."""
-    link = world.outputs / "runs" / "latest"
-    return link.readlink().name if link.is_symlink() else None
 
 
 def _row(run: Run, latest: str | None) -> Row:

@@ -170,6 +170,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--points: multiples of ten, from 20")
     os.environ.update(QUIET)
     adopt_orphans()
+    if unknown := set(given.tools.split(",")) - {*OWN, *PINNED}:
+        parser.error(f"--tools: {', '.join(sorted(unknown))}: there are {', '.join([*OWN, *PINNED])}")
     tools = [tool_of(name) for name in given.tools.split(",")]
     results: dict[tuple[int, str], dict[str, list[Measured]]] = {}
     with TemporaryDirectory() as root:

@@ -1,0 +1,22 @@
+"""The benchmark that the README names runs; what it measures is no test."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.slow
+def test_the_engine_computes_what_changed_and_nothing_else() -> None:
+    command = [sys.executable, "-m", "tests.bench.build_engine", "--points", "20", "--tools", "ftbuild"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr  # 1 says that a goal was missed, which is for people to read
+    row = next(line for line in done.stdout.splitlines() if line.startswith("| ftbuild (engine)"))
+    # first plan, full (2 datasets, 20 jobs, 20 evaluations, a report), null, plan, change (1 + 10 + 10 + 1), cut-off
+    assert re.findall(r"\((\d+)\)", row) == ["0", "43", "0", "0", "22", "1"]
