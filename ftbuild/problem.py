@@ -17,7 +17,7 @@ class Problem:
     """A finding in a file, a config or a command line.
 
     `path` is a file as the user would name it, or "command line"; `line` counts from 1.
-    `rule` is a stable id for findings in data, "" elsewhere.
+    `at` is the place inside the JSON of the line. `rule` is a stable id for findings in data, "" elsewhere.
     """
 
     what: str
@@ -27,10 +27,12 @@ class Problem:
     fix: str = ""
     rule: str = ""
     severity: Literal["error", "warning"] = "error"
+    at: str = ""
 
     def __str__(self) -> str:
         where = f"{self.path}:{self.line}: " if self.path and self.line else f"{self.path}: " if self.path else ""
-        first = where + ("warning: " if self.severity == "warning" else "") + self.what
+        first = where + ("warning: " if self.severity == "warning" else "")
+        first += f"{self.at}: {self.what}" if self.at else self.what
         rest = [self.why] if self.why else []
         if self.fix:
             rest.append(f"Fix: {self.fix}")

@@ -17,10 +17,10 @@ PACKAGE = Path(__file__).parents[1] / "ftbuild"
 # own storey only what SIDEWAYS allows.
 STOREYS = (
     ("errors", "problem", "digest"),
-    ("chat", "completion", "example"),
+    ("chat", "completion", "example", "tokens"),
     ("world", "cache"),
     ("settings",),
-    ("sources", "style", "dataset", "render", "rules", "scorers", "stats"),
+    ("sources", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),
     ("plan", "store", "ledger"),
     ("providers", "trackers", "embedded", "evaluate", "report"),
     # The shell, from its own top down.
@@ -40,6 +40,7 @@ SIDEWAYS = {
     "completion": {"chat"},
     "example": {"chat"},
     "dataset": {"style"},
+    "rules": {"sources", "tools"},
     "scorers": {"style"},
     "ledger": {"store"},
 }
@@ -51,6 +52,8 @@ ONLY_IN = {
     "omegaconf": ("compose", "merging"),
     "openai": ("providers.wire",),
     "httpx2": ("providers.wire",),
+    "jsonschema": ("tools",),
+    "toktok": ("tokens",),
     "wandb": (),
     "torch": ("embedded",),
     "tokenizers": ("embedded",),

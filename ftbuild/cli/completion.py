@@ -6,6 +6,7 @@ ours: the word at the cursor first, then those between it and `ftbuild`, a line 
 
 from ftbuild.cli.candidates import SHELLS, Candidate, candidates
 from ftbuild.cli.options import SHORT, VALUED, Options
+from ftbuild.cli.verbs import VERBS
 from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.problem import Problem, nearest
 from ftbuild.world import World
@@ -87,10 +88,11 @@ def completion(options: Options) -> int:
 
 
 def script(shell: str) -> str:
-    """Return the script of a shell; behind an option that takes a file the shell completes files."""
+    """Return the script of a shell; behind an option or a verb that takes a file the shell completes files."""
     text, between = SCRIPTS[shell]
     files = [name for name, value in VALUED.items() if value in ("FILE", "FOLDER")]
     files += [short for short, name in SHORT.items() if name in files]
+    files += [name for name, verb in VERBS.items() if verb.words == "FILE..."]
     return text.replace("@FILES@", between.join(files))
 
 

@@ -9,7 +9,7 @@ from ftbuild.errors import ConfigError
 from ftbuild.problem import Problem, nearest
 
 SHORT = {"-m": "--multirun", "-h": "--help", "-c": "--cfg", "-j": "--jobs"}
-SWITCHES = ("--multirun", "--smoke", "--keep-going", "--locked", "--full", "--yes", "--help", "--version")
+SWITCHES = ("--multirun", "--smoke", "--keep-going", "--locked", "--full", "--fix", "--yes", "--help", "--version")
 VALUED = {
     "--format": "text",
     "--cfg": "job",
@@ -20,6 +20,8 @@ VALUED = {
     "--sort": "COLUMN",
     "--experiment": "NAME",
     "--keep-days": "30",
+    "--method": "supervised",
+    "--provider": "openai",
 }
 NUMBERS = ("--jobs", "--keep-days")
 
@@ -42,6 +44,7 @@ class Options:
     keep_going: bool = False
     locked: bool = False
     full: bool = False
+    fix: bool = False
     yes: bool = False
     jobs: int | None = None
     keep_days: int | None = None
@@ -51,6 +54,8 @@ class Options:
     attest: str | None = None
     sort: str | None = None
     experiment: str | None = None
+    method: str | None = None
+    provider: str | None = None
     folder: Path = Path()
 
     @property

@@ -52,6 +52,13 @@ VERBS = {
     "runs": Verb(
         "list the runs and how they ended", "runs:runs", ("--format", "--sort", "--experiment"), ("text", "json", "md")
     ),
+    "check": Verb(
+        "lint training files, ours or anyone's",
+        "check:check",
+        ("--method", "--provider", "--fix", "--format"),
+        ("text", "json", "github", "junit"),
+        "FILE...",
+    ),
     "jobs": Verb("list the jobs of this project", "jobs:jobs"),
     "retry": Verb("launch a job that ended badly once more", "jobs:retry", words="JOB"),
     "cancel": Verb("stop a job", "jobs:cancel", words="JOB"),

@@ -1,0 +1,265 @@
+"""`ftbuild check`: lint training files of anyone. Needs no project; writes nothing but what --fix asks for."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast, get_args
+from xml.etree import ElementTree
+
+from ftbuild.cli.options import Options
+from ftbuild.errors import ConfigError, DataError, ExitCode
+from ftbuild.problem import Problem, nearest, render
+from ftbuild.rules import files
+from ftbuild.rules.lines import recognised
+from ftbuild.rules.mend import Change, mend
+from ftbuild.rules.pack import PACKS, Method, Pack
+from ftbuild.sources.rows import BLANK, read
+from ftbuild.store import durable
+
+SCHEMA_VERSION = 1
+ENDINGS = (".jsonl", ".jsonl.gz")
+
+
+def check(options: Options) -> int:
+    """Print what is wrong with the files; 1 if anything is an error.
+
+    Raises:
+        ConfigError: there is no such file, method or provider.
+        DataError: a file cannot be read.
+    """
+    if not options.words:
+        raise ConfigError(Problem("check takes files", "command line", fix="ftbuild check FILE.jsonl"))
+    method, pack = _method(options.method), _pack(options.provider)
+    seen = files.Seen()
+    mended = [_mended(path, method, pack) for path in _named(options.words)] if options.fix else []
+    paths = [each.path for each in mended] or _named(options.words)
+    checked = [_check(path, method, pack, seen) for path in paths]
+    problems = [problem for each in checked for problem in each.problems]
+    form = {"json": _json, "github": _github, "junit": _junit}.get(options.format, _text)
+    if options.fix and options.format == "text":
+        print(_changes(mended))
+    print(form(checked, problems))
+    return int(ExitCode.DATA if any(each.severity == "error" for each in problems) else ExitCode.DONE)
+
+
+def _method(name: str | None) -> Method | None:
+    known = get_args(Method)
+    if name is not None and name not in known:
+        close = nearest(name, known)
+        fix = f"--method {close or known[0]}"
+        raise ConfigError(Problem(f"--method takes {', '.join(known)}, not {name!r}", "command line", fix=fix))
+    return cast("Method | None", name)
+
+
+def _pack(name: str | None) -> Pack:
+    if name is not None and name not in PACKS:
+        close = nearest(name, PACKS)
+        fix = f"--provider {close}" if close else f"there are {', '.join(PACKS)}."
+        raise ConfigError(Problem(f"--provider: no rules of {name!r}", "command line", fix=fix))
+    return PACKS[name or "openai"]
+
+
+def _named(words: Sequence[str]) -> Iterator[Path]:
+    """Yield the files that are named, those of a folder in the order of their names."""
+    for word in words:
+        path = Path(word)
+        if path.is_dir():
+            found = sorted(each for each in path.rglob("*") if each.name.endswith(ENDINGS) and each.is_file())
+            if not found:
+                fix = f"name a file; its name ends with {' or '.join(ENDINGS)}."
+                raise ConfigError(Problem("no training file in this folder", word, fix=fix))
+            yield from found
+        else:
+            yield path
+
+
+@dataclass(frozen=True)
+class _Mended:
+    """A file and what was changed in it; without changes it is the file that was named, else a new one beside it."""
+
+    path: Path
+    named: Path
+    changes: Sequence[tuple[int, Change]] = ()
+
+
+def _mended(path: Path, method: Method | None, pack: Pack) -> _Mended:
+    """Write what can be mended of a file into a new one beside it, if there is anything.
+
+    Raises:
+        ConfigError: there is no such file, or the new one is there already.
+        DataError: the file cannot be read.
+    """
+    target = path.with_name(f"{path.name.removesuffix('.gz').removesuffix('.jsonl')}.fixed.jsonl")
+    changes: list[tuple[int, Change]] = []
+    written: list[bytes] = []
+    with _reading(path) as file:
+        rows = read(file)
+        if rows.layout != "lines" or rows.encoding != "utf-8" or rows.bom:
+            changes.append((1, Change("not-json-lines", "", "written as JSON lines in UTF-8")))
+        for row in rows.rows:
+            if row.problems:
+                if not row.content and row.problems[0].rule != BLANK:
+                    return _Mended(path, path)  # what comes after it cannot be read, and must not get lost
+                if row.content:
+                    written.append(row.content)
+                else:
+                    changes.append((row.line, Change(BLANK, "", "taken out")))
+                continue
+            method = method or recognised(row.value)
+            value, made = mend(row.value, method, pack)
+            changes += [(row.line, each) for each in made]
+            as_it_was = rows.layout == "lines" and not made
+            written.append(row.content if as_it_was else json.dumps(value, ensure_ascii=False).encode())
+    if not changes:
+        return _Mended(path, path)
+    content = b"".join(line + b"\n" for line in written)
+    if target.exists() and target.read_bytes() != content:
+        fix = "move it away, or delete it."
+        raise ConfigError(Problem("is there already, and --fix would write it", str(target), fix=fix))
+    durable.write(target, content)
+    return _Mended(target, path, changes)
+
+
+def _changes(mended: Sequence[_Mended]) -> str:
+    """Return what was changed, a line a change."""
+    lines = []
+    for each in mended:
+        for line, change in each.changes:
+            at = f" {change.at}:" if change.at else ""
+            lines.append(f"{each.named}:{line}:{at} {change.what}    {change.rule}")
+        if each.changes:
+            lines.append(f"wrote {each.path}: {_counted(len(each.changes), 'change')}\n")
+    return "\n".join(lines) if lines else "Nothing to mend.\n"
+
+
+def _check(path: Path, method: Method | None, pack: Pack, seen: files.Seen) -> files.Checked:
+    with _reading(path) as file:
+        return files.check(read(file), str(path), method, pack, seen)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, and tell in our words why it cannot be read.
+
+    Raises:
+        ConfigError: there is no such file.
+        DataError: it cannot be read.
+    """
+    try:
+        with closing(_opened(path)) as file:
+            yield file
+    except FileNotFoundError:
+        there = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+        close = nearest(path.name, there)
+        fix = f"the nearest is {path.parent / close}." if close else "check the path."
+        raise ConfigError(Problem("no such file", str(path), fix=fix)) from None
+    except (OSError, EOFError, zlib.error) as error:
+        said = error.strerror if isinstance(error, OSError) and error.strerror else "it is not whole"
+        raise DataError(Problem(f"cannot be read: {said.lower()}", str(path))) from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    return cast("BinaryIO", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+def _json(checked: Sequence[files.Checked], _problems: Sequence[Problem]) -> str:
+    told = {
+        "schema_version": SCHEMA_VERSION,
+        "files": [
+            {
+                "path": each.path,
+                "n_lines": each.n_lines,
+                "n_examples": each.n_examples,
+                "n_tokens": each.n_tokens,
+                "problems": [
+                    {
+                        "rule": problem.rule,
+                        "severity": problem.severity,
+                        "line": problem.line,
+                        "path": problem.at,
+                        "message": problem.what,
+                        "why": problem.why,
+                        "fix": problem.fix,
+                    }
+                    for problem in each.problems
+                ],
+            }
+            for each in checked
+        ],
+    }
+    return json.dumps(told, ensure_ascii=False, indent=1)
+
+
+def _text(checked: Sequence[files.Checked], problems: Sequence[Problem]) -> str:
+    counts = _counts(checked, problems)
+    return f"{render(problems)}\n\n{counts}" if problems else counts
+
+
+def _counts(checked: Sequence[files.Checked], problems: Sequence[Problem]) -> str:
+    n_errors = sum(problem.severity == "error" for problem in problems)
+    found = ", ".join(
+        _counted(n, what) for n, what in ((n_errors, "error"), (len(problems) - n_errors, "warning")) if n
+    )
+    read = _counted(sum(each.n_lines for each in checked), "line")
+    where = _counted(len(checked), "file")
+    tokens = _counted(sum(each.n_tokens for each in checked), "token")
+    if not problems:
+        return f"No problems in {where}, {read} read, {tokens}."
+    return f"{found} in {where}, {read} read, {tokens}."
+
+
+def _counted(n: int, one: str) -> str:
+    return f"{n:,} {one}{'' if n == 1 else 's'}"
+
+
+def _github(checked: Sequence[files.Checked], problems: Sequence[Problem]) -> str:
+    """Return workflow commands: an annotation a finding. Source: docs.github.com, workflow commands (2026-11)."""
+    lines = [_annotation(each) for each in problems]
+    return "\n".join([*lines, _counts(checked, problems)])
+
+
+def _annotation(problem: Problem) -> str:
+    place = f"file={_property(problem.path)}" + (f",line={problem.line}" if problem.line else "")
+    at = f"{problem.at}: " if problem.at else ""
+    text = "\n".join(
+        part for part in (f"{at}{problem.what}", problem.why, problem.fix and f"Fix: {problem.fix}") if part
+    )
+    message = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return f"::{problem.severity} {place},title={_property(problem.rule)}::{message}"
+
+
+def _property(text: str) -> str:
+    for letter, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
+        text = text.replace(letter, code)
+    return text
+
+
+def _junit(checked: Sequence[files.Checked], problems: Sequence[Problem]) -> str:
+    """Return JUnit XML: a test suite a file, a failing test case an error; warnings stand in system-out."""
+    n_errors = sum(each.severity == "error" for each in problems)
+    root = ElementTree.Element("testsuites", tests=str(max(n_errors, len(checked))), failures=str(n_errors))
+    for each in checked:
+        errors = [problem for problem in each.problems if problem.severity == "error"]
+        suite = ElementTree.SubElement(
+            root, "testsuite", name=each.path, tests=str(max(1, len(errors))), failures=str(len(errors))
+        )
+        for problem in errors:
+            name = f"line {problem.line}: {problem.rule}" if problem.line else problem.rule
+            case = ElementTree.SubElement(suite, "testcase", classname=each.path, name=name)
+            failure = ElementTree.SubElement(case, "failure", message=_xml(problem.what), type=problem.rule)
+            failure.text = _xml(str(problem))
+        if not errors:
+            ElementTree.SubElement(suite, "testcase", classname=each.path, name="no errors")
+        if warnings := [str(problem) for problem in each.problems if problem.severity == "warning"]:
+            ElementTree.SubElement(suite, "system-out").text = _xml("\n".join(warnings))
+    ElementTree.indent(root, " ")
+    return str(ElementTree.tostring(root, encoding="unicode", xml_declaration=True))
+
+
+def _xml(text: str) -> str:
+    """Return the text without the characters that XML cannot hold."""
+    return "".join(each if each in "\t\n" or each >= " " else "\ufffd" for each in text)

@@ -1,0 +1,188 @@
+"""The rules as data: what each costs whoever breaks it, where it is written, and what each provider makes of it.
+
+An id is stable: people silence it, search for it, and find it in old reports.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ftbuild.problem import Problem
+
+Severity = Literal["error", "warning"]
+Method = Literal["supervised", "dpo", "reinforcement"]
+
+REFUSED = "The provider refuses the whole file."
+LINES = "jsonlines.org and RFC 8259 (2026-11)"
+FILES = "OpenAI API reference, fine-tuning input (2026-11)"
+CHAT = "OpenAI API reference, chat completions (2026-11)"
+TOOLS = "OpenAI function calling guide (2026-11)"
+STRICT = "OpenAI structured outputs guide (2026-09)"
+DPO = "OpenAI direct preference optimization guide (2026-11)"
+REINFORCEMENT = "OpenAI reinforcement fine-tuning guide (2026-11)"
+SEEN = (
+    "reported by users: openai/openai-cookbook#1549, microsoft-foundry/fine-tuning#23, community.openai.com (2026-11)"
+)
+SENSE = "what the model learns from it"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What breaking a rule means. `why` is for people, `source` is where the rule is written, with its date."""
+
+    severity: Severity
+    why: str
+    source: str
+
+
+RULES: Mapping[str, Rule] = {
+    # The file.
+    "empty-file": Rule("error", REFUSED, FILES),
+    "too-few-examples": Rule("error", REFUSED, FILES),
+    "not-utf8": Rule("error", REFUSED, LINES),
+    "not-json": Rule("error", REFUSED, LINES),
+    "cut-short": Rule("error", REFUSED, LINES),
+    "not-a-number": Rule("error", REFUSED, LINES),
+    "duplicate-key": Rule("error", "Readers differ in which of the two they take.", LINES),
+    "lone-surrogate": Rule("error", REFUSED, LINES),
+    "not-json-lines": Rule("error", "The provider reads one object a line.", LINES),
+    "utf-16": Rule("error", "The provider reads UTF-8.", LINES),
+    "byte-order-mark": Rule("warning", "Some readers take it for a part of the first line.", LINES),
+    "blank-line": Rule("warning", "Some readers take it for a line that is not JSON.", LINES),
+    "not-an-object": Rule("error", REFUSED, FILES),
+    "duplicate-line": Rule("warning", "It counts twice in training, and is paid twice.", SENSE),
+    "leak-across-files": Rule("warning", "The score would flatter the model.", SENSE),
+    "example-too-long": Rule("warning", "What is beyond the limit is cut off, and not learnt.", FILES),
+    # A line.
+    "wrong-method": Rule("error", REFUSED, FILES),
+    "missing-messages": Rule("error", REFUSED, FILES),
+    "unknown-key": Rule("error", REFUSED, FILES),
+    "renamed-key": Rule("error", REFUSED, DPO),
+    "null-value": Rule("error", REFUSED, SEEN),
+    "deprecated-functions": Rule("warning", "Providers take it still, and fewer each year.", FILES),
+    "not-a-list": Rule("error", REFUSED, FILES),
+    "no-messages": Rule("error", REFUSED, FILES),
+    "no-assistant": Rule("error", "There is nothing to learn.", FILES),
+    "last-not-assistant": Rule("error", "What comes after the last answer is read and never learnt from.", FILES),
+    "nothing-to-learn": Rule("error", "Every answer has weight 0.", FILES),
+    "no-user-message": Rule("warning", "The model would learn to speak without being asked.", SENSE),
+    # A message.
+    "message-not-an-object": Rule("error", REFUSED, FILES),
+    "missing-role": Rule("error", REFUSED, FILES),
+    "unknown-role": Rule("error", REFUSED, FILES),
+    "developer-role": Rule("error", REFUSED, FILES),
+    "unknown-message-key": Rule("error", REFUSED, FILES),
+    "missing-content": Rule("error", REFUSED, FILES),
+    "content-not-a-text": Rule("error", REFUSED, FILES),
+    "content-in-parts": Rule("error", REFUSED, SEEN),
+    "unknown-part": Rule("error", "Only text and images are taken.", FILES),
+    "empty-content": Rule("error", "The model would learn to say nothing.", SENSE),
+    "special-token": Rule("error", "The provider refuses the whole file, or the model ends its answers there.", SEEN),
+    "bad-message-name": Rule("error", REFUSED, CHAT),
+    "weight-not-0-or-1": Rule("error", REFUSED, FILES),
+    "weight-on-other-role": Rule("error", "Only answers are learnt.", FILES),
+    "refusal-with-content": Rule("warning", "An answer refuses or answers, not both.", CHAT),
+    "roles-alternate": Rule("error", "The model would learn to answer itself.", SEEN),
+    "late-system-message": Rule("warning", "Most chat templates move it or drop it.", SENSE),
+    "legacy-function-call": Rule("warning", "Providers take it still, and fewer each year.", FILES),
+    # A tool call and its result.
+    "calls-on-other-role": Rule("error", REFUSED, CHAT),
+    "no-calls": Rule("error", REFUSED, CHAT),
+    "too-many-calls": Rule("error", REFUSED, CHAT),
+    "bad-tool-call": Rule("error", REFUSED, CHAT),
+    "unknown-call-key": Rule("error", REFUSED, CHAT),
+    "missing-call-id": Rule("error", REFUSED, CHAT),
+    "long-call-id": Rule("error", REFUSED, CHAT),
+    "duplicate-call-id": Rule("error", "A result could not be told from the other's.", CHAT),
+    "bad-call-name": Rule("error", REFUSED, CHAT),
+    "wrapper-call": Rule("error", "The wrapper is the provider's own: no tool has that name.", SEEN),
+    "calls-without-tools": Rule("error", "The model would learn to call what it was never offered.", TOOLS),
+    "unknown-tool": Rule("error", "The model would learn to call what it was never offered.", TOOLS),
+    "arguments-missing": Rule("error", REFUSED, CHAT),
+    "arguments-not-a-text": Rule("error", REFUSED, CHAT),
+    "arguments-not-json": Rule("error", "No such call would parse.", CHAT),
+    "arguments-encoded-twice": Rule(
+        "error", "The model would learn to answer with a quoted string, and no call would parse.", SEEN
+    ),
+    "arguments-not-an-object": Rule("error", "No such call would parse.", CHAT),
+    "arguments-misfit": Rule("error", "The model would learn calls that the tool refuses.", TOOLS),
+    "undefined-argument": Rule("warning", "The tool says nothing of it, so the model has to guess it.", TOOLS),
+    "calls-against-flag": Rule("error", "The line says one call at a time and shows several at once.", TOOLS),
+    "repeated-call": Rule("warning", "The model would learn to call twice.", SENSE),
+    "tool-result-without-id": Rule("error", REFUSED, CHAT),
+    "tool-result-without-call": Rule("error", REFUSED, CHAT),
+    "tool-result-twice": Rule("error", REFUSED, CHAT),
+    "tool-call-without-result": Rule("error", REFUSED, CHAT),
+    # Tool definitions.
+    "no-tools": Rule("error", REFUSED, TOOLS),
+    "too-many-tools": Rule("error", REFUSED, TOOLS),
+    "many-tools": Rule("warning", "With more than twenty, models choose worse.", TOOLS),
+    "bad-tool": Rule("error", REFUSED, TOOLS),
+    "unknown-tool-key": Rule("error", REFUSED, TOOLS),
+    "bad-tool-name": Rule("error", REFUSED, TOOLS),
+    "duplicate-tool": Rule("error", REFUSED, TOOLS),
+    "tool-without-description": Rule("warning", "The model has the name alone to go by.", TOOLS),
+    "unknown-type": Rule("error", REFUSED, TOOLS),
+    "bad-schema": Rule("error", REFUSED, TOOLS),
+    "dangling-reference": Rule("error", REFUSED, TOOLS),
+    "not-an-object-schema": Rule("error", "Arguments are one object.", TOOLS),
+    "required-without-property": Rule("warning", "The model has to guess what it is.", TOOLS),
+    "beyond-strict": Rule("error", "With strict the provider refuses every request that offers this tool.", STRICT),
+    # Parallel calls.
+    "flag-without-tools": Rule("error", REFUSED, CHAT),
+    "flag-not-a-boolean": Rule("error", REFUSED, CHAT),
+    "flag-differs": Rule("warning", "The flag would tell the model the answer.", TOOLS),
+    "tool-never-called": Rule("warning", "The model learns no use of it.", SENSE),
+    "always-a-call": Rule("warning", "The model would learn to call a tool whatever it is told.", TOOLS),
+    # Preferences.
+    "missing-input": Rule("error", REFUSED, DPO),
+    "missing-output": Rule("error", REFUSED, DPO),
+    "not-one-output": Rule("error", REFUSED, DPO),
+    "output-not-assistant": Rule("error", REFUSED, DPO),
+    "equal-outputs": Rule("error", "Two equal answers teach nothing.", DPO),
+    "input-ends-with-assistant": Rule("error", "The answer to prefer comes after the input.", DPO),
+    # Reinforcement.
+    "last-not-user": Rule("error", "The model answers the last message itself.", REINFORCEMENT),
+    "nothing-to-grade-by": Rule("warning", "A grader sees the answer and no more.", REINFORCEMENT),
+}
+
+
+@dataclass(frozen=True)
+class Pack:
+    """What one provider takes: limits, and rules that weigh more or less there, None that are none."""
+
+    name: str
+    source: str
+    min_examples: int = 10
+    max_tools: int = 128
+    many_tools: int = 20
+    max_calls: int = 128
+    call_id_characters: int = 40
+    name_pattern: str = r"[a-zA-Z0-9_-]{1,64}"
+    example_tokens: int = 65_536
+    encoding: str = "o200k_base"
+    severities: Mapping[str, Severity | None] = field(default_factory=dict, hash=False)
+
+    def severity(self, rule: str) -> Severity | None:
+        """Return how much breaking a rule weighs here, None where it is no rule."""
+        return self.severities.get(rule, RULES[rule].severity)
+
+
+PACKS: Mapping[str, Pack] = {
+    each.name: each
+    for each in (
+        Pack("openai", "OpenAI fine-tuning guide (2026-11)"),
+        Pack(
+            "azure",
+            "Azure AI Foundry fine-tuning documentation (2026-11)",
+            severities={"byte-order-mark": None},  # its documentation asks for one
+        ),
+        Pack("compatible", "the protocol alone", severities={"too-few-examples": "warning"}),
+        Pack("embedded", "ftbuild's own server"),
+    )
+}
+
+
+def found(rule: str, at: str, what: str, fix: str = "") -> Problem:
+    """Return a finding of a rule at a place inside a line, with no file yet."""
+    return Problem(what, at=at, why=RULES[rule].why, fix=fix, rule=rule, severity=RULES[rule].severity)

@@ -1,0 +1,238 @@
+"""JSON values out of bytes, one a line, each with the line it begins on; what is wrong with a line is said of it alone.
+
+Lines end at \\n and nowhere else, so that U+2028 inside a text ends none. What JSON does not allow or
+leaves open (NaN, a key twice, half a surrogate pair) is refused, though Python reads it. A file that is
+one array, or whose objects run over several lines, and one in UTF-16, are read all the same: `layout`
+tells, since a provider takes none of them.
+
+Source: RFC 8259; jsonlines.org (2026-11).
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any, Literal, NoReturn
+
+from ftbuild.problem import Problem
+
+Layout = Literal["lines", "array", "documents"]
+BOM = codecs.BOM_UTF8
+WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+SAMPLE_BYTES = 512
+BLANK = "blank-line"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A value and where it stands; `problems` are those of reading it, and then there is no value.
+
+    `content` are its bytes as they stand, in UTF-8.
+    """
+
+    line: int
+    content: bytes
+    value: Any = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a file, and how the file is written."""
+
+    rows: Iterable[Row]
+    layout: Layout = "lines"
+    encoding: str = "utf-8"
+    bom: bool = False
+
+
+def read(lines: Iterable[bytes]) -> Rows:
+    """Return the rows of a file given as its lines, each with its \\n.
+
+    Lines that stand for themselves are read as they come; a file in another layout is held in memory.
+    """
+    lines = iter(lines)
+    head = list(islice(lines, 1))
+    first = head[0] if head else b""
+    encoding, bom = _encoding(first)
+    if encoding != "utf-8":
+        whole = b"".join(chain(head, lines))
+        if bom:
+            whole = whole[2:]
+        try:
+            text = whole.decode(encoding).encode("utf-8")
+        except UnicodeError:
+            return Rows([Row(1, b"", problems=(_not_text(encoding),))], encoding=encoding, bom=bom)
+        inner = read(_split(text))
+        return Rows(inner.rows, inner.layout, encoding, bom)
+    if bom:
+        head = [first.removeprefix(BOM)]
+    while head and not head[-1].strip() and (more := next(lines, None)) is not None:
+        head.append(more)
+    layout = _layout(head[-1] if head else b"")
+    if layout == "lines":
+        return Rows(_lines(chain(head, lines)), bom=bom)
+    return Rows(_documents(b"".join(chain(head, lines)), layout), layout, bom=bom)
+
+
+def parse(content: bytes) -> Any:
+    """Return the JSON value of some bytes in UTF-8.
+
+    Raises:
+        NotJsonError: they are none; it says why.
+    """
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotJsonError(
+            Problem(f"not UTF-8 (byte {error.start + 1} of the line)", fix="save it as UTF-8.", rule="not-utf8")
+        ) from None
+    try:
+        value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        said = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
+        raise NotJsonError(
+            Problem(
+                f"not JSON (column {error.colno}: {said})",
+                fix="mend the line; every line is one JSON object.",
+                rule="not-json",
+            ),
+            at_end=error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"),
+        ) from None
+    except NotJsonError:
+        raise
+    except (ValueError, RecursionError):
+        raise NotJsonError(
+            Problem("a number too long, or brackets nested too deep, to be read", rule="not-json")
+        ) from None
+    if SURROGATE.search(text) and _is_torn(value):
+        raise NotJsonError(
+            Problem("half a surrogate pair in a text", fix="write the whole character.", rule="lone-surrogate")
+        )
+    return value
+
+
+class NotJsonError(ValueError):
+    """Something that is not JSON, or that JSON leaves open; `problem` says what, without a place.
+
+    `at_end`: it could go on to be JSON.
+    """
+
+    def __init__(self, problem: Problem, *, at_end: bool = False) -> None:
+        super().__init__(problem.what)
+        self.problem = problem
+        self.at_end = at_end
+
+
+def _encoding(first: bytes) -> tuple[str, bool]:
+    """Return the encoding of a file and whether a mark says so, from its first line."""
+    if first.startswith(BOM):
+        return "utf-8", True
+    for mark, name in WIDE.items():
+        if first.startswith(mark):
+            return name, True
+    sample = first[:SAMPLE_BYTES]
+    if sample[1:2] == b"\0" and sample[:1] in (b"{", b"["):
+        return "utf-16-le", False
+    if sample[:1] == b"\0" and sample[1:2] in (b"{", b"["):
+        return "utf-16-be", False
+    return "utf-8", False
+
+
+def _not_text(encoding: str) -> Problem:
+    return Problem(f"begins as {encoding.upper()} and does not go on so", fix="save it as UTF-8.", rule="not-utf8")
+
+
+def _split(text: bytes) -> list[bytes]:
+    lines = [line + b"\n" for line in text.split(b"\n")]
+    lines[-1] = lines[-1][:-1]
+    return lines if lines[-1] else lines[:-1]
+
+
+def _layout(first: bytes) -> Layout:
+    """Return how a file is written, from its first line that is not blank."""
+    if first.lstrip().startswith(b"["):
+        return "array"
+    if first.strip() == b"{":
+        return "documents"
+    return "lines"
+
+
+def _lines(lines: Iterable[bytes]) -> Iterator[Row]:
+    for number, line in enumerate(lines, 1):
+        content = line.strip(b" \t\r\n")
+        if content:
+            yield _row(number, content, cut_short=not line.endswith(b"\n"))
+        else:
+            fix = "take it out."
+            yield Row(number, b"", problems=(Problem("a blank line", fix=fix, rule=BLANK, severity="warning"),))
+
+
+def _row(number: int, content: bytes, *, cut_short: bool) -> Row:
+    try:
+        return Row(number, content, parse(content))
+    except NotJsonError as error:
+        problem = error.problem
+        if cut_short and error.at_end:
+            fix = "take the line out, or write the file again whole."
+            problem = Problem("the file ends in the middle of this line", fix=fix, rule="cut-short")
+        return Row(number, content, problems=(problem,))
+
+
+def _documents(content: bytes, layout: Layout) -> Iterator[Row]:
+    """Yield the values of an array, or of objects written one after the other, each with its first line."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        yield Row(line, b"", problems=(Problem("not UTF-8", fix="save it as UTF-8.", rule="not-utf8"),))
+        return
+    at, line, counted = 0, 1, 0
+    blank = re.compile(r"[ \t\r\n,]*" if layout == "array" else r"[ \t\r\n]*")
+    decoder = json.JSONDecoder()
+    if layout == "array":
+        at = text.index("[") + 1
+    while True:
+        found = blank.match(text, at)
+        at = found.end() if found else at
+        line, counted = line + text.count("\n", counted, at), at
+        if at >= len(text) or (layout == "array" and text[at] == "]"):
+            break
+        try:
+            _, end = decoder.raw_decode(text, at)
+        except (json.JSONDecodeError, RecursionError) as error:
+            where = line
+            said = "brackets nested too deep"
+            if isinstance(error, json.JSONDecodeError):
+                where, said = error.lineno, error.msg[0].lower() + error.msg[1:].removesuffix(" at")
+            fix = "mend it; what comes after it was not read."
+            yield Row(where, b"", problems=(Problem(f"not JSON ({said})", fix=fix, rule="not-json"),))
+            return
+        yield _row(line, text[at:end].encode("utf-8", "surrogatepass"), cut_short=False)
+        at = end
+
+
+def _refuse(constant: str) -> NoReturn:
+    fix = "write a number, a text, or leave the key out."
+    raise NotJsonError(Problem(f"{constant} is not JSON", fix=fix, rule="not-a-number"))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise NotJsonError(Problem(f"key {twice!r} twice in one object", fix="keep one of them.", rule="duplicate-key"))
+    return value
+
+
+def _is_torn(value: Any) -> bool:
+    """Return whether a text in the value, or a key, holds half a surrogate pair."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False

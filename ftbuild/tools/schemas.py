@@ -1,0 +1,133 @@
+"""JSON Schemas of tools and answers: whether a schema is one, and where a value does not fit it.
+
+A place is written as people write it: `properties.city.type`, `days[0]`. Source: JSON Schema 2020-12.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from ftbuild.problem import nearest
+
+TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
+# What other languages and datasets call a type.
+CALLED = {
+    "dict": "object", "map": "object", "hashmap": "object", "struct": "object", "tuple": "array", "list": "array",
+    "arraylist": "array", "set": "array", "float": "number", "double": "number", "decimal": "number", "int": "integer",
+    "long": "integer", "short": "integer", "str": "string", "text": "string", "char": "string", "date": "string",
+    "bool": "boolean", "none": "null",
+}  # fmt: skip
+SHOWN_AT_MOST = 60
+Found = tuple[str, str]  # place, what is wrong
+
+
+def place(*parts: str | int) -> str:
+    """Return a place: names with dots between, numbers in brackets."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+def within(at: str, inner: str) -> str:
+    """Return a place inside another."""
+    return f"{at}{inner}" if inner.startswith("[") or not at or not inner else f"{at}.{inner}"
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_AT_MOST else text[: SHOWN_AT_MOST - 3] + "..."
+
+
+def wrong_types(schema: Any) -> Iterator[tuple[str, Any, str]]:
+    """Yield every type that JSON Schema does not know: its place, its name, what to do."""
+    for at, node in nodes(schema):
+        named = node.get("type")
+        listed = named if isinstance(named, list) else [] if named is None else [named]
+        for each in listed:
+            if each not in TYPES:
+                yield within(at, "type"), each, _mend_type(each)
+
+
+def _mend_type(name: Any) -> str:
+    if isinstance(name, str) and name.lower() == "any":
+        return "leave type out: that allows anything."
+    close = CALLED.get(str(name).lower()) or nearest(str(name).lower(), TYPES)
+    return f"write {close!r}." if close else f"the types are {', '.join(TYPES)}."
+
+
+def nodes(schema: Any, at: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield every schema inside a schema with its place, the outermost first."""
+    if not isinstance(schema, Mapping):
+        return
+    yield at, schema
+    for key in ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas"):
+        inner = schema.get(key)
+        if isinstance(inner, Mapping):
+            for name, each in inner.items():
+                yield from nodes(each, within(at, f"{key}.{name}"))
+    for key in ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"):
+        yield from nodes(schema.get(key), within(at, key))
+    for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        listed = schema.get(key)
+        for number, each in enumerate(listed if isinstance(listed, list) else []):
+            yield from nodes(each, within(at, f"{key}[{number}]"))
+
+
+def wrong_schema(schema: Any) -> list[Found]:
+    """Return where a schema is none by the rules of JSON Schema 2020-12; empty if it is one."""
+    from jsonschema import Draft202012Validator
+
+    checker = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+    return [(place(*error.absolute_path), _said(error)) for error in _ordered(checker.iter_errors(schema))]
+
+
+def dangling(schema: Any) -> Iterator[tuple[str, str]]:
+    """Yield every reference to a place that the schema does not have, with the place of the reference."""
+    for at, node in nodes(schema):
+        target = node.get("$ref")
+        if isinstance(target, str) and not _leads_somewhere(schema, target):
+            yield within(at, "$ref"), target
+
+
+def _leads_somewhere(schema: Any, target: str) -> bool:
+    if not target.startswith("#"):
+        return False
+    found = schema
+    for part in target[1:].split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if not isinstance(found, Mapping) or name not in found:
+            return False
+        found = found[name]
+    return True
+
+
+def misfits(schema: Mapping[str, Any], value: Any) -> list[Found]:
+    """Return where a value does not fit a sound schema, in the order of the value; what is one fault is told once."""
+    checker = _checker(json.dumps(schema))
+    return [(place(*error.absolute_path), _said(error)) for error in _ordered(checker.iter_errors(value))]
+
+
+@lru_cache(maxsize=1024)
+def _checker(schema: str) -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(schema))
+
+
+def _ordered(errors: Iterable[Any]) -> list[Any]:
+    return sorted(errors, key=lambda error: ([str(part) for part in error.absolute_path], str(error.validator)))
+
+
+def _said(error: Any) -> str:
+    """Return what is wrong, without the value where that is long."""
+    wanted, value = error.validator_value, shown(error.instance)
+    if error.validator == "required":
+        missing = next(name for name in wanted if name not in error.instance)
+        return str(error.message) if error.message.startswith(repr(missing)) else f"{missing!r} is missing"
+    if error.validator == "type":
+        return f"{value} is not of type {' or '.join(wanted) if isinstance(wanted, list) else wanted}"
+    if error.validator == "enum":
+        close = nearest(str(error.instance), [str(each) for each in wanted])
+        return f"{value} is not one of {shown(wanted)}" + (f"; the nearest is {close!r}" if close else "")
+    text = str(error.message)
+    return text if len(text) <= 2 * SHOWN_AT_MOST else f"{value} breaks {error.validator}"

@@ -1,0 +1,91 @@
+"""The subset of JSON Schema that strict tools and structured output may use, and how a schema gets into it.
+
+A fine-tuned model takes less than its base model. Source: OpenAI structured outputs guide and function
+calling guide, as copied by third parties 2026-09 (facts of 2026-11).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ftbuild.tools.schemas import Found, nodes, within
+
+MAX_PROPERTIES = 5000
+MAX_DEPTH = 10
+MAX_ENUM_VALUES = 1000
+MAX_NAME_CHARACTERS = 120_000
+LONG_ENUM_VALUES = 250
+LONG_ENUM_CHARACTERS = 15_000
+NEVER = (
+    "allOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "unevaluatedProperties",
+    "unevaluatedItems", "propertyNames", "contains", "minContains", "maxContains", "uniqueItems", "minProperties",
+    "maxProperties", "oneOf", "prefixItems", "default",
+)  # fmt: skip
+NOT_WHEN_TUNED = (
+    "minLength", "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+    "multipleOf", "patternProperties", "minItems", "maxItems",
+)  # fmt: skip
+
+
+def violations(schema: Any, *, tuned: bool) -> Iterator[Found]:
+    """Yield where a sound schema leaves the strict subset; `tuned`: the smaller one of fine-tuned models."""
+    if not isinstance(schema, Mapping) or schema.get("type") != "object":
+        yield "type", "the outermost schema is no object"
+    if isinstance(schema, Mapping) and "anyOf" in schema:
+        yield "anyOf", "the outermost schema offers a choice"
+    for at, node in nodes(schema):
+        yield from _of_object(node, at)
+        for key in (*NEVER, *(NOT_WHEN_TUNED if tuned else ())):
+            if key in node:
+                who = "a fine-tuned model" if key in NOT_WHEN_TUNED else "strict"
+                yield within(at, key), f"{who} takes no {key!r}"
+        values = node.get("enum")
+        if isinstance(values, list) and len(values) > LONG_ENUM_VALUES:
+            characters = sum(len(each) for each in values if isinstance(each, str))
+            if characters > LONG_ENUM_CHARACTERS:
+                yield within(at, "enum"), f"{len(values)} values of {characters:,} characters"
+    yield from _too_much(schema)
+
+
+def _of_object(node: Mapping[str, Any], at: str) -> Iterator[Found]:
+    properties = node.get("properties")
+    if node.get("type") != "object" and not isinstance(properties, Mapping):
+        return
+    if node.get("additionalProperties") is not False:
+        yield within(at, "additionalProperties"), "is not false"
+    names = list(properties) if isinstance(properties, Mapping) else []
+    required = node.get("required", [])
+    for name in names:
+        if not isinstance(required, list) or name not in required:
+            yield within(at, "required"), f"{name!r} is not required; an optional one is a union with null"
+
+
+def _too_much(schema: Any) -> Iterator[Found]:
+    everything = [node for _, node in nodes(schema)]
+    names = [name for node in everything for name in _names(node)]
+    if len(names) > MAX_PROPERTIES:
+        yield "", f"{len(names):,} properties, at most {MAX_PROPERTIES:,}"
+    values = [each for node in everything if isinstance(node.get("enum"), list) for each in node["enum"]]
+    if len(values) > MAX_ENUM_VALUES:
+        yield "", f"{len(values):,} enum values, at most {MAX_ENUM_VALUES:,}"
+    consts = [node["const"] for node in everything if "const" in node]
+    characters = sum(len(each) for each in [*names, *values, *consts] if isinstance(each, str))
+    if characters > MAX_NAME_CHARACTERS:
+        yield "", f"{characters:,} characters of names and values, at most {MAX_NAME_CHARACTERS:,}"
+    if (depth := _depth(schema)) > MAX_DEPTH:
+        yield "", f"{depth} levels of objects, at most {MAX_DEPTH}"
+
+
+def _names(node: Mapping[str, Any]) -> list[str]:
+    return list(node["properties"]) if isinstance(node.get("properties"), Mapping) else []
+
+
+def _depth(schema: Any) -> int:
+    if not isinstance(schema, Mapping):
+        return 0
+    inner = [*_values(schema.get("properties")), schema.get("items"), *(schema.get("anyOf") or [])]
+    own = 1 if isinstance(schema.get("properties"), Mapping) else 0
+    return own + max((_depth(each) for each in inner), default=0)
+
+
+def _values(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, Mapping) else []
