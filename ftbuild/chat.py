@@ -1,4 +1,4 @@
-"""The words of a conversation, provider-neutral: a message and its JSON form.
+"""The words of a conversation, provider-neutral: messages, tool calls, tools, and their JSON forms.
 
 Source of the names: OpenAI chat completions API reference (2026-11).
 """
@@ -7,21 +7,102 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A call that an assistant message makes; `arguments` are JSON in a text, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the call as chat completions and training lines spell it."""
+        return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ToolCall":
+        """Return the call that `to_json` wrote."""
+        return cls(value["id"], value["function"]["name"], value["function"]["arguments"])
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message of a conversation."""
+    """One message of a conversation.
+
+    `content` is None where an assistant message only calls tools; `tool_call_id` names the call that a
+    message of the role tool answers; `weight` 0 keeps an answer from being learnt.
+    """
 
     role: Role
-    content: str
+    content: str | None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+    refusal: str | None = None
+    weight: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the message as chat completions and training lines spell it."""
-        return {"role": self.role, "content": self.content}
+        """Return the message as chat completions and training lines spell it; what it has not is left out."""
+        value: dict[str, Any] = {"role": self.role}
+        if self.tool_call_id is not None:
+            value["tool_call_id"] = self.tool_call_id
+        if self.content is not None:
+            value["content"] = self.content
+        if self.refusal is not None:
+            value["refusal"] = self.refusal
+        if self.tool_calls:
+            value["tool_calls"] = [each.to_json() for each in self.tool_calls]
+        if self.name is not None:
+            value["name"] = self.name
+        if self.weight is not None:
+            value["weight"] = self.weight
+        return value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Message":
-        """Return the message that `to_json` wrote."""
-        return cls(role=value["role"], content=value["content"])
+        """Return the message that `to_json` wrote, or that a provider takes."""
+        return cls(
+            role=value["role"],
+            content=value.get("content"),
+            tool_calls=tuple(ToolCall.from_json(each) for each in value.get("tool_calls") or ()),
+            tool_call_id=value.get("tool_call_id"),
+            name=value.get("name"),
+            refusal=value.get("refusal"),
+            weight=value.get("weight"),
+        )
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A function that may be called. `parameters` is the JSON Schema of its arguments, their order kept."""
+
+    name: str
+    description: str | None = None
+    parameters: Mapping[str, Any] | None = None
+    strict: bool | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the tool as chat completions and training lines spell it."""
+        function: dict[str, Any] = {"name": self.name}
+        if self.description is not None:
+            function["description"] = self.description
+        if self.parameters is not None:
+            function["parameters"] = dict(self.parameters)
+        if self.strict is not None:
+            function["strict"] = self.strict
+        return {"type": "function", "function": function}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Tool":
+        """Return the tool that `to_json` wrote, or that a provider takes."""
+        function = value["function"]
+        return cls(function["name"], function.get("description"), function.get("parameters"), function.get("strict"))
+
+
+def said(message: Message) -> str:
+    """Return what a message says, for people and for scorers of text: its content, then its calls, a line each."""
+    parts = [part for part in (message.content, message.refusal) if part]
+    return "\n".join([*parts, *(f"{each.name}({each.arguments})" for each in message.tool_calls)])

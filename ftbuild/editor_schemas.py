@@ -9,8 +9,9 @@ file added later is no error in a schema written before.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
@@ -36,19 +37,21 @@ def globs(name: str) -> list[str]:
     return ["conf/config.yaml", "conf/local/*.yaml"] if name == "config" else [f"conf/{name}/*.yaml"]
 
 
-def _model(name: str) -> type[Node]:
+def _model(name: str) -> Any:
+    """Return the type of what a file of the group holds."""
     field = Settings.model_fields.get(name)
-    found = field.annotation if field else NO_FIELDS[name]
-    assert isinstance(found, type)
-    assert issubclass(found, Node)
-    return found
+    return (
+        Annotated[field.annotation, *field.metadata]
+        if field and field.metadata
+        else (field.annotation if field else NO_FIELDS[name])
+    )
 
 
-def _file(name: str, model: type[Node], options: Mapping[str, Sequence[str]]) -> Schema:
-    schema = model.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_Partial)
+def _file(name: str, model: Any, options: Mapping[str, Sequence[str]]) -> Schema:
+    schema = TypeAdapter(model).json_schema(ref_template="#/definitions/{model}", schema_generator=_Partial)
     choices = {f"choice_of_{group}": _choice(names) for group, names in options.items()}
     definitions = {**schema.pop("$defs", {}), **choices}
-    schema["properties"] = {"defaults": _defaults(name, options), **schema["properties"]}
+    schema["properties"] = {"defaults": _defaults(name, options), **schema.get("properties", {})}
     return {"$schema": DRAFT, **schema, "definitions": definitions}
 
 
@@ -113,6 +116,8 @@ class _Partial(GenerateJsonSchema):
     def dict_schema(self, schema: core_schema.DictSchema) -> Schema:
         """Return a map; where its keys are a few fixed names they are listed, so that an editor offers them."""
         found = super().dict_schema(schema)
+        if found["additionalProperties"] is True:
+            return found
         value = found["additionalProperties"] = _or_open(found["additionalProperties"])
         if names := found.pop("propertyNames", {}).get("enum"):
             found |= {"properties": dict.fromkeys(names, value), "additionalProperties": False}

@@ -1,16 +1,15 @@
 """One training or evaluation item, and where it came from.
 
 An Example is provider-neutral: its messages end with the assistant message that is the
-target. Its id depends on what it says and on nothing else, so it survives reordering,
-renaming of files and a move to another machine.
+target. Its id depends on what it said at its source and on nothing else, so it survives reordering,
+renaming of files, transforms and a move to another machine.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ftbuild.chat import Message
-from ftbuild.digest import of_value
+from ftbuild.chat import Message, Tool
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -20,12 +19,14 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 class Example:
     """A conversation whose last message is the target.
 
-    `source` is the source's name in the config, `path` and `line` its place there (line from 1);
-    examples with one `group` never part across splits; `slices` name the parts reported apart;
-    `only` pins an example to a split. `raw` is the user's text as it came, before any transform.
+    `original` is the digest of what it said before any transform. `source` is the source's name in the
+    config, `path` and `line` its place there (line from 1); examples with one `group` never part across
+    splits; `slices` name the parts reported apart; `only` pins an example to a split. `raw` is the
+    user's text as it came. `tools` are offered in every request of it, and `parallel_tool_calls` goes with them.
     """
 
     messages: tuple[Message, ...]
+    original: str
     source: str
     path: str
     line: int
@@ -33,11 +34,13 @@ class Example:
     raw: str
     slices: Mapping[str, str] = field(default_factory=dict)
     only: Split | None = None
+    tools: tuple[Tool, ...] = ()
+    parallel_tool_calls: bool | None = None
 
     @property
     def id(self) -> str:
-        """Return 16 hex digits that name the original input and the target."""
-        return of_value(["example.v1", self.raw, self.target.content])[:16]
+        """Return 16 hex digits that name what it said."""
+        return self.original[:16]
 
     @property
     def target(self) -> Message:
@@ -53,11 +56,21 @@ class Example:
         """Return the example with other messages, everything else kept."""
         return replace(self, messages=messages)
 
+    def conversation(self) -> dict[str, Any]:
+        """Return what a provider is given of it: messages, and tools with their flag where it has any."""
+        value: dict[str, Any] = {"messages": [message.to_json() for message in self.messages]}
+        if self.tools:
+            value["tools"] = [tool.to_json() for tool in self.tools]
+            if self.parallel_tool_calls is not None:
+                value["parallel_tool_calls"] = self.parallel_tool_calls
+        return value
+
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form kept in the store."""
         return {
             "id": self.id,
-            "messages": [message.to_json() for message in self.messages],
+            "original": self.original,
+            **self.conversation(),
             "source": self.source,
             "path": self.path,
             "line": self.line,
@@ -72,6 +85,7 @@ class Example:
         """Return the example that `to_json` wrote."""
         return cls(
             messages=tuple(Message.from_json(message) for message in value["messages"]),
+            original=value["original"],
             source=value["source"],
             path=value["path"],
             line=value["line"],
@@ -79,4 +93,6 @@ class Example:
             raw=value["raw"],
             slices=value["slices"],
             only=value["only"],
+            tools=tuple(Tool.from_json(tool) for tool in value.get("tools", ())),
+            parallel_tool_calls=value.get("parallel_tool_calls"),
         )

@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-GROUPS = ("goal", "source", "dataset", "style", "model", "method", "provider", "evaluation", "tracker", "experiment")
+GROUPS = (
+    "goal", "source", "dataset", "style", "tools", "model", "method", "provider", "evaluation", "tracker", "experiment",
+)  # fmt: skip
 
 
 def find_root(start: Path) -> Path:

@@ -12,9 +12,9 @@ from ftbuild.defaults_lists import few
 
 CONF = Path(__file__).parents[1] / "conf"
 TONE = "+experiment=tone_formal"
-CONFIG_HAS = "the config has seed, goal, dataset, style, request, model, method, provider, evaluation, tracker."
+CONFIG_HAS = "the config has seed, goal, dataset, style, tools, request, model, method, provider, evaluation, tracker."
 STYLE_HAS = "style has language, system, rules, slang, expand."
-GROUPS = "goal, source, dataset, style, model, method, provider, evaluation and 2 more"
+GROUPS = "goal, source, dataset, style, tools, model, method, provider and 3 more"
 
 
 def there_are(group: str, *own: str) -> str:

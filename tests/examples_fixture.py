@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ftbuild.chat import Message
+from ftbuild.digest import of_value
 from ftbuild.example import Example, Split
 from ftbuild.settings import Style, StyleRules
 
@@ -21,6 +22,7 @@ def example(
 ) -> Example:
     return Example(
         messages=(Message("user", raw), Message("assistant", target)),
+        original=of_value([raw, target]),
         source=source,
         path=f"data/{source}.jsonl",
         line=line,

@@ -18,11 +18,11 @@ DATA = ("ingest", "dataset", "render")
 # The artifacts of the data actions of the command above, pinned: a change of any of them is a decision.
 PINNED = {
     "pairs": {
-        "examples.jsonl": "97861c77a1198eb12f05db65f1628984062b5b56a25eeba1b23dab370f8bc336",
+        "examples.jsonl": "a184f818b059bcdd711772605dc96db511f4826bbe62e9c2b07cc0089d11cc4f",
         "source": "46b0aa3a5f85a752faee3d828b5b74705341969f69f00780594c3bf84e7d1f22",
     },
     "unseen": {
-        "examples.jsonl": "e36d932cc9f3c0a09ae440593d3c6ef620722ac846d70c73e6c91085a2cf70eb",
+        "examples.jsonl": "b6e2bda468b64b98e681c62813e321dee700f81ab01ce6cefb0e20df37df85da",
         "source": "9c39cbecd0957de1b536ee823cbf94985af253130330a7251ae16f1ac363fe38",
     },
     "dataset": {

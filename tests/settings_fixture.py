@@ -64,7 +64,18 @@ FULL: dict[str, Any] = {
         "slang": ["hey", "yo"],
         "expand": {"pls": "please", "u": "you"},
     },
-    "request": {"temperature": 0.0, "max_completion_tokens": 120},
+    "request": {"temperature": 0.0, "max_completion_tokens": 120, "parallel_tool_calls": True},
+    "tools": {
+        "get_weather": {
+            "description": "Weather in a city.",
+            "strict": False,
+            "args": {
+                "city": {"type": "string", "description": "Its name.", "compare": "loose"},
+                "days": {"type": "array", "items": {"enum": ["today", "tomorrow"]}, "optional": True},
+            },
+        },
+        "calculate": {"parameters": {"type": "object", "properties": {"expression": {"type": "string"}}}},
+    },
     "model": {
         "id": "small",
         "title": "small model",
@@ -109,7 +120,7 @@ TINY = deepcopy(FULL) | {
         "title": "tiny",
         "licence": "CC0-1.0",
         "random": {"hidden_size": 32, "layers": 2, "heads": 2, "seed": 0},
-    }
+    },
 }
 
 BYTES = {"pairs": "a" * 64, "unseen": "b" * 64}

@@ -29,9 +29,9 @@ from training_lines import (
     supervised,
 )
 
+from ftbuild.rows import read
 from ftbuild.rules.lines import check as check_line
 from ftbuild.rules.pack import PACKS, RULES, Method
-from ftbuild.sources.rows import read
 from ftbuild.tokens import of_line
 
 EXTRA = {"type": "function", "function": {"name": "extra", "description": "Never called."}}

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,8 @@ from ftbuild.chat import Message
 from ftbuild.digest import canonical, of_bytes, of_file, of_value, short
 from ftbuild.example import Example
 from ftbuild.plan.action import Action, Input, Kind
+from ftbuild.settings import Source
+from ftbuild.sources import read
 
 json_values = st.recursive(
     st.none()
@@ -108,6 +111,7 @@ def test_a_digest_is_plain_sha256(tmp_path: Path) -> None:
 def example(**changed: object) -> Example:
     given_ = {
         "messages": (Message("user", "hey, see u at 5"), Message("assistant", "I will see you at 5.")),
+        "original": "84baa8f66125d884" + "0" * 48,
         "source": "pairs",
         "path": "data/pairs.jsonl",
         "line": 3,
@@ -118,16 +122,24 @@ def example(**changed: object) -> Example:
     return Example(**(given_ | changed))  # type: ignore[arg-type]
 
 
-def test_the_id_of_an_example_is_pinned() -> None:
-    assert example().id == "84baa8f66125d884"
+def test_the_ids_of_examples_are_pinned() -> None:
+    pair = {"casual": "hey, see u at 5", "formal": "I will see you at 5.", "topic": "t"}
+    assert read_id("pairs", pair, input="casual", target="formal", group="topic") == "84baa8f66125d884"
+    line = {"messages": [{"role": "user", "content": "hey"}, {"role": "assistant", "content": "Hello."}]}
+    assert read_id("chat_jsonl", line) == "9e73f9e633af86cf"
 
 
-def test_the_id_of_an_example_is_what_it_says_and_not_where_it_stands() -> None:
+def read_id(kind: str, line: dict[str, Any], **fields: str) -> str:
+    source = Source(kind=kind, path="p", licence="CC0-1.0", origin="here", **fields)  # type: ignore[arg-type]
+    [example], problems = read(json.dumps(line).encode(), "pairs", source)
+    assert problems == []
+    return example.id
+
+
+def test_the_id_of_an_example_is_what_it_said_and_not_where_it_stands() -> None:
     moved = example(source="other", path="x.jsonl", line=9, group="g", slices={}, only="test")
     styled = example().with_messages((Message("system", "Be formal."), *example().messages))
     assert moved.id == styled.id == example().id
-    assert example(raw="hey").id != example().id
-    assert example(messages=(Message("user", "hey, see u at 5"), Message("assistant", "No."))).id != example().id
 
 
 def test_an_example_survives_json() -> None:
@@ -167,7 +179,7 @@ from ftbuild.dataset.build import build
 from ftbuild.example import Example
 from ftbuild.digest import of_value
 examples = [
-    Example((Message("user", raw), Message("assistant", "Yes.")), "pairs", "p", n, f"g{n % 7}", raw)
+    Example((Message("user", raw), Message("assistant", "Yes.")), of_value(raw), "pairs", "p", n, f"g{n % 7}", raw)
     for n, raw in ((n, f"Ünï pls {n}") for n in range(60))
 ]
 given = settings()

@@ -21,7 +21,7 @@ def test_the_lines_of_tone_formal_are_these_bytes() -> None:
     ]
     dataset, _ = build(examples, settings.style, settings.dataset.split, None)
     lines = {
-        split: b"".join(supervised.line(example.messages) + b"\n" for example in kept)
+        split: b"".join(supervised.line(example.conversation()) + b"\n" for example in kept)
         for split, kept in dataset.splits.items()
     }
     assert {split: (content.count(b"\n"), of_bytes(content)[:16]) for split, content in lines.items()} == {

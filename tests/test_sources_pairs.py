@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftbuild.chat import Message
+from ftbuild.digest import of_value
 from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.settings import Source
@@ -19,6 +20,7 @@ SOURCE = Source(
 GOOD = b'{"casual": "hey", "formal": "Hello.", "topic": "t"}'
 GOOD_EXAMPLE = Example(
     messages=(Message("user", "hey"), Message("assistant", "Hello.")),
+    original=of_value(["example.v1", "hey", "Hello."]),
     source="mine",
     path="d/p.jsonl",
     line=1,
@@ -64,6 +66,7 @@ def test_space_around_texts_is_dropped_and_fields_of_others_are_left_alone() -> 
     assert problems == []
     assert only == Example(
         messages=(Message("user", "hey"), Message("assistant", "Hello.")),
+        original=of_value(["example.v1", "hey", "Hello."]),
         source="mine",
         path="d/p.jsonl",
         line=1,
@@ -83,9 +86,15 @@ def test_space_around_texts_is_dropped_and_fields_of_others_are_left_alone() -> 
         (b"{'casual': 'hey'}", "not JSON (column 2: expecting property name enclosed in double quotes)\n    FIX"),
         (b'{"casual": "a\tb"}', "not JSON (column 14: invalid control character)\n    FIX"),
         (GOOD + b" " + GOOD, "not JSON (column 53: extra data)\n    FIX"),
-        (b'{"casual": NaN}', "NaN is not JSON    not-json"),
-        (b'{"casual": -Infinity}', "-Infinity is not JSON    not-json"),
-        (b'{"casual": "a", "b": {"c": 1, "c": 2}}', "key 'c' twice in one object    not-json"),
+        (b'{"casual": NaN}', "NaN is not JSON\n    NUMBER"),
+        (
+            b'{"casual": -Infinity}',
+            "-Infinity is not JSON\n    NUMBER",
+        ),
+        (
+            b'{"casual": "a", "b": {"c": 1, "c": 2}}',
+            "key 'c' twice in one object\n    Fix: keep one of them.    duplicate-key",
+        ),
         (b"[1]", "list instead of a JSON object    not-an-object"),
         (b"null", "NoneType instead of a JSON object    not-an-object"),
         (b'"hey"', "str instead of a JSON object    not-an-object"),
@@ -102,24 +111,25 @@ def test_space_around_texts_is_dropped_and_fields_of_others_are_left_alone() -> 
         ),
         (b'{"casual": " ", "formal": "Hello.", "topic": "t"}', "casual: ' ' is not a text    not-a-text"),
         (b'{"casual": "hey", "formal": null, "topic": "t"}', "formal: None is not a text    not-a-text"),
-        (b'{"casual": "hey", "formal": "Hello.", "topic": 3}', "topic: 3 is not a text    not-a-text"),
+        (b'{"casual": "hey", "formal": "Hello.", "topic": [3]}', "topic: [3] is not a text    not-a-text"),
         (
             b'{"casual": ["' + b"long " * 99 + b'"], "formal": "Hello.", "topic": "t"}',
             "casual: ['" + "long " * 11 + "... is not a text    not-a-text",
         ),
         (
             b'{"casual": "hey \\ud83d", "formal": "Hello.", "topic": "t"}',
-            "casual: half a surrogate pair    lone-surrogate",
+            "half a surrogate pair in a text\n    Fix: write the whole character.    lone-surrogate",
         ),
         (
             b'{"casual": "hey", "formal": "Hello.", "\\ud83d": "t"}',
-            "no field 'topic'\n    Fix: the line has ['casual', 'formal', '\\ud83d'].    missing-field",
+            "half a surrogate pair in a text\n    Fix: write the whole character.    lone-surrogate",
         ),
     ],
     ids=lambda each: str(each)[:40],
 )
 def test_a_bad_line_is_told_and_the_others_are_read(line: bytes, said: str) -> None:
     said = said.replace("FIX", "Fix: mend the line; every line is one JSON object.    not-json")
+    said = said.replace("NUMBER", "Fix: write a number, a text, or leave the key out.    not-a-number")
     assert found(line) == f"d/p.jsonl:2: {said}"
 
 
@@ -130,7 +140,7 @@ def test_all_problems_of_a_line_and_of_a_file_come_at_once_in_order() -> None:
         (1, "no field 'formal'"),
         (1, "no field 'topic'"),
         (2, "list instead of a JSON object"),
-        (4, "not JSON (column 2: expecting property name enclosed in double quotes)"),
+        (4, "the file ends in the middle of this line"),
     ]
 
 

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "ftbuild"
 # own storey only what SIDEWAYS allows.
 STOREYS = (
     ("errors", "problem", "digest"),
-    ("chat", "completion", "example", "tokens"),
+    ("chat", "completion", "example", "rows", "tokens"),
     ("world", "cache"),
     ("settings",),
     ("sources", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),
@@ -40,7 +40,8 @@ SIDEWAYS = {
     "completion": {"chat"},
     "example": {"chat"},
     "dataset": {"style"},
-    "rules": {"sources", "tools"},
+    "sources": {"rules", "tools"},
+    "rules": {"tools"},
     "scorers": {"style"},
     "ledger": {"store"},
 }

@@ -23,12 +23,12 @@ from ftbuild.settings import Settings
 from ftbuild.workers import Made
 
 PINNED = {
-    "ingest": (2, "fe2d466a88a921e4e19ffac9765bd3dc39f94b89233b3fe6b446c69b8f239ac5"),
-    "dataset": (1, "1538c9c33a6fc0711447dd469484630013b3180c148066f036718e9f257f4d84"),
-    "render": (1, "6b3c9e6f23294909f4ce685d6b87c68694075cf256e71d78ae6ad4a531026498"),
+    "ingest": (3, "4f1403fa291a4ec16e1fdfe2bd00d137d4c784d106e73b8dba85aaafecfbd543"),
+    "dataset": (1, "4e7a9b5a812ab21d250d93e0e56b18b2415fdfe5ecebb508fab9f5911682023d"),
+    "render": (1, "c389c541a98c90d2bb8edae70afe32e03072fad397a72edcc8b266d56b2144fe"),
     "score": (1, "09b219e84f48dd1e69977cd7f51f55d52c6e70e5270eaa20e6ad9795ae2d0342"),
     "compare": (2, "af19439597f1fe7a8f21cb0f0e62cb38d5cea5b0f1fc889ae9e444339722f8f1"),
-    "report": (1, "47af62b1a610624019b5965ec378a7cea533da79ec3f7f490ce97e7b1041c395"),
+    "report": (1, "18b373bc4c3d3caf4443cd058b2ae03b4b6baa773f9467631beb6cde52cfdb2e"),
 }
 SCORERS = {
     "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),

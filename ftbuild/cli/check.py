@@ -13,11 +13,11 @@ from xml.etree import ElementTree
 from ftbuild.cli.options import Options
 from ftbuild.errors import ConfigError, DataError, ExitCode
 from ftbuild.problem import Problem, nearest, render
+from ftbuild.rows import BLANK, read
 from ftbuild.rules import files
 from ftbuild.rules.lines import recognised
 from ftbuild.rules.mend import Change, mend
 from ftbuild.rules.pack import PACKS, Method, Pack
-from ftbuild.sources.rows import BLANK, read
 from ftbuild.store import durable
 
 SCHEMA_VERSION = 1

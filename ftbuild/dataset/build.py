@@ -5,15 +5,17 @@ split, limit. The order of examples is by the digest of their content.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ftbuild.chat import Message
+from ftbuild.chat import Message, Tool
 from ftbuild.dataset.split import split_of
 from ftbuild.digest import of_value
 from ftbuild.example import SPLITS, Example, Split
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares, Style
 from ftbuild.style.expand import expand
+
+SYSTEM = ("system", "developer")
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,21 @@ class Dataset:
 
 
 def build(
-    examples: Sequence[Example], style: Style, shares: Shares, limit: int | None
+    examples: Sequence[Example],
+    style: Style,
+    shares: Shares,
+    limit: int | None,
+    tools: tuple[Tool, ...] = (),
+    parallel_tool_calls: bool | None = None,
 ) -> tuple[Dataset, list[Problem]]:
     """Return the dataset and its findings; the order of `examples` does not matter.
 
-    Duplicates have the same input after style and the same target; of them a pinned one is kept,
-    else the one whose source and line come first. One input with two targets in two splits is an error:
-    it would let the model see what it is tested on.
+    Examples without a system message get that of the style, those without tools the `tools`; the flag for
+    parallel calls goes into all that have tools, whatever they answer. Duplicates have the same input after
+    style and the same target; of them a pinned one is kept, else the one whose source and line come first.
+    One input with two targets in two splits is an error: it would let the model see what it is tested on.
     """
-    styled = [_styled(example, style) for example in examples]
+    styled = [_equipped(_styled(example, style), tools, parallel_tool_calls) for example in examples]
     unique = _unique(styled)
     drawn = [(example, split_of(example, shares)) for example in unique]
     problems = _leaks(drawn)
@@ -60,16 +68,25 @@ def build(
 
 def _styled(example: Example, style: Style) -> Example:
     prompt = [
-        Message(message.role, expand(message.content, style)) if message.role == "user" else message
+        replace(message, content=expand(message.content, style))
+        if message.role == "user" and message.content
+        else message
         for message in example.prompt
     ]
-    return example.with_messages((Message("system", style.system), *prompt, example.target))
+    system = [] if any(message.role in SYSTEM for message in prompt) else [Message("system", style.system)]
+    return example.with_messages((*system, *prompt, example.target))
+
+
+def _equipped(example: Example, tools: tuple[Tool, ...], parallel_tool_calls: bool | None) -> Example:
+    own = example.tools or tools
+    flag = example.parallel_tool_calls if parallel_tool_calls is None else parallel_tool_calls
+    return replace(example, tools=own, parallel_tool_calls=flag if own else None)
 
 
 def _unique(examples: Iterable[Example]) -> list[Example]:
     first: dict[str, Example] = {}
     for example in sorted(examples, key=lambda each: (each.only is None, each.source, each.line, each.id)):
-        first.setdefault(of_value([message.to_json() for message in example.messages]), example)
+        first.setdefault(of_value(example.conversation()), example)
     return list(first.values())
 
 
@@ -96,7 +113,11 @@ def _leaks(drawn: Iterable[tuple[Example, Split]]) -> list[Problem]:
 
 
 def _asked(example: Example) -> str:
-    return " ".join(example.prompt[-1].content.lower().split())
+    """Return what is asked, the case of letters and the space between words aside; the system does not count."""
+    asked = [each for each in example.prompt if each.role not in SYSTEM]
+    if len(asked) == 1:
+        return " ".join((asked[0].content or "").lower().split())
+    return of_value([each.to_json() for each in asked])
 
 
 def _limited(splits: dict[Split, tuple[Example, ...]], limit: int) -> dict[Split, tuple[Example, ...]]:

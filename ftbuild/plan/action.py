@@ -29,7 +29,7 @@ class Kind:
     contract: Contract
 
 
-INGEST = Kind("ingest", 2, "pure")
+INGEST = Kind("ingest", 3, "pure")
 DATASET = Kind("dataset", 1, "pure")
 RENDER = Kind("render", 1, "pure")
 JOB = Kind("job", 1, "paid")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from ftbuild.plan.action import COMPARE, DATASET, INGEST, JOB, PREDICT, RENDER, REPORT, SCORE, Action, Input
 from ftbuild.plan.graph import Graph
 from ftbuild.settings import Arm, Goal, Settings
+from ftbuild.settings.tools import keyed_tools
 
 
 def resolve(
@@ -70,10 +71,18 @@ def _dataset(graph: Graph, settings: Settings, source_digests: Mapping[str, str]
                 "language": style.language,
                 "expand": [[short, long] for short, long in style.expand.items()],
                 "licences": {name: source.licence for name, source in settings.dataset.sources.items()},
+                **_tools(settings),
             },
             tuple(inputs),
         )
     )
+
+
+def _tools(settings: Settings) -> dict[str, object]:
+    """Return the tools and their flag, where there are any."""
+    flag = settings.request.parallel_tool_calls
+    tools: dict[str, object] = {"tools": keyed_tools(settings.tools)} if settings.tools else {}
+    return tools | ({"parallel_tool_calls": flag} if flag is not None else {})
 
 
 def _job(graph: Graph, settings: Settings, lines: str) -> str:

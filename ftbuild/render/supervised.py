@@ -1,21 +1,29 @@
-"""Supervised lines: {"messages": [...]}, one JSON object a line.
+"""Supervised lines: {"messages": [...], "tools": [...], "parallel_tool_calls": ...}, one JSON object a line.
 
-Source: OpenAI supervised fine-tuning guide (2026-11).
+Source: OpenAI supervised fine-tuning guide and API reference, fine-tuning chat input (2026-11).
 """
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
-from ftbuild.chat import Message
 from ftbuild.digest import canonical
 
 
-def line(messages: tuple[Message, ...]) -> bytes:
-    """Return one training line without its line end: members in the documented order, UTF-8."""
-    value = {"messages": [message.to_json() for message in messages]}
+def line(conversation: Mapping[str, Any]) -> bytes:
+    """Return one training line without its line end: members in the documented order, UTF-8.
+
+    `conversation` is what `Example.conversation` says.
+
+    Raises:
+        ValueError: it holds what JSON cannot say.
+    """
+    value = {name: conversation[name] for name in ("messages", "tools", "parallel_tool_calls") if name in conversation}
     canonical(value)
     return json.dumps(value, ensure_ascii=False, separators=(", ", ": ")).encode()
 
 
-def parse(content: bytes) -> tuple[Message, ...]:
-    """Return the messages of a line that `line` wrote."""
-    return tuple(Message.from_json(message) for message in json.loads(content)["messages"])
+def parse(content: bytes) -> dict[str, Any]:
+    """Return the conversation of a line that `line` wrote."""
+    value: dict[str, Any] = json.loads(content)
+    return value

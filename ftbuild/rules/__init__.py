@@ -1,4 +1,4 @@
-"""What a provider accepts: one function a rule, yielding Problems.
+"""What a provider accepts: one function a rule or a few, yielding Problems; what each means stands in `pack`.
 
-Pure. Source of the rules so far: OpenAI's supervised format (API reference and guide, 2026-11).
+Pure. A rule sees JSON values as they will be sent, whoever wrote them.
 """

@@ -5,18 +5,16 @@ Lines are looked at one after the other and not kept; of each only digests stay.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ftbuild.problem import Problem
+from ftbuild.rows import Row, Rows
 from ftbuild.rules import lines
+from ftbuild.rules.coverage import Coverage
 from ftbuild.rules.pack import Method, Pack, found
-from ftbuild.sources.rows import Row, Rows
 from ftbuild.tokens import of_line
-
-LISTED_AT_MOST = 5
-OFTEN_OFFERED = 10  # a tool that fewer lines offer may be there to tempt
 
 
 @dataclass(frozen=True)
@@ -37,22 +35,10 @@ class Seen:
     prompts: dict[bytes, tuple[str, int]] = field(default_factory=dict)
 
 
-@dataclass
-class _Counted:
-    """What the lines of one file have in common."""
-
-    lines: dict[bytes, int] = field(default_factory=dict)
-    flags: dict[bool, int] = field(default_factory=dict)
-    offered: dict[str, int] = field(default_factory=dict)
-    called: set[str] = field(default_factory=set)
-    n_with_tools: int = 0
-    n_without_call: int = 0
-
-
 def check(read: Rows, path: str, method: Method | None, pack: Pack, seen: Seen) -> Checked:
     """Return what is wrong with a file; the method is that of its first line where none is given."""
     problems: list[Problem] = []
-    counted = _Counted()
+    coverage, known = Coverage(), dict[bytes, int]()
     n_lines = n_examples = n_tokens = 0
     for row in read.rows:
         n_lines += 1
@@ -65,9 +51,11 @@ def check(read: Rows, path: str, method: Method | None, pack: Pack, seen: Seen) 
             tokens = of_line(row.value, pack.encoding)
             n_examples += 1
             n_tokens += tokens
-            wrong += lines.weighed(_in_company(row, method, tokens, path, pack, counted, seen), pack)
+            wrong += lines.weighed(_in_company(row, method, path, known, seen), pack)
+            wrong += lines.weighed(_length(tokens, pack), pack)
+            coverage.add(*_offering(row.value, method))
         problems += [replace(each, path=path, line=row.line) for each in wrong]
-    whole = [*_written(read), *_enough(n_examples, n_lines, pack), *_coverage(counted)]
+    whole = [*_written(read), *_enough(n_examples, n_lines, pack), *coverage.problems()]
     told = [replace(each, path=path) for each in lines.weighed(iter(whole), pack)]
     return Checked(path, n_lines, n_examples, n_tokens, (*told, *problems))
 
@@ -96,70 +84,36 @@ def _enough(n_examples: int, n_lines: int, pack: Pack) -> Iterator[Problem]:
         yield found("too-few-examples", "", n, "add examples.")
 
 
-def _coverage(counted: _Counted) -> Iterator[Problem]:
-    if len(counted.flags) > 1:
-        said = ", ".join(f"{str(flag).lower()} in {n:,} lines" for flag, n in sorted(counted.flags.items()))
-        fix = "write the same in every line, whatever its answer."
-        yield found("flag-differs", "", f"parallel_tool_calls is {said}", fix)
-    never = [name for name, n in counted.offered.items() if n >= OFTEN_OFFERED and name not in counted.called]
-    if counted.called and never:
-        more = f" and {len(never) - LISTED_AT_MOST} more" if len(never) > LISTED_AT_MOST else ""
-        yield found("tool-never-called", "", f"no line calls {', '.join(never[:LISTED_AT_MOST])}{more}")
-    if counted.n_with_tools and not counted.n_without_call:
-        fix = "add requests that need no tool, a tenth of the lines or more."
-        yield found("always-a-call", "", "every line that offers tools calls one", fix)
-
-
-def _in_company(
-    row: Row, method: Method, n_tokens: int, path: str, pack: Pack, counted: _Counted, seen: Seen
-) -> Iterator[Problem]:
-    """Yield what is wrong with a line beside the others; count it."""
+def _length(n_tokens: int, pack: Pack) -> Iterator[Problem]:
     if n_tokens > pack.example_tokens:
         yield found("example-too-long", "", f"{n_tokens:,} tokens, at most {pack.example_tokens:,}", "shorten it.")
-    digest = _digest(row.value)
-    first = counted.lines.setdefault(digest, row.line)
+
+
+def _in_company(row: Row, method: Method, path: str, known: dict[bytes, int], seen: Seen) -> Iterator[Problem]:
+    """Yield what is wrong with a line beside the others, of this file and of those before."""
+    first = known.setdefault(_digest(row.value), row.line)
     if first != row.line:
         yield found("duplicate-line", "", f"the same as line {first}", "keep one of them.")
-    asked, answers, line = _parts(row.value, method)
+    messages = _conversation(row.value, method).get("messages")
+    asked = (messages[:-1] if method == "supervised" else messages) if isinstance(messages, list) else None
     if asked:
         other, number = seen.prompts.setdefault(_digest(asked), (path, row.line))
         if other != path:
             yield found("leak-across-files", "", f"asks the same as {other}:{number}", "keep it in one of the files.")
-    _count(counted, line, answers)
 
 
-def _parts(line: dict[str, Any], method: Method) -> tuple[list[Any], list[Any], dict[str, Any]]:
-    """Return what a line asks, all its messages, and the object that offers its tools; empty where it is broken."""
+def _conversation(line: dict[str, Any], method: Method) -> dict[str, Any]:
+    """Return the object that holds the messages and the tools of a line; an empty one where it is broken."""
     inner = line.get("input") if method == "dpo" else line
-    if not isinstance(inner, dict) or not isinstance(inner.get("messages"), list):
-        return [], [], {}
-    messages = inner["messages"]
-    asked = messages[:-1] if method == "supervised" else messages
+    return inner if isinstance(inner, dict) else {}
+
+
+def _offering(line: dict[str, Any], method: Method) -> tuple[dict[str, Any], list[Any]]:
+    """Return the object that offers tools, and all messages of the line."""
+    inner = _conversation(line, method)
     outputs = [line.get(key) for key in lines.DPO_KEYS[1:]] if method == "dpo" else []
-    return asked, [*messages, *(each for output in outputs if isinstance(output, list) for each in output)], inner
-
-
-def _count(counted: _Counted, line: dict[str, Any], messages: Iterable[Any]) -> None:
-    tools = line.get("tools")
-    if not isinstance(tools, list):
-        return
-    for tool in tools:
-        function = tool.get("function") if isinstance(tool, dict) else None
-        if isinstance(function, dict) and isinstance(function.get("name"), str):
-            counted.offered[function["name"]] = counted.offered.get(function["name"], 0) + 1
-    called = [
-        call["function"].get("name")
-        for message in messages
-        if isinstance(message, dict) and isinstance(message.get("tool_calls"), list)
-        for call in message["tool_calls"]
-        if isinstance(call, dict) and isinstance(call.get("function"), dict)
-    ]
-    counted.n_with_tools += 1
-    counted.n_without_call += not called
-    counted.called.update(name for name in called if isinstance(name, str))
-    flag = line.get("parallel_tool_calls", True)
-    if isinstance(flag, bool):
-        counted.flags[flag] = counted.flags.get(flag, 0) + 1
+    listed = [each for each in (inner.get("messages"), *outputs) if isinstance(each, list)]
+    return inner, [message for each in listed for message in each]
 
 
 def _digest(value: Any) -> bytes:

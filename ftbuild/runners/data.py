@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ftbuild.chat import Message
+from ftbuild.chat import Tool
 from ftbuild.dataset.build import build as build_dataset
 from ftbuild.digest import of_bytes, of_value, short
 from ftbuild.errors import DataError
 from ftbuild.example import SPLITS, Example
 from ftbuild.problem import Problem
 from ftbuild.render import supervised
-from ftbuild.rules import supervised as rules
+from ftbuild.rules import examples as rules
 from ftbuild.runners.formats import json_file, json_lines, parse_lines
 from ftbuild.settings import Shares, Source, Style
 from ftbuild.sources import read as read_source
@@ -54,13 +54,15 @@ def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any
         )
     )
     shares = Shares.model_validate_json(json.dumps(settings["split"]))
-    built, problems = build_dataset(examples, style, shares, settings["limit"])
+    tools = tuple(Tool.from_json(json.loads(each)) for each in settings.get("tools", ()))
+    flag = settings.get("parallel_tool_calls")
+    built, problems = build_dataset(examples, style, shares, settings["limit"], tools, flag)
     warnings = _warnings(problems + rules.check([*built.splits["train"], *built.splits["validation"]]))
     outputs = {
         f"{split}.jsonl": json_lines(
             {
                 "id": each.id,
-                "messages": [message.to_json() for message in each.messages],
+                **each.conversation(),
                 "raw": each.raw,
                 "group": each.group,
                 "slices": dict(each.slices),
@@ -77,7 +79,7 @@ def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any
             "path": each.path,
             "line": each.line,
             "group": each.group,
-            "transforms": ["system", *(["expand"] if each.messages[-2].content != each.raw else [])],
+            "transforms": _transforms(each),
             "licence": settings["licences"][each.source],
         }
         for split in SPLITS
@@ -95,13 +97,16 @@ def render(_settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any
     for split in SPLITS:
         examples = list(parse_lines(inputs[split]))
         counts[split] = len(examples)
-        outputs[f"{split}.jsonl"] = b"".join(
-            supervised.line(tuple(Message.from_json(each) for each in example["messages"])) + b"\n"
-            for example in examples
-        )
+        outputs[f"{split}.jsonl"] = b"".join(supervised.line(example) + b"\n" for example in examples)
     digest = of_value(["lines.v1", *(outputs[f"{split}.jsonl"].decode() for split in SPLITS)])
     outputs["manifest.json"] = json_file({"schema_version": 1, "digest": digest, "counts": counts})
     return Made(outputs, f"training lines {short(digest)}")
+
+
+def _transforms(example: Example) -> list[str]:
+    """Return what was done to an example since it was read."""
+    asked = next((each.content for each in reversed(example.prompt) if each.role == "user"), None)
+    return ["system", *(["expand"] if asked is not None and asked != example.raw else [])]
 
 
 def _warnings(problems: Sequence[Problem]) -> Sequence[Problem]:

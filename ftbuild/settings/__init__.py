@@ -14,6 +14,7 @@ from ftbuild.settings.goal import Condition, Goal
 from ftbuild.settings.node import Node
 from ftbuild.settings.source import Source
 from ftbuild.settings.style import Style, StyleRules
+from ftbuild.settings.tools import Argument, Tool, Tools
 from ftbuild.settings.training import Hyperparameters, Method, Model, Package, Provider, RandomWeights, Tracker
 
 
@@ -25,6 +26,7 @@ class Settings(Node):
     goal: Goal
     dataset: Dataset
     style: Style
+    tools: Tools = {}
     request: Request
     model: Model
     method: Method
@@ -34,6 +36,7 @@ class Settings(Node):
 
 
 __all__ = [
+    "Argument",
     "Arm",
     "Condition",
     "Dataset",
@@ -52,5 +55,7 @@ __all__ = [
     "Source",
     "Style",
     "StyleRules",
+    "Tool",
+    "Tools",
     "Tracker",
 ]

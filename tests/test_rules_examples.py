@@ -1,13 +1,13 @@
-"""Each rule of supervised files fires on its case, with the whole text, and not on the twin beside it."""
+"""Examples are held to the rules of the lines that will be written of them."""
 
 from dataclasses import replace
 
 import pytest
 from examples_fixture import example, many
 
-from ftbuild.chat import Message, Role
+from ftbuild.chat import Message, Role, Tool, ToolCall
 from ftbuild.example import Example
-from ftbuild.rules import supervised as rules
+from ftbuild.rules import examples as rules
 
 PADDING = many(10)
 
@@ -29,25 +29,30 @@ def test_ten_examples_are_enough_and_nine_are_not() -> None:
     ]
 
 
-@pytest.mark.parametrize("roles", [("user", "assistant"), ("system", "user", "assistant", "user", "assistant")])
-def test_alternating_roles_pass(roles: tuple[Role, ...]) -> None:
+@pytest.mark.parametrize(
+    "roles",
+    [("user", "assistant"), ("system", "user", "assistant", "user", "assistant"), ("user", "user", "assistant")],
+)
+def test_an_answer_behind_a_question_passes(roles: tuple[Role, ...]) -> None:
     assert findings(said(*roles)) == []
 
 
-@pytest.mark.parametrize(
-    "roles", [("user",), ("user", "user", "assistant"), ("user", "assistant", "user"), ("assistant",)]
-)
-def test_roles_that_do_not_alternate_are_told(roles: tuple[Role, ...]) -> None:
-    assert findings(said("system", *roles)) == [
-        f"data/pairs.jsonl:77: roles {' '.join(roles)}: user and assistant must alternate and the assistant "
-        "comes last\n    The model would learn to answer itself.    roles-alternate"
+def test_two_answers_in_a_row_are_told() -> None:
+    assert findings(said("user", "assistant", "assistant")) == [
+        "data/pairs.jsonl:77: messages[2]: an assistant message behind an assistant message\n"
+        "    The model would learn to answer itself.\n"
+        "    Fix: put what was said between them, or make one message of the two.    roles-alternate"
     ]
 
 
-def test_a_conversation_without_a_question_is_told() -> None:
-    assert findings(said("system")) == [
-        "data/pairs.jsonl:77: roles none: user and assistant must alternate and the assistant comes last\n"
-        "    The model would learn to answer itself.    roles-alternate"
+def test_tools_that_are_offered_and_never_called_are_told_of_all_together() -> None:
+    tool = Tool("get_weather", "Weather.", {"type": "object", "properties": {}})
+    equipped = [replace(each, tools=(tool, Tool("extra", "Never called."))) for each in PADDING]
+    calls = replace(
+        equipped[0], messages=(*equipped[0].prompt, Message("assistant", None, (ToolCall("a", "get_weather", "{}"),)))
+    )
+    assert [str(problem) for problem in rules.check([*equipped, calls])] == [
+        "warning: no line calls extra\n    The model learns no use of it.    tool-never-called"
     ]
 
 

@@ -1,0 +1,61 @@
+"""What the lines of a file have in common: the tools they offer and call, and the flag for parallel calls."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ftbuild.problem import Problem
+from ftbuild.rules.pack import found
+
+LISTED_AT_MOST = 5
+OFTEN_OFFERED = 10  # a tool that fewer lines offer may be there to tempt
+
+
+@dataclass
+class Coverage:
+    """Counts over lines that offer tools. `arity` is how many lines have an answer of so many calls."""
+
+    flags: Counter[bool] = field(default_factory=Counter)
+    offered: Counter[str] = field(default_factory=Counter)
+    called: Counter[str] = field(default_factory=Counter)
+    arity: Counter[int] = field(default_factory=Counter)
+
+    def add(self, line: Mapping[str, Any], messages: Iterable[Any]) -> None:
+        """Count a line: what it offers, and the calls in its messages; what is broken counts nothing."""
+        tools = line.get("tools")
+        if not isinstance(tools, list):
+            return
+        self.offered.update(_names(tools))
+        calls = [message["tool_calls"] for message in messages if _calls(message)]
+        self.called.update(name for each in calls for name in _names(each))
+        self.arity[max(map(len, calls), default=0)] += 1
+        flag = line.get("parallel_tool_calls", True)
+        if isinstance(flag, bool):
+            self.flags[flag] += 1
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what the lines together would teach wrongly."""
+        if len(self.flags) > 1:
+            told = ", ".join(f"{str(flag).lower()} in {n:,} lines" for flag, n in sorted(self.flags.items()))
+            fix = "write the same in every line, whatever its answer."
+            yield found("flag-differs", "", f"parallel_tool_calls is {told}", fix)
+        never = [name for name, n in self.offered.items() if n >= OFTEN_OFFERED and name not in self.called]
+        if self.called and never:
+            more = f" and {len(never) - LISTED_AT_MOST} more" if len(never) > LISTED_AT_MOST else ""
+            yield found("tool-never-called", "", f"no line calls {', '.join(never[:LISTED_AT_MOST])}{more}")
+        if self.arity and not self.arity[0]:
+            fix = "add requests that need no tool, a tenth of the lines or more."
+            yield found("always-a-call", "", "every line that offers tools calls one", fix)
+
+
+def _names(listed: Iterable[Any]) -> Iterator[str]:
+    """Yield the names of tools or of calls."""
+    for each in listed:
+        function = each.get("function") if isinstance(each, dict) else None
+        if isinstance(function, dict) and isinstance(function.get("name"), str):
+            yield function["name"]
+
+
+def _calls(message: Any) -> bool:
+    return isinstance(message, dict) and isinstance(message.get("tool_calls"), list) and bool(message["tool_calls"])

@@ -1,0 +1,33 @@
+"""Fields of a line by name: whether they are there, and what they say."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ftbuild.problem import Problem, nearest
+from ftbuild.tools.schemas import shown
+
+
+def missing(value: Any, fields: Iterable[str]) -> Iterator[Problem]:
+    """Yield the fields that a line has not, or that say nothing; none for what is no object."""
+    if not isinstance(value, Mapping):
+        return
+    for field in dict.fromkeys(fields):
+        if field not in value:
+            close = nearest(field, value)
+            there = f"the line has {shown([*value]) if value else 'nothing'}."
+            fix = f"the line has {close!r}: rename it, or name the field in the source's YAML." if close else there
+            yield Problem(f"no field {field!r}", fix=fix, rule="missing-field")
+        elif not isinstance(value[field], str | int | float | bool) or not text(value, field):
+            yield Problem(f"{field}: {shown(value[field])} is not a text", rule="not-a-text")
+
+
+def text(value: Mapping[str, Any], field: str) -> str:
+    """Return what a field says, without the space around it; a number or a truth value as JSON writes it."""
+    found = value[field]
+    return found.strip() if isinstance(found, str) else str(found).lower() if isinstance(found, bool) else str(found)
+
+
+def placed(problems: Iterable[Problem], path: str, line: int) -> Iterator[Problem]:
+    """Yield the findings with their file and line."""
+    return (replace(problem, path=path, line=line) for problem in problems)
