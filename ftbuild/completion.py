@@ -1,10 +1,18 @@
 """A completion of a model, and the port that gives one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
-from ftbuild.chat import Message
+from ftbuild.chat import Message, ToolCall
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is asked: messages, and `parameters` that go with them, named as chat completions names them."""
+
+    messages: tuple[Message, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -16,15 +24,24 @@ class Completion:
     latency_seconds: float = 0.0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    tool_calls: tuple[ToolCall, ...] = ()
+
+    @property
+    def message(self) -> Message:
+        """Return the answer as a message."""
+        return Message("assistant", self.content or None, self.tool_calls)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form kept in the store."""
-        return asdict(self)
+        value = asdict(self)
+        del value["tool_calls"]
+        return value | ({"tool_calls": [each.to_json() for each in self.tool_calls]} if self.tool_calls else {})
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Completion":
         """Return the completion that `to_json` wrote."""
-        return cls(**value)
+        calls = tuple(ToolCall.from_json(each) for each in value.get("tool_calls", ()))
+        return cls(**{**value, "tool_calls": calls})
 
 
 class Completer(Protocol):

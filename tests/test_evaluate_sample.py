@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ftbuild.chat import Message
-from ftbuild.completion import Completion
+from ftbuild.completion import Completion, Prompt
 from ftbuild.errors import ExitCode, ProviderError, StoreError
 from ftbuild.evaluate.calls import Calls, digest_of
 from ftbuild.evaluate.sample import sample
@@ -17,8 +17,8 @@ PARAMETERS = {"temperature": 0, "seed": 7}
 BUSY = ProviderError("fake: busy", status=503)
 
 
-def prompts(*texts: str) -> dict[str, Sequence[Message]]:
-    return {f"id-{text}": (Message("user", text),) for text in texts}
+def prompts(*texts: str) -> dict[str, Prompt]:
+    return {f"id-{text}": Prompt((Message("user", text),), PARAMETERS) for text in texts}
 
 
 class FakeCompleter:
@@ -51,7 +51,7 @@ def ask(
 ) -> tuple[dict[str, Completion], list[tuple[int, int]]]:
     calls, shown = Calls(folder / "calls.db"), []
     try:
-        answers = sample(prompts(*texts), completer, calls, model, PARAMETERS, concurrency, lambda *n: shown.append(n))
+        answers = sample(prompts(*texts), completer, calls, model, concurrency, lambda *n: shown.append(n))
     finally:
         calls.close()
     return answers, shown
@@ -124,9 +124,9 @@ def test_an_interrupted_run_keeps_its_answers(tmp_path: Path) -> None:
 
 
 def test_equal_prompts_are_asked_once(tmp_path: Path) -> None:
-    twins = {name: (Message("user", "a"),) for name in ("one", "two")}
+    twins = {name: Prompt((Message("user", "a"),), PARAMETERS) for name in ("one", "two")}
     completer, calls, shown = FakeCompleter(), Calls(tmp_path / "calls.db"), []
-    answers = sample(twins, completer, calls, "m", PARAMETERS, 4, lambda *n: shown.append(n))
+    answers = sample(twins, completer, calls, "m", 4, lambda *n: shown.append(n))
     calls.close()
     assert completer.asked == ["a"]
     assert answers == dict.fromkeys(("one", "two"), Completion("m A", "stop", 0.25, 3, 2))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ftbuild.chat import Message, said
 from ftbuild.cli import diff_text
 from ftbuild.cli.build import world_of
 from ftbuild.cli.layout import columns
@@ -157,7 +158,7 @@ def _examples(store: Store, record: Record) -> list[Placed] | None:
             split=split,
             **{name: place[name] for name in ("source", "path", "line")},
             raw=each["raw"],
-            target=_said(each["messages"][-1]),
+            target=said(Message.from_json(each["messages"][-1])),
             **{name: each[name] for name in ("messages", "group", "slices")},
         )
         for split in SPLITS
@@ -173,11 +174,6 @@ def _tested(example: Mapping[str, Any]) -> Placed:
     """Return a test example as a report holds it."""
     told = {name: example[name] for name in ("id", "path", "line", "group", "slices", "target")}
     return Placed(split="test", source="", raw=example["input"], **told)
-
-
-def _said(message: Mapping[str, Any]) -> str:
-    said = message.get("content")
-    return said if isinstance(said, str) else json.dumps(message, ensure_ascii=False)
 
 
 def _versions(records: Sequence[tuple[Store, Record]]) -> dict[str, Any] | None:

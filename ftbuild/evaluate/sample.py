@@ -2,21 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
-from ftbuild.chat import Message
-from ftbuild.completion import Completer, Completion
+from ftbuild.completion import Completer, Completion, Prompt
 from ftbuild.errors import ProviderError
 from ftbuild.evaluate.calls import Calls, digest_of
 
 
 def sample(
-    prompts: Mapping[str, Sequence[Message]],
+    prompts: Mapping[str, Prompt],
     completer: Completer,
     calls: Calls,
     model: str,
-    parameters: Mapping[str, Any],
     concurrency: int,
     show: Callable[[int, int], None],
 ) -> dict[str, Completion]:
@@ -27,7 +24,7 @@ def sample(
     Raises:
         ProviderError: a request failed (the first one that did); a later call asks for the rest.
     """
-    digests = {name: digest_of(model, messages, parameters) for name, messages in prompts.items()}
+    digests = {name: digest_of(model, each.messages, each.parameters) for name, each in prompts.items()}
     answers = {digest: kept for digest in digests.values() if (kept := calls.get(digest)) is not None}
     missing = {digest: prompts[name] for name, digest in digests.items() if digest not in answers}
     waiting = Counter(digests.values())
@@ -39,17 +36,16 @@ def sample(
         show(sum(waiting[each] for each in answers), len(prompts))
 
     if missing:
-        failures = asyncio.run(_ask_all(missing, completer, model, parameters, concurrency, keep))
+        failures = asyncio.run(_ask_all(missing, completer, model, concurrency, keep))
         if failures:
             raise failures[0]
     return {name: answers[digest] for name, digest in digests.items()}
 
 
 async def _ask_all(
-    missing: Mapping[str, Sequence[Message]],
+    missing: Mapping[str, Prompt],
     completer: Completer,
     model: str,
-    parameters: Mapping[str, Any],
     concurrency: int,
     keep: Callable[[str, Completion], None],
 ) -> list[ProviderError]:
@@ -58,9 +54,9 @@ async def _ask_all(
     failures: list[ProviderError] = []
 
     async def ask() -> None:
-        for digest, messages in queue:
+        for digest, prompt in queue:
             try:
-                answer = await completer.complete(model, messages, parameters)
+                answer = await completer.complete(model, prompt.messages, prompt.parameters)
             except ProviderError as error:
                 failures.append(error)
             else:

@@ -17,7 +17,7 @@ from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletion
 from openai.types.fine_tuning import FineTuningJob
 
-from ftbuild.chat import Message
+from ftbuild.chat import Message, ToolCall
 from ftbuild.completion import Completion
 from ftbuild.errors import ProviderError
 from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, JobEvent, JobRequest, JobState
@@ -122,6 +122,11 @@ class WireClient:
             latency_seconds=round(time.monotonic() - started, 3),
             prompt_tokens=usage.prompt_tokens if usage else 0,
             completion_tokens=usage.completion_tokens if usage else 0,
+            tool_calls=tuple(
+                ToolCall(each.id, each.function.name, each.function.arguments)
+                for each in choice.message.tool_calls or ()
+                if each.type == "function"
+            ),
         )
 
     def hang_up(self) -> None:

@@ -1,10 +1,11 @@
 """The answers of one arm: free ones made here, the others asked for."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ftbuild.chat import Message
-from ftbuild.completion import Completion
+from ftbuild.completion import Completion, Prompt
 from ftbuild.digest import of_value, short
 from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
@@ -12,6 +13,8 @@ from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.workshop import Workshop
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
+
+FLAG = "parallel_tool_calls"  # sent with tools alone
 
 
 def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) -> Made:
@@ -36,6 +39,12 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
     )
 
 
+def _prompt(example: Mapping[str, Any], parameters: Mapping[str, Any]) -> Prompt:
+    """Return what is asked of an example: as in training, its tools and their flag go with it."""
+    own = {name: example[name] for name in ("tools", FLAG) if name in example}
+    return Prompt(tuple(map(Message.from_json, example["messages"][:-1])), {**parameters, **own})
+
+
 def _ask(shop: Workshop, model: str, examples: list[dict[str, Any]], voice: Voice) -> dict[str, Completion]:
     from ftbuild.evaluate.calls import Calls
     from ftbuild.evaluate.sample import sample
@@ -48,14 +57,15 @@ def _ask(shop: Workshop, model: str, examples: list[dict[str, Any]], voice: Voic
         voice.sleep(0)
         voice.progress(f"{n} of {total} answers")
 
-    prompts = {each["id"]: tuple(Message.from_json(message) for message in each["messages"][:-1]) for each in examples}
+    sent = {name: value for name, value in shop.settings.request.keyed().items() if name != FLAG}
+    parameters = {**sent, "seed": shop.settings.seed}
+    prompts = {each["id"]: _prompt(each, parameters) for each in examples}
     try:
         return sample(
             prompts,
             shop.connect(),
             calls,
             model,
-            {**shop.settings.request.keyed(), "seed": shop.settings.seed},
             shop.settings.evaluation.concurrency,
             show,
         )

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ftbuild.runners.formats import json_file, json_lines, parse_lines
+from ftbuild.chat import Message, said
+from ftbuild.runners.formats import json_file, json_lines, parse_lines, texts
 from ftbuild.workers import Made
 
 
@@ -14,20 +15,20 @@ def score(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any])
     from ftbuild.evaluate import scoring
     from ftbuild.settings import Style
 
-    answers = {each["id"]: each["content"] for each in parse_lines(inputs["predictions"])}
+    answers = texts(inputs["predictions"])
     cases = [
         scorers.Case(
             id=each["id"],
             input=each["raw"],
-            target=each["messages"][-1]["content"],
+            target=said(Message.from_json(each["messages"][-1])),
             output=answers[each["id"]],
             group=each["group"],
             slices=each["slices"],
         )
         for each in parse_lines(inputs["examples"])
     ]
-    said = {name: settings[name] for name in ("rules", "slang", "language")}
-    style = Style.model_validate_json(json.dumps({**said, "system": ""}))
+    kept = {name: settings[name] for name in ("rules", "slang", "language")}
+    style = Style.model_validate_json(json.dumps({**kept, "system": ""}))
     built = scorers.build([name for name, _version in settings["scorers"]], style)
     return Made({"scores.jsonl": json_lines(scoring.score(cases, built))}, f"{len(cases):,} answers scored")
 
@@ -39,9 +40,9 @@ def compare(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any
 
     scores = {name: list(parse_lines(inputs[name])) for name in settings["arms"]}
     judged = settings["goal"] is not None
-    said = settings["goal"] or {"metric": settings["metric"], "require": [], "keep": []}
-    conditions = {part: dict(said[part]) for part in ("require", "keep")}
-    goal = Goal.model_validate_json(json.dumps({**said, **conditions}))
+    asked = settings["goal"] or {"metric": settings["metric"], "require": [], "keep": []}
+    conditions = {part: dict(asked[part]) for part in ("require", "keep")}
+    goal = Goal.model_validate_json(json.dumps({**asked, **conditions}))
     results = compare.compare(scores, goal, judged=judged)
     note = f"{results['verdict']}, goal {results['ending']}" if judged else "no verdict asked for"
     return Made({"results.json": json_file(results)}, note)

@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ftbuild.chat import Message, said
 from ftbuild.report.input import ReportInput
-from ftbuild.runners.formats import json_file, json_lines, parse_lines
+from ftbuild.runners.formats import json_file, json_lines, parse_lines, texts
 from ftbuild.workers import Made
 
 SAMPLES = 10
@@ -42,13 +43,13 @@ def report(settings: Any, inputs: Mapping[str, bytes], given: Mapping[str, Any])
 
 def _examples(arms: list[str], inputs: Mapping[str, bytes]) -> list[dict[str, Any]]:
     places = {each["id"]: each for each in parse_lines(inputs["provenance"])}
-    answers = {arm: {each["id"]: each["content"] for each in parse_lines(inputs[f"{arm}.predictions"])} for arm in arms}
+    answers = {arm: texts(inputs[f"{arm}.predictions"]) for arm in arms}
     scores = {arm: {each["id"]: each for each in parse_lines(inputs[f"{arm}.scores"])} for arm in arms}
     return [
         {
             "id": each["id"],
             "input": each["raw"],
-            "target": each["messages"][-1]["content"],
+            "target": said(Message.from_json(each["messages"][-1])),
             "group": each["group"],
             "slices": each["slices"],
             "path": places[each["id"]]["path"],
@@ -81,10 +82,14 @@ def _dataset(sources: Mapping[str, Any], inputs: Mapping[str, bytes]) -> dict[st
         "dropped": [{"reason": reason, "n": n} for reason, n in json.loads(inputs["dropped"]).items()],
         "n_tokens": None,
         "samples": [
-            {"path": place["path"], "line": place["line"], "split": "train", "messages": line["messages"]}
+            {"path": place["path"], "line": place["line"], "split": "train", "messages": _shown(line["messages"])}
             for place, line in zip(trained, samples, strict=False)
         ],
     }
+
+
+def _shown(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    return [{"role": each["role"], "content": said(Message.from_json(each))} for each in messages]
 
 
 def _training(inputs: Mapping[str, bytes]) -> dict[str, Any] | None:
