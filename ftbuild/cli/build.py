@@ -4,7 +4,8 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,6 +129,20 @@ def _built(graph: Graph, points: Sequence[Point], store: Store, world: World, op
             return [_finished(point, part_of(done, point, own), None, world, known) for point in points]
         except DamagedError as error:
             store.set_aside(error.digest)
+    with walked(graph, points, store, world, options) as (done, site):
+        known = runs.by_result(world)
+        return [_finished(point, part_of(done, point, own), site, world, known) for point in points]
+
+
+@contextmanager
+def walked(
+    graph: Graph, points: Sequence[Point], store: Store, world: World, options: Options
+) -> "Iterator[tuple[Build, Site]]":
+    """Run what has no record, telling of it, and yield what happened and the surroundings it had.
+
+    Raises:
+        FtbuildError: as `engine.build`.
+    """
     from ftbuild.cli.console import TerminalConsole
     from ftbuild.engine import How
     from ftbuild.engine import build as run_graph
@@ -150,8 +165,7 @@ def _built(graph: Graph, points: Sequence[Point], store: Store, world: World, op
     try:
         done = run_graph(graph, store, world, console, site.runners(), how)
         console.close()
-        known = runs.by_result(world)
-        return [_finished(point, part_of(done, point, own), site, world, known) for point in points]
+        yield done, site
     finally:
         how.workers.stop()
         console.close()

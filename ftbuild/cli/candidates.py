@@ -18,6 +18,7 @@ from ftbuild.cli.help import OPTIONS
 from ftbuild.cli.options import SHORT, VALUED
 from ftbuild.cli.verbs import ALWAYS, VERBS, Verb
 from ftbuild.errors import StoreError
+from ftbuild.example import SPLITS
 from ftbuild.rules.pack import PACKS, Method
 from ftbuild.trees import GROUPS, experiments, find_root, group_options, trees
 from ftbuild.world import World
@@ -64,6 +65,8 @@ def _values(option: str, known: Verb, root: Path) -> list[Candidate]:
         return [Candidate(each) for each in known.formats]
     if option == "--experiment":
         return _described(experiments(root))
+    if option == "--split":
+        return [Candidate(each) for each in SPLITS]
     if option == "--method":
         return [Candidate(each) for each in get_args(Method)]
     if option == "--provider":

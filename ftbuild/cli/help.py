@@ -24,10 +24,11 @@ OPTIONS = [
     ("-j, --jobs N", "how many actions are computed at once; as many as there are cores"),
     ("--keep-going", "after a failure, go on with what does not depend on it"),
     ("--locked", "refuse to build if data or settings differ from the experiment's lock file"),
+    ("-n, --count N", "with show: how many examples, 3 if none is given; --split NAME: of which split"),
     ("--method NAME", "with check: supervised, dpo or reinforcement; that of the first line if none is given"),
     ("--provider NAME", "with check: whose rules, openai if none is given; also azure, compatible, embedded"),
     ("--fix", "with check: write what can be mended into FILE.fixed.jsonl, and list the changes"),
-    ("--format json", "with plan, why, diff, runs, check, verify and gc: for machines; check also has github, junit"),
+    ("--format json", "for machines, with whatever tells something; check has github and junit too, plan mermaid"),
     ("--out FILE", "with plan: keep it, for ftbuild build --plan FILE, which refuses when anything has changed"),
     ("--version, --help", "print and do nothing else"),
 ]

@@ -8,7 +8,7 @@ from ftbuild.cli.verbs import ALWAYS, VERBS, Verb
 from ftbuild.errors import ConfigError
 from ftbuild.problem import Problem, nearest
 
-SHORT = {"-m": "--multirun", "-h": "--help", "-c": "--cfg", "-j": "--jobs"}
+SHORT = {"-m": "--multirun", "-h": "--help", "-c": "--cfg", "-j": "--jobs", "-n": "--count"}
 SWITCHES = ("--multirun", "--smoke", "--keep-going", "--locked", "--full", "--fix", "--yes", "--help", "--version")
 VALUED = {
     "--format": "text",
@@ -22,8 +22,10 @@ VALUED = {
     "--keep-days": "30",
     "--method": "supervised",
     "--provider": "openai",
+    "--split": "train",
+    "--count": "3",
 }
-NUMBERS = ("--jobs", "--keep-days")
+NUMBERS = ("--jobs", "--keep-days", "--count")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Options:
     experiment: str | None = None
     method: str | None = None
     provider: str | None = None
+    split: str | None = None
+    count: int | None = None
     folder: Path = Path()
 
     @property

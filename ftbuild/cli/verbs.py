@@ -37,6 +37,7 @@ VERBS = {
         "build:build",
         (*COMPOSED, "--cfg", "--jobs", "--keep-going", "--locked", "--plan"),
     ),
+    "dataset": Verb("build the data and no more", "dataset:dataset", (*COMPOSED, "--cfg", "--jobs", "--keep-going")),
     "plan": Verb(
         "say what a build would do, and why",
         "plan:plan",
@@ -45,6 +46,12 @@ VERBS = {
     ),
     "why": Verb(
         "say exactly what differs from the last time", "why:why", (*COMPOSED, "--format"), ("text", "json"), "[ACTION]"
+    ),
+    "show": Verb(
+        "show examples as the model sees them",
+        "show:show",
+        ("--smoke", "--split", "--count", "--format"),
+        ("text", "json"),
     ),
     "diff": Verb(
         "compare two runs: config, data, metrics", "diff:diff", ("--format",), ("text", "json", "md"), "RUN RUN"

@@ -68,12 +68,11 @@ def build(
 
 def _styled(example: Example, style: Style) -> Example:
     prompt = [
-        replace(message, content=expand(message.content, style))
-        if message.role == "user" and message.content
-        else message
-        for message in example.prompt
+        replace(each, content=expand(each.content, style)) if each.role == "user" and each.content else each
+        for each in example.prompt
     ]
-    system = [] if any(message.role in SYSTEM for message in prompt) else [Message("system", style.system)]
+    has_own = not style.system or any(each.role in SYSTEM for each in prompt)
+    system = [] if has_own else [Message("system", style.system)]
     return example.with_messages((*system, *prompt, example.target))
 
 

@@ -29,6 +29,14 @@ class Graph:
             self.actions.setdefault(name, action)
         return list(other.actions)
 
+    def up_to(self, kind: str) -> "Graph":
+        """Return the actions of a kind and all they rest on, in the order of this graph."""
+        wanted = {name for name, action in self.actions.items() if action.kind.name == kind}
+        for name, action in reversed(self.actions.items()):
+            if name in wanted:
+                wanted |= {each.action for each in action.inputs}
+        return Graph({name: action for name, action in self.actions.items() if name in wanted})
+
     def __iter__(self) -> Iterator[Action]:
         return iter(self.actions.values())
 

@@ -79,7 +79,7 @@ def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any
             "path": each.path,
             "line": each.line,
             "group": each.group,
-            "transforms": _transforms(each),
+            "transforms": _transforms(each, style.system),
             "licence": settings["licences"][each.source],
         }
         for split in SPLITS
@@ -103,10 +103,14 @@ def render(_settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any
     return Made(outputs, f"training lines {short(digest)}")
 
 
-def _transforms(example: Example) -> list[str]:
+def _transforms(example: Example, system: str) -> list[str]:
     """Return what was done to an example since it was read."""
     asked = next((each.content for each in reversed(example.prompt) if each.role == "user"), None)
-    return ["system", *(["expand"] if asked is not None and asked != example.raw else [])]
+    first = example.messages[0]
+    return [
+        *(["system"] if (first.role, first.content) == ("system", system) else []),
+        *(["expand"] if asked is not None and asked != example.raw else []),
+    ]
 
 
 def _warnings(problems: Sequence[Problem]) -> Sequence[Problem]:

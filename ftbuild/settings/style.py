@@ -34,7 +34,7 @@ class StyleRules(Node):
 
 
 class Style(Node):
-    """A way of writing.
+    """A way of writing. `system` goes first into every conversation that has no system text; "" puts none there.
 
     `expand` is written out in the user's message before any model sees it, in training and in
     use: short form -> long form, whole words, upper and lower case alike.

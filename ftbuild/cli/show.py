@@ -1,0 +1,149 @@
+"""`ftbuild show`: examples as the model sees them, what of them is learnt, and where they come from. Writes nothing."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ftbuild.chat import Message, ToolCall
+from ftbuild.cli.build import composed_of, smoke_overrides, world_of
+from ftbuild.cli.layout import columns, hang
+from ftbuild.cli.options import Options
+from ftbuild.composed import Composed
+from ftbuild.errors import ConfigError, ExitCode
+from ftbuild.example import SPLITS
+from ftbuild.plan.graph import Graph
+from ftbuild.points import one_graph
+from ftbuild.problem import Problem, nearest
+from ftbuild.rules.lines import INPUT_KEYS
+from ftbuild.rules.pack import PACKS
+from ftbuild.runners.formats import parse_lines
+from ftbuild.runners.pure import PURE
+from ftbuild.store.store import Store
+from ftbuild.tokens import of_line
+
+SCHEMA_VERSION = 1
+SHOWN = 3
+ENCODING = PACKS["openai"].encoding
+LEARNT = "learnt"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One line of a split, numbered from 1, and where it comes from. `n_learnt` are the tokens of its answers."""
+
+    split: str
+    line: int
+    n_lines: int
+    place: Mapping[str, Any]
+    conversation: Mapping[str, Any]
+    n_tokens: int
+    n_learnt: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        told = {"split": self.split, "line": self.line, "n_lines": self.n_lines}
+        told |= {name: self.place[name] for name in ("id", "source", "path", "group", "transforms", "licence")}
+        return {
+            **told,
+            "source_line": self.place["line"],
+            "n_tokens": self.n_tokens,
+            "n_learnt": self.n_learnt,
+            **self.conversation,
+        }
+
+
+def show(options: Options) -> int:
+    """Print the first lines of a split.
+
+    Raises:
+        ConfigError: there is no such split, or several points are asked for.
+        DataError: the data has faults.
+    """
+    split = _split(options.split)
+    composed = composed_of(options)
+    store = Store(world_of(options).store)
+    graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
+    made = _made(graph.up_to("dataset"), {name: point.composed for point in points for name in point.ids})
+    shown = list(_lines(made, split, options.count or SHOWN))
+    if options.format == "json":
+        told = {"schema_version": SCHEMA_VERSION, "examples": [each.to_json() for each in shown]}
+        print(json.dumps(told, ensure_ascii=False, indent=1))
+    elif not shown:
+        print(f"no example in the {split} split")
+    else:
+        print("\n\n".join(text(each, columns()) for each in shown))
+    return int(ExitCode.DONE)
+
+
+def _split(name: str | None) -> str:
+    if name is not None and name not in SPLITS:
+        close = nearest(name, SPLITS)
+        fix = f"--split {close or SPLITS[0]}"
+        raise ConfigError(Problem(f"--split takes {', '.join(SPLITS)}, not {name!r}", "command line", fix=fix))
+    return name or SPLITS[0]
+
+
+def _made(graph: Graph, composed: Mapping[str, Composed]) -> Mapping[str, bytes]:
+    """Return the outputs of the dataset, made in memory; `composed` are the compositions by action."""
+    outputs: dict[str, Mapping[str, bytes]] = {}
+    found: Mapping[str, bytes] = {}
+    for name, action in graph.actions.items():
+        inputs = {each.role: outputs[each.action][each.output] for each in action.inputs}
+        given = {"path": str(composed[name].source_path(action.label))} if action.kind.name == "ingest" else {}
+        found = outputs[name] = PURE[action.kind.name](action.settings, inputs, given).outputs
+    return found
+
+
+def _lines(made: Mapping[str, bytes], split: str, n: int) -> Iterator[Shown]:
+    examples = list(parse_lines(made[f"{split}.jsonl"]))
+    places = [each for each in parse_lines(made["provenance.jsonl"]) if each["split"] == split]
+    for number, (example, place) in enumerate(zip(examples[:n], places, strict=False), 1):
+        told: dict[str, Any] = {name: example[name] for name in INPUT_KEYS if name in example}
+        learnt = [message for message in told["messages"] if _is_learnt(message)] if split != "test" else []
+        n_learnt = of_line({"messages": learnt}, ENCODING) if learnt else 0
+        yield Shown(split, number, len(examples), place, told, of_line(told, ENCODING), n_learnt)
+
+
+def _is_learnt(message: Mapping[str, Any]) -> bool:
+    return message["role"] == "assistant" and message.get("weight") != 0
+
+
+def text(shown: Shown, width: int) -> str:
+    """Return an example for people: a line about it, then its tools and its messages, what is learnt marked."""
+    place = f"{shown.place['path']}:{shown.place['line']}"
+    tokens = f"{shown.n_tokens:,} tokens" + (f", {shown.n_learnt:,} of them learnt" if shown.n_learnt else "")
+    head = f"{shown.split}, line {shown.line:,} of {shown.n_lines:,}     {place}     {tokens}"
+    lines = [head]
+    if tools := shown.conversation.get("tools"):
+        names = " ".join(tool["function"]["name"] for tool in tools)
+        lines.append(hang(_left("tools"), names, width))
+    for value in shown.conversation["messages"]:
+        learnt = _is_learnt(value) and shown.split != "test"
+        lines += _message(Message.from_json(value), width, learnt=learnt)
+    return "\n".join(lines)
+
+
+def _left(role: str) -> str:
+    return f"  {role:9}  "
+
+
+def _message(message: Message, width: int, *, learnt: bool) -> Iterator[str]:
+    said = [part for text in (message.content, message.refusal) if text is not None for part in text.split("\n")]
+    said += [_call(each) for each in message.tool_calls]
+    mark = f"   {LEARNT}" if learnt else ""
+    for number, part in enumerate(said or [""]):
+        left = _left(message.role if number == 0 else "")
+        wrapped = hang(left, part, width - len(mark)).split("\n")
+        yield f"{wrapped[0]:{width - len(mark)}}{mark}".rstrip() if mark else wrapped[0]
+        yield from wrapped[1:]
+
+
+def _call(call: ToolCall) -> str:
+    """Return a call as people write it: get_weather(city="Lisbon")."""
+    try:
+        arguments = json.loads(call.arguments)
+    except ValueError:
+        return f"{call.name}({call.arguments})"
+    given = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items())
+    return f"{call.name}({given})"
