@@ -19,6 +19,7 @@ from ftbuild.problem import Problem, nearest
 from ftbuild.settings.contradictions import Contradiction
 
 COMMAND_LINE = "command line"
+TRAP = "which is how YAML reads"
 Options = Mapping[str, Sequence[str]]
 
 
@@ -59,9 +60,16 @@ def from_contradictions(found: Iterable[Contradiction], origins: Origins) -> lis
 
 
 def _alternatives(problems: Iterable[Problem]) -> list[Problem]:
-    """Return the problems with those of one value joined: "should be 'auto' or a valid integer"."""
+    """Return the problems with those of one value joined: "should be 'auto' or a valid integer".
+
+    What YAML has made of a word says more than what the alternatives want.
+    """
+    problems = list(problems)
+    trapped = {(each.path, each.line, each.what.partition(":")[0]) for each in problems if TRAP in each.what}
     joined: dict[tuple[str, int | None, str], Problem] = {}
     for each in problems:
+        if (each.path, each.line, each.what.partition(":")[0]) in trapped and TRAP not in each.what:
+            continue
         said, _, wanted = each.what.partition(" should be ")
         known = joined.get((each.path, each.line, said))
         what = f"{known.what} or {wanted}" if known and wanted else each.what
@@ -166,7 +174,10 @@ def _one(detail: Any, loc: list[str], root: type[BaseModel], origins: Origins, o
             f"{key}: {value!r} where a map of keys is wanted", path, line, fix=f"to choose an option: {choose}"
         )
     wanted = re.sub(r"^input should be ", "should be ", f"{said[0].lower()}{said[1:]}")
-    return Problem(f"{key}: {value!r} {wanted}".replace("an object", "a map of keys"), path, line)
+    known = re.findall(r"'([^']+)'", said) if detail["type"] == "literal_error" else []
+    close = nearest(value, known) if isinstance(value, str) else None
+    fix = f"the nearest is {close!r}." if close else ""
+    return Problem(f"{key}: {value!r} {wanted}".replace("an object", "a map of keys"), path, line, fix=fix)
 
 
 def _unknown_key(
@@ -221,9 +232,9 @@ def _yaml_trap(detail: Any, key: str, value: object, path: str) -> tuple[str, st
         return f"{value!r} is not text", f"quote the value: {quoted(key, said)}"
     if wants_text and isinstance(value, bool):
         words = "on, yes or true" if value else "off, no or false"
-        return f"{value}, which is how YAML reads a bare {words}", "put the word in quotes."
+        return f"{value}, {TRAP} a bare {words}", "put the word in quotes."
     if wants_text and value is None:
-        return "no value, which is how YAML reads null, ~ or nothing", 'write a text, or "" for an empty one.'
+        return f"no value, {TRAP} null, ~ or nothing", 'write a text, or "" for an empty one.'
     if wants_text and isinstance(value, int | float):
         is_clock = isinstance(value, int) and 60 <= value < 24 * 60
         clock = f" (or {value // 60:.0f}:{value % 60:02.0f}, which YAML reads in base 60)" if is_clock else ""

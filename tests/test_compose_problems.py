@@ -306,3 +306,26 @@ def test_a_number_out_of_range_is_blamed_on_the_command_line_that_set_it(own: Ow
         "command line: method.hyperparameters.learning_rate_multiplier: 0 should be greater than 0 or 'auto'\n"
         "command line: method.hyperparameters.n_epochs: 60 should be less than or equal to 50 or 'auto'\n"
     )
+
+
+def test_what_yaml_has_made_of_a_value_of_a_tool_is_said_once(own: Own) -> None:
+    own.write(
+        "conf/tools/home.yaml",
+        """
+        turn_device:
+          description: Switch a device.
+          args:
+            state: {enum: [on, "off"]}
+            at: {type: strin}
+        wait: {args: {seconds: {}}}
+        """,
+    )
+    at = "'string', 'number', 'integer', 'boolean', 'object', 'array' or 'null'"
+    assert own.refused("plan", TONE, "tools=home") == (
+        "conf/tools/home.yaml:4: tools.turn_device.args.state.enum.0: True, which is how YAML reads a bare on, yes or "
+        "true\n"
+        "    Fix: put the word in quotes.\n"
+        f"conf/tools/home.yaml:5: tools.turn_device.args.at.type: 'strin' should be {at}\n"
+        "    Fix: the nearest is 'string'.\n"
+        "conf/tools/home.yaml:6: tools.wait.args.seconds: an argument has a type, or the values it may have as enum\n"
+    )
