@@ -78,6 +78,15 @@ def read(lines: Iterable[bytes]) -> Rows:
     return Rows(_documents(b"".join(chain(head, lines)), layout), layout, bom=bom)
 
 
+def decoded(content: bytes) -> str | None:
+    """Return a whole file as text without its mark, None if it is in no encoding that we read."""
+    encoding, bom = _encoding(content[:SAMPLE_BYTES])
+    try:
+        return content[(3 if encoding == "utf-8" else 2) if bom else 0 :].decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
 def parse(content: bytes) -> Any:
     """Return the JSON value of some bytes in UTF-8.
 

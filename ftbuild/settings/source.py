@@ -8,21 +8,25 @@ from pydantic import model_validator
 from ftbuild.example import Split
 from ftbuild.settings.node import Node
 
-SourceKind = Literal["pairs", "chat_jsonl"]
+SourceKind = Literal["pairs", "csv", "chat_jsonl", "sharegpt", "alpaca"]
 # What a kind needs, and what it takes besides what every kind takes.
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "pairs": (("input", "target", "group"), ()),
+    "csv": (("input", "target"), ("group",)),
     "chat_jsonl": ((), ("group",)),
+    "sharegpt": ((), ("group",)),
+    "alpaca": ((), ("group",)),
 }
 
 
 class Source(Node):
-    """A file of examples, one JSON object a line.
+    """A file of examples, one JSON object a line, or all in one array; it may be compressed with gzip.
 
-    `kind` is what a line is: `pairs`, whose fields `input` and `target` name; `chat_jsonl`, OpenAI's training
-    lines, in which other fields may stand too. `path` is seen from the tree that holds the YAML file;
-    `group` names the field whose examples stay in one split, every example being its own group without it;
-    `slices` maps a slice's name to a field; `only` pins all of it to a split.
+    `kind` is what a line is: `pairs`, whose fields `input` and `target` name; `csv`, the same with columns;
+    `chat_jsonl`, OpenAI's training lines; `sharegpt` and `alpaca`. Other fields may stand in a line.
+    `path` is seen from the tree that holds the YAML file; `group` names the field whose examples stay in one
+    split, every example being its own group without it; `slices` maps a slice's name to a field; `only` pins
+    all of it to a split.
     `path` and `licence` are written beside every example, so they are keyed; `origin` is for people.
     """
 

@@ -1,4 +1,4 @@
-"""Pairs: one JSON object a line, an input, a target and a group.
+"""Pairs: an input and a target a row, as fields of a JSON object or as columns.
 
 A line with a problem gives a finding and no example; the others are read all the same.
 """
@@ -30,7 +30,8 @@ def _check(value: Any, source: Source) -> Iterator[Problem]:
     if not isinstance(value, dict):
         yield Problem(f"{type(value).__name__} instead of a JSON object", rule="not-an-object")
         return
-    fields = [str(source.input), str(source.target), str(source.group), *source.slices.values()]
+    grouped = [source.group] if source.group else []
+    fields = [str(source.input), str(source.target), *grouped, *source.slices.values()]
     found = list(missing(value, fields))
     yield from found
     for field in (str(source.input), str(source.target)):
@@ -40,13 +41,14 @@ def _check(value: Any, source: Source) -> Iterator[Problem]:
 
 def _example(value: dict[str, Any], name: str, source: Source, number: int) -> Example:
     raw, target = value[str(source.input)].strip(), value[str(source.target)].strip()
+    original = of_value(["example.v1", raw, target])
     return Example(
         messages=(Message("user", raw), Message("assistant", target)),
-        original=of_value(["example.v1", raw, target]),
+        original=original,
         source=name,
         path=source.path,
         line=number,
-        group=text(value, str(source.group)),
+        group=text(value, source.group) if source.group else original,
         raw=raw,
         slices={"source": name, **{each: text(value, field) for each, field in sorted(source.slices.items())}},
         only=source.only,

@@ -1,0 +1,87 @@
+"""Conversations, one a line: whatever their layout, they are read as OpenAI's training lines and held to their rules.
+
+The last message is the target, and an example keeps its own tools. Other fields may stand in a line, for
+groups and slices. A finding names the place in the layout of the file.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ftbuild.chat import Message, Tool, said
+from ftbuild.digest import of_value
+from ftbuild.example import Example
+from ftbuild.problem import Problem
+from ftbuild.rows import Row
+from ftbuild.rules.lines import INPUT_KEYS, SUPERVISED_KEYS, check
+from ftbuild.rules.pack import PACKS
+from ftbuild.settings import Source
+from ftbuild.sources.fields import missing, placed, text
+
+PACK = PACKS["compatible"]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A line of some layout as a training line, with what could not be converted.
+
+    `places` maps where a message stands in the training line to where it stands in the file.
+    """
+
+    line: Any
+    problems: tuple[Problem, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, problem: Problem) -> Problem:
+        """Return a finding about the training line with its place in the file."""
+        head, bracket, rest = problem.at.partition("]")
+        known = self.places.get(head + bracket)
+        return problem if known is None else replace(problem, at=known + rest)
+
+
+Convert = Callable[[Any], Converted]
+
+
+def chat_jsonl(value: Any) -> Converted:
+    """Return a training line as it is, without the fields that a provider does not know."""
+    if not isinstance(value, dict) or "messages" not in value:
+        return Converted(value)
+    return Converted({key: value[key] for key in SUPERVISED_KEYS if key in value})
+
+
+def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[Example | Problem]]:
+    """Return the reader of a layout: it yields examples, and what is wrong; warnings stand before their example."""
+
+    def read(rows: Iterable[Row], name: str, source: Source) -> Iterator[Example | Problem]:
+        fields = [*source.slices.values(), *([source.group] if source.group else [])]
+        for row in rows:
+            if row.problems:
+                yield from placed(row.problems, source.path, row.line)
+                continue
+            converted = convert(row.value)
+            problems = [*converted.problems, *missing(row.value, fields)]
+            if not converted.problems:
+                problems += map(converted.place, check(converted.line, "supervised", PACK))
+            yield from placed(problems, source.path, row.line)
+            if all(problem.severity != "error" for problem in problems):
+                yield _example(row, converted.line, name, source)
+
+    return read
+
+
+def _example(row: Row, line: dict[str, Any], name: str, source: Source) -> Example:
+    original = of_value(["example.v2", {key: line[key] for key in INPUT_KEYS if key in line}])
+    messages = tuple(map(Message.from_json, line["messages"]))
+    return Example(
+        messages=messages,
+        original=original,
+        source=name,
+        path=source.path,
+        line=row.line,
+        group=text(row.value, source.group) if source.group else original,
+        raw=next((said(each) for each in reversed(messages[:-1]) if each.role == "user"), ""),
+        slices={"source": name, **{each: text(row.value, field) for each, field in sorted(source.slices.items())}},
+        only=source.only,
+        tools=tuple(map(Tool.from_json, line.get("tools") or ())),
+        parallel_tool_calls=line.get("parallel_tool_calls"),
+    )

@@ -1,0 +1,214 @@
+"""Layouts of conversations: each becomes the training line it means, and a finding names the place in the file."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+from conversations_fixture import examples
+from hypothesis import given
+from hypothesis import strategies as st
+from training_lines import BROKEN, BROKEN_LINE, GOOD, in_bytes
+
+from ftbuild.example import Example
+from ftbuild.problem import Problem
+from ftbuild.settings import Source
+from ftbuild.settings.source import FIELDS
+from ftbuild.sources import READERS, read
+
+WEATHER = {
+    "name": "get_weather",
+    "description": "Weather.",
+    "parameters": {"type": "object", "properties": {"city": {}}},
+}
+CALLED = {"name": "get_weather", "arguments": {"city": "Oslo"}}
+SHAREGPT = {
+    "id": "a1",
+    "system": "Help.",
+    "tools": json.dumps([WEATHER]),
+    "conversations": [
+        {"from": "human", "value": "Rain in Oslo and Bergen?"},
+        {"from": "function_call", "value": json.dumps([CALLED, {**CALLED, "arguments": {"city": "Bergen"}}])},
+        {"from": "observation", "value": "no"},
+        {"from": "observation", "value": "yes"},
+        {"from": "gpt", "value": "In Bergen only."},
+    ],
+}
+ALPACA = {"instruction": "Sort.", "input": "b a", "output": "a b", "system": "Help.", "history": [["Hi.", "Hello."]]}
+
+
+def source(kind: str, **fields: Any) -> Source:
+    return Source(kind=kind, path="d/x", licence="CC0-1.0", origin="here", **fields)  # type: ignore[arg-type]
+
+
+def one(kind: str, value: Any, **fields: Any) -> Example:
+    [example], problems = read(json.dumps(value).encode(), "s", source(kind, **fields))
+    assert [problem for problem in problems if problem.severity == "error"] == []
+    return example
+
+
+def wrong(kind: str, value: Any) -> list[tuple[str, str]]:
+    """Return the rules that a line breaks, each with its place."""
+    found, problems = read(json.dumps(value).encode(), "s", source(kind))
+    assert found == []
+    assert all((problem.path, problem.line) == ("d/x", 1) for problem in problems)
+    return [(problem.rule, problem.at) for problem in problems]
+
+
+def test_every_kind_has_a_reader_and_its_fields() -> None:
+    assert set(READERS) == set(FIELDS)
+
+
+def test_sharegpt_keeps_every_call_with_its_result() -> None:
+    line = one("sharegpt", SHAREGPT).conversation()
+    assert line["tools"] == [{"type": "function", "function": WEATHER}]
+    assert line["messages"] == [
+        {"role": "system", "content": "Help."},
+        {"role": "user", "content": "Rain in Oslo and Bergen?"},
+        {
+            "role": "assistant",
+            "tool_calls": [
+                {
+                    "id": f"call_1_{n}",
+                    "type": "function",
+                    "function": {"name": "get_weather", "arguments": json.dumps({"city": city})},
+                }
+                for n, city in enumerate(("Oslo", "Bergen"))
+            ],
+        },
+        {"role": "tool", "tool_call_id": "call_1_0", "content": "no"},
+        {"role": "tool", "tool_call_id": "call_1_1", "content": "yes"},
+        {"role": "assistant", "content": "In Bergen only."},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("turn", "said"),
+    [
+        ({"from": "alien", "value": "x"}, ("unknown-role", "conversations[4]")),
+        ({"from": "gpt"}, ("missing-content", "conversations[4]")),
+        ({"from": "gpt", "value": 5}, ("content-not-a-text", "conversations[4].content")),
+        ({"from": "function_call", "value": "get_weather()"}, ("bad-tool-call", "conversations[4].value")),
+        (
+            {"from": "function_call", "value": json.dumps({"name": "wether", "arguments": {}})},
+            ("unknown-tool", "conversations[4].tool_calls[0].function.name"),
+        ),
+        ("x", ("unknown-role", "conversations[4]")),
+    ],
+)
+def test_what_is_wrong_in_sharegpt_is_named_where_it_stands(turn: Any, said: tuple[str, str]) -> None:
+    turns = [*SHAREGPT["conversations"][:4], turn]  # type: ignore[index]
+    value = {**SHAREGPT, "conversations": turns}
+    assert wrong("sharegpt", value) == [said]
+
+
+def test_sharegpt_without_conversations_is_none() -> None:
+    assert wrong("sharegpt", {"messages": []}) == [("missing-messages", "")]
+    assert wrong("sharegpt", "conversations") == [("missing-messages", "")]
+
+
+def test_alpaca_has_instruction_and_input_in_one_message() -> None:
+    assert one("alpaca", ALPACA).conversation() == {
+        "messages": [
+            {"role": "system", "content": "Help."},
+            {"role": "user", "content": "Hi."},
+            {"role": "assistant", "content": "Hello."},
+            {"role": "user", "content": "Sort.\n\nb a"},
+            {"role": "assistant", "content": "a b"},
+        ]
+    }
+    bare = one("alpaca", {"instruction": "Sort.", "input": "", "output": "a"}).conversation()["messages"]
+    assert [each["content"] for each in bare] == ["Sort.", "a"]
+
+
+def test_what_is_wrong_in_alpaca_is_named_where_it_stands() -> None:
+    assert wrong("alpaca", {"instruction": "a"}) == [("missing-field", "")]
+    assert wrong("alpaca", {**ALPACA, "output": ""}) == [("empty-content", "output.content")]
+    assert wrong("alpaca", {**ALPACA, "history": [["a", "<|end|>"]]}) == [("special-token", "history[0][1].content")]
+
+
+def test_alpaca_in_one_array_is_read_with_the_lines_of_its_objects() -> None:
+    content = json.dumps([ALPACA, {**ALPACA, "output": "c"}], indent=1).encode()
+    found, problems = read(content, "s", source("alpaca"))
+    assert problems == []
+    assert [each.target.content for each in found] == ["a b", "c"]
+    assert content.split(b"\n")[found[1].line - 1] == b" {"
+
+
+def test_csv_is_read_with_quotes_commas_line_ends_and_marks() -> None:
+    text = 'casual,formal,topic\r\n"hey, ""you""",Hello.,a\r\n"two\nlines","Two\nlines.",b\r\nyo,Good day.,a\r\n'
+    for content in (text.encode(), b"\xef\xbb\xbf" + text.encode(), text.encode("utf-16")):
+        found, problems = read(content, "s", source("csv", input="casual", target="formal", group="topic"))
+        assert problems == []
+        assert [(each.line, each.raw, each.target.content, each.group) for each in found] == [
+            (2, 'hey, "you"', "Hello.", "a"),
+            (3, "two\nlines", "Two\nlines.", "b"),
+            (6, "yo", "Good day.", "a"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b\nx\ny,z\n", "d/x:2: 1 fields, and the head has 2"),
+        ("a,b\nx,y,z\ny,z\n", "d/x:2: 3 fields, and the head has 2"),
+        ('a,b\n"x"y,z\n', "d/x:2: not CSV"),
+        ("a,c\nx,y\n", "d/x:2: no field 'b'"),
+        ("a,b\nx,\n", "d/x:2: b: '' is not a text"),
+    ],
+)
+def test_a_broken_record_is_named_with_its_line(text: str, said: str) -> None:
+    _, problems = read(text.encode(), "s", source("csv", input="a", target="b"))
+    assert str(problems[0]).startswith(said)
+
+
+def test_a_compressed_file_is_read_and_a_torn_one_refused() -> None:
+    packed = gzip.compress(in_bytes(GOOD["supervised"]))
+    assert len(read(packed, "s", source("chat_jsonl"))[0]) == len(GOOD["supervised"])
+    assert read(packed[:-9], "s", source("chat_jsonl")) == (
+        [],
+        [Problem("cannot be unpacked: it is not whole", "d/x", rule="not-gzip")],
+    )
+
+
+@pytest.mark.parametrize(
+    "broken", [each for each in BROKEN if each.method == "supervised"], ids=lambda broken: str(broken.rule)
+)
+def test_a_source_refuses_what_check_calls_an_error(broken: Any) -> None:
+    found, problems = read(broken.file(), "s", source("chat_jsonl"))
+    errors = [problem for problem in problems if problem.severity == "error"]
+    beside = {"duplicate-line", "example-too-long", "blank-line", "unknown-key"}  # of files, or taken out of a line
+    if broken.rule in beside:
+        assert errors == []
+    else:
+        assert {problem.rule for problem in problems} == {broken.rule}
+        assert all(problem.line == BROKEN_LINE for problem in problems)
+        assert len(found) == len(GOOD["supervised"]) - bool(errors)
+
+
+@given(examples())
+def test_what_is_read_says_what_was_written(example: Example) -> None:
+    line = example.conversation()
+    found, problems = read(json.dumps(line).encode(), "s", source("chat_jsonl"))
+    if all(problem.severity == "warning" for problem in problems):
+        assert [each.conversation() for each in found] == [line]
+
+
+@pytest.mark.parametrize("kind", ["sharegpt", "alpaca", "chat_jsonl"])
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.sampled_from(["", "human", "gpt", "function_call", '{"name": "f"}', "x"]),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["conversations", "from", "value", "instruction", "output", "history", "tools"]),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=8,
+    )
+)
+def test_whatever_a_line_is_it_is_read_or_named(kind: str, value: Any) -> None:
+    found, problems = read(json.dumps(value).encode(), "s", source(kind))
+    assert found or problems
