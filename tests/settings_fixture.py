@@ -123,7 +123,19 @@ TINY = deepcopy(FULL) | {
     },
 }
 
-BYTES = {"pairs": "a" * 64, "unseen": "b" * 64}
+TINY["dataset"]["sources"]["made"] = {
+    "kind": "generator",
+    "path": "data/made.yaml",
+    "n": 200,
+    "calls": {"one": 1, "two": 2, "three": 3},
+    "unseen": {"values": 20, "phrasings": 30},
+    "quiet": 0.1,
+    "seed": 5,
+    "licence": "CC0-1.0",
+    "origin": "made here",
+}
+
+BYTES = {"pairs": "a" * 64, "unseen": "b" * 64, "made": "c" * 64}
 VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1}
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from ftbuild.example import Split
 from ftbuild.settings.node import Node
 
-SourceKind = Literal["pairs", "csv", "chat_jsonl", "sharegpt", "alpaca"]
+SourceKind = Literal["pairs", "csv", "chat_jsonl", "sharegpt", "alpaca", "generator"]
 # What a kind needs, and what it takes besides what every kind takes.
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "pairs": (("input", "target", "group"), ()),
@@ -16,14 +16,38 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "chat_jsonl": ((), ("group",)),
     "sharegpt": ((), ("group",)),
     "alpaca": ((), ("group",)),
+    "generator": (("n", "calls", "seed"), ("unseen", "quiet")),
 }
+
+
+class Calls(Node):
+    """How often, by weight, a request needs so many calls."""
+
+    one: int = Field(ge=0)
+    two: int = Field(ge=0)
+    three: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _are_some(self) -> "Calls":
+        if self.one + self.two + self.three == 0:
+            raise ValueError("one of one, two and three is above 0")
+        return self
+
+
+class Unseen(Node):
+    """How many examples test on `values` that were not trained on, and how many on `phrasings` too."""
+
+    values: int = Field(ge=0)
+    phrasings: int = Field(ge=0)
 
 
 class Source(Node):
     """A file of examples, one JSON object a line, or all in one array; it may be compressed with gzip.
 
     `kind` is what a line is: `pairs`, whose fields `input` and `target` name; `csv`, the same with columns;
-    `chat_jsonl`, OpenAI's training lines; `sharegpt` and `alpaca`. Other fields may stand in a line.
+    `chat_jsonl`, OpenAI's training lines; `sharegpt` and `alpaca`; `generator`, phrasings and
+    values out of which it makes `n` requests to learn from and those of `unseen` to test on, of so many `calls`
+    and a share of `quiet` ones that need none, drawn with `seed`. Other fields may stand in a line.
     `path` is seen from the tree that holds the YAML file; `group` names the field whose examples stay in one
     split, every example being its own group without it; `slices` maps a slice's name to a field; `only` pins
     all of it to a split.
@@ -36,6 +60,11 @@ class Source(Node):
     input: str | None = None
     target: str | None = None
     group: str | None = None
+    n: int | None = Field(default=None, ge=20)
+    calls: Calls | None = None
+    unseen: Unseen | None = None
+    quiet: float | None = Field(default=None, ge=0, lt=1)
+    seed: int | None = None
     slices: dict[str, str] = {}
     only: Split | None = None
     licence: str
@@ -44,7 +73,8 @@ class Source(Node):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "Source":
         needed, taken = FIELDS[self.kind]
-        given = {name for name in ("input", "target", "group") if getattr(self, name) is not None}
+        own = {name for one, other in FIELDS.values() for name in (*one, *other)}
+        given = {name for name in own if getattr(self, name) is not None}
         if missing := [name for name in needed if name not in given]:
             raise ValueError(f"a source of the kind {self.kind} needs {' and '.join(missing)}")
         if extra := sorted(given - {*needed, *taken}):

@@ -14,16 +14,36 @@ from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.settings import Source
 from ftbuild.settings.source import SourceKind
-from ftbuild.sources import alpaca, conversations, csv_rows, pairs, sharegpt
+from ftbuild.sources import alpaca, conversations, csv_rows, generator, pairs, sharegpt
 
 GZIP = b"\x1f\x8b"
-Reader = Callable[[Iterable[Row], str, Source], Iterator[Example | Problem]]
+Found = Iterator[Example | Problem]
+Reader = Callable[[bytes, str, Source], Found]
+RowReader = Callable[[Iterable[Row], str, Source], Found]
+
+
+def _of_rows(reader: RowReader, listed: Callable[[bytes], Iterable[Row]]) -> Reader:
+    def read(content: bytes, name: str, source: Source) -> Found:
+        return reader((row for row in listed(content) if not _is_blank(row)), name, source)
+
+    return read
+
+
+def _is_blank(row: Row) -> bool:
+    return any(problem.rule == rows.BLANK for problem in row.problems)
+
+
+def _json(content: bytes) -> Iterable[Row]:
+    return rows.read(BytesIO(content)).rows
+
+
 READERS: Mapping[SourceKind, Reader] = {
-    "pairs": pairs.read,
-    "csv": pairs.read,
-    "chat_jsonl": conversations.reader(conversations.chat_jsonl),
-    "sharegpt": conversations.reader(sharegpt.convert),
-    "alpaca": conversations.reader(alpaca.convert),
+    "pairs": _of_rows(pairs.read, _json),
+    "csv": _of_rows(pairs.read, csv_rows.rows),
+    "chat_jsonl": _of_rows(conversations.reader(conversations.chat_jsonl), _json),
+    "sharegpt": _of_rows(conversations.reader(sharegpt.convert), _json),
+    "alpaca": _of_rows(conversations.reader(alpaca.convert), _json),
+    "generator": generator.read,
 }
 
 
@@ -39,8 +59,7 @@ def read(content: bytes, name: str, source: Source) -> tuple[list[Example], list
             return [], [Problem("cannot be unpacked: it is not whole", source.path, rule="not-gzip")]
     examples: list[Example] = []
     problems: list[Problem] = []
-    listed = csv_rows.rows(content) if source.kind == "csv" else rows.read(BytesIO(content)).rows
-    for found in READERS[source.kind]((row for row in listed if not _is_blank(row)), name, source):
+    for found in READERS[source.kind](content, name, source):
         if isinstance(found, Example):
             examples.append(found)
         else:
@@ -48,7 +67,3 @@ def read(content: bytes, name: str, source: Source) -> tuple[list[Example], list
     if not examples and not problems:
         problems.append(Problem("no examples in the file", source.path, rule="empty-source"))
     return examples, problems
-
-
-def _is_blank(row: Row) -> bool:
-    return any(problem.rule == rows.BLANK for problem in row.problems)
