@@ -13,7 +13,23 @@ from ftbuild.digest import of_file
 from ftbuild.evaluate.calls import Calls
 from ftbuild.store.store import Record
 
-RUN = dict.fromkeys(("run_id", "experiment", "started_at", "result_id", "ending", "verdict", "actions"))
+RUN = {
+    "schema_version": 1,
+    "run_id": "20261101-000000-tone",
+    "result_id": "0" * 64,
+    "experiment": "tone",
+    "overrides": [],
+    "started_at": "2026-11-01T00:00:00Z",
+    "seconds": 1.0,
+    "cost_usd": 0,
+    "actions": [],
+    "dataset": {"digest": "0" * 64, "counts": {}},
+    "jobs": [],
+    "metrics": [],
+    "goal": [],
+    "verdict": None,
+    "ending": None,
+}
 
 
 class Project(Own):
@@ -98,7 +114,6 @@ def test_a_run_that_cannot_be_read_is_told(content: str, project: Project) -> No
     project.write("outputs/runs/20261101-000000-tone/run.json", content)
     said = (
         "outputs/runs/20261101-000000-tone/run.json: the run cannot be read\n"
-        "    Every build reads all runs.\n"
         "    Fix: delete outputs/runs/20261101-000000-tone; the build that wrote it writes it again from the store.\n\n"
         "1 problem in 5 records, 5 artifacts, 0.0 MB.     0.1 s\n"
     )

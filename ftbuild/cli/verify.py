@@ -3,12 +3,14 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ftbuild.cli.build import world_of
 from ftbuild.cli.options import Options
 from ftbuild.digest import of_file
 from ftbuild.errors import ExitCode, StoreError
+from ftbuild.history import listed
 from ftbuild.ledger.journal import journals
 from ftbuild.plan.action import KINDS
 from ftbuild.problem import Problem, render
@@ -16,9 +18,9 @@ from ftbuild.report.words import duration
 from ftbuild.store import attest, durable
 from ftbuild.store.store import Store
 from ftbuild.store.verify import Checked, check, is_whole
+from ftbuild.world import World
 
 PAID_KINDS = tuple(name for name, kind in KINDS.items() if kind.contract == "paid")
-RUN_HAS = {"run_id", "experiment", "started_at", "result_id", "ending", "verdict", "actions"}
 
 
 def verify(options: Options) -> int:
@@ -31,7 +33,7 @@ def verify(options: Options) -> int:
         *checked.problems,
         *_of_journals(store.folder / "ledger"),
         *_of_calls(store.folder / "calls.db"),
-        *_of_runs(Path(os.path.relpath(world.outputs)) / "runs"),
+        *_of_runs(world),
     ]
     attested = _attest(store, checked.sound, Path(options.attest)) if options.attest is not None else None
     seconds = world.now() - started
@@ -61,19 +63,9 @@ def _of_calls(path: Path) -> Iterator[Problem]:
         yield Problem("the cached calls are damaged", str(path), why=why, fix=fix)
 
 
-def _of_runs(folder: Path) -> Iterator[Problem]:
+def _of_runs(world: World) -> Iterator[Problem]:
     """Yield the runs whose run.json cannot be read."""
-    for path in sorted(folder.glob("*/run.json")):
-        if path.parent.is_symlink():
-            continue
-        try:
-            run = json.loads(path.read_bytes())
-            if run.keys() >= RUN_HAS:
-                continue
-        except (OSError, ValueError, AttributeError):
-            pass
-        fix = f"delete {path.parent}; the build that wrote it writes it again from the store."
-        yield Problem("the run cannot be read", str(path), why="Every build reads all runs.", fix=fix)
+    return (replace(problem, why="", severity="error") for problem in listed(world)[1])
 
 
 def _attest(store: Store, keys: Sequence[str], folder: Path) -> int:
