@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from ftbuild.example import Split
 from ftbuild.settings.node import Node
 
-SourceKind = Literal["pairs", "csv", "chat_jsonl", "sharegpt", "alpaca", "generator"]
+SourceKind = Literal["pairs", "csv", "chat_jsonl", "sharegpt", "alpaca", "bfcl", "generator"]
 # What a kind needs, and what it takes besides what every kind takes.
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "pairs": (("input", "target", "group"), ()),
@@ -16,6 +16,7 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "chat_jsonl": ((), ("group",)),
     "sharegpt": ((), ("group",)),
     "alpaca": ((), ("group",)),
+    "bfcl": ((), ("group",)),
     "generator": (("n", "calls", "seed"), ("unseen", "quiet")),
 }
 
@@ -45,7 +46,7 @@ class Source(Node):
     """A file of examples, one JSON object a line, or all in one array; it may be compressed with gzip.
 
     `kind` is what a line is: `pairs`, whose fields `input` and `target` name; `csv`, the same with columns;
-    `chat_jsonl`, OpenAI's training lines; `sharegpt` and `alpaca`; `generator`, phrasings and
+    `chat_jsonl`, OpenAI's training lines; `sharegpt`, `alpaca` and `bfcl`; `generator`, phrasings and
     values out of which it makes `n` requests to learn from and those of `unseen` to test on, of so many `calls`
     and a share of `quiet` ones that need none, drawn with `seed`. Other fields may stand in a line.
     `path` is seen from the tree that holds the YAML file; `group` names the field whose examples stay in one

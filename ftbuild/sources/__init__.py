@@ -14,7 +14,7 @@ from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.settings import Source
 from ftbuild.settings.source import SourceKind
-from ftbuild.sources import alpaca, conversations, csv_rows, generator, pairs, sharegpt
+from ftbuild.sources import alpaca, bfcl, conversations, csv_rows, generator, pairs, sharegpt
 
 GZIP = b"\x1f\x8b"
 Found = Iterator[Example | Problem]
@@ -43,6 +43,7 @@ READERS: Mapping[SourceKind, Reader] = {
     "chat_jsonl": _of_rows(conversations.reader(conversations.chat_jsonl), _json),
     "sharegpt": _of_rows(conversations.reader(sharegpt.convert), _json),
     "alpaca": _of_rows(conversations.reader(alpaca.convert), _json),
+    "bfcl": _of_rows(conversations.reader(bfcl.convert), _json),
     "generator": generator.read,
 }
 

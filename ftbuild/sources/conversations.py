@@ -25,18 +25,24 @@ PACK = PACKS["compatible"]
 class Converted:
     """A line of some layout as a training line, with what could not be converted.
 
-    `places` maps where a message stands in the training line to where it stands in the file.
+    `places` maps where a message stands in the training line to where it stands in the file. A line with a
+    `name` of its own, a case of a benchmark, is told by it, and left out with a warning where it is broken:
+    its file is not ours to mend.
     """
 
     line: Any
     problems: tuple[Problem, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
 
     def place(self, problem: Problem) -> Problem:
-        """Return a finding about the training line with its place in the file."""
+        """Return a finding about the training line as one about the file."""
         head, bracket, rest = problem.at.partition("]")
-        known = self.places.get(head + bracket)
-        return problem if known is None else replace(problem, at=known + rest)
+        placed = replace(problem, at=self.places.get(head + bracket, head + bracket) + rest)
+        if not self.name:
+            return placed
+        why = "It is left out: it contradicts itself." if problem.severity == "error" else problem.why
+        return replace(placed, what=f"{self.name}: {problem.what}", why=why, severity="warning")
 
 
 Convert = Callable[[Any], Converted]
@@ -60,10 +66,13 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
                 continue
             converted = convert(row.value)
             problems = [*converted.problems, *missing(row.value, fields)]
+            broken = bool(problems)
             if not converted.problems:
-                problems += map(converted.place, check(converted.line, "supervised", PACK))
+                found = check(converted.line, "supervised", PACK)
+                broken = broken or any(problem.severity == "error" for problem in found)
+                problems += map(converted.place, found)
             yield from placed(problems, source.path, row.line)
-            if all(problem.severity != "error" for problem in problems):
+            if not broken:
                 yield _example(row, converted.line, name, source)
 
     return read

@@ -83,7 +83,11 @@ def _tools(given: Any, problems: list[Problem]) -> list[Any]:
     if not isinstance(listed, list):
         problems.append(Problem(f"{shown(given)} is no list of tools", at="tools", rule="not-a-list"))
         return []
-    return [each if "function" in each else {"type": "function", "function": each} for each in listed if each]
+    return [
+        each if isinstance(each, dict) and "function" in each else {"type": "function", "function": each}
+        for each in listed
+        if each
+    ]
 
 
 def _json(text: Any) -> Any:

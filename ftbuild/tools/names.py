@@ -1,0 +1,28 @@
+"""Names that providers take for tools: up to 64 of a-z, A-Z, 0-9, _ and -. Source: OpenAI API reference (2026-11)."""
+
+import re
+from collections.abc import Iterable
+
+from ftbuild.digest import of_bytes
+
+OTHER = re.compile(r"[^a-zA-Z0-9_-]")
+LONGEST = 64
+MARK_DIGITS = 8
+
+
+def provider_names(names: Iterable[str]) -> dict[str, str]:
+    """Return each name with the one a provider is told, no two alike, so that the map can be read backwards.
+
+    A letter that is not taken becomes `_`; a name too long, or like another's, ends with digits of its digest.
+    """
+    mapped: dict[str, str] = {}
+    listed = list(dict.fromkeys(names))
+    taken = {name for name in listed if name and not OTHER.search(name) and len(name) <= LONGEST}
+    for name in listed:
+        plain = OTHER.sub("_", name) or "_"
+        if name not in taken and (plain in taken or len(plain) > LONGEST):
+            mark = of_bytes(name.encode("utf-8", "surrogatepass"))[:MARK_DIGITS]
+            plain = f"{plain[: LONGEST - MARK_DIGITS - 1]}_{mark}"
+        taken.add(plain)
+        mapped[name] = plain
+    return mapped
