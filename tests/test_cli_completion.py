@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from config_fixture import Own
+from config_fixture import CONF, Own
 from shell_fixture import environment, tab
 
 from ftbuild.cli.candidates import Candidate, candidates
 from ftbuild.cli.options import VALUED
 from ftbuild.cli.verbs import VERBS
 from ftbuild.ledger.journal import Journal
+from ftbuild.trees import experiments
 
 GROUPS = ["goal", "dataset", "style", "tools", "model", "method", "provider", "evaluation", "tracker"]
 FORMAL = Candidate("style=formal", "Formal business English.")
@@ -55,15 +56,17 @@ def test_behind_a_verb_stand_no_verbs(own: Own) -> None:
 
 
 def test_experiments_of_both_trees_are_offered(own: Own) -> None:
-    mine = Candidate("+experiment=mine", "Mine at last.")
-    ours = Candidate("+experiment=tone_formal", "Casual message in, formal message out.")
-    assert offered(own, "+experiment=") == offered(own, "plan", "+experiment=") == [mine, ours]
-    assert offered(own, "exp") == [Candidate("experiment=", "mine, tone_formal")]
+    known = experiments(CONF.parent) | {"mine": "Mine at last."}
+    all_ = [Candidate(f"+experiment={name}", known[name]) for name in sorted(known)]
+    assert offered(own, "+experiment=") == offered(own, "plan", "+experiment=") == all_
+    assert offered(own, "exp") == [Candidate("experiment=", ", ".join(sorted(known)))]
     assert words(own, "experiment=m") == ["experiment=mine"]
 
 
 def test_options_of_a_group_are_offered_with_what_they_are(own: Own) -> None:
-    assert offered(own, "style=") == [FORMAL, MINE]
+    found = offered(own, "style=")
+    assert [each for each in found if each in (FORMAL, MINE)] == [FORMAL, MINE]
+    assert len(found) == len([*(CONF / "style").glob("*.yaml")]) + 1
     assert offered(own, "plan", "-m", "style=formal,m") == [Candidate("style=formal,mine", MINE.about)]
     assert offered(own, "+source@dataset.sources.x=tone_u") == [
         Candidate("+source@dataset.sources.x=tone_unseen", UNSEEN)

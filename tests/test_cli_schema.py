@@ -138,7 +138,10 @@ def test_options_of_both_trees_are_offered(own: Own) -> None:
     own.write("conf/style/mine.yaml", "defaults: [formal]")
     own.run("schema")
     drawn = json.loads((own.folder / ".ftbuild/schemas/experiment.json").read_bytes())
-    assert drawn["definitions"]["choice_of_style"]["anyOf"][0]["enum"] == ["formal", "mine", "???"]
+    assert drawn["definitions"]["choice_of_style"]["anyOf"][0]["enum"] == [
+        *sorted(["mine", *(path.stem for path in (CONF / "style").glob("*.yaml"))]),
+        "???",
+    ]
 
 
 def test_schemas_and_table_are_written_to_the_project(own: Own) -> None:

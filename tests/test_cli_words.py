@@ -10,7 +10,7 @@ from config_fixture import CONF, TONE, Own
 
 from ftbuild import __version__
 
-VERBS = "build, dataset, plan, why, show, diff, runs, check, jobs, retry, cancel, verify, gc, schema, completion"
+VERBS = "build, dataset, plan, why, show, diff, runs, check, jobs, retry, cancel, verify, gc, init, schema, completion"
 
 
 @pytest.fixture

@@ -38,16 +38,20 @@ def used(by: Composed) -> set[str]:
 def command_in(name: str) -> str:
     """Return the command in the first comment of a file."""
     lines = [line for line in (CONF / name).read_text(encoding="utf-8").splitlines() if "@package" not in line]
-    found = re.fullmatch(r"# (\S.*\S) {3}ftbuild ((plan )?\S.*)", lines[0])
+    found = re.fullmatch(r"# (\S.*\S) {3}ftbuild (?:(?:plan|show|dataset) )?(\S.*)", lines[0])
     assert found, f"{name}: the first comment is not `# what it is   ftbuild COMMAND`: {lines[0]!r}"
-    return found.group(2).removeprefix("plan ")
+    return found.group(2)
+
+
+def words_in(name: str) -> list[str]:
+    """Return the overrides of that command."""
+    words = [word for word in command_in(name).split() if not word.startswith("-")]
+    return [*(["model=tiny"] if "--smoke" in command_in(name) else []), *words]
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_first_comment_says_what_a_file_is_and_a_command_that_uses_it(name: str) -> None:
-    words = [word for word in command_in(name).split() if not word.startswith("-")]
-    smoke = ["model=tiny"] if "--smoke" in command_in(name) else []
-    assert name in used(composed(*smoke, *words))
+    assert name in used(composed(*words_in(name)))
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("experiment/")])
@@ -67,8 +71,8 @@ def test_every_option_composes_and_becomes_a_plan(name: str) -> None:
     group, option = name.removesuffix(".yaml").split("/")
     if any(name in used(composed(f"+experiment={each}")) for each in EXPERIMENTS):
         return  # as part of that experiment
-    mounted = "+source@dataset.sources.extra" if group == "source" else group
-    found = composed(f"+experiment={EXPERIMENTS[0]}", f"{mounted}={option}")
+    extra = [f"+source@dataset.sources.extra={option}"] if group == "source" else []
+    found = composed(*words_in(name), *extra)
     assert name in used(found)
     assert {action.kind.name for action in graph_of(found, Store(Path("nowhere")), judged=True)} == KINDS
 

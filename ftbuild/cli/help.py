@@ -24,6 +24,7 @@ OPTIONS = [
     ("-j, --jobs N", "how many actions are computed at once; as many as there are cores"),
     ("--keep-going", "after a failure, go on with what does not depend on it"),
     ("--locked", "refuse to build if data or settings differ from the experiment's lock file"),
+    ("--from FILE", "with init: the file; its layout is recognised, and source and experiment are written for it"),
     ("-n, --count N", "with show: how many examples, 3 if none is given; --split NAME: of which split"),
     ("--method NAME", "with check: supervised, dpo or reinforcement; that of the first line if none is given"),
     ("--provider NAME", "with check: whose rules, openai if none is given; also azure, compatible, embedded"),

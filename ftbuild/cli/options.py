@@ -23,8 +23,10 @@ VALUED = {
     "--method": "supervised",
     "--provider": "openai",
     "--split": "train",
+    "--from": "FILE",
     "--count": "3",
 }
+FIELDS = {"--from": "source"}  # whose field of Options has another name
 NUMBERS = ("--jobs", "--keep-days", "--count")
 
 
@@ -59,6 +61,7 @@ class Options:
     method: str | None = None
     provider: str | None = None
     split: str | None = None
+    source: str | None = None
     count: int | None = None
     folder: Path = Path()
 
@@ -107,7 +110,8 @@ def _fields(found: Mapping[str, str]) -> dict[str, object]:
     fields: dict[str, object] = {}
     for name, value in found.items():
         switched = name in SWITCHES or name == "--cfg"
-        fields[name[2:].replace("-", "_")] = True if switched else int(value) if name in NUMBERS else value
+        field = FIELDS.get(name, name[2:].replace("-", "_"))
+        fields[field] = True if switched else int(value) if name in NUMBERS else value
     return fields
 
 

@@ -81,6 +81,7 @@ VERBS = {
         ("--smoke", "--yes", "--keep-days", "--format"),
         ("text", "json"),
     ),
+    "init": Verb("begin with a file of your own", "init:init", ("--from",), words="NAME"),
     "schema": Verb("write JSON Schemas for editors", "schema:schema", ("--out",)),
     "completion": Verb("print the completion of bash, zsh or fish", "completion:completion", words="SHELL"),
 }

@@ -1,0 +1,243 @@
+"""`ftbuild init NAME --from FILE`: write the source and the experiment for a file of one's own, a few lines each."""
+
+import gzip
+import os
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ftbuild.cli.options import Options
+from ftbuild.dataset.split import split_of
+from ftbuild.errors import ConfigError, DataError, ExitCode
+from ftbuild.example import SPLITS, Example
+from ftbuild.problem import Problem
+from ftbuild.rows import BLANK, read
+from ftbuild.settings import Shares, Source
+from ftbuild.settings.source import SourceKind
+from ftbuild.sources import GZIP, READERS, csv_rows
+from ftbuild.store import durable
+from ftbuild.trees import find_root
+
+SAMPLE = 500
+LEAST_GROUPS = 4  # in every split
+SEEDS = 200
+NAME = re.compile(r"[a-z0-9_]+")
+GROUPED = re.compile(r"(group|topic|thread|situation|conversation|ticket|session|user|customer)(_?id)?|.+_id", re.I)
+INPUTS = ("input", "prompt", "question", "query", "request", "source", "text", "casual", "user", "before")
+TARGETS = ("target", "output", "completion", "answer", "response", "reply", "label", "formal", "assistant", "after")
+SAID = {
+    "pairs": "pairs", "csv": "records of CSV", "chat_jsonl": "OpenAI chat lines", "sharegpt": "ShareGPT conversations",
+    "alpaca": "Alpaca instructions", "bfcl": "BFCL cases",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What a file seems to be: its kind, how many rows it has, and which of its fields are what."""
+
+    kind: SourceKind
+    n: int
+    fields: Mapping[str, str]
+    with_tools: int
+
+    def said(self) -> str:
+        """Return it for people: `OpenAI chat lines, 1,204 of them, no tools, grouped by ticket_id`."""
+        named = [f"{what} {field!r}" for what, field in self.fields.items() if what != "group"]
+        tools = (
+            []
+            if self.kind in ("pairs", "csv")
+            else [f"{self.with_tools:,} with tools" if self.with_tools else "no tools"]
+        )
+        group = [f"grouped by {self.fields['group']}"] if "group" in self.fields else []
+        return ", ".join([f"{SAID[self.kind]}, {self.n:,} of them", *named, *tools, *group])
+
+
+def init(options: Options) -> int:
+    """Write both files, and say what they are and what to do next.
+
+    Raises:
+        ConfigError: no name, no file, or files of that name are there already.
+        DataError: the file is of no layout that we know, or has no line that can be learnt from.
+    """
+    name, path = _asked(options)
+    root = find_root(options.folder)
+    found = recognise(path)
+    shown = os.path.relpath(path, root) if path.resolve().is_relative_to(root.resolve()) else str(path.resolve())
+    stem = re.sub(r"[^a-z0-9_]+", "_", path.name.lower().partition(".")[0]).strip("_") or name
+    split = _split(_examples(path, found))
+    written = {
+        root / "conf" / "source" / f"{stem}.yaml": _source(found, shown, name, path),
+        root / "conf" / "experiment" / f"{name}.yaml": _experiment(name, stem, path, split),
+    }
+    for target in written:
+        if target.exists():
+            fix = "take another name, or delete it."
+            raise ConfigError(Problem("is there already", os.path.relpath(target), fix=fix))
+    for target, text in written.items():
+        durable.write(target, text.encode())
+    told = ", ".join(f"{os.path.relpath(target)} ({text.count(chr(10))} lines)" for target, text in written.items())
+    print(f"{os.path.relpath(path)}: {found.said()}\nwrote {told}\nLook at it: ftbuild show +experiment={name}")
+    return int(ExitCode.DONE)
+
+
+def _asked(options: Options) -> tuple[str, Path]:
+    if len(options.words) != 1 or options.source is None:
+        raise ConfigError(Problem("init takes a name and a file", "command line", fix="ftbuild init NAME --from FILE"))
+    name = options.words[0]
+    if not NAME.fullmatch(name):
+        plain = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_") or "mine"
+        fix = f"ftbuild init {plain} --from {options.source}"
+        raise ConfigError(Problem(f"{name!r} is no name of an experiment: a-z, 0-9 and _", "command line", fix=fix))
+    path = Path(options.source)
+    if not path.is_file():
+        raise ConfigError(Problem("no such file", str(path), fix="check the path."))
+    return name, path
+
+
+def recognise(path: Path) -> Recognised:
+    """Return what a file seems to be, judged by its first rows; all are counted.
+
+    Raises:
+        DataError: it is nothing that we know.
+    """
+    values = list(_values(path))
+    maps = [each for each in values[:SAMPLE] if isinstance(each, dict)]
+    keys = Counter(key for each in maps for key in each)
+    common = [key for key, n in keys.items() if n > len(maps) / 2]
+    kind = _kind(path, common)
+    fields: dict[str, str] = {}
+    if kind in ("pairs", "csv"):
+        texts = [key for key in common if all(isinstance(each.get(key, ""), str) for each in maps)]
+        chosen = _input_and_target(texts)
+        if chosen is None:
+            there = f"the first row has {', '.join(common[:8])}." if common else "it holds no JSON objects, and no CSV."
+            raise DataError(Problem("of no layout that ftbuild knows", str(path), why=there, fix=KNOWN))
+        fields = {"input": chosen[0], "target": chosen[1]}
+    if (group := _group(maps, [key for key in common if key not in fields.values()])) is not None:
+        fields["group"] = group
+    if kind == "pairs" and "group" not in fields:
+        fields["group"] = fields["input"]
+    return Recognised(
+        kind, len(values), fields, sum(bool(each.get("tools")) for each in values if isinstance(each, dict))
+    )
+
+
+KNOWN = "write lines of OpenAI's training format, ShareGPT, Alpaca, CSV with a head, or pairs of texts."
+
+
+def _values(path: Path) -> Iterator[Any]:
+    content = _content(path)
+    looks_like_csv = path.name.removesuffix(".gz").endswith(".csv")
+    listed = csv_rows.rows(content) if looks_like_csv else read(BytesIO(content)).rows
+    for row in listed:
+        if not any(problem.rule == BLANK for problem in row.problems):
+            yield row.value
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content.startswith(GZIP) else content
+    except (OSError, EOFError, zlib.error) as error:
+        said = error.strerror if isinstance(error, OSError) and error.strerror else "it is not whole"
+        raise DataError(Problem(f"cannot be read: {said.lower()}", str(path))) from error
+
+
+def _kind(path: Path, keys: Sequence[str]) -> SourceKind:
+    if path.name.removesuffix(".gz").endswith(".csv"):
+        return "csv"
+    if "messages" in keys:
+        return "chat_jsonl"
+    if "conversations" in keys:
+        return "sharegpt"
+    if {"question", "function", "ground_truth"} <= set(keys):
+        return "bfcl"
+    return "alpaca" if {"instruction", "output"} <= set(keys) else "pairs"
+
+
+def _input_and_target(texts: Sequence[str]) -> tuple[str, str] | None:
+    def first(names: Sequence[str]) -> str | None:
+        return next((key for name in names for key in texts if key.lower() == name), None)
+
+    asked, answered = first(INPUTS), first(TARGETS)
+    rest = [key for key in texts if key not in (asked, answered) and not GROUPED.fullmatch(key)]
+    asked = asked or (rest.pop(0) if rest else None)
+    answered = answered or (rest.pop(0) if rest else None)
+    return (asked, answered) if asked and answered else None
+
+
+def _group(maps: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str | None:
+    """Return the field whose values come back, so that rows belong together."""
+    for key in keys:
+        values = [each[key] for each in maps if isinstance(each.get(key), str | int)]
+        if GROUPED.fullmatch(key) and len(values) == len(maps) and 1 < len(set(values)) < len(values):
+            return key
+    return None
+
+
+def _examples(path: Path, found: Recognised) -> list[Example]:
+    """Return the first examples of a file.
+
+    Raises:
+        DataError: there is none.
+    """
+    fields = {"kind": found.kind, "path": str(path), "licence": "", "origin": "", **found.fields}
+    source = Source.model_validate(fields)
+    listed = list(islice(READERS[found.kind](_content(path), "source", source), SAMPLE))
+    examples = [each for each in listed if isinstance(each, Example)]
+    if not examples:
+        raise DataError(*[each for each in listed if isinstance(each, Problem)])
+    return examples
+
+
+def _split(examples: Sequence[Example]) -> Shares | None:
+    """Return shares that leave no split of a small file empty, None where the usual ones do not."""
+    groups = list({example.group: example for example in examples}.values())
+    least = min(LEAST_GROUPS, len(groups) // 4)
+    few = round(min(0.25, LEAST_GROUPS / len(groups)), 2)
+    usual = Shares(validation=0.05, test=0.15, seed=9)
+    tried = (Shares(validation=few, test=few, seed=seed) for seed in range(1, SEEDS))
+    for shares in (usual, *tried):
+        counts = Counter(split_of(example, shares) for example in groups)
+        if all(counts[split] >= max(1, least) for split in SPLITS):
+            return None if shares is usual else shares
+    return None
+
+
+def _source(found: Recognised, shown: str, name: str, path: Path) -> str:
+    fields = "".join(f"{what}: {_quoted(field)}\n" for what, field in found.fields.items())
+    return (
+        f"# {path.name}: {found.said()}.   ftbuild show +experiment={name}\n"
+        f"kind: {found.kind}\npath: {_quoted(shown)}\n{fields}"
+        "licence: internal                # goes with every example into its provenance\n"
+        f"origin: {_quoted(path.name)}\n"
+    )
+
+
+def _experiment(name: str, stem: str, path: Path, split: Shares | None) -> str:
+    told = f"validation: {split.validation}, test: {split.test}, seed: {split.seed}" if split else ""
+    return (
+        f"# @package _global_\n# Learns what {path.name} shows.   ftbuild +experiment={name}\n"
+        f"defaults:\n  - /source@dataset.sources.{stem}: {stem}\n"
+        "  - override /style: plain\n  - override /goal: closer\n  - override /evaluation: answers\n"
+    ) + (f"\ndataset:\n  split: {{{told}}}     # so that no split of so few is empty\n" if split else "")
+
+
+def _quoted(text: str) -> str:
+    """Return a text as YAML writes it."""
+    plain = re.fullmatch(r"[A-Za-z_./][\w./-]*", text) and text.lower() not in (
+        "yes",
+        "no",
+        "on",
+        "off",
+        "true",
+        "false",
+        "null",
+    )
+    return text if plain else "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,134 @@
+"""`ftbuild init`: the layout of a file is recognised, and what is written for it builds a dataset."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from config_fixture import Ended, Own
+from training_lines import CITIES, GOOD, in_bytes, supervised
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Own:
+    return Own(tmp_path)
+
+
+def pairs(n: int = 40, **more: Any) -> list[dict[str, Any]]:
+    return [{"question": f"What is {k}?", "answer": f"It is {k}.", **more, "ticket_id": f"t{k // 2}"} for k in range(n)]
+
+
+SHAREGPT = [
+    {"id": k, "conversations": [{"from": "human", "value": f"Hi {k}."}, {"from": "gpt", "value": f"Hello {k}."}]}
+    for k in range(40)
+]
+CHATS = [{**supervised(f"{city}{k}"), "ticket_id": f"t{k}"} for k in range(4) for city in CITIES]
+CHAT_LINES = "OpenAI chat lines, 48 of them, 48 with tools, grouped by ticket_id"
+PAIRS = "pairs, 40 of them, input 'question', target 'answer', grouped by ticket_id"
+LAYOUTS: dict[str, tuple[str, bytes, str]] = {
+    "chat": ("chats.jsonl", in_bytes(CHATS), CHAT_LINES),
+    "packed": ("a.b.jsonl.gz", gzip.compress(in_bytes(CHATS)), CHAT_LINES),
+    "sharegpt": ("s.json", json.dumps(SHAREGPT).encode(), "ShareGPT conversations, 40 of them, no tools"),
+    "alpaca": (
+        "al.json",
+        json.dumps([{"instruction": f"Add {k}.", "input": "", "output": f"{k}"} for k in range(40)], indent=1).encode(),
+        "Alpaca instructions, 40 of them, no tools",
+    ),
+    "pairs": ("p.jsonl", in_bytes(pairs()), PAIRS),
+    "other names": (
+        "Was & Wie.jsonl",
+        in_bytes([{"lang": "de", "von": f"Wie geht {k}?", "zu": f"Gut {k}."} for k in range(40)]),
+        "pairs, 40 of them, input 'lang', target 'von', grouped by lang",
+    ),
+    "csv": (
+        "c.csv",
+        "user,reply\r\n".encode("utf-16") + "".join(f"hi {k},hello {k}\r\n" for k in range(40)).encode("utf-16-le"),
+        "records of CSV, 40 of them, input 'user', target 'reply'",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", [each for each in LAYOUTS if each != "other names"])
+def test_a_file_is_recognised_and_its_experiment_builds(layout: str, own: Own) -> None:
+    name, content, said = LAYOUTS[layout]
+    (own.folder / "data").mkdir()
+    (own.folder / "data" / name).write_bytes(content)
+    ended = own.run("init", "mine", "--from", f"data/{name}")
+    assert (ended.code, ended.err) == (0, "")
+    first, wrote, then = ended.out.splitlines()
+    assert first == f"data/{name}: {said}"
+    assert wrote.startswith("wrote conf/source/")
+    assert then == "Look at it: ftbuild show +experiment=mine"
+    assert own.run("show", "+experiment=mine", "-n", "1").out.startswith("train, line 1 of ")
+    built = own.run("dataset", "+experiment=mine")
+    assert built.code == 0, built.err
+    assert sum(1 for _ in (own.folder / built.out.strip()).glob("*.jsonl")) == 4
+    assert own.run("plan", "+experiment=mine").code == 0
+
+
+def test_it_writes_a_few_lines_that_read_well(own: Own) -> None:
+    (own.folder / "chats.jsonl").write_bytes(in_bytes(CHATS))
+    own.run("init", "support_tone", "--from", "chats.jsonl")
+    assert (own.folder / "conf" / "source" / "chats.yaml").read_text() == (
+        "# chats.jsonl: OpenAI chat lines, 48 of them, 48 with tools, grouped by ticket_id.   "
+        "ftbuild show +experiment=support_tone\n"
+        "kind: chat_jsonl\n"
+        "path: chats.jsonl\n"
+        "group: ticket_id\n"
+        "licence: internal                # goes with every example into its provenance\n"
+        "origin: chats.jsonl\n"
+    )
+    assert (own.folder / "conf" / "experiment" / "support_tone.yaml").read_text() == (
+        "# @package _global_\n"
+        "# Learns what chats.jsonl shows.   ftbuild +experiment=support_tone\n"
+        "defaults:\n"
+        "  - /source@dataset.sources.chats: chats\n"
+        "  - override /style: plain\n"
+        "  - override /goal: closer\n"
+        "  - override /evaluation: answers\n"
+        "\n"
+        "dataset:\n"
+        "  split: {validation: 0.25, test: 0.25, seed: 1}     # so that no split of so few is empty\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["mine"], "command line: init takes a name and a file\n    Fix: ftbuild init NAME --from FILE\n"),
+        (["mine", "--from", "b.jsonl"], "b.jsonl: no such file\n    Fix: check the path.\n"),
+        (
+            ["My Own", "--from", "a.jsonl"],
+            "command line: 'My Own' is no name of an experiment: a-z, 0-9 and _\n"
+            "    Fix: ftbuild init my_own --from a.jsonl\n",
+        ),
+    ],
+)
+def test_bad_use_is_answered_with_the_remedy(own: Own, words: list[str], said: str) -> None:
+    (own.folder / "a.jsonl").write_bytes(in_bytes(GOOD["supervised"]))
+    assert own.run("init", *words) == Ended(2, "", said)
+
+
+def test_nothing_is_overwritten(own: Own) -> None:
+    (own.folder / "a.jsonl").write_bytes(in_bytes(pairs()))
+    own.write("conf/experiment/mine.yaml", "# Mine.\n")
+    said = "conf/experiment/mine.yaml: is there already\n    Fix: take another name, or delete it.\n"
+    assert own.run("init", "mine", "--from", "a.jsonl") == Ended(2, "", said)
+    assert not (own.folder / "conf" / "source").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"a": 1}\n{"a": 2}\n', "a.jsonl: of no layout that ftbuild knows\n    the first row has a.\n"),
+        (b"no json\n", "a.jsonl: of no layout that ftbuild knows\n    it holds no JSON objects, and no CSV.\n"),
+        (b'{"messages": 5}\n', "a.jsonl:1: messages: 5 is not a list of messages\n"),
+    ],
+)
+def test_a_file_that_nothing_can_be_learnt_from_is_refused(own: Own, content: bytes, said: str) -> None:
+    (own.folder / "a.jsonl").write_bytes(content)
+    ended = own.run("init", "mine", "--from", "a.jsonl")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(said)
+    assert not (own.folder / "conf").exists()
