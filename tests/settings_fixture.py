@@ -123,6 +123,7 @@ TINY = deepcopy(FULL) | {
     },
 }
 
+TINY["style"] = {"language": "ja", "system": "丁寧に。", "rules": {"desu_masu": "always"}}
 TINY["dataset"]["sources"]["made"] = {
     "kind": "generator",
     "path": "data/made.yaml",

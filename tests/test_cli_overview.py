@@ -36,7 +36,7 @@ def test_every_experiment_stands_with_its_newest_run(tmp_path: Path) -> None:
     runs.write("20250303-104200-mine", verdict="better", ending="met")
     ended = runs.own.run(columns=120)
     assert (ended.code, ended.err) == (0, "")
-    row = "  mine           Ours.                                     no difference, goal missed    4 March 2025"
-    assert f"{row}, 10:42 UTC\n" in ended.out
-    assert "  tone_formal    Casual message in, formal message out.    never run\n" in ended.out
+    rows = [" ".join(line.split()) for line in ended.out.splitlines()]
+    assert "mine Ours. no difference, goal missed 4 March 2025, 10:42 UTC" in rows
+    assert "tone_formal Casual message in, formal message out. never run" in rows
     assert ended.out.endswith(FOOT)

@@ -156,7 +156,7 @@ def test_an_experiment_that_leaves_groups_open(own: Own) -> None:
     own.experiment("mine", "seed: 3\n")
     assert own.refused("plan", "+experiment=mine", "style=formal", "evaluation=rewriting") == (
         "conf/experiment/mine.yaml: experiment 'mine' chooses no goal\n"
-        "    Fix: add `override /goal: closer|right_tone|right_tone_anywhere` to its defaults.\n"
+        "    Fix: add `override /goal: closer|right_style|right_tone|right_tone_anywhere` to its defaults.\n"
     )
 
 

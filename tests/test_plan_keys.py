@@ -21,6 +21,7 @@ ONE_VALUE = {
     "style.rules.emoji",
     "style.rules.exclamation_marks",
     "style.rules.sentence_case",
+    "style.rules.desu_masu",
     "method.type",
     "provider.kind",
     "tracker.kind",

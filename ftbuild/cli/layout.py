@@ -2,6 +2,7 @@
 
 import shutil
 import textwrap
+from unicodedata import east_asian_width
 
 NARROWEST_TEXT = 24
 
@@ -9,6 +10,11 @@ NARROWEST_TEXT = 24
 def columns() -> int:
     """Return the width of the terminal; 100 where there is none and COLUMNS says nothing."""
     return shutil.get_terminal_size((100, 24)).columns
+
+
+def width_of(text: str) -> int:
+    """Return how many columns a text takes on a terminal: letters of Chinese, Japanese and Korean take two."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def hang(left: str, text: str, width: int) -> str:

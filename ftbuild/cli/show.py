@@ -7,7 +7,7 @@ from typing import Any
 
 from ftbuild.chat import Message, ToolCall
 from ftbuild.cli.build import composed_of, smoke_overrides, world_of
-from ftbuild.cli.layout import columns, hang
+from ftbuild.cli.layout import columns, hang, width_of
 from ftbuild.cli.options import Options
 from ftbuild.composed import Composed
 from ftbuild.errors import ConfigError, ExitCode
@@ -135,7 +135,8 @@ def _message(message: Message, width: int, *, learnt: bool) -> Iterator[str]:
     for number, part in enumerate(said or [""]):
         left = _left(message.role if number == 0 else "")
         wrapped = hang(left, part, width - len(mark)).split("\n")
-        yield f"{wrapped[0]:{width - len(mark)}}{mark}".rstrip() if mark else wrapped[0]
+        gap = " " * max(0, width - len(mark) - width_of(wrapped[0]))
+        yield f"{wrapped[0]}{gap}{mark}" if mark else wrapped[0]
         yield from wrapped[1:]
 
 

@@ -24,6 +24,7 @@ _KINDS = {
     "style.exclamation_marks": "uses an exclamation mark",
     "style.sentence_case": "breaks sentence case",
     "style.sentence_words": "writes too long a sentence",
+    "style.desu_masu": "ends a sentence without です or ます",
     "style.banned": "uses a banned phrase",
     "style.required": "lacks a required phrase",
 }

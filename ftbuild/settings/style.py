@@ -1,6 +1,6 @@
 """What a style is: the system text, rules that can be counted, and words written out beforehand."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import model_validator
 
@@ -20,7 +20,7 @@ class StyleRules(Node):
     """Rules a text can be checked against; a rule that is null is not checked.
 
     `slang: never` forbids the words of `Style.slang`, `banned` forbids phrases, `required` asks
-    for at least one of its phrases.
+    for at least one of its phrases. `desu_masu: always` asks for です or ます at the end of every Japanese sentence.
     """
 
     contractions: Never | None = None
@@ -29,8 +29,13 @@ class StyleRules(Node):
     exclamation_marks: Never | None = None
     sentence_case: Always | None = None
     sentence_words: AtMost | None = None
+    desu_masu: Always | None = None
     banned: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+
+    def keyed(self) -> dict[str, Any]:
+        """Return the rules that are on, so that a rule added to ftbuild changes no key of styles without it."""
+        return {name: rule for name, rule in super().keyed().items() if rule not in (None, [])}
 
 
 class Style(Node):
@@ -40,7 +45,7 @@ class Style(Node):
     use: short form -> long form, whole words, upper and lower case alike.
     """
 
-    language: Literal["en"]
+    language: Literal["en", "ja"]
     system: str
     rules: StyleRules
     slang: tuple[str, ...] = ()
@@ -50,4 +55,9 @@ class Style(Node):
     def _slang_is_listed(self) -> "Style":
         if self.rules.slang and not self.slang:
             raise ValueError("rules.slang is never, but the list `slang` is empty")
+        english = ("contractions", "sentence_case", "sentence_words", "slang")
+        wrong = [rule for rule in english if getattr(self.rules, rule)] if self.language == "ja" else []
+        wrong += ["desu_masu"] if self.rules.desu_masu and self.language != "ja" else []
+        if wrong:
+            raise ValueError(f"no rule of the language {self.language}: {', '.join(wrong)}")
         return self

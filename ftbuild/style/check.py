@@ -1,7 +1,7 @@
 """One function per rule of a style: text -> what breaks the rule, and where.
 
-Owns what each rule of `settings.StyleRules` means for English. Every rule is a proxy: it counts
-what can be counted and knows nothing of tact. A text without violations is "in the style".
+Owns what each rule of `settings.StyleRules` means, for English where it is not said otherwise. Every rule
+is a proxy: it counts what can be counted and knows nothing of tact. A text without violations is "in the style".
 """
 
 import re
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ftbuild.settings import Style
+from ftbuild.style import japanese
 from ftbuild.style.sentences import SMALL_DAY, SMALL_I, sentences
 from ftbuild.style.words import find
 
@@ -100,9 +101,16 @@ def sentence_words(text: str, at_most: int) -> list[Violation]:
     return wrong
 
 
-def banned(text: str, phrases: Iterable[str]) -> list[Violation]:
-    """Return the phrases that occur, as whole words in any case."""
-    return _found(find(text, phrases))
+def desu_masu(text: str) -> list[Violation]:
+    """Return the ends of the Japanese sentences that are in plain form; a text without a sentence is one violation."""
+    if not japanese.sentence_ends(text):
+        return [Violation("", 0)]
+    return [Violation(end, at) for end, at in japanese.plain_ends(text)]
+
+
+def banned(text: str, phrases: Iterable[str], language: str = "en") -> list[Violation]:
+    """Return the phrases that occur: as whole words in any case, in Japanese anywhere."""
+    return _found((japanese.find if language == "ja" else find)(text, phrases))
 
 
 def required(text: str, phrases: Iterable[str]) -> list[Violation]:
@@ -122,6 +130,7 @@ RULES = (
     "exclamation_marks",
     "sentence_case",
     "sentence_words",
+    "desu_masu",
     "banned",
     "required",
 )
@@ -140,7 +149,8 @@ def violations(text: str, style: Style) -> dict[str, list[str]]:
             rules.sentence_words is not None,
             lambda: sentence_words(text, rules.sentence_words.at_most if rules.sentence_words else 0),
         ),
-        "banned": (bool(rules.banned), lambda: banned(text, rules.banned)),
+        "desu_masu": (rules.desu_masu is not None, lambda: desu_masu(text)),
+        "banned": (bool(rules.banned), lambda: banned(text, rules.banned, style.language)),
         "required": (bool(rules.required), lambda: required(text, rules.required)),
     }
     return {name: [str(each) for each in check()] for name, (is_on, check) in checks.items() if is_on}
