@@ -34,9 +34,9 @@ def check(options: Options) -> int:
     if not options.words:
         raise ConfigError(Problem("check takes files", "command line", fix="ftbuild check FILE.jsonl"))
     method, pack = _method(options.method), _pack(options.provider)
-    seen = files.Seen()
     mended = [_mended(path, method, pack) for path in _named(options.words)] if options.fix else []
-    paths = [each.path for each in mended] or _named(options.words)
+    paths = [each.path for each in mended] or list(_named(options.words))
+    seen = files.Seen() if len(paths) > 1 else None
     checked = [_check(path, method, pack, seen) for path in paths]
     problems = [problem for each in checked for problem in each.problems]
     form = {"json": _json, "github": _github, "junit": _junit}.get(options.format, _text)
@@ -136,7 +136,7 @@ def _changes(mended: Sequence[_Mended]) -> str:
     return "\n".join(lines) if lines else "Nothing to mend.\n"
 
 
-def _check(path: Path, method: Method | None, pack: Pack, seen: files.Seen) -> files.Checked:
+def _check(path: Path, method: Method | None, pack: Pack, seen: files.Seen | None) -> files.Checked:
     with _reading(path) as file:
         return files.check(read(file), str(path), method, pack, seen)
 

@@ -35,8 +35,11 @@ class Seen:
     prompts: dict[bytes, tuple[str, int]] = field(default_factory=dict)
 
 
-def check(read: Rows, path: str, method: Method | None, pack: Pack, seen: Seen) -> Checked:
-    """Return what is wrong with a file; the method is that of its first line where none is given."""
+def check(read: Rows, path: str, method: Method | None, pack: Pack, seen: Seen | None) -> Checked:
+    """Return what is wrong with a file; the method is that of its first line where none is given.
+
+    `seen` is None for a single file.
+    """
     problems: list[Problem] = []
     coverage, known = Coverage(), dict[bytes, int]()
     n_lines = n_examples = n_tokens = 0
@@ -89,11 +92,13 @@ def _length(n_tokens: int, pack: Pack) -> Iterator[Problem]:
         yield found("example-too-long", "", f"{n_tokens:,} tokens, at most {pack.example_tokens:,}", "shorten it.")
 
 
-def _in_company(row: Row, method: Method, path: str, known: dict[bytes, int], seen: Seen) -> Iterator[Problem]:
+def _in_company(row: Row, method: Method, path: str, known: dict[bytes, int], seen: Seen | None) -> Iterator[Problem]:
     """Yield what is wrong with a line beside the others, of this file and of those before."""
-    first = known.setdefault(_digest(row.value), row.line)
+    first = known.setdefault(hashlib.blake2b(row.content, digest_size=16).digest(), row.line)
     if first != row.line:
         yield found("duplicate-line", "", f"the same as line {first}", "keep one of them.")
+    if seen is None:
+        return
     messages = _conversation(row.value, method).get("messages")
     asked = (messages[:-1] if method == "supervised" else messages) if isinstance(messages, list) else None
     if asked:
