@@ -23,6 +23,7 @@ class Example:
     config, `path` and `line` its place there (line from 1); examples with one `group` never part across
     splits; `slices` name the parts reported apart; `only` pins an example to a split. `raw` is the
     user's text as it came. `tools` are offered in every request of it, and `parallel_tool_calls` goes with them.
+    `rejected` is an answer that is worse than the target, for methods that learn from preferences.
     """
 
     messages: tuple[Message, ...]
@@ -36,6 +37,7 @@ class Example:
     only: Split | None = None
     tools: tuple[Tool, ...] = ()
     parallel_tool_calls: bool | None = None
+    rejected: Message | None = None
 
     @property
     def id(self) -> str:
@@ -57,12 +59,14 @@ class Example:
         return replace(self, messages=messages)
 
     def conversation(self) -> dict[str, Any]:
-        """Return what a provider is given of it: messages, and tools with their flag where it has any."""
+        """Return what is said in it: messages, tools with their flag and the rejected answer where it has any."""
         value: dict[str, Any] = {"messages": [message.to_json() for message in self.messages]}
         if self.tools:
             value["tools"] = [tool.to_json() for tool in self.tools]
             if self.parallel_tool_calls is not None:
                 value["parallel_tool_calls"] = self.parallel_tool_calls
+        if self.rejected is not None:
+            value["rejected"] = self.rejected.to_json()
         return value
 
     def to_json(self) -> dict[str, Any]:
@@ -95,4 +99,5 @@ class Example:
             only=value["only"],
             tools=tuple(Tool.from_json(tool) for tool in value.get("tools", ())),
             parallel_tool_calls=value.get("parallel_tool_calls"),
+            rejected=Message.from_json(value["rejected"]) if "rejected" in value else None,
         )

@@ -70,7 +70,7 @@ FULL: dict[str, Any] = {
             "description": "Weather in a city.",
             "strict": False,
             "args": {
-                "city": {"type": "string", "description": "Its name.", "compare": "loose"},
+                "city": {"type": "string", "description": "Its name."},
                 "days": {"type": "array", "items": {"enum": ["today", "tomorrow"]}, "optional": True},
             },
         },
@@ -124,6 +124,8 @@ TINY = deepcopy(FULL) | {
 }
 
 TINY["style"] = {"language": "ja", "system": "丁寧に。", "rules": {"desu_masu": "always"}}
+TINY["method"] = {"type": "dpo", "hyperparameters": {"n_epochs": 3, "beta": 0.2}}
+TINY["dataset"]["sources"]["pairs"]["rejected"] = "casual"
 TINY["dataset"]["sources"]["made"] = {
     "kind": "generator",
     "path": "data/made.yaml",
@@ -131,6 +133,7 @@ TINY["dataset"]["sources"]["made"] = {
     "calls": {"one": 1, "two": 2, "three": 3},
     "unseen": {"values": 20, "phrasings": 30},
     "quiet": 0.1,
+    "tools": ["get_weather"],
     "seed": 5,
     "licence": "CC0-1.0",
     "origin": "made here",

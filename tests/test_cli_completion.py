@@ -197,7 +197,7 @@ def shell(request: pytest.FixtureRequest) -> str:
         ("ftbuild plan +experiment=tone_f", "ftbuild plan +experiment=tone_formal "),
         ("cd .; ftbuild -m style=formal,", "cd .; ftbuild -m style=formal,"),
         ("~/.programs/ftbuild style=mi", "~/.programs/ftbuild style=mine "),
-        ("ftbuild source@dataset.sources.a=tone_p", "ftbuild source@dataset.sources.a=tone_pairs "),
+        ("ftbuild source@dataset.sources.a=tone_pa", "ftbuild source@dataset.sources.a=tone_pairs "),
         ("ftbuild plan method.hyp", "ftbuild plan method.hyperparameters."),
         ("ftbuild method.hyperparameters.n_", "ftbuild method.hyperparameters.n_epochs="),
         ("ftbuild plan --format=js", "ftbuild plan --format=json "),

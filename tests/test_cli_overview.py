@@ -34,7 +34,7 @@ def test_every_experiment_stands_with_its_newest_run(tmp_path: Path) -> None:
     runs.own.experiment("mine", "# Ours.   ftbuild +experiment=mine\ndefaults: [tone_formal]\n")
     runs.write("20250304-104200-mine", verdict="no_difference", ending="missed")
     runs.write("20250303-104200-mine", verdict="better", ending="met")
-    ended = runs.own.run(columns=120)
+    ended = runs.own.run(columns=200)
     assert (ended.code, ended.err) == (0, "")
     rows = [" ".join(line.split()) for line in ended.out.splitlines()]
     assert "mine Ours. no difference, goal missed 4 March 2025, 10:42 UTC" in rows

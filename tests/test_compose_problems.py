@@ -34,7 +34,7 @@ def test_misspelt_and_ill_typed_values_of_files_and_command_line_are_told_togeth
         "conf/experiment/mine.yaml:7: style.rules.sentence_words.at_most: 'many' should be a valid integer\n"
         "conf/experiment/mine.yaml:8: method.hyperparameters.batch_size: 'big' should be a valid integer or 'auto'\n"
         "conf/experiment/mine.yaml:8: no key 'method.hyperparameters.n_epoch'\n"
-        "    method.hyperparameters has n_epochs, batch_size, learning_rate_multiplier.\n"
+        "    method.hyperparameters has n_epochs, batch_size, learning_rate_multiplier, beta.\n"
         "    Fix: the nearest key is method.hyperparameters.n_epochs.\n"
         "command line: request.temperature: 'hot' should be a valid number\n"
         "command line: style.tonnne=warm: no key 'style.tonnne'\n"

@@ -36,7 +36,6 @@ OTHER = {
     "dataset.sources.unseen.only": "train",
     "provider.engine": "scripted",
     "tools.get_weather.args.city.type": "integer",
-    "tools.get_weather.args.city.compare": "exact",
     "tools.get_weather.args.days.type": "string",
 }
 

@@ -145,6 +145,13 @@ def test_a_value_more_moves_no_other_to_another_split() -> None:
     }
 
 
+def test_a_source_may_ask_for_some_of_the_tools() -> None:
+    called = {call.name for each in made(tools=["convert"], n=60, unseen=None) for call in each.target.tool_calls}
+    assert called == {"convert"}
+    _, [problem] = generated(tools=["fly"])
+    assert str(problem) == "d/x.yaml: no tool 'fly'\n    Fix: there are get_weather, convert.    bad-generator"
+
+
 def test_where_there_are_not_so_many_requests_it_is_said() -> None:
     few = {**FILE, "values": {**FILE["values"], "city": ["Oslo"], "amount": [1]}}
     found, problems = generated(few, n=2000, calls={"one": 1, "two": 0, "three": 0}, quiet=0)

@@ -41,7 +41,7 @@ SIDEWAYS = {
     "example": {"chat"},
     "dataset": {"style"},
     "sources": {"rules", "tools"},
-    "rules": {"tools"},
+    "rules": {"render", "tools"},
     "scorers": {"style"},
     "ledger": {"store"},
 }

@@ -37,11 +37,13 @@ def build(
     """Return the dataset and its findings; the order of `examples` does not matter.
 
     Examples without a system message get that of the style, those without tools the `tools`; the flag for
-    parallel calls goes into all that have tools, whatever they answer. Duplicates have the same input after
-    style and the same target; of them a pinned one is kept, else the one whose source and line come first.
-    One input with two targets in two splits is an error: it would let the model see what it is tested on.
+    parallel calls goes into all that have tools, whatever they answer. An answer that is both rejected and
+    preferred teaches nothing, and is dropped. Duplicates have the same input after style and the same target;
+    of them a pinned one is kept, else the one whose source and line come first. One input with two targets in
+    two splits is an error: it would let the model see what it is tested on.
     """
-    styled = [_equipped(_styled(example, style), tools, parallel_tool_calls) for example in examples]
+    telling = [each for each in examples if each.rejected is None or each.rejected != each.target]
+    styled = [_equipped(_styled(example, style), tools, parallel_tool_calls) for example in telling]
     unique = _unique(styled)
     drawn = [(example, split_of(example, shares)) for example in unique]
     problems = _leaks(drawn)
@@ -49,7 +51,7 @@ def build(
     splits: dict[Split, tuple[Example, ...]] = {
         split: tuple(example for example, where in ordered if where == split) for split in SPLITS
     }
-    dropped = {"duplicate": len(styled) - len(unique)}
+    dropped = {"equal answers": len(examples) - len(telling), "duplicate": len(styled) - len(unique)}
     if limit is not None:
         kept = _limited(splits, limit)
         dropped["limit"] = sum(map(len, splits.values())) - sum(map(len, kept.values()))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from ftbuild.plan.action import COMPARE, DATASET, INGEST, JOB, PREDICT, RENDER, REPORT, SCORE, Action, Input
 from ftbuild.plan.graph import Graph
 from ftbuild.settings import Arm, Goal, Settings
-from ftbuild.settings.tools import keyed_tools
+from ftbuild.tools.definitions import keyed as keyed_tools
 
 
 def resolve(

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from ftbuild.example import Example
 from ftbuild.problem import Problem
+from ftbuild.render import dpo
 from ftbuild.rules import lines
 from ftbuild.rules.coverage import Coverage
-from ftbuild.rules.pack import PACKS, Pack, found
+from ftbuild.rules.pack import PACKS, Method, Pack, found
 
 
 def check(examples: Sequence[Example], pack: Pack = PACKS["openai"]) -> list[Problem]:
@@ -17,10 +19,15 @@ def check(examples: Sequence[Example], pack: Pack = PACKS["openai"]) -> list[Pro
     for example in examples:
         line = example.conversation()
         coverage.add(line, line["messages"])
-        wrong = lines.check(line, "supervised", pack)
+        wrong = lines.check(*_line(line), pack)
         problems += [replace(each, path=example.path, line=example.line) for each in wrong]
     together = lines.weighed(iter([*_enough(len(examples), pack), *coverage.problems()]), pack)
     return [*together, *sorted(problems, key=lambda problem: (problem.path, problem.line or 0))]
+
+
+def _line(conversation: dict[str, Any]) -> tuple[dict[str, Any], Method]:
+    """Return the line that a conversation becomes, and its method."""
+    return (dpo.value(conversation), "dpo") if "rejected" in conversation else (conversation, "supervised")
 
 
 def _enough(n: int, pack: Pack) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """The data actions: ingest a source, build the dataset, render its training lines."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ from ftbuild.digest import of_bytes, of_value, short
 from ftbuild.errors import DataError
 from ftbuild.example import SPLITS, Example
 from ftbuild.problem import Problem
-from ftbuild.render import supervised
+from ftbuild.render import dpo, supervised
 from ftbuild.rules import examples as rules
 from ftbuild.runners.formats import json_file, json_lines, parse_lines
 from ftbuild.settings import Shares, Source, Style
 from ftbuild.sources import read as read_source
 from ftbuild.workers import Made
+
+LINES: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {"supervised": supervised.line, "dpo": dpo.line}
 
 
 def ingest(settings: Any, _inputs: Mapping[str, bytes], given: Mapping[str, Any]) -> Made:
@@ -90,14 +92,23 @@ def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any
     return Made(outputs, note, warnings)
 
 
-def render(_settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:
-    """Write the lines a provider takes, with a manifest."""
+def render(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:
+    """Write the lines that a provider takes for the method, with a manifest.
+
+    Raises:
+        DataError: the method learns from preferences, and examples have no rejected answer.
+    """
+    to_line = LINES[settings["method"]]
     outputs = {}
     counts = {}
     for split in SPLITS:
         examples = list(parse_lines(inputs[split]))
         counts[split] = len(examples)
-        outputs[f"{split}.jsonl"] = b"".join(supervised.line(example) + b"\n" for example in examples)
+        if settings["method"] == "dpo" and (n := sum("rejected" not in each for each in examples)):
+            what = f"{n:,} of {len(examples):,} {split} examples have no rejected answer"
+            fix = "name its field in the sources (rejected: FIELD), or take method=supervised."
+            raise DataError(Problem(what, why="The method dpo learns from pairs of answers.", fix=fix))
+        outputs[f"{split}.jsonl"] = b"".join(to_line(example) + b"\n" for example in examples)
     digest = of_value(["lines.v1", *(outputs[f"{split}.jsonl"].decode() for split in SPLITS)])
     outputs["manifest.json"] = json_file({"schema_version": 1, "digest": digest, "counts": counts})
     return Made(outputs, f"training lines {short(digest)}")

@@ -8,16 +8,17 @@ from pydantic import Field, model_validator
 from ftbuild.example import Split
 from ftbuild.settings.node import Node
 
-SourceKind = Literal["pairs", "csv", "chat_jsonl", "sharegpt", "alpaca", "bfcl", "generator"]
+SourceKind = Literal["pairs", "csv", "chat_jsonl", "sharegpt", "alpaca", "bfcl", "dpo_jsonl", "generator"]
 # What a kind needs, and what it takes besides what every kind takes.
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "pairs": (("input", "target", "group"), ()),
-    "csv": (("input", "target"), ("group",)),
+    "pairs": (("input", "target", "group"), ("rejected",)),
+    "csv": (("input", "target"), ("group", "rejected")),
+    "dpo_jsonl": ((), ("group",)),
     "chat_jsonl": ((), ("group",)),
     "sharegpt": ((), ("group",)),
     "alpaca": ((), ("group",)),
     "bfcl": ((), ("group",)),
-    "generator": (("n", "calls", "seed"), ("unseen", "quiet")),
+    "generator": (("n", "calls", "seed"), ("unseen", "quiet", "tools")),
 }
 
 
@@ -45,10 +46,11 @@ class Unseen(Node):
 class Source(Node):
     """A file of examples, one JSON object a line, or all in one array; it may be compressed with gzip.
 
-    `kind` is what a line is: `pairs`, whose fields `input` and `target` name; `csv`, the same with columns;
-    `chat_jsonl`, OpenAI's training lines; `sharegpt`, `alpaca` and `bfcl`; `generator`, phrasings and
-    values out of which it makes `n` requests to learn from and those of `unseen` to test on, of so many `calls`
-    and a share of `quiet` ones that need none, drawn with `seed`. Other fields may stand in a line.
+    `kind` is what a line is: `pairs`, whose fields `input` and `target` name, and `rejected` where there are
+    preferences; `csv`, the same with columns; `chat_jsonl`, OpenAI's training lines; `dpo_jsonl`, its
+    preferences; `sharegpt`, `alpaca` and `bfcl`; `generator`, phrasings and values out of which it makes `n`
+    requests to learn from and those of `unseen` to test on, of so many `calls` and a share of `quiet` ones that
+    need none, of all the file's tools or just `tools`, drawn with `seed`. Other fields may stand in a line.
     `path` is seen from the tree that holds the YAML file; `group` names the field whose examples stay in one
     split, every example being its own group without it; `slices` maps a slice's name to a field; `only` pins
     all of it to a split.
@@ -60,10 +62,12 @@ class Source(Node):
     path: str
     input: str | None = None
     target: str | None = None
+    rejected: str | None = None
     group: str | None = None
     n: int | None = Field(default=None, ge=20)
     calls: Calls | None = None
     unseen: Unseen | None = None
+    tools: list[str] | None = None
     quiet: float | None = Field(default=None, ge=0, lt=1)
     seed: int | None = None
     slices: dict[str, str] = {}

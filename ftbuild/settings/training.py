@@ -1,6 +1,6 @@
 """What is trained, how, and where: model, method, provider, tracker."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -51,13 +51,26 @@ class Hyperparameters(Node):
     n_epochs: Annotated[int, Field(ge=1, le=50)] | Auto = "auto"
     batch_size: Annotated[int, Field(ge=1, le=256)] | Auto = "auto"
     learning_rate_multiplier: Annotated[float, Field(gt=0)] | Auto = "auto"
+    beta: Annotated[float, Field(gt=0, le=2)] | Auto | None = None
+
+    def keyed(self) -> dict[str, Any]:
+        """Return what a job is asked for; what is not set is not sent."""
+        return {name: value for name, value in super().keyed().items() if value is not None}
 
 
 class Method(Node):
-    """How the model is tuned."""
+    """How the model is tuned: `supervised` from answers, `dpo` from answers and rejected ones, whose `beta` says how
+    far the model may go from where it began.
+    """
 
-    type: Literal["supervised"]
+    type: Literal["supervised", "dpo"]
     hyperparameters: Hyperparameters
+
+    @model_validator(mode="after")
+    def _has_its_hyperparameters(self) -> "Method":
+        if self.hyperparameters.beta is not None and self.type != "dpo":
+            raise ValueError("hyperparameters.beta is of the method dpo")
+        return self
 
 
 class Provider(Node):

@@ -41,6 +41,7 @@ READERS: Mapping[SourceKind, Reader] = {
     "pairs": _of_rows(pairs.read, _json),
     "csv": _of_rows(pairs.read, csv_rows.rows),
     "chat_jsonl": _of_rows(conversations.reader(conversations.chat_jsonl), _json),
+    "dpo_jsonl": _of_rows(conversations.reader(conversations.dpo_jsonl), _json),
     "sharegpt": _of_rows(conversations.reader(sharegpt.convert), _json),
     "alpaca": _of_rows(conversations.reader(alpaca.convert), _json),
     "bfcl": _of_rows(conversations.reader(bfcl.convert), _json),

@@ -34,6 +34,7 @@ class Converted:
     problems: tuple[Problem, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
+    rejected: Mapping[str, Any] | None = None
 
     def place(self, problem: Problem) -> Problem:
         """Return a finding about the training line as one about the file."""
@@ -43,6 +44,21 @@ class Converted:
             return placed
         why = "It is left out: it contradicts itself." if problem.severity == "error" else problem.why
         return replace(placed, what=f"{self.name}: {problem.what}", why=why, severity="warning")
+
+
+def dpo_jsonl(value: Any) -> Converted:
+    """Return a preference as the conversation that ends with the preferred answer."""
+    wrong = check(value, "dpo", PACK)
+    if not isinstance(value, dict) or any(problem.severity == "error" for problem in wrong):
+        return Converted(None, tuple(wrong))
+    asked = value["input"]
+    line = {key: asked[key] for key in INPUT_KEYS if key in asked}
+    line["messages"] = [*asked["messages"], *value["preferred_output"]]
+    at = len(asked["messages"])
+    places = {f"messages[{number}]": f"input.messages[{number}]" for number in range(at)}
+    return Converted(
+        line, places={**places, f"messages[{at}]": "preferred_output[0]"}, rejected=value["non_preferred_output"][0]
+    )
 
 
 Convert = Callable[[Any], Converted]
@@ -73,13 +89,15 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
                 problems += map(converted.place, found)
             yield from placed(problems, source.path, row.line)
             if not broken:
-                yield _example(row, converted.line, name, source)
+                yield _example(row, converted, name, source)
 
     return read
 
 
-def _example(row: Row, line: dict[str, Any], name: str, source: Source) -> Example:
-    original = of_value(["example.v2", {key: line[key] for key in INPUT_KEYS if key in line}])
+def _example(row: Row, converted: Converted, name: str, source: Source) -> Example:
+    line, rejected = converted.line, converted.rejected
+    pair = [rejected] if rejected is not None else []
+    original = of_value(["example.v2", {key: line[key] for key in INPUT_KEYS if key in line}, *pair])
     messages = tuple(map(Message.from_json, line["messages"]))
     return Example(
         messages=messages,
@@ -93,4 +111,5 @@ def _example(row: Row, line: dict[str, Any], name: str, source: Source) -> Examp
         only=source.only,
         tools=tuple(map(Tool.from_json, line.get("tools") or ())),
         parallel_tool_calls=line.get("parallel_tool_calls"),
+        rejected=Message.from_json(rejected) if rejected is not None else None,
     )

@@ -99,7 +99,7 @@ def _number(*words: object) -> int:
 def read(content: bytes, name: str, source: Source) -> Iterator[Example | Problem]:
     """Yield the examples: to learn from, to validate with, then those to test on, of each kind the number asked for."""
     try:
-        material = _material(content)
+        material = _material(content, source.tools)
     except _UnfitError as error:
         yield Problem(str(error), source.path, error.line, fix=error.fix, rule="bad-generator")
         return
@@ -219,7 +219,7 @@ class _UnfitError(ValueError):
         self.fix, self.line = fix, line
 
 
-def _material(content: bytes) -> _Material:
+def _material(content: bytes, only: Sequence[str] | None) -> _Material:
     try:
         tree = yaml.load(content, yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -228,6 +228,9 @@ def _material(content: bytes) -> _Material:
     parts = {key: _map(tree, key) for key in ("values", "tools", "joiners", "none")}
     values = {pool: _pool(pool, listed) for pool, listed in parts["values"].items()}
     tools = [_tool(tool, given, values) for tool, given in parts["tools"].items()]
+    if missing := [name for name in only or () if name not in parts["tools"]]:
+        raise _UnfitError(f"no tool {missing[0]!r}", fix=f"there are {', '.join(parts['tools'])}.")
+    tools = [tool for tool in tools if only is None or tool.name in only]
     joiners = {part: tuple(_texts(parts["joiners"], part, "joiners")) for part in ("train", "unseen")}
     quiet = {part: tuple(_quiet(parts["none"], part)) for part in ("train", "unseen")}
     trained = _parted(quiet["train"], QUIET_SHARES, "none")

@@ -31,10 +31,11 @@ def _check(value: Any, source: Source) -> Iterator[Problem]:
         yield Problem(f"{type(value).__name__} instead of a JSON object", rule="not-an-object")
         return
     grouped = [source.group] if source.group else []
-    fields = [str(source.input), str(source.target), *grouped, *source.slices.values()]
+    texts = [str(source.input), str(source.target), *([source.rejected] if source.rejected else [])]
+    fields = [*texts, *grouped, *source.slices.values()]
     found = list(missing(value, fields))
     yield from found
-    for field in (str(source.input), str(source.target)):
+    for field in texts:
         if not found and not isinstance(value[field], str):
             yield Problem(f"{field}: {shown(value[field])} is not a text", rule="not-a-text")
 
@@ -52,4 +53,5 @@ def _example(value: dict[str, Any], name: str, source: Source, number: int) -> E
         raw=raw,
         slices={"source": name, **{each: text(value, field) for each, field in sorted(source.slices.items())}},
         only=source.only,
+        rejected=Message("assistant", value[source.rejected].strip()) if source.rejected else None,
     )

@@ -1,0 +1,45 @@
+"""Tools as the config says them -> as a provider is told of them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ftbuild.chat import Tool
+from ftbuild.settings import Argument
+from ftbuild.settings import Tool as Given
+
+
+def definitions(tools: Mapping[str, Given]) -> Iterator[Tool]:
+    """Yield the tools in the order of the config."""
+    for name, given in tools.items():
+        parameters = given.parameters if given.args is None else _parameters(given.args)
+        yield Tool(name, given.description, parameters, given.strict)
+
+
+def keyed(tools: Mapping[str, Given]) -> list[str]:
+    """Return the tools as they enter a key: JSON texts, since the order of tools and of arguments has meaning."""
+    return [json.dumps(tool.to_json(), ensure_ascii=False) for tool in definitions(tools)]
+
+
+def _parameters(arguments: Mapping[str, Argument]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {name: _schema(argument) for name, argument in arguments.items()},
+        "required": [name for name, argument in arguments.items() if not argument.optional],
+        "additionalProperties": False,
+    }
+
+
+def _schema(argument: Argument) -> dict[str, Any]:
+    schema: dict[str, Any] = {}
+    if argument.type is not None:
+        schema["type"] = argument.type
+    elif argument.enum is not None and all(isinstance(each, str) for each in argument.enum):
+        schema["type"] = "string"
+    if argument.description is not None:
+        schema["description"] = argument.description
+    if argument.enum is not None:
+        schema["enum"] = argument.enum
+    if argument.items is not None:
+        schema["items"] = _schema(argument.items)
+    return schema
