@@ -145,6 +145,8 @@ def test_a_folder_stands_for_its_files_and_compressed_ones_are_read(own: Own) ->
     (own.folder / "data" / "b.jsonl").write_bytes(GOOD_BYTES)
     (own.folder / "data" / "deep" / "a.jsonl.gz").write_bytes(gzip.compress(in_bytes(GOOD["dpo"])))
     (own.folder / "data" / "notes.txt").write_text("no")
+    own.write("data/deep/provenance.jsonl", "{}\n")
+    own.write("data/deep/manifest.json", "{}\n")
     ended = own.run("check", "data")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("No problems in 2 files, 24 lines read, ")

@@ -68,7 +68,7 @@ def _named(words: Sequence[str]) -> Iterator[Path]:
     for word in words:
         path = Path(word)
         if path.is_dir():
-            found = sorted(each for each in path.rglob("*") if each.name.endswith(ENDINGS) and each.is_file())
+            found = sorted(each for each in path.rglob("*") if _is_training_file(each))
             if not found:
                 fix = f"name a file; its name ends with {' or '.join(ENDINGS)}."
                 raise ConfigError(Problem("no training file in this folder", word, fix=fix))
@@ -134,6 +134,11 @@ def _changes(mended: Sequence[_Mended]) -> str:
         if each.changes:
             lines.append(f"wrote {each.path}: {_counted(len(each.changes), 'change')}\n")
     return "\n".join(lines) if lines else "Nothing to mend.\n"
+
+
+def _is_training_file(path: Path) -> bool:
+    beside = path.name == "provenance.jsonl" and path.with_name("manifest.json").exists()
+    return path.name.endswith(ENDINGS) and path.is_file() and not beside
 
 
 def _check(path: Path, method: Method | None, pack: Pack, seen: files.Seen | None) -> files.Checked:

@@ -166,7 +166,11 @@ def _not_there(line: Mapping[str, Any], method: Method) -> Problem:
     if method == "dpo":
         return found("missing-input", "", "no input", 'write {"input": {"messages": [...]}, ...}.')
     renamed = next((each for each in ("conversations", "conversation", "dialog", "message") if each in line), None)
-    fix = f"rename {renamed!r} to 'messages'." if renamed else 'write {"messages": [...]}.'
+    fix = (
+        f"rename {renamed!r} to 'messages'."
+        if renamed
+        else 'write {"messages": [...]}, or ftbuild init NAME --from FILE.'
+    )
     return found("missing-messages", "", "no messages", fix)
 
 
