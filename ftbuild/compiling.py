@@ -13,11 +13,17 @@ from ftbuild.plan.action import KINDS, Action, Input, SettingsText
 from ftbuild.plan.graph import Graph
 from ftbuild.store.store import Store
 
-FORMAT = 1
+FORMAT = 2
 
 
-def write(graph: Graph, points: Sequence[Sequence[str]], sources: Mapping[str, str], *, judged: bool) -> bytes:
-    """Return the document; `points` are the ids of each point's actions, `sources` the file of each ingest by id."""
+def write(
+    graph: Graph, points: Sequence[Sequence[str]], sources: Mapping[str, str], files: Mapping[str, str], *, judged: bool
+) -> bytes:
+    """Return the document.
+
+    `points` are the ids of each point's actions, `sources` the file of each ingest by id, `files` the
+    digests of other files that were read for it, by path.
+    """
     numbers = {name: number for number, name in enumerate(graph.actions)}
     texts: dict[str, int] = {}
     nodes: list[list[Any]] = []
@@ -33,6 +39,7 @@ def write(graph: Graph, points: Sequence[Sequence[str]], sources: Mapping[str, s
     value = {
         "format": FORMAT,
         "judged": judged,
+        "files": dict(files),
         "settings": list(texts),
         "nodes": nodes,
         "points": [[numbers[name] for name in names] for names in points],
@@ -43,11 +50,13 @@ def write(graph: Graph, points: Sequence[Sequence[str]], sources: Mapping[str, s
 def read(document: bytes | None, store: Store, *, judged: bool) -> tuple[Graph, list[list[str]]] | None:
     """Return the graph with the sources as they are now, and the ids of each point's actions.
 
-    None where there is no such document, or where a source cannot be read: then it is resolved anew,
-    which says what is wrong.
+    None where there is no such document, where a source cannot be read, or where another file has changed:
+    then it is resolved anew, which says what is wrong.
     """
     value = json.loads(document) if document is not None else {}
     if (value.get("format"), value.get("judged")) != (FORMAT, judged):
+        return None
+    if any(_digest(store, path) != known for path, known in value["files"].items()):
         return None
     texts, graph = value["settings"], Graph()
     names: list[str] = []
@@ -61,6 +70,13 @@ def read(document: bytes | None, store: Store, *, judged: bool) -> tuple[Graph, 
         above = tuple(Input(role, names[at], output) for role, at, output in inputs)
         names.append(graph.add(Action(KINDS[kind], label, stage, SettingsText(text), above)))
     return graph, [[names[number] for number in numbers] for numbers in value["points"]]
+
+
+def _digest(store: Store, path: str) -> str | None:
+    try:
+        return store.digest_of(Path(path))
+    except OSError:
+        return None
 
 
 def _bytes(digest: str) -> str:

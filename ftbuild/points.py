@@ -38,6 +38,7 @@ def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke:
     """
     compiled = compiling.read(found.attached(), store, judged=not smoke)
     if compiled is None:
+        from ftbuild import tool_files
         from ftbuild.resolving import graph_of
 
         graph = Graph()
@@ -48,7 +49,8 @@ def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke:
             for name in names
             if graph.actions[name].kind.name == "ingest"
         }
-        found.attach(compiling.write(graph, ids, sources, judged=not smoke))
+        files = {str(path): store.digest_of(path) for each in found.points for path in tool_files.paths(each)}
+        found.attach(compiling.write(graph, ids, sources, files, judged=not smoke))
     else:
         graph, ids = compiled
     said = [tuple(word for word in each.overrides if word not in given) for each in found.points]

@@ -7,6 +7,7 @@ from ftbuild.plan.resolve import resolve
 from ftbuild.problem import Problem
 from ftbuild.scorers import versions
 from ftbuild.store.store import Store
+from ftbuild.tool_files import tools_of
 
 
 def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
@@ -14,7 +15,7 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
 
     Raises:
         DataError: a source's file cannot be read.
-        ConfigError: there is no source.
+        ConfigError: there is no source, or a tool cannot be read.
     """
     sources = composed.settings.dataset.sources
     if not sources:
@@ -37,4 +38,4 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
     if problems:
         raise DataError(*problems)
     scorers = versions(composed.settings.evaluation.scorers, composed.settings.style)
-    return resolve(composed.settings, digests, scorers, judged=judged)
+    return resolve(composed.settings, digests, scorers, judged=judged, tools=tools_of(composed))

@@ -4,9 +4,11 @@ import json
 from copy import deepcopy
 from typing import Any
 
+from ftbuild.chat import Tool
 from ftbuild.plan.graph import Graph
 from ftbuild.plan.resolve import resolve
 from ftbuild.settings import Settings
+from ftbuild.tools.definitions import definition
 
 FULL: dict[str, Any] = {
     "seed": 7,
@@ -126,6 +128,7 @@ TINY = deepcopy(FULL) | {
 TINY["style"] = {"language": "ja", "system": "丁寧に。", "rules": {"desu_masu": "always"}}
 TINY["method"] = {"type": "dpo", "hyperparameters": {"n_epochs": 3, "beta": 0.2}}
 TINY["dataset"]["sources"]["pairs"]["rejected"] = "casual"
+TINY["tools"] |= {"a": {"python": "app.py:a"}, "b": {"openapi": "api.json#b"}, "c": {"mcp": "tools.json#c"}}
 TINY["dataset"]["sources"]["made"] = {
     "kind": "generator",
     "path": "data/made.yaml",
@@ -148,4 +151,9 @@ def settings(tree: dict[str, Any] = FULL) -> Settings:
 
 
 def graph(tree: dict[str, Any] = FULL, *, judged: bool = True) -> Graph:
-    return resolve(settings(tree), BYTES, VERSIONS, judged=judged)
+    given = settings(tree)
+    return resolve(given, BYTES, VERSIONS, judged=judged, tools=tools_of(given))
+
+
+def tools_of(given: Settings) -> list[Tool]:
+    return [definition(name, tool) for name, tool in given.tools.items()]

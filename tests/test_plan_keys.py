@@ -15,6 +15,10 @@ ONE_VALUE = {
     "dataset.sources.pairs.kind",
     "dataset.sources.unseen.kind",
     "dataset.sources.made.kind",
+    # What stands in the file enters the key.
+    "tools.a.python",
+    "tools.b.openapi",
+    "tools.c.mcp",
     "style.language",
     "style.rules.contractions",
     "style.rules.slang",

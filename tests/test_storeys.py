@@ -26,7 +26,8 @@ STOREYS = (
     # The shell, from its own top down.
     ("origins", "trees", "voice"),
     ("yaml_marks", "composed", "merging", "workers", "editor_schemas"),
-    ("defaults_lists", "lookup", "resolving"),
+    ("defaults_lists", "lookup", "tool_files"),
+    ("resolving",),
     ("config_problems", "outcome", "history", "planfile", "compiling"),
     ("compose", "engine"),
     ("compositions", "runners"),

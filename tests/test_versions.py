@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from settings_fixture import FULL, settings
+from settings_fixture import FULL, settings, tools_of
 
 from ftbuild.completion import Completion
 from ftbuild.digest import of_bytes, of_value
@@ -65,7 +65,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
     }
     chosen: Settings = settings(FULL | {"dataset": whole, "goal": GOAL})
     scorers = versions(chosen.evaluation.scorers, chosen.style)
-    for each in resolve(chosen, {"pairs": of_bytes(SOURCE)}, scorers):
+    for each in resolve(chosen, {"pairs": of_bytes(SOURCE)}, scorers, tools=tools_of(chosen)):
         inputs = {one.role: by_id[one.action].outputs[one.output] for one in each.inputs}
         if each.kind.name in PURE:
             result = PURE[each.kind.name](json.loads(each.settings_text), inputs, given(each.kind.name, source))

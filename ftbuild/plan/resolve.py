@@ -6,8 +6,9 @@ Every action takes just the settings that change its result. The free arms and t
 need no job, so they come first and show whether there is room to gain.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from ftbuild.chat import Tool
 from ftbuild.plan.action import COMPARE, DATASET, INGEST, JOB, PREDICT, RENDER, REPORT, SCORE, Action, Input
 from ftbuild.plan.graph import Graph
 from ftbuild.settings import Arm, Goal, Settings
@@ -15,15 +16,20 @@ from ftbuild.tools.definitions import keyed as keyed_tools
 
 
 def resolve(
-    settings: Settings, source_digests: Mapping[str, str], scorer_versions: Mapping[str, int], judged: bool = True
+    settings: Settings,
+    source_digests: Mapping[str, str],
+    scorer_versions: Mapping[str, int],
+    judged: bool = True,
+    tools: Sequence[Tool] = (),
 ) -> Graph:
     """Return the graph of one experiment.
 
-    `source_digests` maps each source to the sha256 of its file's bytes, `scorer_versions` each
-    scorer to its version; without `judged` the comparison gives numbers and no verdict.
+    `source_digests` maps each source to the sha256 of its file's bytes, `scorer_versions` each scorer to its
+    version; `tools` are those of the settings, read from wherever they stand; without `judged` the comparison
+    gives numbers and no verdict.
     """
     graph = Graph()
-    dataset = _dataset(graph, settings, source_digests)
+    dataset = _dataset(graph, settings, source_digests, tools)
     lines = graph.add(
         Action(
             RENDER,
@@ -47,7 +53,7 @@ def resolve(
     return graph
 
 
-def _dataset(graph: Graph, settings: Settings, source_digests: Mapping[str, str]) -> str:
+def _dataset(graph: Graph, settings: Settings, source_digests: Mapping[str, str], tools: Sequence[Tool]) -> str:
     inputs = []
     for name, source in settings.dataset.sources.items():
         ingest = Action(
@@ -71,18 +77,18 @@ def _dataset(graph: Graph, settings: Settings, source_digests: Mapping[str, str]
                 "language": style.language,
                 "expand": [[short, long] for short, long in style.expand.items()],
                 "licences": {name: source.licence for name, source in settings.dataset.sources.items()},
-                **_tools(settings),
+                **_tools(settings, tools),
             },
             tuple(inputs),
         )
     )
 
 
-def _tools(settings: Settings) -> dict[str, object]:
+def _tools(settings: Settings, tools: Sequence[Tool]) -> dict[str, object]:
     """Return the tools and their flag, where there are any."""
     flag = settings.request.parallel_tool_calls
-    tools: dict[str, object] = {"tools": keyed_tools(settings.tools)} if settings.tools else {}
-    return tools | ({"parallel_tool_calls": flag} if flag is not None else {})
+    keyed: dict[str, object] = {"tools": keyed_tools(tools)} if tools else {}
+    return keyed | ({"parallel_tool_calls": flag} if flag is not None else {})
 
 
 def _job(graph: Graph, settings: Settings, lines: str) -> str:

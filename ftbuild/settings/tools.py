@@ -30,17 +30,25 @@ class Argument(Node):
 
 
 class Tool(Node):
-    """A tool: what it is for, and its arguments in short form as `args`, or as a JSON Schema under `parameters`."""
+    """A tool: what it is for, and its arguments in short form as `args`, or as a JSON Schema under `parameters`.
+
+    One that is described elsewhere is read from there: `python`, a typed function as FILE:NAME, never run;
+    `openapi`, an operation as FILE#ID; `mcp`, a tool of an answer to tools/list as FILE#NAME.
+    """
 
     description: str | None = None
     args: dict[str, Argument] | None = None
     parameters: dict[str, Any] | None = None
+    python: str | None = None
+    openapi: str | None = None
+    mcp: str | None = None
     strict: bool | None = None
 
     @model_validator(mode="after")
     def _has_one_form(self) -> "Tool":
-        if self.args is not None and self.parameters is not None:
-            raise ValueError("a tool has args, or parameters, not both")
+        forms = ("args", "parameters", "python", "openapi", "mcp")
+        if len(given := [form for form in forms if getattr(self, form) is not None]) > 1:
+            raise ValueError(f"a tool has {' or '.join(given)}, not both")
         return self
 
 

@@ -1,7 +1,7 @@
 """Tools as the config says them -> as a provider is told of them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftbuild.chat import Tool
@@ -9,16 +9,15 @@ from ftbuild.settings import Argument
 from ftbuild.settings import Tool as Given
 
 
-def definitions(tools: Mapping[str, Given]) -> Iterator[Tool]:
-    """Yield the tools in the order of the config."""
-    for name, given in tools.items():
-        parameters = given.parameters if given.args is None else _parameters(given.args)
-        yield Tool(name, given.description, parameters, given.strict)
+def definition(name: str, given: Given) -> Tool:
+    """Return a tool that is written out in the config."""
+    parameters = given.parameters if given.args is None else _parameters(given.args)
+    return Tool(name, given.description, parameters, given.strict)
 
 
-def keyed(tools: Mapping[str, Given]) -> list[str]:
+def keyed(tools: Sequence[Tool]) -> list[str]:
     """Return the tools as they enter a key: JSON texts, since the order of tools and of arguments has meaning."""
-    return [json.dumps(tool.to_json(), ensure_ascii=False) for tool in definitions(tools)]
+    return [json.dumps(tool.to_json(), ensure_ascii=False) for tool in tools]
 
 
 def _parameters(arguments: Mapping[str, Argument]) -> dict[str, Any]:

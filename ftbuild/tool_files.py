@@ -1,0 +1,70 @@
+"""The tools of a composition, those that stand in files of others read: a Python function, OpenAPI, MCP.
+
+A tool enters a key as what a provider is told of it, so an edit of the file that leaves that as it was runs nothing.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from ftbuild.chat import Tool
+from ftbuild.composed import Composed
+from ftbuild.errors import ConfigError
+from ftbuild.problem import Problem
+from ftbuild.tools import files, python_file
+from ftbuild.tools.definitions import definition
+from ftbuild.tools.python_file import UnreadableError
+
+# form -> what stands between the file and the name, and who reads it
+FORMS: Mapping[str, tuple[str, Callable[[bytes, str], Tool]]] = {
+    "python": (":", python_file.read),
+    "openapi": ("#", files.openapi),
+    "mcp": ("#", files.mcp),
+}
+
+
+def paths(composed: Composed) -> Iterator[Path]:
+    """Yield the files that the tools of a composition stand in."""
+    for name, given in (composed.tree.get("tools") or {}).items():
+        for form in FORMS:
+            if given is not None and given.get(form) is not None:
+                yield _place(composed, name, form, str(given[form]))[0]
+
+
+def tools_of(composed: Composed) -> list[Tool]:
+    """Return the tools in the order of the config.
+
+    Raises:
+        ConfigError: a file cannot be read, or has no such tool; all of them at once.
+    """
+    found, problems = [], []
+    for name, given in composed.settings.tools.items():
+        form = next((form for form in FORMS if getattr(given, form) is not None), None)
+        if form is None:
+            found.append(definition(name, given))
+            continue
+        path, inner = _place(composed, name, form, str(getattr(given, form)))
+        try:
+            tool = FORMS[form][1](path.read_bytes(), inner)
+        except OSError as error:
+            problems.append(_problem(composed, name, form, f"{path}: {(error.strerror or 'cannot be read').lower()}"))
+        except UnreadableError as error:
+            at = f"{path}:{error.line}" if error.line else str(path)
+            problems.append(_problem(composed, name, form, f"{at}: {error}", error.fix))
+        else:
+            found.append(Tool(name, given.description or tool.description, tool.parameters, given.strict))
+    if problems:
+        raise ConfigError(*problems)
+    return found
+
+
+def _place(composed: Composed, name: str, form: str, said: str) -> tuple[Path, str]:
+    """Return the file and the name inside it; without a name it is the tool's own."""
+    origin = composed.origins.of(f"tools.{name}.{form}")
+    file, _, inner = said.rpartition(FORMS[form][0]) if FORMS[form][0] in said else (said, "", name)
+    return (origin.tree if origin else Path.cwd()) / file, inner
+
+
+def _problem(composed: Composed, name: str, form: str, what: str, fix: str = "") -> Problem:
+    origin = composed.origins.of(f"tools.{name}.{form}")
+    key = f"tools.{name}.{form}"
+    return Problem(f"{key}: {what}", origin.path if origin else "", origin.line if origin else None, fix=fix)

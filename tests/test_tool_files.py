@@ -1,0 +1,211 @@
+"""Tools out of files of others: read and never run, refused with the place, and part of the key as they are read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from config_fixture import TONE, Own
+from jsonschema import Draft202012Validator
+
+from ftbuild.tools import files
+from ftbuild.tools.python_file import UnreadableError, read
+
+CODE = '''
+from typing import Annotated, Literal, Optional
+import nowhere_at_all
+
+raise SystemExit("never run")
+
+def get_weather(
+    city: str,
+    days: list[int],
+    /,
+    unit: Literal["C", "F"] = "C",
+    *,
+    near: "float | None" = None,
+    why: Annotated[str, "For the log."],
+    extra: dict[str, bool] | None = None,
+    other: Optional[int] = 3,
+) -> str:
+    """Weather in a city,
+    on some days.
+
+    More that is of no use to a model.
+
+    Args:
+        city: Its name,
+            as people say it.
+        days (list): Days from now.
+        unknown: Not a parameter.
+
+    Returns:
+        A text.
+    """
+
+async def ping(host): ...
+def many(*hosts: str): ...
+def odd(at: complex): ...
+'''
+OPENAPI: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "paths": {
+        "/tickets/{id}": {
+            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
+            "post": {
+                "operationId": "changeTicket",
+                "summary": "Change a ticket.",
+                "parameters": [
+                    {"$ref": "#/components/parameters/Notify"},
+                    {"name": "X-Key", "in": "header", "required": True, "schema": {"type": "string"}},
+                ],
+                "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Change"}}}},
+            },
+        }
+    },
+    "components": {
+        "parameters": {
+            "Notify": {"name": "notify", "in": "query", "description": "Tell the owner.", "schema": {"type": "boolean"}}
+        },
+        "schemas": {
+            "Change": {
+                "type": "object",
+                "required": ["state"],
+                "properties": {
+                    "state": {"$ref": "#/components/schemas/State"},
+                    "parent": {"$ref": "#/components/schemas/Change"},
+                },
+            },
+            "State": {"type": "string", "enum": ["open", "closed"]},
+        },
+    },
+}  # fmt: skip
+INPUT = {"$schema": "x", "type": "object", "properties": {"q": {"type": "string"}}}
+MCP = {"id": 1, "result": {"tools": [{"name": "search", "description": "Search.", "inputSchema": INPUT}]}}
+
+
+def test_a_typed_function_is_read_and_not_run() -> None:
+    tool = read(CODE.encode(), "get_weather")
+    assert tool.description == "Weather in a city, on some days."
+    assert tool.parameters == {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "description": "Its name, as people say it."},
+            "days": {"type": "array", "items": {"type": "integer"}, "description": "Days from now."},
+            "unit": {"type": "string", "enum": ["C", "F"]},
+            "near": {"type": ["number", "null"]},
+            "why": {"type": "string", "description": "For the log."},
+            "extra": {"anyOf": [{"type": "object", "additionalProperties": {"type": "boolean"}}, {"type": "null"}]},
+            "other": {"type": ["integer", "null"]},
+        },
+        "required": ["city", "days", "why"],
+        "additionalProperties": False,
+    }
+    Draft202012Validator.check_schema(tool.parameters)
+
+
+KNOWN = "use str, int, float, bool, list[...], dict, Literal[...] or ... | None."
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "fix"),
+    [
+        ("get_wether", "no function 'get_wether'", "the nearest is 'get_weather'."),
+        ("ping", "ping(host): no type", "write host: str, or whatever it is."),
+        ("many", "many(*hosts): a tool's arguments have names", ""),
+        ("odd", "odd(at): no type of JSON for complex", KNOWN),
+    ],
+)  # fmt: skip
+def test_what_is_no_tool_is_refused(name: str, said: str, fix: str) -> None:
+    with pytest.raises(UnreadableError) as caught:
+        read(CODE.encode(), name)
+    assert (str(caught.value), caught.value.fix) == (said, fix)
+
+
+def test_an_operation_is_its_parameters_and_its_body_side_by_side() -> None:
+    for content in (json.dumps(OPENAPI).encode(), b"# yaml\n" + json.dumps(OPENAPI).encode()):
+        tool = files.openapi(content, "changeTicket")
+        assert tool.description == "Change a ticket."
+        assert tool.parameters == {
+            "type": "object",
+            "properties": {
+                "id": {"type": "string"},
+                "notify": {"type": "boolean", "description": "Tell the owner."},
+                "state": {"$ref": "#/$defs/State"},
+                "parent": {"$ref": "#/$defs/Change"},
+            },
+            "required": ["id", "state"],
+            "$defs": {
+                "State": {"type": "string", "enum": ["open", "closed"]},
+                "Change": {
+                    "type": "object",
+                    "required": ["state"],
+                    "properties": {"state": {"$ref": "#/$defs/State"}, "parent": {"$ref": "#/$defs/Change"}},
+                },
+            },
+        }
+        assert tool.parameters is not None
+        checker = Draft202012Validator(tool.parameters)
+        assert checker.is_valid({"id": "7", "state": "open", "parent": {"state": "closed"}})
+        assert not checker.is_valid({"id": "7", "state": "ajar"})
+
+
+def test_a_tool_of_an_mcp_server_is_read_from_the_answer_or_its_result() -> None:
+    for value in (MCP, MCP["result"]):
+        tool = files.mcp(json.dumps(value).encode(), "search")
+        assert tool.to_json()["function"] == {
+            "name": "search",
+            "description": "Search.",
+            "parameters": {"type": "object", "properties": {"q": {"type": "string"}}},
+        }
+
+
+@pytest.mark.parametrize("content", [b"[", b"5", b"{}", b'{"paths": {}}'])
+def test_other_files_are_refused(content: bytes) -> None:
+    for read_ in (files.openapi, files.mcp):
+        with pytest.raises(UnreadableError):
+            read_(content, "x")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Own:
+    project = Own(tmp_path)
+    project.write("app/tools.py", CODE)
+    project.write("api.json", json.dumps(OPENAPI))
+    project.write(
+        "conf/tools/ours.yaml",
+        """
+        get_weather: {python: app/tools.py}
+        change: {openapi: api.json#changeTicket, description: Ours.}
+        """,
+    )
+    return project
+
+
+def ids(own: Own) -> dict[str, str]:
+    ended = own.run("plan", TONE, "tools=ours", "--format", "json")
+    assert ended.code == 0, ended.err
+    return {each["label"]: each["id"] for each in json.loads(ended.out)["actions"]}
+
+
+def test_a_tool_changes_keys_by_what_a_provider_is_told_of_it_and_by_nothing_else(own: Own) -> None:
+    before = ids(own)
+    own.write("app/tools.py", CODE.replace("More that is of no use", "Something else, of no use"))
+    assert ids(own) == before
+    own.write("app/tools.py", CODE.replace("Weather in a city", "The weather in a city"))
+    changed = {label for label, name in ids(own).items() if name != before[label]}
+    assert "dataset" in changed
+    assert changed.isdisjoint({"pairs", "unseen"})
+
+
+def test_a_tool_that_cannot_be_read_is_named_with_its_place_in_the_config(own: Own) -> None:
+    own.write("conf/tools/ours.yaml", "get_wether: {python: app/tools.py}\nb: {mcp: gone.json}\n")
+    assert own.refused("plan", TONE, "tools=ours") == (
+        f"conf/tools/ours.yaml:1: tools.get_wether.python: {own.folder}/app/tools.py: no function 'get_wether'\n"
+        "    Fix: the nearest is 'get_weather'.\n"
+        f"conf/tools/ours.yaml:2: tools.b.mcp: {own.folder}/gone.json: no such file or directory\n"
+    )
+    own.write("conf/tools/ours.yaml", "a: {python: app/tools.py, args: {}}\n")
+    assert own.refused("plan", TONE, "tools=ours") == (
+        "conf/tools/ours.yaml:1: tools.a: a tool has args or python, not both\n"
+    )
