@@ -128,6 +128,7 @@ TINY = deepcopy(FULL) | {
 TINY["style"] = {"language": "ja", "system": "丁寧に。", "rules": {"desu_masu": "always"}}
 TINY["method"] = {"type": "dpo", "hyperparameters": {"n_epochs": 3, "beta": 0.2}}
 TINY["dataset"]["sources"]["pairs"]["rejected"] = "casual"
+TINY["dataset"]["deduplicate"] = "near"
 TINY["tools"] |= {"a": {"python": "app.py:a"}, "b": {"openapi": "api.json#b"}, "c": {"mcp": "tools.json#c"}}
 TINY["dataset"]["sources"]["made"] = {
     "kind": "generator",

@@ -155,3 +155,13 @@ def test_the_card_says_what_is_in_the_folder() -> None:
         "Each line of the split files is what a provider takes, and nothing else; `provenance.jsonl` says for\n"
         f"every example, in the same order, where it came from. Digest: `{'ab' * 32}`.\n"
     )
+
+
+def test_near_duplicates_differ_in_case_width_spaces_and_punctuation_alone() -> None:
+    said = ["See you at 5", "see  you at 5!", "ＳＥＥ you at ５.", "See you at 6", "見ます。", "見ます", "!!", "??"]
+    given = [example(text, line=line, group=f"g{line}") for line, text in enumerate(said, 1)]
+    kept = {}
+    for near in (False, True):
+        dataset, _ = build(given, STYLE, SHARES, None, near=near)
+        kept[near] = sorted(each.line for split in dataset.splits.values() for each in split)
+    assert kept == {False: [1, 2, 3, 4, 5, 6, 7, 8], True: [1, 4, 5, 7, 8]}

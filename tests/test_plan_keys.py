@@ -39,6 +39,7 @@ OTHER = {
     "goal.judge_by": "estimate",
     "dataset.sources.unseen.only": "train",
     "provider.engine": "scripted",
+    "dataset.deduplicate": "exact",
     "tools.get_weather.args.city.type": "integer",
     "tools.get_weather.args.days.type": "string",
 }

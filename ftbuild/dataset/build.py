@@ -4,8 +4,10 @@ Transforms, in order: style (system text first, short forms written out), exact 
 split, limit. The order of examples is by the digest of their content.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ftbuild.chat import Message, Tool
 from ftbuild.dataset.split import split_of
@@ -33,18 +35,21 @@ def build(
     limit: int | None,
     tools: tuple[Tool, ...] = (),
     parallel_tool_calls: bool | None = None,
+    *,
+    near: bool = False,
 ) -> tuple[Dataset, list[Problem]]:
     """Return the dataset and its findings; the order of `examples` does not matter.
 
     Examples without a system message get that of the style, those without tools the `tools`; the flag for
     parallel calls goes into all that have tools, whatever they answer. An answer that is both rejected and
-    preferred teaches nothing, and is dropped. Duplicates have the same input after style and the same target;
-    of them a pinned one is kept, else the one whose source and line come first. One input with two targets in
-    two splits is an error: it would let the model see what it is tested on.
+    preferred teaches nothing, and is dropped. Duplicates have the same input after style and the same target,
+    where they are `near` but for case, width, spaces and punctuation; of them a pinned one is kept, else the one
+    whose source and line come first. One input with two targets in two splits is an error: it would let the
+    model see what it is tested on.
     """
     telling = [each for each in examples if each.rejected is None or each.rejected != each.target]
     styled = [_equipped(_styled(example, style), tools, parallel_tool_calls) for example in telling]
-    unique = _unique(styled)
+    unique = _unique(styled, near=near)
     drawn = [(example, split_of(example, shares)) for example in unique]
     problems = _leaks(drawn)
     ordered = sorted(drawn, key=lambda pair: of_value(["order.v1", shares.seed, pair[0].id]))
@@ -84,11 +89,22 @@ def _equipped(example: Example, tools: tuple[Tool, ...], parallel_tool_calls: bo
     return replace(example, tools=own, parallel_tool_calls=flag if own else None)
 
 
-def _unique(examples: Iterable[Example]) -> list[Example]:
+def _unique(examples: Iterable[Example], *, near: bool) -> list[Example]:
     first: dict[str, Example] = {}
     for example in sorted(examples, key=lambda each: (each.only is None, each.source, each.line, each.id)):
-        first.setdefault(of_value(example.conversation()), example)
+        value = example.conversation()
+        first.setdefault(of_value(folded(value) if near else value), example)
     return list(first.values())
+
+
+def folded(value: Any) -> Any:
+    """Return a JSON value in which texts that differ in case, width, spaces or punctuation alone are one."""
+    if isinstance(value, str):
+        plain = unicodedata.normalize("NFKC", value).casefold()
+        return "".join(letter for letter in plain if letter.isalnum()) or plain
+    if isinstance(value, dict):
+        return {name: folded(each) for name, each in value.items()}
+    return [folded(each) for each in value] if isinstance(value, list) else value
 
 
 def _leaks(drawn: Iterable[tuple[Example, Split]]) -> list[Problem]:

@@ -78,6 +78,7 @@ def _dataset(graph: Graph, settings: Settings, source_digests: Mapping[str, str]
                 "expand": [[short, long] for short, long in style.expand.items()],
                 "licences": {name: source.licence for name, source in settings.dataset.sources.items()},
                 **_tools(settings, tools),
+                **({"deduplicate": "near"} if settings.dataset.deduplicate == "near" else {}),
             },
             tuple(inputs),
         )

@@ -58,7 +58,8 @@ def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any
     shares = Shares.model_validate_json(json.dumps(settings["split"]))
     tools = tuple(Tool.from_json(json.loads(each)) for each in settings.get("tools", ()))
     flag = settings.get("parallel_tool_calls")
-    built, problems = build_dataset(examples, style, shares, settings["limit"], tools, flag)
+    near = settings.get("deduplicate") == "near"
+    built, problems = build_dataset(examples, style, shares, settings["limit"], tools, flag, near=near)
     warnings = _warnings(problems + rules.check([*built.splits["train"], *built.splits["validation"]]))
     outputs = {
         f"{split}.jsonl": json_lines(

@@ -1,6 +1,6 @@
 """How sources become a dataset."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -17,8 +17,13 @@ class Shares(Node):
 
 
 class Dataset(Node):
-    """Sources by name, and the split. `limit` keeps that many examples of all, null keeps all."""
+    """Sources by name, and the split. `limit` keeps that many examples of all, null keeps all.
+
+    `deduplicate` says which examples are one: `exact` those that say the same, `near` also those that differ
+    in case, width, spaces or punctuation alone.
+    """
 
     sources: Annotated[dict[str, Source], BeforeValidator(without_nulls)]
     split: Shares
     limit: int | None = Field(default=None, ge=4)
+    deduplicate: Literal["exact", "near"] = "exact"
