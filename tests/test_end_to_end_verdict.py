@@ -26,9 +26,10 @@ def test_missed_goal_is_exit_code_3_now_and_when_it_is_cached(project: Project) 
     assert (again.code, again.err) == (3, "")
     assert re.fullmatch(said, again.out), again.out
 
-    listed = project.run(COLUMNS="120")
+    listed = project.run(COLUMNS="200")
     assert listed.code == 0
-    assert re.match(r"  tone_formal +Casual .* formal message out\. +no difference, goal missed +today ", listed.out)
+    row = r"^  tone_formal +Casual .* formal message out\. +no difference, goal missed +today "
+    assert re.search(row, listed.out, re.MULTILINE)
 
 
 def test_sweep_builds_the_dataset_once_and_asks_the_base_once(project: Project) -> None:
