@@ -38,11 +38,12 @@ def tools_of(composed: Composed) -> list[Tool]:
     """
     found, problems = [], []
     for name, given in composed.settings.tools.items():
-        form = next((form for form in FORMS if getattr(given, form) is not None), None)
+        elsewhere = {"python": given.python, "openapi": given.openapi, "mcp": given.mcp}
+        form = next((form for form, said in elsewhere.items() if said is not None), None)
         if form is None:
             found.append(definition(name, given))
             continue
-        path, inner = _place(composed, name, form, str(getattr(given, form)))
+        path, inner = _place(composed, name, form, str(elsewhere[form]))
         try:
             tool = FORMS[form][1](path.read_bytes(), inner)
         except OSError as error:
