@@ -63,10 +63,10 @@ def read(document: bytes | None, store: Store, *, judged: bool) -> tuple[Graph, 
     for kind, label, stage, number, inputs, *source in value["nodes"]:
         text = texts[number]
         if source:
-            try:
-                text = text.replace(_bytes(""), _bytes(store.digest_of(Path(source[0]))), 1)
-            except OSError:
+            digest = _digest(store, source[0])
+            if digest is None:
                 return None
+            text = text.replace(_bytes(""), _bytes(digest), 1)
         above = tuple(Input(role, names[at], output) for role, at, output in inputs)
         names.append(graph.add(Action(KINDS[kind], label, stage, SettingsText(text), above)))
     return graph, [[names[number] for number in numbers] for numbers in value["points"]]

@@ -40,11 +40,9 @@ def globs(name: str) -> list[str]:
 def _model(name: str) -> Any:
     """Return the type of what a file of the group holds."""
     field = Settings.model_fields.get(name)
-    return (
-        Annotated[field.annotation, *field.metadata]
-        if field and field.metadata
-        else (field.annotation if field else NO_FIELDS[name])
-    )
+    if field is None:
+        return NO_FIELDS[name]
+    return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
 
 
 def _file(name: str, model: Any, options: Mapping[str, Sequence[str]]) -> Schema:

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import chain, islice
 from typing import Any, Literal, NoReturn
 
@@ -20,6 +21,7 @@ from ftbuild.problem import Problem
 
 Layout = Literal["lines", "array", "documents"]
 BOM = codecs.BOM_UTF8
+GZIP = b"\x1f\x8b"
 WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 SAMPLE_BYTES = 512
@@ -59,14 +61,10 @@ def read(lines: Iterable[bytes]) -> Rows:
     first = head[0] if head else b""
     encoding, bom = _encoding(first)
     if encoding != "utf-8":
-        whole = b"".join(chain(head, lines))
-        if bom:
-            whole = whole[2:]
-        try:
-            text = whole.decode(encoding).encode("utf-8")
-        except UnicodeError:
+        text = decoded(b"".join(chain(head, lines)))
+        if text is None:
             return Rows([Row(1, b"", problems=(_not_text(encoding),))], encoding=encoding, bom=bom)
-        inner = read(_split(text))
+        inner = read(BytesIO(text.encode()))
         return Rows(inner.rows, inner.layout, encoding, bom)
     if bom:
         head = [first.removeprefix(BOM)]
@@ -153,12 +151,6 @@ def _encoding(first: bytes) -> tuple[str, bool]:
 
 def _not_text(encoding: str) -> Problem:
     return Problem(f"begins as {encoding.upper()} and does not go on so", fix="save it as UTF-8.", rule="not-utf8")
-
-
-def _split(text: bytes) -> list[bytes]:
-    lines = [line + b"\n" for line in text.split(b"\n")]
-    lines[-1] = lines[-1][:-1]
-    return lines if lines[-1] else lines[:-1]
 
 
 def _layout(first: bytes) -> Layout:

@@ -66,6 +66,6 @@ def _place(composed: Composed, name: str, form: str, said: str) -> tuple[Path, s
 
 
 def _problem(composed: Composed, name: str, form: str, what: str, fix: str = "") -> Problem:
-    origin = composed.origins.of(f"tools.{name}.{form}")
     key = f"tools.{name}.{form}"
+    origin = composed.origins.of(key)
     return Problem(f"{key}: {what}", origin.path if origin else "", origin.line if origin else None, fix=fix)

@@ -34,6 +34,7 @@ from ftbuild.rules.lines import check as check_line
 from ftbuild.rules.pack import PACKS, RULES, Method
 from ftbuild.tokens import of_line
 
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 EXTRA = {"type": "function", "function": {"name": "extra", "description": "Never called."}}
 
 
@@ -167,6 +168,17 @@ def test_people_read_place_reason_and_remedy(own: Own) -> None:
     )
 
 
+def test_the_example_of_the_readme_is_what_is_said(own: Own) -> None:
+    lines = copy.deepcopy(GOOD["supervised"])
+    lines[1]["messages"][2]["tool_calls"][0]["function"]["arguments"] = '"{\\"city\\": \\"Rome\\"}"'
+    answer = lines[3]["messages"].pop(3)
+    lines[3]["messages"].insert(3, {**answer, "tool_call_id": "call_7"})
+    lines[3]["messages"].insert(3, answer)
+    write(own, "chats.jsonl", in_bytes(lines))
+    shown = README.partition("$ ftbuild check chats.jsonl\n")[2].partition("```")[0]
+    assert own.run("check", "chats.jsonl") == Ended(1, shown, "")
+
+
 def test_github_gets_an_annotation_a_finding(own: Own) -> None:
     write(own, "a,b.jsonl", in_bytes([{**each, "a%b": 1} for each in GOOD["supervised"][:1]]))
     ended = own.run("check", "a,b.jsonl", "--format", "github")
@@ -199,7 +211,8 @@ def test_junit_counts_errors_as_failures(own: Own) -> None:
         ),
         (
             ["a.json", "--provider", "azur"],
-            "command line: --provider: no rules of 'azur'\n    Fix: --provider azure\n",
+            "command line: --provider takes openai, azure, compatible, embedded, not 'azur'\n"
+            "    Fix: --provider azure\n",
         ),
     ],
 )
@@ -242,18 +255,51 @@ def test_the_changes_are_listed_and_the_new_file_is_checked(own: Own) -> None:
     assert own.run("check", "a.jsonl", "--fix") == Ended(2, "", said)
 
 
-def test_a_wrapper_around_calls_is_unpacked(own: Own) -> None:
+@pytest.mark.parametrize("named", [{"id": "c"}, {}])
+def test_a_wrapper_around_calls_is_unpacked(own: Own, named: dict[str, str]) -> None:
     line = quiet("Bonn")
     uses = [{"recipient_name": "functions.get_weather", "parameters": {"city": city}} for city in ("Bonn", "Rome")]
     wrapped = {"name": "multi_tool_use.parallel", "arguments": json.dumps({"tool_uses": uses})}
-    line["messages"][1] = {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": wrapped}]}
+    line["messages"][1] = {"role": "assistant", "tool_calls": [{**named, "type": "function", "function": wrapped}]}
     write(own, "a.jsonl", in_bytes([*GOOD["supervised"], line]))
     assert own.run("check", "a.jsonl", "--fix").code == 0
     last = json.loads((own.folder / "a.fixed.jsonl").read_bytes().splitlines()[-1])
+    name = named.get("id", "call")
     assert last["messages"][1]["tool_calls"] == [
-        {**call(1, "get_weather", city="Bonn"), "id": "c_1"},
-        {**call(2, "get_weather", city="Rome"), "id": "c_2"},
+        {**call(1, "get_weather", city="Bonn"), "id": f"{name}_1"},
+        {**call(2, "get_weather", city="Rome"), "id": f"{name}_2"},
     ]
+
+
+def test_every_argument_that_is_missing_is_named(own: Own) -> None:
+    lines = copy.deepcopy(GOOD["supervised"])
+    schema = lines[1]["tools"][0]["function"]["parameters"]
+    schema["required"] = ["city", "day"]
+    lines[1]["messages"][2]["tool_calls"][0]["function"]["arguments"] = "{}"
+    said = [each["message"] for each in told(own, in_bytes(lines))]
+    assert said == ["'city' is a required property", "'day' is a required property"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"city": NaN}', "NaN is not JSON"),
+        ('{"city": "Oslo", "city": "Rome"}', "key 'city' twice in one object"),
+    ],
+)
+def test_arguments_are_json_as_strict_as_lines(own: Own, text: str, said: str) -> None:
+    lines = copy.deepcopy(GOOD["supervised"])
+    lines[1]["messages"][2]["tool_calls"][0]["function"]["arguments"] = text
+    [problem] = told(own, in_bytes(lines))
+    assert (problem["rule"], problem["message"]) == ("arguments-not-json", said)
+
+
+def test_nulls_in_the_input_of_a_preference_are_taken_out(own: Own) -> None:
+    line = dpo("Bonn")
+    line["input"] |= {"tools": None, "parallel_tool_calls": None}
+    write(own, "a.jsonl", in_bytes([*GOOD["dpo"], line]))
+    assert own.run("check", "a.jsonl", "--fix").code == 0
+    assert json.loads((own.folder / "a.fixed.jsonl").read_bytes().splitlines()[-1]) == dpo("Bonn")
 
 
 PRETTY = json.dumps(GOOD["supervised"], indent=2).encode()

@@ -97,7 +97,7 @@ def test_it_writes_a_few_lines_that_read_well(own: Own) -> None:
     ("words", "said"),
     [
         (["mine"], "command line: init takes a name and a file\n    Fix: ftbuild init NAME --from FILE\n"),
-        (["mine", "--from", "b.jsonl"], "b.jsonl: no such file\n    Fix: check the path.\n"),
+        (["mine", "--from", "b.jsonl"], "b.jsonl: no such file\n    Fix: the nearest is a.jsonl.\n"),
         (
             ["My Own", "--from", "a.jsonl"],
             "command line: 'My Own' is no name of an experiment: a-z, 0-9 and _\n"
@@ -121,7 +121,7 @@ def test_nothing_is_overwritten(own: Own) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b'{"a": 1}\n{"a": 2}\n', "a.jsonl: of no layout that ftbuild knows\n    the first row has a.\n"),
+        (b'{"a": 1}\n{"a": 2}\n', "a.jsonl: of no layout that ftbuild knows\n    its rows have a.\n"),
         (b"no json\n", "a.jsonl: of no layout that ftbuild knows\n    it holds no JSON objects, and no CSV.\n"),
         (b'{"messages": 5}\n', "a.jsonl:1: messages: 5 is not a list of messages\n"),
     ],

@@ -172,6 +172,25 @@ def test_show_writes_calls_as_people_do(own: Own) -> None:
     ]
 
 
+def test_show_tells_the_rejected_answer_of_a_preference_and_that_it_is_not_learnt(own: Own) -> None:
+    ended = own.run("show", "+experiment=dpo_tone", "-n", "1")
+    assert ended.code == 0, ended.err
+    roles = [line.split()[0] for line in ended.out.splitlines()[1:] if line[2:3].strip()]
+    assert roles == ["system", "user", "assistant", "assistant"]
+    marked = [line.split()[-1] for line in ended.out.splitlines()[1:] if line.startswith("  assistant")]
+    assert marked == ["learnt", "rejected"]
+    [chosen] = json.loads(own.run("show", "+experiment=dpo_tone", "-n", "1", "--format", "json").out)["examples"]
+    assert 0 < chosen["n_learnt"] < chosen["n_tokens"]
+    assert chosen["rejected"]["role"] == "assistant"
+
+
+def test_of_a_sweep_the_points_that_can_be_built_are_written(own: Own) -> None:
+    ended = own.run("dataset", "-m", "+experiment=chats", "dataset.split.test=0.3,0", "dataset.split.seed=4")
+    assert ended.code == 1
+    assert len(ended.out.splitlines()) == 1
+    assert "no example in the test split" in ended.err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -66,6 +66,9 @@ def problems(toy: Paying, *, leftovers: bool) -> list[str]:
         (Short, "killed", 4),
         (Short, "broken", 5),
         (Short, "full", 5),
+        pytest.param(Short, "killed", 1, marks=pytest.mark.slow),
+        pytest.param(Short, "broken", 2, marks=pytest.mark.slow),
+        pytest.param(Short, "full", 2, marks=pytest.mark.slow),
         *(pytest.param(Paying, fault, 1, marks=pytest.mark.slow) for fault in FAULTS),
     ],
 )

@@ -160,6 +160,18 @@ def test_where_there_are_not_so_many_requests_it_is_said() -> None:
     assert str(problems[0]).endswith("Fix: add phrasings or values.    few-requests")
 
 
+def test_a_split_that_the_digests_leave_empty_gets_an_entry_of_its_own() -> None:
+    for n in range(2, 8):
+        few = {**FILE, "tools": {**FILE["tools"]}}
+        few["tools"]["convert"] = {**FILE["tools"]["convert"], "train": FILE["tools"]["convert"]["train"][:n]}
+        found, _ = generated(few, n=600, tools=["convert"], quiet=0, calls={"one": 1, "two": 0, "three": 0})
+        ways = {split: {way for each in found if each.only == split for way in re.findall(r"kind \d+", each.raw)}
+                for split in ("train", "validation")}  # fmt: skip
+        assert ways["train"]
+        assert ways["validation"]
+        assert ways["train"] & ways["validation"] == set()
+
+
 def broken(*path: Any, to: Any) -> dict[str, Any]:
     file = json.loads(json.dumps(FILE))
     inner = file
@@ -187,6 +199,10 @@ def broken(*path: Any, to: Any) -> dict[str, Any]:
         (
             broken("tools", "convert", "unseen", 0, to="{amount:sum}"),
             "tools.convert.unseen[0]: no pool 'sum'    bad-generator",
+        ),
+        (
+            broken("tools", "convert", "train", to=["{amount}"]),
+            "convert: 1 to learn from, too few to have some for each split\n    Fix: add some.    bad-generator",
         ),
         (
             broken("joiners", "train", to=[]),

@@ -34,6 +34,8 @@ SHAREGPT = {
         {"from": "gpt", "value": "In Bergen only."},
     ],
 }
+ASKED = {"role": "user", "content": "Hi."}
+ANSWER = {"role": "assistant", "content": "Hello."}
 ALPACA = {"instruction": "Sort.", "input": "b a", "output": "a b", "system": "Help.", "history": [["Hi.", "Hello."]]}
 
 
@@ -184,6 +186,32 @@ def test_a_source_refuses_what_check_calls_an_error(broken: Any) -> None:
         assert {problem.rule for problem in problems} == {broken.rule}
         assert all(problem.line == BROKEN_LINE for problem in problems)
         assert len(found) == len(GOOD["supervised"]) - bool(errors)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi."}]}, ANSWER]},
+            ("content-in-parts", "messages[0].content"),
+        ),
+        ({"messages": [ASKED, ANSWER], "functions": []}, ("deprecated-functions", "functions")),
+        (
+            {
+                "messages": [
+                    ASKED,
+                    {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
+                    {"role": "function", "name": "f", "content": "1"},
+                    ANSWER,
+                ]
+            },
+            ("legacy-function-call", "messages[1]"),
+        ),
+        ({"messages": [ASKED, {**ANSWER, "audio": {"id": "a"}}]}, ("unknown-message-key", "messages[1].audio")),
+    ],
+)
+def test_what_an_example_cannot_hold_is_refused_and_not_dropped(line: Any, said: tuple[str, str]) -> None:
+    assert wrong("chat_jsonl", line)[0] == said
 
 
 @given(examples())

@@ -46,6 +46,8 @@ def get_weather(
 async def ping(host): ...
 def many(*hosts: str): ...
 def odd(at: complex): ...
+def torn(at: "list[int"): ...
+def nothing(at: Literal[None]): ...
 '''
 OPENAPI: dict[str, Any] = {
     "openapi": "3.1.0",
@@ -114,6 +116,8 @@ KNOWN = "use str, int, float, bool, list[...], dict, Literal[...] or ... | None.
         ("ping", "ping(host): no type", "write host: str, or whatever it is."),
         ("many", "many(*hosts): a tool's arguments have names", ""),
         ("odd", "odd(at): no type of JSON for complex", KNOWN),
+        ("torn", "torn(at): 'list[int' is no type", ""),
+        ("nothing", "nothing(at): no value of JSON in Literal[None]", ""),
     ],
 )  # fmt: skip
 def test_what_is_no_tool_is_refused(name: str, said: str, fix: str) -> None:
@@ -160,7 +164,31 @@ def test_a_tool_of_an_mcp_server_is_read_from_the_answer_or_its_result() -> None
         }
 
 
-@pytest.mark.parametrize("content", [b"[", b"5", b"{}", b'{"paths": {}}'])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"parameters": [{"in": "query"}]},
+        {"parameters": 5},
+        {"parameters": [{"name": "a", "schema": 5}]},
+        {"requestBody": {"content": [1]}},
+        {"requestBody": {"content": {"application/json": {"schema": {"properties": 5}}}}},
+        {"requestBody": {"$ref": "#/nowhere"}},
+        {"summary": 5},
+    ],
+)
+def test_a_malformed_operation_is_refused(operation: Any) -> None:
+    content = json.dumps({"paths": {"/": {"get": {"operationId": "x", **operation}}}}).encode()
+    with pytest.raises(UnreadableError):
+        files.openapi(content, "x")
+
+
+@pytest.mark.parametrize("tool", [{"inputSchema": 5}, {"description": 5}])
+def test_a_malformed_tool_of_a_server_is_refused(tool: Any) -> None:
+    with pytest.raises(UnreadableError, match=r"^tool 'x' is not written as MCP has it: "):
+        files.mcp(json.dumps({"tools": [{"name": "x", **tool}]}).encode(), "x")
+
+
+@pytest.mark.parametrize("content", [b"[", b"5", b"{}", b'{"paths": {}}', b'{"result": 5}'])
 def test_other_files_are_refused(content: bytes) -> None:
     for read_ in (files.openapi, files.mcp):
         with pytest.raises(UnreadableError):

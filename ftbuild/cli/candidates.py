@@ -12,14 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import get_args
 
 from ftbuild.cli.help import OPTIONS
-from ftbuild.cli.options import SHORT, VALUED
+from ftbuild.cli.options import CHOICES, SHORT, VALUED
 from ftbuild.cli.verbs import ALWAYS, VERBS, Verb
 from ftbuild.errors import StoreError
-from ftbuild.example import SPLITS
-from ftbuild.rules.pack import PACKS, Method
+from ftbuild.rules.pack import PACKS
 from ftbuild.trees import GROUPS, experiments, find_root, group_options, trees
 from ftbuild.world import World
 
@@ -65,13 +63,9 @@ def _values(option: str, known: Verb, root: Path) -> list[Candidate]:
         return [Candidate(each) for each in known.formats]
     if option == "--experiment":
         return _described(experiments(root))
-    if option == "--split":
-        return [Candidate(each) for each in SPLITS]
-    if option == "--method":
-        return [Candidate(each) for each in get_args(Method)]
     if option == "--provider":
         return [Candidate(name, each.source) for name, each in PACKS.items()]
-    return [Candidate("job")] if option == "--cfg" else []
+    return [Candidate(each) for each in CHOICES.get(option, ())]
 
 
 def _said(option: str) -> str:

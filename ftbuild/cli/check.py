@@ -1,23 +1,22 @@
 """`ftbuild check`: lint training files of anyone. Needs no project; writes nothing but what --fix asks for."""
 
-import gzip
 import json
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast, get_args
+from typing import cast
 from xml.etree import ElementTree
 
 from ftbuild.cli.options import Options
-from ftbuild.errors import ConfigError, DataError, ExitCode
-from ftbuild.problem import Problem, nearest, render
+from ftbuild.cli.reading import reading
+from ftbuild.errors import ConfigError, ExitCode
+from ftbuild.problem import Problem, render
+from ftbuild.report.words import count
 from ftbuild.rows import BLANK, read
 from ftbuild.rules import files
 from ftbuild.rules.lines import recognised
 from ftbuild.rules.mend import Change, mend
-from ftbuild.rules.pack import PACKS, Method, Pack
+from ftbuild.rules.pack import DEFAULT, PACKS, RULES, Method, Pack
 from ftbuild.store import durable
 
 SCHEMA_VERSION = 1
@@ -28,15 +27,15 @@ def check(options: Options) -> int:
     """Print what is wrong with the files; 1 if anything is an error.
 
     Raises:
-        ConfigError: there is no such file, method or provider.
+        ConfigError: there is no such file.
         DataError: a file cannot be read.
     """
     if not options.words:
         raise ConfigError(Problem("check takes files", "command line", fix="ftbuild check FILE.jsonl"))
-    method, pack = _method(options.method), _pack(options.provider)
+    method, pack = cast("Method | None", options.method), PACKS[options.provider or DEFAULT]
     mended = [_mended(path, method, pack) for path in _named(options.words)] if options.fix else []
     paths = [each.path for each in mended] or list(_named(options.words))
-    seen = files.Seen() if len(paths) > 1 else None
+    seen: files.Prompts | None = {} if len(paths) > 1 else None
     checked = [_check(path, method, pack, seen) for path in paths]
     problems = [problem for each in checked for problem in each.problems]
     form = {"json": _json, "github": _github, "junit": _junit}.get(options.format, _text)
@@ -44,23 +43,6 @@ def check(options: Options) -> int:
         print(_changes(mended))
     print(form(checked, problems))
     return int(ExitCode.DATA if any(each.severity == "error" for each in problems) else ExitCode.DONE)
-
-
-def _method(name: str | None) -> Method | None:
-    known = get_args(Method)
-    if name is not None and name not in known:
-        close = nearest(name, known)
-        fix = f"--method {close or known[0]}"
-        raise ConfigError(Problem(f"--method takes {', '.join(known)}, not {name!r}", "command line", fix=fix))
-    return cast("Method | None", name)
-
-
-def _pack(name: str | None) -> Pack:
-    if name is not None and name not in PACKS:
-        close = nearest(name, PACKS)
-        fix = f"--provider {close}" if close else f"there are {', '.join(PACKS)}."
-        raise ConfigError(Problem(f"--provider: no rules of {name!r}", "command line", fix=fix))
-    return PACKS[name or "openai"]
 
 
 def _named(words: Sequence[str]) -> Iterator[Path]:
@@ -96,7 +78,7 @@ def _mended(path: Path, method: Method | None, pack: Pack) -> _Mended:
     target = path.with_name(f"{path.name.removesuffix('.gz').removesuffix('.jsonl')}.fixed.jsonl")
     changes: list[tuple[int, Change]] = []
     written: list[bytes] = []
-    with _reading(path) as file:
+    with reading(path) as file:
         rows = read(file)
         if rows.layout != "lines" or rows.encoding != "utf-8" or rows.bom:
             changes.append((1, Change("not-json-lines", "", "written as JSON lines in UTF-8")))
@@ -132,7 +114,7 @@ def _changes(mended: Sequence[_Mended]) -> str:
             at = f" {change.at}:" if change.at else ""
             lines.append(f"{each.named}:{line}:{at} {change.what}    {change.rule}")
         if each.changes:
-            lines.append(f"wrote {each.path}: {_counted(len(each.changes), 'change')}\n")
+            lines.append(f"wrote {each.path}: {count(len(each.changes), 'change')}\n")
     return "\n".join(lines) if lines else "Nothing to mend.\n"
 
 
@@ -141,34 +123,9 @@ def _is_training_file(path: Path) -> bool:
     return path.name.endswith(ENDINGS) and path.is_file() and not beside
 
 
-def _check(path: Path, method: Method | None, pack: Pack, seen: files.Seen | None) -> files.Checked:
-    with _reading(path) as file:
+def _check(path: Path, method: Method | None, pack: Pack, seen: files.Prompts | None) -> files.Checked:
+    with reading(path) as file:
         return files.check(read(file), str(path), method, pack, seen)
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[BinaryIO]:
-    """Open a file, and tell in our words why it cannot be read.
-
-    Raises:
-        ConfigError: there is no such file.
-        DataError: it cannot be read.
-    """
-    try:
-        with closing(_opened(path)) as file:
-            yield file
-    except FileNotFoundError:
-        there = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-        close = nearest(path.name, there)
-        fix = f"the nearest is {path.parent / close}." if close else "check the path."
-        raise ConfigError(Problem("no such file", str(path), fix=fix)) from None
-    except (OSError, EOFError, zlib.error) as error:
-        said = error.strerror if isinstance(error, OSError) and error.strerror else "it is not whole"
-        raise DataError(Problem(f"cannot be read: {said.lower()}", str(path))) from error
-
-
-def _opened(path: Path) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
 def _json(checked: Sequence[files.Checked], _problems: Sequence[Problem]) -> str:
@@ -189,6 +146,7 @@ def _json(checked: Sequence[files.Checked], _problems: Sequence[Problem]) -> str
                         "message": problem.what,
                         "why": problem.why,
                         "fix": problem.fix,
+                        "source": RULES[problem.rule].source,
                     }
                     for problem in each.problems
                 ],
@@ -206,19 +164,13 @@ def _text(checked: Sequence[files.Checked], problems: Sequence[Problem]) -> str:
 
 def _counts(checked: Sequence[files.Checked], problems: Sequence[Problem]) -> str:
     n_errors = sum(problem.severity == "error" for problem in problems)
-    found = ", ".join(
-        _counted(n, what) for n, what in ((n_errors, "error"), (len(problems) - n_errors, "warning")) if n
-    )
-    read = _counted(sum(each.n_lines for each in checked), "line")
-    where = _counted(len(checked), "file")
-    tokens = _counted(sum(each.n_tokens for each in checked), "token")
+    found = ", ".join(count(n, what) for n, what in ((n_errors, "error"), (len(problems) - n_errors, "warning")) if n)
+    read = count(sum(each.n_lines for each in checked), "line")
+    where = count(len(checked), "file")
+    tokens = count(sum(each.n_tokens for each in checked), "token")
     if not problems:
         return f"No problems in {where}, {read} read, {tokens}."
     return f"{found} in {where}, {read} read, {tokens}."
-
-
-def _counted(n: int, one: str) -> str:
-    return f"{n:,} {one}{'' if n == 1 else 's'}"
 
 
 def _github(checked: Sequence[files.Checked], problems: Sequence[Problem]) -> str:

@@ -12,19 +12,24 @@ from ftbuild.store.store import Store
 
 
 def dataset(options: Options) -> int:
-    """Write the training lines of every point to datasets/built/, and say where."""
+    """Write the training lines of every point to datasets/built/, and say where.
+
+    Raises:
+        FtbuildError: the first that could not be built; the others are written.
+    """
     composed = composed_of(options)
     world = world_of(options)
     refuse_network(world.store)
     store = Store(world.store)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
-    with walked(graph.up_to("render"), points, store, world, options) as (done, _):
-        for error in done.failed.values():
-            raise error
-        folders = [
-            os.path.relpath(runs.check_out_dataset(world, point.composed, done.part(point.ids))) for point in points
-        ]
+    data = graph.up_to("render")
     width = max(len(point.name) for point in points)
-    for point, folder in zip(points, folders, strict=True):
-        print(f"{point.name:{width}}   {folder}" if point.name else folder)
+    with walked(data, points, store, world, options) as (done, _):
+        for point in points:
+            part = done.part(name for name in point.ids if name in data.actions)
+            if len(part.ran) == sum(name in data.actions for name in point.ids):
+                folder = os.path.relpath(runs.check_out_dataset(world, point.composed, part))
+                print(f"{point.name:{width}}   {folder}" if point.name else folder)
+        if done.failed:
+            raise next(iter(done.failed.values()))
     return int(ExitCode.DONE)

@@ -1,9 +1,7 @@
 """`ftbuild init NAME --from FILE`: write the source and the experiment for a file of one's own, a few lines each."""
 
-import gzip
 import os
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ftbuild.cli.options import Options
+from ftbuild.cli.reading import reading
 from ftbuild.dataset.split import split_of
 from ftbuild.errors import ConfigError, DataError, ExitCode
 from ftbuild.example import SPLITS, Example
@@ -20,7 +21,7 @@ from ftbuild.problem import Problem
 from ftbuild.rows import BLANK, read
 from ftbuild.settings import Shares, Source
 from ftbuild.settings.source import SourceKind
-from ftbuild.sources import GZIP, READERS, csv_rows
+from ftbuild.sources import READERS, csv_rows
 from ftbuild.store import durable
 from ftbuild.trees import find_root
 
@@ -63,14 +64,16 @@ def init(options: Options) -> int:
 
     Raises:
         ConfigError: no name, no file, or files of that name are there already.
-        DataError: the file is of no layout that we know, or has no line that can be learnt from.
+        DataError: the file cannot be read, is of no layout that we know, or has no line that can be learnt from.
     """
     name, path = _asked(options)
     root = find_root(options.folder)
-    found = recognise(path)
+    with reading(path) as file:
+        content = file.read()
+    found = recognise(path, content)
     shown = os.path.relpath(path, root) if path.resolve().is_relative_to(root.resolve()) else str(path.resolve())
     stem = re.sub(r"[^a-z0-9_]+", "_", path.name.lower().partition(".")[0]).strip("_") or name
-    split = _split(_examples(path, found))
+    split = _split(_examples(path, content, found))
     written = {
         root / "conf" / "source" / f"{stem}.yaml": _source(found, shown, name, path),
         root / "conf" / "experiment" / f"{name}.yaml": _experiment(name, stem, path, split),
@@ -94,29 +97,27 @@ def _asked(options: Options) -> tuple[str, Path]:
         plain = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_") or "mine"
         fix = f"ftbuild init {plain} --from {options.source}"
         raise ConfigError(Problem(f"{name!r} is no name of an experiment: a-z, 0-9 and _", "command line", fix=fix))
-    path = Path(options.source)
-    if not path.is_file():
-        raise ConfigError(Problem("no such file", str(path), fix="check the path."))
-    return name, path
+    return name, Path(options.source)
 
 
-def recognise(path: Path) -> Recognised:
+def recognise(path: Path, content: bytes) -> Recognised:
     """Return what a file seems to be, judged by its first rows; all are counted.
 
     Raises:
         DataError: it is nothing that we know.
     """
-    values = list(_values(path))
+    is_csv = path.name.removesuffix(".gz").endswith(".csv")
+    values = list(_values(content, is_csv))
     maps = [each for each in values[:SAMPLE] if isinstance(each, dict)]
     keys = Counter(key for each in maps for key in each)
     common = [key for key, n in keys.items() if n > len(maps) / 2]
-    kind = _kind(path, common)
+    kind = "csv" if is_csv else _kind(common)
     fields: dict[str, str] = {}
     if kind in ("pairs", "csv"):
         texts = [key for key in common if all(isinstance(each.get(key, ""), str) for each in maps)]
         chosen = _input_and_target(texts)
         if chosen is None:
-            there = f"the first row has {', '.join(common[:8])}." if common else "it holds no JSON objects, and no CSV."
+            there = f"its rows have {', '.join(common[:8])}." if common else "it holds no JSON objects, and no CSV."
             raise DataError(Problem("of no layout that ftbuild knows", str(path), why=there, fix=KNOWN))
         fields = {"input": chosen[0], "target": chosen[1]}
     if (group := _group(maps, [key for key in common if key not in fields.values()])) is not None:
@@ -131,27 +132,14 @@ def recognise(path: Path) -> Recognised:
 KNOWN = "write lines of OpenAI's training format, ShareGPT, Alpaca, CSV with a head, or pairs of texts."
 
 
-def _values(path: Path) -> Iterator[Any]:
-    content = _content(path)
-    looks_like_csv = path.name.removesuffix(".gz").endswith(".csv")
-    listed = csv_rows.rows(content) if looks_like_csv else read(BytesIO(content)).rows
+def _values(content: bytes, is_csv: bool) -> Iterator[Any]:
+    listed = csv_rows.rows(content) if is_csv else read(BytesIO(content)).rows
     for row in listed:
         if not any(problem.rule == BLANK for problem in row.problems):
             yield row.value
 
 
-def _content(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if content.startswith(GZIP) else content
-    except (OSError, EOFError, zlib.error) as error:
-        said = error.strerror if isinstance(error, OSError) and error.strerror else "it is not whole"
-        raise DataError(Problem(f"cannot be read: {said.lower()}", str(path))) from error
-
-
-def _kind(path: Path, keys: Sequence[str]) -> SourceKind:
-    if path.name.removesuffix(".gz").endswith(".csv"):
-        return "csv"
+def _kind(keys: Sequence[str]) -> SourceKind:
     if "messages" in keys:
         return "chat_jsonl"
     if "conversations" in keys:
@@ -181,7 +169,7 @@ def _group(maps: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str | None
     return None
 
 
-def _examples(path: Path, found: Recognised) -> list[Example]:
+def _examples(path: Path, content: bytes, found: Recognised) -> list[Example]:
     """Return the first examples of a file.
 
     Raises:
@@ -189,7 +177,7 @@ def _examples(path: Path, found: Recognised) -> list[Example]:
     """
     fields = {"kind": found.kind, "path": str(path), "licence": "", "origin": "", **found.fields}
     source = Source.model_validate(fields)
-    listed = list(islice(READERS[found.kind](_content(path), "source", source), SAMPLE))
+    listed = list(islice(READERS[found.kind](content, "source", source), SAMPLE))
     examples = [each for each in listed if isinstance(each, Example)]
     if not examples:
         raise DataError(*[each for each in listed if isinstance(each, Problem)])
@@ -230,14 +218,5 @@ def _experiment(name: str, stem: str, path: Path, split: Shares | None) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a text as YAML writes it."""
-    plain = re.fullmatch(r"[A-Za-z_./][\w./-]*", text) and text.lower() not in (
-        "yes",
-        "no",
-        "on",
-        "off",
-        "true",
-        "false",
-        "null",
-    )
-    return text if plain else "'" + text.replace("'", "''") + "'"
+    """Return a text as YAML writes it, on one line."""
+    return yaml.safe_dump(text, allow_unicode=True, width=10**6).removesuffix("...\n").removesuffix("\n")

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from ftbuild.cli.verbs import ALWAYS, VERBS, Verb
 from ftbuild.errors import ConfigError
+from ftbuild.example import SPLITS
 from ftbuild.problem import Problem, nearest
+from ftbuild.rules.pack import PACKS, Method
 
 SHORT = {"-m": "--multirun", "-h": "--help", "-c": "--cfg", "-j": "--jobs", "-n": "--count"}
 SWITCHES = ("--multirun", "--smoke", "--keep-going", "--locked", "--full", "--fix", "--yes", "--help", "--version")
@@ -25,6 +28,13 @@ VALUED = {
     "--split": "train",
     "--from": "FILE",
     "--count": "3",
+}
+# option -> all that it may say
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "--cfg": ("job",),
+    "--method": get_args(Method),
+    "--provider": tuple(PACKS),
+    "--split": SPLITS,
 }
 FIELDS = {"--from": "source"}  # whose field of Options has another name
 NUMBERS = ("--jobs", "--keep-days", "--count")
@@ -128,8 +138,10 @@ def _checked(known: Verb, verb: str, typed: str, name: str, value: str) -> str:
         else:
             what, fix = f"--format takes {' or '.join(known.formats)}, not {value!r}", f"--format {known.formats[-1]}"
         raise ConfigError(Problem(what, "command line", fix=fix))
-    if name == "--cfg" and value != "job":
-        raise ConfigError(Problem(f"{typed} takes job, not {value!r}", "command line", fix=f"{typed} job"))
+    if name in CHOICES and value not in CHOICES[name]:
+        choices = CHOICES[name]
+        fix = f"{typed} {nearest(value, choices) or choices[0]}"
+        raise ConfigError(Problem(f"{typed} takes {', '.join(choices)}, not {value!r}", "command line", fix=fix))
     if not value or (name in NUMBERS and not (value.isascii() and value.isdigit() and int(value) > 0)):
         wanted = "a number above 0" if name in NUMBERS else "a value"
         said = f", not {value!r}" if value else ""

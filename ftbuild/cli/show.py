@@ -10,13 +10,13 @@ from ftbuild.cli.build import composed_of, smoke_overrides, world_of
 from ftbuild.cli.layout import columns, hang, width_of
 from ftbuild.cli.options import Options
 from ftbuild.composed import Composed
-from ftbuild.errors import ConfigError, ExitCode
+from ftbuild.errors import ExitCode
 from ftbuild.example import SPLITS
 from ftbuild.plan.graph import Graph
 from ftbuild.points import one_graph
-from ftbuild.problem import Problem, nearest
+from ftbuild.render import dpo
 from ftbuild.rules.lines import INPUT_KEYS
-from ftbuild.rules.pack import PACKS
+from ftbuild.rules.pack import DEFAULT, PACKS
 from ftbuild.runners.formats import parse_lines
 from ftbuild.runners.pure import PURE
 from ftbuild.store.store import Store
@@ -24,8 +24,8 @@ from ftbuild.tokens import of_line
 
 SCHEMA_VERSION = 1
 SHOWN = 3
-ENCODING = PACKS["openai"].encoding
-LEARNT = "learnt"
+ENCODING = PACKS[DEFAULT].encoding
+LEARNT, REJECTED = "learnt", "rejected"
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,9 @@ def show(options: Options) -> int:
     """Print the first lines of a split.
 
     Raises:
-        ConfigError: there is no such split, or several points are asked for.
         DataError: the data has faults.
     """
-    split = _split(options.split)
+    split = options.split or SPLITS[0]
     composed = composed_of(options)
     store = Store(world_of(options).store)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
@@ -74,14 +73,6 @@ def show(options: Options) -> int:
     else:
         print("\n\n".join(text(each, columns()) for each in shown))
     return int(ExitCode.DONE)
-
-
-def _split(name: str | None) -> str:
-    if name is not None and name not in SPLITS:
-        close = nearest(name, SPLITS)
-        fix = f"--split {close or SPLITS[0]}"
-        raise ConfigError(Problem(f"--split takes {', '.join(SPLITS)}, not {name!r}", "command line", fix=fix))
-    return name or SPLITS[0]
 
 
 def _made(graph: Graph, composed: Mapping[str, Composed]) -> Mapping[str, bytes]:
@@ -99,10 +90,11 @@ def _lines(made: Mapping[str, bytes], split: str, n: int) -> Iterator[Shown]:
     examples = list(parse_lines(made[f"{split}.jsonl"]))
     places = [each for each in parse_lines(made["provenance.jsonl"]) if each["split"] == split]
     for number, (example, place) in enumerate(zip(examples[:n], places, strict=False), 1):
-        told: dict[str, Any] = {name: example[name] for name in INPUT_KEYS if name in example}
+        told: dict[str, Any] = {name: example[name] for name in (*INPUT_KEYS, REJECTED) if name in example}
         learnt = [message for message in told["messages"] if _is_learnt(message)] if split != "test" else []
         n_learnt = of_line({"messages": learnt}, ENCODING) if learnt else 0
-        yield Shown(split, number, len(examples), place, told, of_line(told, ENCODING), n_learnt)
+        line = dpo.value(told) if REJECTED in told else told
+        yield Shown(split, number, len(examples), place, told, of_line(line, ENCODING), n_learnt)
 
 
 def _is_learnt(message: Mapping[str, Any]) -> bool:
@@ -120,7 +112,9 @@ def text(shown: Shown, width: int) -> str:
         lines.append(hang(_left("tools"), names, width))
     for value in shown.conversation["messages"]:
         learnt = _is_learnt(value) and shown.split != "test"
-        lines += _message(Message.from_json(value), width, learnt=learnt)
+        lines += _message(Message.from_json(value), width, LEARNT if learnt else "")
+    if REJECTED in shown.conversation:
+        lines += _message(Message.from_json(shown.conversation[REJECTED]), width, REJECTED)
     return "\n".join(lines)
 
 
@@ -128,10 +122,10 @@ def _left(role: str) -> str:
     return f"  {role:9}  "
 
 
-def _message(message: Message, width: int, *, learnt: bool) -> Iterator[str]:
+def _message(message: Message, width: int, how: str) -> Iterator[str]:
     said = [part for text in (message.content, message.refusal) if text is not None for part in text.split("\n")]
     said += [_call(each) for each in message.tool_calls]
-    mark = f"   {LEARNT}" if learnt else ""
+    mark = f"   {how}" if how else ""
     for number, part in enumerate(said or [""]):
         left = _left(message.role if number == 0 else "")
         wrapped = hang(left, part, width - len(mark)).split("\n")

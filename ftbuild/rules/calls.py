@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ftbuild.problem import Problem, nearest
+from ftbuild.rows import NotJsonError, parse
 from ftbuild.rules.pack import Pack, found
 from ftbuild.tools.schemas import misfits, shown, within
 
@@ -101,11 +102,10 @@ def _arguments(function: Mapping[str, Any], at: str, schema: Mapping[str, Any] |
         yield found("arguments-not-a-text", at, f"{type(text).__name__} instead of JSON in a text", fix)
         return
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        said = f"column {error.colno}: {error.msg.lower()}" if isinstance(error, json.JSONDecodeError) else "too deep"
+        value = parse(text.encode("utf-8", "surrogatepass"))
+    except NotJsonError as error:
         fix = 'write "{}" where there are none.' if not text.strip() else ""
-        yield found("arguments-not-json", at, f"not JSON ({said})", fix)
+        yield found("arguments-not-json", at, error.problem.what, fix)
         return
     if isinstance(value, str):
         yield found("arguments-encoded-twice", at, "JSON text inside JSON text", "ftbuild check --fix unwraps it.")

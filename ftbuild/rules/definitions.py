@@ -121,6 +121,6 @@ def _schema(schema: Any, at: str, *, strict: bool) -> Iterator[Problem]:
                 what = f"{shown(name)} is required, and no property"
                 yield found("required-without-property", within(at, within(inner, "required")), what)
     if strict and not unknown:
-        for inner, said in violations(schema, tuned=True):
+        for inner, said in violations(schema):
             fix = "leave strict out, or bring the schema into the strict subset."
             yield found("beyond-strict", within(at, inner), said, fix)

@@ -3,18 +3,21 @@
 Lines are looked at one after the other and not kept; of each only digests stay.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ftbuild.digest import of_bytes
 from ftbuild.problem import Problem
 from ftbuild.rows import Row, Rows
 from ftbuild.rules import lines
 from ftbuild.rules.coverage import Coverage
 from ftbuild.rules.pack import Method, Pack, found
 from ftbuild.tokens import of_line
+
+DIGITS = 32  # of a digest: enough to tell lines apart
+Prompts = dict[str, tuple[str, int]]  # digest of what a line asks -> the file and line that asked it first
 
 
 @dataclass(frozen=True)
@@ -28,25 +31,19 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
-@dataclass
-class Seen:
-    """What has been asked in the files before, to tell when it is asked again: prompt digest -> place."""
-
-    prompts: dict[bytes, tuple[str, int]] = field(default_factory=dict)
-
-
-def check(read: Rows, path: str, method: Method | None, pack: Pack, seen: Seen | None) -> Checked:
+def check(read: Rows, path: str, method: Method | None, pack: Pack, seen: Prompts | None) -> Checked:
     """Return what is wrong with a file; the method is that of its first line where none is given.
 
-    `seen` is None for a single file.
+    `seen` is what the files before have asked, None where no other file is checked with it.
     """
     problems: list[Problem] = []
-    coverage, known = Coverage(), dict[bytes, int]()
+    coverage, known = Coverage(), dict[str, int]()
     n_lines = n_examples = n_tokens = 0
     for row in read.rows:
         n_lines += 1
         if row.problems:
-            problems += [replace(_whole(each), path=path, line=row.line) for each in row.problems]
+            told = (found(each.rule, each.at, each.what, each.fix) for each in row.problems)
+            problems += [replace(each, path=path, line=row.line) for each in lines.weighed(told, pack)]
             continue
         method = method or lines.recognised(row.value)
         wrong = lines.check(row.value, method, pack)
@@ -59,13 +56,8 @@ def check(read: Rows, path: str, method: Method | None, pack: Pack, seen: Seen |
             coverage.add(*_offering(row.value, method))
         problems += [replace(each, path=path, line=row.line) for each in wrong]
     whole = [*_written(read), *_enough(n_examples, n_lines, pack), *coverage.problems()]
-    told = [replace(each, path=path) for each in lines.weighed(iter(whole), pack)]
-    return Checked(path, n_lines, n_examples, n_tokens, (*told, *problems))
-
-
-def _whole(problem: Problem) -> Problem:
-    """Return a finding of reading with what it means to a provider."""
-    return replace(found(problem.rule, problem.at, problem.what, problem.fix))
+    first = [replace(each, path=path) for each in lines.weighed(iter(whole), pack)]
+    return Checked(path, n_lines, n_examples, n_tokens, (*first, *problems))
 
 
 def _written(read: Rows) -> Iterator[Problem]:
@@ -92,9 +84,9 @@ def _length(n_tokens: int, pack: Pack) -> Iterator[Problem]:
         yield found("example-too-long", "", f"{n_tokens:,} tokens, at most {pack.example_tokens:,}", "shorten it.")
 
 
-def _in_company(row: Row, method: Method, path: str, known: dict[bytes, int], seen: Seen | None) -> Iterator[Problem]:
+def _in_company(row: Row, method: Method, path: str, known: dict[str, int], seen: Prompts | None) -> Iterator[Problem]:
     """Yield what is wrong with a line beside the others, of this file and of those before."""
-    first = known.setdefault(hashlib.blake2b(row.content, digest_size=16).digest(), row.line)
+    first = known.setdefault(of_bytes(row.content)[:DIGITS], row.line)
     if first != row.line:
         yield found("duplicate-line", "", f"the same as line {first}", "keep one of them.")
     if seen is None:
@@ -102,7 +94,7 @@ def _in_company(row: Row, method: Method, path: str, known: dict[bytes, int], se
     messages = _conversation(row.value, method).get("messages")
     asked = (messages[:-1] if method == "supervised" else messages) if isinstance(messages, list) else None
     if asked:
-        other, number = seen.prompts.setdefault(_digest(asked), (path, row.line))
+        other, number = seen.setdefault(of_bytes(json.dumps(asked, sort_keys=True).encode())[:DIGITS], (path, row.line))
         if other != path:
             yield found("leak-across-files", "", f"asks the same as {other}:{number}", "keep it in one of the files.")
 
@@ -119,7 +111,3 @@ def _offering(line: dict[str, Any], method: Method) -> tuple[dict[str, Any], lis
     outputs = [line.get(key) for key in lines.DPO_KEYS[1:]] if method == "dpo" else []
     listed = [each for each in (inner.get("messages"), *outputs) if isinstance(each, list)]
     return inner, [message for each in listed for message in each]
-
-
-def _digest(value: Any) -> bytes:
-    return hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).digest()

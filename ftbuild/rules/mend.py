@@ -37,11 +37,11 @@ def mend(line: Any, method: Method, pack: Pack) -> tuple[Any, list[Change]]:
     if not isinstance(line, dict):
         return line, []
     mended = copy.deepcopy(line)
-    changes = [*_line(mended, method)]
+    changes = [*_renamed(mended)] if method == "dpo" else []
     inner = mended.get("input") if method == "dpo" else mended
     if isinstance(inner, dict):
         at = "input" if method == "dpo" else ""
-        changes += _flag(inner, at)
+        changes += [*_nulls(inner, at), *_flag(inner, at)]
         for number, tool in enumerate(inner["tools"] if isinstance(inner.get("tools"), list) else []):
             changes += _tool(tool, within(at, f"tools[{number}]"))
         changes += _messages(inner.get("messages"), within(at, "messages"), method, pack)
@@ -51,19 +51,13 @@ def mend(line: Any, method: Method, pack: Pack) -> tuple[Any, list[Change]]:
     return (mended, changes) if changes else (line, [])
 
 
-def _line(line: dict[str, Any], method: Method) -> Iterator[Change]:
-    if method == "dpo":
-        for old, new in RENAMED.items():
-            if old in line and new not in line:
-                _rename(line, old, new)
-                yield Change("renamed-key", old, f"renamed to {new!r}")
-    yield from _nulls(line, "")
-
-
-def _rename(value: dict[str, Any], old: str, new: str) -> None:
-    """Rename a key where it stands."""
-    for key in [*value]:
-        value[new if key == old else key] = value.pop(key)
+def _renamed(line: dict[str, Any]) -> Iterator[Change]:
+    """Rename the keys of older documentation where they stand."""
+    for old, new in RENAMED.items():
+        if old in line and new not in line:
+            for key in [*line]:
+                line[new if key == old else key] = line.pop(key)
+            yield Change("renamed-key", old, f"renamed to {new!r}")
 
 
 def _nulls(value: dict[str, Any], at: str) -> Iterator[Change]:
@@ -160,14 +154,14 @@ def _json(text: str) -> Any:
 
 def _unpacked(spoken: list[tuple[str, dict[str, Any]]]) -> Iterator[Change]:
     """Put the calls inside a wrapper in its place, unless something answers the wrapper itself."""
-    answered = {str(each.get("tool_call_id")) for _, each in spoken}
+    answered = [each["tool_call_id"] for _, each in spoken if "tool_call_id" in each]
     for at, message in spoken:
         listed = message.get("tool_calls")
         if not isinstance(listed, list):
             continue
         calls: list[Any] = []
         for number, call in enumerate(listed):
-            inside = _inside(call) if isinstance(call, dict) and str(call.get("id")) not in answered else None
+            inside = _inside(call) if isinstance(call, dict) and call.get("id") not in answered else None
             calls += [call] if inside is None else inside
             if inside is not None:
                 yield Change("wrapper-call", f"{at}.tool_calls[{number}]", f"unpacked into {len(inside)} calls")

@@ -168,6 +168,7 @@ class Pack:
         return self.severities.get(rule, RULES[rule].severity)
 
 
+DEFAULT = "openai"
 PACKS: Mapping[str, Pack] = {
     each.name: each
     for each in (

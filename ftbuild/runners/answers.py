@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ftbuild.chat import Message
@@ -39,10 +40,11 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
     )
 
 
-def _prompt(example: Mapping[str, Any], parameters: Mapping[str, Any]) -> Prompt:
-    """Return what is asked of an example: as in training, its tools and their flag go with it."""
+def prompt(example: Mapping[str, Any], parameters: Mapping[str, Any]) -> Prompt:
+    """Return what is asked of an example: as in training, its tools and their flag go with it, and no weights."""
     own = {name: example[name] for name in ("tools", FLAG) if name in example}
-    return Prompt(tuple(map(Message.from_json, example["messages"][:-1])), {**parameters, **own})
+    asked = map(Message.from_json, example["messages"][:-1])
+    return Prompt(tuple(replace(each, weight=None) for each in asked), {**parameters, **own})
 
 
 def _ask(shop: Workshop, model: str, examples: list[dict[str, Any]], voice: Voice) -> dict[str, Completion]:
@@ -59,7 +61,7 @@ def _ask(shop: Workshop, model: str, examples: list[dict[str, Any]], voice: Voic
 
     sent = {name: value for name, value in shop.settings.request.keyed().items() if name != FLAG}
     parameters = {**sent, "seed": shop.settings.seed}
-    prompts = {each["id"]: _prompt(each, parameters) for each in examples}
+    prompts = {each["id"]: prompt(each, parameters) for each in examples}
     try:
         return sample(
             prompts,

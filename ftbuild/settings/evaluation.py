@@ -1,6 +1,6 @@
 """What is compared, on which metrics, and what is sent with every request."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -13,13 +13,10 @@ class Request(Node):
     `parallel_tool_calls` goes into every training line that has tools too, whatever its answer.
     """
 
+    sparse: ClassVar[bool] = True
     temperature: float = Field(ge=0, le=2)
     max_completion_tokens: int = Field(ge=1)
     parallel_tool_calls: bool | None = None
-
-    def keyed(self) -> dict[str, Any]:
-        """Return what is sent; a flag that is not set is not sent."""
-        return {name: value for name, value in super().keyed().items() if value is not None}
 
 
 class Arm(Node):

@@ -9,15 +9,18 @@ class Node(BaseModel):
     """One node of the config.
 
     `unkeyed` names the fields that change no result (names, descriptions, time-outs); all
-    others enter the keys of the actions that read the node.
+    others enter the keys of the actions that read the node; of a `sparse` one only those that are set, so
+    that a field added to ftbuild changes no key of configs without it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     unkeyed: ClassVar[frozenset[str]] = frozenset()
+    sparse: ClassVar[bool] = False
 
     def keyed(self) -> dict[str, Any]:
         """Return the fields that change results, as JSON values."""
-        return {name: _keyed(getattr(self, name)) for name in type(self).model_fields if name not in self.unkeyed}
+        keyed = {name: _keyed(getattr(self, name)) for name in type(self).model_fields if name not in self.unkeyed}
+        return {name: value for name, value in keyed.items() if not (self.sparse and value in (None, []))}
 
 
 def without_nulls(value: object) -> object:

@@ -1,7 +1,7 @@
 """Where examples come from."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -58,6 +58,7 @@ class Source(Node):
     """
 
     unkeyed: ClassVar[frozenset[str]] = frozenset({"origin"})
+    sparse: ClassVar[bool] = True
     kind: SourceKind
     path: str
     input: str | None = None
@@ -67,7 +68,7 @@ class Source(Node):
     n: int | None = Field(default=None, ge=20)
     calls: Calls | None = None
     unseen: Unseen | None = None
-    tools: list[str] | None = None
+    tools: list[str] | None = Field(default=None, min_length=1)
     quiet: float | None = Field(default=None, ge=0, lt=1)
     seed: int | None = None
     slices: dict[str, str] = {}
@@ -85,7 +86,3 @@ class Source(Node):
         if extra := sorted(given - {*needed, *taken}):
             raise ValueError(f"a source of the kind {self.kind} takes no {' and no '.join(extra)}")
         return self
-
-    def keyed(self) -> dict[str, Any]:
-        """Return the fields that change results, those that are not set left out."""
-        return {name: value for name, value in super().keyed().items() if value is not None}

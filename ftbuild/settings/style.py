@@ -1,6 +1,6 @@
 """What a style is: the system text, rules that can be counted, and words written out beforehand."""
 
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -23,6 +23,7 @@ class StyleRules(Node):
     for at least one of its phrases. `desu_masu: always` asks for です or ます at the end of every Japanese sentence.
     """
 
+    sparse: ClassVar[bool] = True
     contractions: Never | None = None
     slang: Never | None = None
     emoji: Never | None = None
@@ -32,10 +33,6 @@ class StyleRules(Node):
     desu_masu: Always | None = None
     banned: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
-
-    def keyed(self) -> dict[str, Any]:
-        """Return the rules that are on, so that a rule added to ftbuild changes no key of styles without it."""
-        return {name: rule for name, rule in super().keyed().items() if rule not in (None, [])}
 
 
 class Style(Node):

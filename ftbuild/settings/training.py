@@ -1,6 +1,6 @@
 """What is trained, how, and where: model, method, provider, tracker."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -48,14 +48,11 @@ class Model(Node):
 class Hyperparameters(Node):
     """As OpenAI names them; ranges from its API reference (2026-11)."""
 
+    sparse: ClassVar[bool] = True
     n_epochs: Annotated[int, Field(ge=1, le=50)] | Auto = "auto"
     batch_size: Annotated[int, Field(ge=1, le=256)] | Auto = "auto"
     learning_rate_multiplier: Annotated[float, Field(gt=0)] | Auto = "auto"
     beta: Annotated[float, Field(gt=0, le=2)] | Auto | None = None
-
-    def keyed(self) -> dict[str, Any]:
-        """Return what a job is asked for; what is not set is not sent."""
-        return {name: value for name, value in super().keyed().items() if value is not None}
 
 
 class Method(Node):

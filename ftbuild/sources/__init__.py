@@ -16,7 +16,6 @@ from ftbuild.settings import Source
 from ftbuild.settings.source import SourceKind
 from ftbuild.sources import alpaca, bfcl, conversations, csv_rows, generator, pairs, sharegpt
 
-GZIP = b"\x1f\x8b"
 Found = Iterator[Example | Problem]
 Reader = Callable[[bytes, str, Source], Found]
 RowReader = Callable[[Iterable[Row], str, Source], Found]
@@ -54,7 +53,7 @@ def read(content: bytes, name: str, source: Source) -> tuple[list[Example], list
 
     `name` is the source's name in the config.
     """
-    if content.startswith(GZIP):
+    if content.startswith(rows.GZIP):
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error):

@@ -85,6 +85,10 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
             broken = bool(problems)
             if not converted.problems:
                 found = check(converted.line, "supervised", PACK)
+                if all(problem.severity != "error" for problem in found):
+                    unheld = list(_unheld(converted.line))
+                    rules = {problem.rule for problem in unheld}
+                    found = [*(problem for problem in found if problem.rule not in rules), *unheld]
                 broken = broken or any(problem.severity == "error" for problem in found)
                 problems += map(converted.place, found)
             yield from placed(problems, source.path, row.line)
@@ -92,6 +96,23 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
                 yield _example(row, converted, name, source)
 
     return read
+
+
+def _unheld(line: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what a sound line says that an example cannot hold, so that nothing is dropped unseen."""
+    if "functions" in line:
+        yield Problem("the older form of tools", at="functions", fix="write tools.", rule="deprecated-functions")
+    for number, message in enumerate(line["messages"]):
+        at = f"messages[{number}]"
+        if message["role"] == "function" or "function_call" in message:
+            fix = "use tools, tool_calls and the role 'tool'."
+            yield Problem("the older form of tool calls", at=at, fix=fix, rule="legacy-function-call")
+        if isinstance(message.get("content"), list):
+            fix = "join the parts into one text, or leave the line out: a source holds texts alone."
+            yield Problem("a list of parts", at=f"{at}.content", fix=fix, rule="content-in-parts")
+        if "audio" in message:
+            fix = "leave it out: a source holds texts alone."
+            yield Problem("sound", at=f"{at}.audio", fix=fix, rule="unknown-message-key")
 
 
 def _example(row: Row, converted: Converted, name: str, source: Source) -> Example:

@@ -13,7 +13,6 @@ are what they are and shared. The test examples are of two kinds: phrasings that
 not; and phrasings under `unseen`, with such values too.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from typing import Any
 import yaml
 
 from ftbuild.chat import Message, ToolCall
-from ftbuild.digest import of_value
+from ftbuild.digest import of_bytes, of_value
 from ftbuild.example import SPLITS, Example, Split
 from ftbuild.problem import Problem
 from ftbuild.settings import Source
@@ -93,7 +92,7 @@ class _Draw:
 
 
 def _number(*words: object) -> int:
-    return int.from_bytes(hashlib.sha256(json.dumps(words, sort_keys=True).encode()).digest()[:8])
+    return int(of_bytes(json.dumps(words, sort_keys=True).encode())[:16], 16)
 
 
 def read(content: bytes, name: str, source: Source) -> Iterator[Example | Problem]:
@@ -282,7 +281,13 @@ def _pool(name: str, listed: Any) -> Mapping[Split, tuple[_Value, ...]]:
 
 
 def _parted(listed: Sequence[Any], shares: Mapping[Split, float], name: str) -> Mapping[Any, tuple[Any, ...]]:
-    """Return what is whose, drawn by digests, so that an entry more moves no other."""
+    """Return what is whose, drawn by digests, so that an entry more moves no other; a split without any gets one.
+
+    Raises:
+        _UnfitError: there are fewer entries than splits.
+    """
+    if 0 < len(listed) < sum(share > 0 for share in shares.values()):
+        raise _UnfitError(f"{name}: {len(listed)} to learn from, too few to have some for each split", fix="add some.")
     parts: dict[Split, list[Any]] = {split: [] for split in SPLITS}
     for each in listed:
         said = each if isinstance(each, str | Mapping) else [each.say, each.value]
@@ -294,8 +299,8 @@ def _parted(listed: Sequence[Any], shares: Mapping[Split, float], name: str) -> 
                 parts[split].append(each)
                 break
     for split in SPLITS:
-        if shares[split] and not parts[split]:
-            parts[split] = list(parts["train"][:1])
+        if listed and shares[split] and not parts[split]:
+            parts[split].append(max(parts.values(), key=len).pop())
     return {split: tuple(kept) for split, kept in parts.items()}
 
 

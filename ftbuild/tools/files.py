@@ -22,9 +22,17 @@ def openapi(content: bytes, operation: str) -> Tool:
     """Return the tool that an operation is: its parameters and the members of its JSON body, side by side.
 
     Raises:
-        UnreadableError: the file is no OpenAPI description, or has no such operation.
+        UnreadableError: the file is no OpenAPI description, has no such operation, or one that is written otherwise.
     """
-    tree = _tree(content)
+    try:
+        return _operation(_tree(content), operation)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, UnreadableError):
+            raise
+        raise UnreadableError(f"operation {operation!r} is not written as OpenAPI has it") from error
+
+
+def _operation(tree: Mapping[str, Any], operation: str) -> Tool:
     if not isinstance(tree.get("paths"), Mapping):
         raise UnreadableError("no OpenAPI description: it has no paths")
     found = dict(_operations(tree["paths"]))
@@ -62,7 +70,8 @@ def mcp(content: bytes, name: str) -> Tool:
         UnreadableError: the file is none, or has no such tool.
     """
     tree = _tree(content)
-    listed = (tree.get("result") or tree).get("tools")
+    result = tree.get("result", tree)
+    listed = result.get("tools") if isinstance(result, Mapping) else None
     if not isinstance(listed, list):
         raise UnreadableError("no answer to tools/list: it has no list of tools")
     found = {each["name"]: each for each in listed if isinstance(each, Mapping) and isinstance(each.get("name"), str)}
@@ -72,8 +81,11 @@ def mcp(content: bytes, name: str) -> Tool:
             f"no tool {name!r}", fix=f"the nearest is {close!r}." if close else f"there are {', '.join(found)}."
         )
     given = found[name]
-    parameters = {key: value for key, value in (given.get("inputSchema") or {}).items() if key != "$schema"}
-    return Tool(name, given.get("description"), parameters or None)
+    said, schema = given.get("description"), given.get("inputSchema") or {}
+    if not isinstance(schema, Mapping) or not isinstance(said, str | None):
+        raise UnreadableError(f"tool {name!r} is not written as MCP has it: inputSchema is a map, description a text")
+    parameters = {key: value for key, value in schema.items() if key != "$schema"}
+    return Tool(name, said, parameters or None)
 
 
 def _tree(content: bytes) -> Mapping[str, Any]:

@@ -92,7 +92,10 @@ def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef, described: dic
 
 def _schema(node: ast.expr, where: str) -> dict[str, Any]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return _schema(ast.parse(node.value, mode="eval").body, where)
+        try:
+            return _schema(ast.parse(node.value, mode="eval").body, where)
+        except (SyntaxError, ValueError):
+            raise UnreadableError(f"{where}: {node.value!r} is no type", node.lineno) from None
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         return _one_of([node.left, node.right], where)
     name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
@@ -112,6 +115,8 @@ def _subscripted(node: ast.Subscript, where: str) -> dict[str, Any]:
     if name == "Literal":
         values = [each.value for each in inside if isinstance(each, ast.Constant)]
         types = {type(each) for each in values}
+        if len(values) < len(inside) or not types <= {str, int, bool}:
+            raise UnreadableError(f"{where}: no value of JSON in {ast.unparse(node)}", node.lineno)
         return {**({"type": PLAIN[types.pop().__name__]} if len(types) == 1 else {}), "enum": values}
     if name == "Annotated":
         said = [each.value for each in inside[1:] if isinstance(each, ast.Constant) and isinstance(each.value, str)]

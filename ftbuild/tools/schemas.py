@@ -102,7 +102,7 @@ def _leads_somewhere(schema: Any, target: str) -> bool:
 
 
 def misfits(schema: Mapping[str, Any], value: Any) -> list[Found]:
-    """Return where a value does not fit a sound schema, in the order of the value; what is one fault is told once."""
+    """Return where a value does not fit a sound schema, in the order of the value."""
     checker = _checker(json.dumps(schema))
     return [(place(*error.absolute_path), _said(error)) for error in _ordered(checker.iter_errors(value))]
 
@@ -121,9 +121,6 @@ def _ordered(errors: Iterable[Any]) -> list[Any]:
 def _said(error: Any) -> str:
     """Return what is wrong, without the value where that is long."""
     wanted, value = error.validator_value, shown(error.instance)
-    if error.validator == "required":
-        missing = next(name for name in wanted if name not in error.instance)
-        return str(error.message) if error.message.startswith(repr(missing)) else f"{missing!r} is missing"
     if error.validator == "type":
         return f"{value} is not of type {' or '.join(wanted) if isinstance(wanted, list) else wanted}"
     if error.validator == "enum":

@@ -1,6 +1,6 @@
-"""The subset of JSON Schema that strict tools and structured output may use, and how a schema gets into it.
+"""The subset of JSON Schema that strict tools may use with a fine-tuned model, which takes less than its base.
 
-A fine-tuned model takes less than its base model. Source: OpenAI structured outputs guide and function
+ Source: OpenAI structured outputs guide and function
 calling guide, as copied by third parties 2026-09 (facts of 2026-11).
 """
 
@@ -26,15 +26,15 @@ NOT_WHEN_TUNED = (
 )  # fmt: skip
 
 
-def violations(schema: Any, *, tuned: bool) -> Iterator[Found]:
-    """Yield where a sound schema leaves the strict subset; `tuned`: the smaller one of fine-tuned models."""
+def violations(schema: Any) -> Iterator[Found]:
+    """Yield where a sound schema leaves the subset."""
     if not isinstance(schema, Mapping) or schema.get("type") != "object":
         yield "type", "the outermost schema is no object"
     if isinstance(schema, Mapping) and "anyOf" in schema:
         yield "anyOf", "the outermost schema offers a choice"
     for at, node in nodes(schema):
         yield from _of_object(node, at)
-        for key in (*NEVER, *(NOT_WHEN_TUNED if tuned else ())):
+        for key in (*NEVER, *NOT_WHEN_TUNED):
             if key in node:
                 who = "a fine-tuned model" if key in NOT_WHEN_TUNED else "strict"
                 yield within(at, key), f"{who} takes no {key!r}"
