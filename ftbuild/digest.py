@@ -21,6 +21,20 @@ def canonical(value: object) -> bytes:
         raise ValueError(f"not canonical JSON: {error}") from error
 
 
+def canonical_plain(value: object) -> bytes:
+    """Return what `canonical` does, much quicker, for a value without fractions whose keys are ASCII.
+
+    Raises:
+        ValueError: a text holds a lone surrogate.
+    """
+    import orjson
+
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        raise ValueError(f"not canonical JSON: {error}") from error
+
+
 def of_bytes(content: bytes) -> str:
     """Return the sha256 of `content`."""
     return hashlib.sha256(content).hexdigest()
@@ -29,6 +43,11 @@ def of_bytes(content: bytes) -> str:
 def of_value(value: object) -> str:
     """Return the sha256 of the canonical JSON of `value`."""
     return of_bytes(canonical(value))
+
+
+def of_plain(value: object) -> str:
+    """Return what `of_value` does, much quicker, for a value without fractions whose keys are ASCII."""
+    return of_bytes(canonical_plain(value))
 
 
 def of_file(path: Path) -> str:

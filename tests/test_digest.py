@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftbuild.chat import Message
-from ftbuild.digest import canonical, of_bytes, of_file, of_value, short
+from ftbuild.digest import canonical, canonical_plain, of_bytes, of_file, of_value, short
 from ftbuild.example import Example
 from ftbuild.plan.action import Action, Input, Kind
 from ftbuild.settings import Source
@@ -43,6 +43,26 @@ def test_canonical_json_is_the_example_of_rfc_8785() -> None:
         r'"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],'
         r'"string":"€$\u000f\nA' + "'" + r'B\"\\\\\"/"}'
     )
+
+
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(max_codepoint=127)), inner),
+    max_leaves=12,
+)
+
+
+@given(PLAIN)
+def test_the_quick_way_of_plain_values_gives_the_same_bytes(value: Any) -> None:
+    assert canonical_plain(value) == canonical(value)
+
+
+def test_the_quick_way_refuses_half_a_surrogate_pair_too() -> None:
+    with pytest.raises(ValueError, match=r"^not canonical JSON: "):
+        canonical_plain({"a": "\ud800"})
 
 
 def test_members_are_sorted_by_utf_16_as_rfc_8785_asks() -> None:

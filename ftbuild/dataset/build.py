@@ -11,7 +11,7 @@ from typing import Any
 
 from ftbuild.chat import Message, Tool
 from ftbuild.dataset.split import split_of
-from ftbuild.digest import of_value
+from ftbuild.digest import of_plain, of_value
 from ftbuild.example import SPLITS, Example, Split
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares, Style
@@ -52,7 +52,7 @@ def build(
     unique = _unique(styled, near=near)
     drawn = [(example, split_of(example, shares)) for example in unique]
     problems = _leaks(drawn)
-    ordered = sorted(drawn, key=lambda pair: of_value(["order.v1", shares.seed, pair[0].id]))
+    ordered = sorted(drawn, key=lambda pair: of_plain(["order.v1", shares.seed, pair[0].id]))
     splits: dict[Split, tuple[Example, ...]] = {
         split: tuple(example for example, where in ordered if where == split) for split in SPLITS
     }

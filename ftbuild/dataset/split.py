@@ -4,9 +4,7 @@ A group goes where the first 8 bytes of sha256(seed, group), read as a fraction 
 below `validation` to validation, below `validation + test` to test, else to train.
 """
 
-import hashlib
-
-from ftbuild.digest import canonical
+from ftbuild.digest import of_plain
 from ftbuild.example import Example, Split
 from ftbuild.settings import Shares
 
@@ -15,8 +13,8 @@ def split_of(example: Example, shares: Shares) -> Split:
     """Return the split of an example: the one it is pinned to, else the one drawn for its group."""
     if example.only is not None:
         return example.only
-    drawn = hashlib.sha256(canonical(["split.v1", shares.seed, example.group])).digest()[:8]
-    fraction = int.from_bytes(drawn) / 2**64
+    drawn = of_plain(["split.v1", shares.seed, example.group])
+    fraction = int(drawn[:16], 16) / 2**64
     if fraction < shares.validation:
         return "validation"
     return "test" if fraction < shares.validation + shares.test else "train"

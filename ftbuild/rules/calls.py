@@ -1,6 +1,5 @@
 """Rules of tool calls: each by itself, against the tools that are offered, and with its results."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import Any
 from ftbuild.problem import Problem, nearest
 from ftbuild.rows import NotJsonError, parse
 from ftbuild.rules.pack import Pack, found
-from ftbuild.tools.schemas import misfits, shown, within
+from ftbuild.tools.schemas import Checker, shown, within
 
 WRAPPER = "multi_tool_use.parallel"
 CALL_KEYS = ("id", "type", "function")
@@ -18,12 +17,12 @@ FUNCTION_KEYS = ("name", "arguments")
 
 @dataclass(frozen=True)
 class Offered:
-    """The tools of a line by name, each with the schema of its arguments, None where that is no sound one.
+    """The tools of a line by name, each with what checks its arguments, None where its schema is no sound one.
 
     `are_known` is false where the line's tools could not be read: then no call is held against them.
     """
 
-    schemas: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    schemas: Mapping[str, Checker | None] = field(default_factory=dict)
     parallel: bool = True
     are_known: bool = True
 
@@ -92,7 +91,7 @@ def _name(function: Mapping[str, Any], at: str, tools: Offered, pack: Pack) -> I
     yield from _arguments(function, f"{at}.arguments", tools.schemas.get(name) if isinstance(name, str) else None)
 
 
-def _arguments(function: Mapping[str, Any], at: str, schema: Mapping[str, Any] | None) -> Iterator[Problem]:
+def _arguments(function: Mapping[str, Any], at: str, checker: Checker | None) -> Iterator[Problem]:
     if function.get("arguments") is None:
         yield found("arguments-missing", at, "no arguments", 'write "{}" where there are none.')
         return
@@ -111,10 +110,10 @@ def _arguments(function: Mapping[str, Any], at: str, schema: Mapping[str, Any] |
         yield found("arguments-encoded-twice", at, "JSON text inside JSON text", "ftbuild check --fix unwraps it.")
     elif not isinstance(value, dict):
         yield found("arguments-not-an-object", at, f"{shown(value)} is not an object", 'write {"name": value}.')
-    elif schema is not None:
-        for inner, said in misfits(schema, value):
+    elif checker is not None:
+        for inner, said in checker.misfits(value):
             yield found("arguments-misfit", within(at, inner), said)
-        yield from _undefined(value, schema, at)
+        yield from _undefined(value, checker.schema, at)
 
 
 def _undefined(value: Mapping[str, Any], schema: Mapping[str, Any], at: str) -> Iterator[Problem]:
@@ -129,13 +128,11 @@ def _undefined(value: Mapping[str, Any], schema: Mapping[str, Any], at: str) -> 
 
 
 def _repeated(listed: Sequence[Any], at: str) -> Iterator[Problem]:
-    seen: dict[str, int] = {}
-    for number, call in enumerate(listed):
-        if isinstance(call, dict) and isinstance(call.get("function"), dict):
-            said = json.dumps(call["function"], sort_keys=True)
-            if said in seen:
-                yield found("repeated-call", f"{at}[{number}]", f"the same call as {at}[{seen[said]}]", "keep one.")
-            seen.setdefault(said, number)
+    functions = [call.get("function") if isinstance(call, dict) else None for call in listed]
+    for number, function in enumerate(functions):
+        first = functions.index(function)
+        if isinstance(function, dict) and first < number:
+            yield found("repeated-call", f"{at}[{number}]", f"the same call as {at}[{first}]", "keep one.")
 
 
 def results(messages: Sequence[Mapping[str, Any]], at: str) -> Iterator[Problem]:

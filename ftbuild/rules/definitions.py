@@ -7,9 +7,10 @@ from functools import lru_cache
 from typing import Any
 
 from ftbuild.problem import Problem
+from ftbuild.rows import written
 from ftbuild.rules.calls import Offered
 from ftbuild.rules.pack import Pack, found
-from ftbuild.tools.schemas import dangling, nodes, shown, within, wrong_schema, wrong_types
+from ftbuild.tools.schemas import Checker, dangling, nodes, shown, within, wrong_schema, wrong_types
 from ftbuild.tools.strict import violations
 
 TOOL_KEYS = ("type", "function")
@@ -31,12 +32,12 @@ def tools(line: Mapping[str, Any], pack: Pack, at: str = "") -> Checked:
     if line.get("tools") is None:
         legacy = line.get("functions") is not None
         return Offered(parallel=parallel is not False, are_known=not legacy), tuple(problems)
-    offered, wrong = _tools(json.dumps(line["tools"]), within(at, "tools"), pack)
+    offered, wrong = _tools(written(line["tools"]), within(at, "tools"), pack)
     return Offered(offered.schemas, parallel is not False, offered.are_known), (*problems, *wrong)
 
 
 @lru_cache(maxsize=256)  # the lines of a file mostly offer the same tools
-def _tools(text: str, at: str, pack: Pack) -> Checked:
+def _tools(text: bytes, at: str, pack: Pack) -> Checked:
     listed = json.loads(text)
     if not isinstance(listed, list):
         return Offered(are_known=False), (found("not-a-list", at, f"{shown(listed)} is not a list of tools"),)
@@ -47,7 +48,7 @@ def _tools(text: str, at: str, pack: Pack) -> Checked:
         problems.append(found("too-many-tools", at, f"{len(listed)} tools, at most {pack.max_tools}"))
     elif len(listed) > pack.many_tools:
         problems.append(found("many-tools", at, f"{len(listed)} tools", "offer those that the request may need."))
-    schemas: dict[str, Mapping[str, Any] | None] = {}
+    schemas: dict[str, Checker | None] = {}
     for number, tool in enumerate(listed):
         here = f"{at}[{number}]"
         wrong = list(_tool(tool, here, pack))
@@ -60,7 +61,8 @@ def _tools(text: str, at: str, pack: Pack) -> Checked:
             problems.append(found("duplicate-tool", f"{here}.function.name", f"{name!r} twice", "keep one of them."))
         broken = any(each.severity == "error" and each.rule != "beyond-strict" for each in wrong)
         assert isinstance(function, dict)
-        schemas[name] = None if broken else function.get("parameters") or {"type": "object", "properties": {}}
+        schema = function.get("parameters") or {"type": "object", "properties": {}}
+        schemas[name] = None if broken else Checker(schema)
     return Offered(schemas, are_known=bool(schemas) or not listed), tuple(problems)
 
 

@@ -84,15 +84,15 @@ def _keys(value: dict[str, Any], role: str, at: str) -> Iterator[Problem]:
     if role == "function" or "function_call" in value:
         fix = "use tools, tool_calls and the role 'tool'."
         yield found("legacy-function-call", at, "the older form of tool calls", fix)
-    if isinstance(name := value.get("name"), str) and not MESSAGE_NAME.fullmatch(name):
+    name = value.get("name")
+    if name is not None and not (isinstance(name, str) and MESSAGE_NAME.fullmatch(name)):
         yield found("bad-message-name", f"{at}.name", f"{shown(name)} is no name", "up to 64 letters, no spaces.")
 
 
 def _content(value: dict[str, Any], role: str, at: str) -> Iterator[Problem]:
     content = value.get("content")
-    acts = any(value.get(key) is not None for key in ("tool_calls", "function_call", "refusal", "audio"))
     if content is None:
-        if "content" not in value and not (role == "assistant" and acts):
+        if "content" not in value and not (role == "assistant" and _acts(value)):
             fix = _renamed(value, {"value": "content", "text": "content"})
             yield found("missing-content", at, "no content", fix)
         return
@@ -104,8 +104,13 @@ def _content(value: dict[str, Any], role: str, at: str) -> Iterator[Problem]:
         yield found("content-not-a-text", at, f"{shown(content)} is not a text", fix)
     else:
         yield from _text(content, at)
-        if not content.strip() and role in ("user", "assistant") and not acts:
+        if role in ("user", "assistant") and not content.strip() and not _acts(value):
             yield found("empty-content", at, "an empty text")
+
+
+def _acts(value: dict[str, Any]) -> bool:
+    """Return whether a message says something by other means than its content."""
+    return any(value.get(key) is not None for key in ("tool_calls", "function_call", "refusal", "audio"))
 
 
 def _parts(parts: Sequence[Any], role: str, at: str) -> Iterator[Problem]:

@@ -4,12 +4,15 @@ The last message is the target, and an example keeps its own tools. Other fields
 groups and slices. A finding names the place in the layout of the file.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
+from ftbuild import rows
 from ftbuild.chat import Message, Tool, said
-from ftbuild.digest import of_value
+from ftbuild.digest import canonical, canonical_plain, of_bytes
 from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
@@ -74,9 +77,9 @@ def chat_jsonl(value: Any) -> Converted:
 def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[Example | Problem]]:
     """Return the reader of a layout: it yields examples, and what is wrong; warnings stand before their example."""
 
-    def read(rows: Iterable[Row], name: str, source: Source) -> Iterator[Example | Problem]:
+    def read(listed: Iterable[Row], name: str, source: Source) -> Iterator[Example | Problem]:
         fields = [*source.slices.values(), *([source.group] if source.group else [])]
-        for row in rows:
+        for row in listed:
             if row.problems:
                 yield from placed(row.problems, source.path, row.line)
                 continue
@@ -118,7 +121,7 @@ def _unheld(line: Mapping[str, Any]) -> Iterator[Problem]:
 def _example(row: Row, converted: Converted, name: str, source: Source) -> Example:
     line, rejected = converted.line, converted.rejected
     pair = [rejected] if rejected is not None else []
-    original = of_value(["example.v2", {key: line[key] for key in INPUT_KEYS if key in line}, *pair])
+    original = _digest(line, pair)
     messages = tuple(map(Message.from_json, line["messages"]))
     return Example(
         messages=messages,
@@ -130,7 +133,34 @@ def _example(row: Row, converted: Converted, name: str, source: Source) -> Examp
         raw=next((said(each) for each in reversed(messages[:-1]) if each.role == "user"), ""),
         slices={"source": name, **{each: text(row.value, field) for each, field in sorted(source.slices.items())}},
         only=source.only,
-        tools=tuple(map(Tool.from_json, line.get("tools") or ())),
+        tools=_tools(rows.written(line["tools"])) if line.get("tools") else (),
         parallel_tool_calls=line.get("parallel_tool_calls"),
         rejected=Message.from_json(rejected) if rejected is not None else None,
     )
+
+
+def _digest(line: Mapping[str, Any], rejected: Sequence[Mapping[str, Any]]) -> str:
+    """Return the digest of what a sound line says: of ["example.v2", its members, the rejected answer if any]."""
+    members = {"messages": _said_of(line["messages"])}
+    if "parallel_tool_calls" in line:
+        members["parallel_tool_calls"] = canonical_plain(line["parallel_tool_calls"])
+    if "tools" in line:
+        members["tools"] = _canonical_tools(rows.written(line["tools"]))
+    said = b",".join(b'"%s":%s' % (name.encode(), each) for name, each in members.items())
+    return of_bytes(b'["example.v2",{%s}%s]' % (said, b"".join(b"," + _said_of(each) for each in rejected)))
+
+
+def _said_of(messages: Any) -> bytes:
+    """Return sound messages as canonical JSON; the one number in them is a weight."""
+    said = canonical_plain(messages)
+    return canonical(messages) if b'"weight":0.' in said or b'"weight":1.' in said else said
+
+
+@lru_cache(maxsize=256)  # the lines of a source mostly offer the same tools
+def _canonical_tools(written: bytes) -> bytes:
+    return canonical(json.loads(written))
+
+
+@lru_cache(maxsize=256)
+def _tools(written: bytes) -> tuple[Tool, ...]:
+    return tuple(map(Tool.from_json, json.loads(written)))

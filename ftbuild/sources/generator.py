@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from ftbuild.chat import Message, ToolCall
-from ftbuild.digest import of_bytes, of_value
+from ftbuild.digest import of_bytes, of_plain
 from ftbuild.example import SPLITS, Example, Split
 from ftbuild.problem import Problem
 from ftbuild.settings import Source
@@ -193,7 +193,7 @@ def _example(made: _Made, name: str, source: Source, split: Split, phrasings: st
     if split == "test":
         slices["unseen"] = "phrasings" if phrasings == "unseen" else "values"
     asked = Message("user", made.request)
-    original = of_value(["example.v2", {"messages": [asked.to_json(), made.answer.to_json()]}])
+    original = of_plain(["example.v2", {"messages": [asked.to_json(), made.answer.to_json()]}])
     return Example(
         messages=(asked, made.answer),
         original=original,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ftbuild.chat import Message
-from ftbuild.digest import of_value
+from ftbuild.digest import of_plain
 from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
@@ -42,7 +42,7 @@ def _check(value: Any, source: Source) -> Iterator[Problem]:
 
 def _example(value: dict[str, Any], name: str, source: Source, number: int) -> Example:
     raw, target = value[str(source.input)].strip(), value[str(source.target)].strip()
-    original = of_value(["example.v1", raw, target])
+    original = of_plain(["example.v1", raw, target])
     return Example(
         messages=(Message("user", raw), Message("assistant", target)),
         original=original,

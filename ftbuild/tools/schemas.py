@@ -3,9 +3,8 @@
 A place is written as people write it: `properties.city.type`, `days[0]`. Source: JSON Schema 2020-12.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 from ftbuild.problem import nearest
@@ -101,17 +100,32 @@ def _leads_somewhere(schema: Any, target: str) -> bool:
     return True
 
 
-def misfits(schema: Mapping[str, Any], value: Any) -> list[Found]:
-    """Return where a value does not fit a sound schema, in the order of the value."""
-    checker = _checker(json.dumps(schema))
-    return [(place(*error.absolute_path), _said(error)) for error in _ordered(checker.iter_errors(value))]
+class Checker:
+    """A sound schema, made ready to check many values against.
 
+    What fits is told by jsonschema-rs, which is quick; what does not by jsonschema, which says why.
+    """
 
-@lru_cache(maxsize=1024)
-def _checker(schema: str) -> Any:
-    from jsonschema import Draft202012Validator
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        import jsonschema_rs
 
-    return Draft202012Validator(json.loads(schema))
+        self.schema = schema
+        try:
+            self._quick: Any = jsonschema_rs.Draft202012Validator(dict(schema))
+        except (ValueError, jsonschema_rs.ValidationError):
+            self._quick = None  # it cannot follow a reference, or reads a pattern otherwise
+
+    def misfits(self, value: Any) -> list[Found]:
+        """Return where a value does not fit, in the order of the value."""
+        if self._quick is not None and self._quick.is_valid(value):
+            return []
+        return [(place(*error.absolute_path), _said(error)) for error in _ordered(self._slow.iter_errors(value))]
+
+    @cached_property
+    def _slow(self) -> Any:
+        from jsonschema import Draft202012Validator
+
+        return Draft202012Validator(self.schema)
 
 
 def _ordered(errors: Iterable[Any]) -> list[Any]:
