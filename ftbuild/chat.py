@@ -102,6 +102,24 @@ class Tool:
         return cls(function["name"], function.get("description"), function.get("parameters"), function.get("strict"))
 
 
+@dataclass(frozen=True)
+class ResponseFormat:
+    """The form an answer must have: JSON that fits a JSON Schema, its members in the schema's order."""
+
+    name: str
+    schema: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form as chat completions spell it, always strict."""
+        inner = {"name": self.name, "strict": True, "schema": dict(self.schema)}
+        return {"type": "json_schema", "json_schema": inner}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ResponseFormat":
+        """Return the form that `to_json` wrote."""
+        return cls(value["json_schema"]["name"], value["json_schema"]["schema"])
+
+
 def said(message: Message) -> str:
     """Return what a message says, for people and for scorers of text: its content, then its calls, a line each."""
     parts = [part for part in (message.content, message.refusal) if part]

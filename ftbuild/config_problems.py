@@ -12,6 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from typing_extensions import get_type_hints, is_typeddict
 
 from ftbuild.defaults_lists import few
 from ftbuild.origins import Origins
@@ -33,8 +35,8 @@ def from_validation(error: ValidationError, root: type[BaseModel], origins: Orig
     """Return every finding of `error`, in position order; `options` lists the files of each group."""
     problems = []
     for detail in error.errors():
-        loc = [str(part) for part in detail["loc"] if not _is_branch(str(part))]
-        problems.append(_one(detail, loc, root, origins, options))
+        tagged = [str(part) for part in detail["loc"] if not _is_branch(str(part))]
+        problems.append(_one(detail, tagged, root, origins, options))
     return ordered(_alternatives(problems))
 
 
@@ -45,6 +47,7 @@ def from_contradictions(found: Iterable[Contradiction], origins: Origins) -> lis
         origin = origins.of(each.key)
         close = nearest(each.name, each.known)
         there = f"there are {few(each.known)}." if each.known else "there are none."
+        there = each.fix if each.fix and not close else there
         part, _, rest = each.key.removeprefix("goal.").partition(".")
         if rest and each.key.startswith("goal."):
             there += f" To do without the condition: goal.{part}.{rest.partition('.')[0]}=null."
@@ -65,10 +68,11 @@ def _alternatives(problems: Iterable[Problem]) -> list[Problem]:
     What YAML has made of a word says more than what the alternatives want.
     """
     problems = list(problems)
-    trapped = {(each.path, each.line, each.what.partition(":")[0]) for each in problems if TRAP in each.what}
+    trapped = [(each.path, each.line, each.what.partition(":")[0]) for each in problems if TRAP in each.what]
+    within = {(path, line, ".".join(key.split(".")[:n])) for path, line, key in trapped for n in range(1, len(key))}
     joined: dict[tuple[str, int | None, str], Problem] = {}
     for each in problems:
-        if (each.path, each.line, each.what.partition(":")[0]) in trapped and TRAP not in each.what:
+        if (each.path, each.line, each.what.partition(":")[0]) in {*trapped, *within} and TRAP not in each.what:
             continue
         said, _, wanted = each.what.partition(" should be ")
         known = joined.get((each.path, each.line, said))
@@ -152,14 +156,17 @@ def quoted(key: str, value: str) -> str:
     return shlex.quote(f"{key}={inner}")
 
 
-def _one(detail: Any, loc: list[str], root: type[BaseModel], origins: Origins, options: Options) -> Problem:
+def _one(detail: Any, tagged: list[str], root: type[BaseModel], origins: Origins, options: Options) -> Problem:
+    loc = [part for number, part in enumerate(tagged) if not _is_tag(tagged, number)]
+    if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        loc = [*loc, str(detail["ctx"]["discriminator"]).strip("'")]
     key = ".".join(loc)
     origin = origins.of(key)
     path, line = (origin.path, origin.line) if origin else (COMMAND_LINE, None)
     value = detail.get("input")
     if detail["type"] == "extra_forbidden":
-        return _unknown_key(loc, value, (path, line), root, options)
-    if detail["type"] == "missing":
+        return _unknown_key(loc, value, (path, line), _fields(root, tagged[:-1]), options)
+    if detail["type"] in ("missing", "union_tag_not_found"):
         return _missing_key(key, loc, value, path, line)
     if hint := _yaml_trap(detail, key, value, path):
         return Problem(f"{key}: {hint[0]}", path, line, fix=hint[1])
@@ -173,15 +180,17 @@ def _one(detail: Any, loc: list[str], root: type[BaseModel], origins: Origins, o
         return Problem(
             f"{key}: {value!r} where a map of keys is wanted", path, line, fix=f"to choose an option: {choose}"
         )
+    if detail["type"] == "union_tag_invalid":
+        value, said = detail["ctx"]["tag"], f"Input should be one of {detail['ctx']['expected_tags']}"
     wanted = re.sub(r"^input should be ", "should be ", f"{said[0].lower()}{said[1:]}")
-    known = re.findall(r"'([^']+)'", said) if detail["type"] == "literal_error" else []
+    known = re.findall(r"'([^']+)'", said) if detail["type"] in ("literal_error", "union_tag_invalid") else []
     close = nearest(value, known) if isinstance(value, str) else None
     fix = f"the nearest is {close!r}." if close else ""
     return Problem(f"{key}: {value!r} {wanted}".replace("an object", "a map of keys"), path, line, fix=fix)
 
 
 def _unknown_key(
-    loc: list[str], value: object, place: tuple[str, int | None], root: type[BaseModel], options: Options
+    loc: list[str], value: object, place: tuple[str, int | None], known: Sequence[str], options: Options
 ) -> Problem:
     key, parent, (path, line) = ".".join(loc), loc[:-1], place
     if loc == ["experiment"]:
@@ -190,7 +199,6 @@ def _unknown_key(
             path,
             fix="make `# @package _global_` its first line.",
         )
-    known = _fields(root, parent)
     close = nearest(loc[-1], known)
     typed, text = _typed(key, value)
     what = f"{typed}={text}: no key {key!r}" if path == COMMAND_LINE else f"no key {key!r}"
@@ -234,7 +242,9 @@ def _yaml_trap(detail: Any, key: str, value: object, path: str) -> tuple[str, st
         words = "on, yes or true" if value else "off, no or false"
         return f"{value}, {TRAP} a bare {words}", "put the word in quotes."
     if wants_text and value is None:
-        return f"no value, {TRAP} null, ~ or nothing", 'write a text, or "" for an empty one.'
+        is_word = detail["type"] == "literal_error" and "'null'" in detail["msg"]
+        fix = 'put the word in quotes: "null".' if is_word else 'write a text, or "" for an empty one.'
+        return f"no value, {TRAP} null, ~ or nothing", fix
     if wants_text and isinstance(value, int | float):
         is_clock = isinstance(value, int) and 60 <= value < 24 * 60
         clock = f" (or {value // 60:.0f}:{value % 60:02.0f}, which YAML reads in base 60)" if is_clock else ""
@@ -244,7 +254,12 @@ def _yaml_trap(detail: Any, key: str, value: object, path: str) -> tuple[str, st
 
 def _is_branch(part: str) -> bool:
     """Return whether pydantic put `part` in to name a branch of a union, so that no key has the name."""
-    return re.fullmatch(r"literal\[.*\]|int|float|str|constrained-\w+|\[key\]", part) is not None
+    return re.fullmatch(r"(list\[)?literal\[.*\]|int|float|str|constrained-\w+|\[key\]", part) is not None
+
+
+def _is_tag(loc: Sequence[str], number: int) -> bool:
+    """Return whether pydantic put a part in to name one of the models that a key may hold."""
+    return "grader" in loc[max(0, number - 1) : number] or "graders" in loc[max(0, number - 2) : max(0, number - 1)]
 
 
 def _fields(root: type[BaseModel], parent: Iterable[str]) -> list[str]:
@@ -253,7 +268,12 @@ def _fields(root: type[BaseModel], parent: Iterable[str]) -> list[str]:
         model = _field_model(model, name)
         if model is None:
             return []
-    return list(model.model_fields)
+    return [_written(name, field) for name, field in dict(model.model_fields).items()]
+
+
+def _written(name: str, field: Any) -> str:
+    """Return how a field is written in a config."""
+    return str(field.alias or name)
 
 
 def _field_model(model: Any, name: str) -> Any:
@@ -262,6 +282,8 @@ def _field_model(model: Any, name: str) -> Any:
         return None
     if isinstance(model, _MapOf):
         return model.value
+    if isinstance(model, _OneOf):
+        return model.models.get(name)
     field = model.model_fields.get(name)
     return _model_in(field.annotation) if field else None
 
@@ -269,16 +291,44 @@ def _field_model(model: Any, name: str) -> Any:
 class _MapOf:
     """A map from names to models, where any name is a field."""
 
-    model_fields: tuple[str, ...] = ()
+    model_fields: Mapping[str, Any] = {}
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
 
+class _Keys:
+    """A map whose keys are listed, each with a type of its own."""
+
+    def __init__(self, listed: Any) -> None:
+        hints = get_type_hints(listed)
+        self.model_fields = {name: FieldInfo(annotation=each) for name, each in hints.items()}
+
+
+class _OneOf:
+    """Several models, of which a tag says one."""
+
+    model_fields: Mapping[str, Any] = {}
+
+    def __init__(self, models: Mapping[str, Any]) -> None:
+        self.models = models
+
+
 def _model_in(annotation: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
+    if is_typeddict(annotation):
+        return _Keys(annotation)
     arguments: tuple[Any, ...] = getattr(annotation, "__args__", ())
     if getattr(annotation, "__origin__", None) is dict:
         return _MapOf(_model_in(arguments[1]))
+    if tags := {tag: each for each in arguments if (tag := _tag(each))}:
+        return _OneOf(tags)
     return next((found for each in arguments if (found := _model_in(each)) is not None), None)
+
+
+def _tag(annotation: Any) -> str | None:
+    """Return the one value that the field `type` of a model has, None where it has no such field."""
+    fields: Mapping[str, Any] = getattr(annotation, "model_fields", {})
+    values: Sequence[Any] = getattr(fields["type"].annotation, "__args__", ()) if "type" in fields else ()
+    return str(values[0]) if len(values) == 1 else None

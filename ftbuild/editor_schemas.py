@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
-from ftbuild.settings import Node, Settings, Source
+from ftbuild.settings import JsonSchema, Settings, Source
 from ftbuild.settings.node import without_nulls
 from ftbuild.trees import GROUPS
 
@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 DRAFT = "http://json-schema.org/draft-07/schema#"
 OPEN = {"type": "string", "pattern": r"^\?\?\?$|\$\{.+\}"}
 ABOUT = ("description", "default")
-NO_FIELDS: Mapping[str, type[Node]] = {"source": Source, "experiment": Settings, "config": Settings}
+NO_FIELDS: Mapping[str, Any] = {"schema": JsonSchema, "source": Source, "experiment": Settings, "config": Settings}
 
 
 def schemas(options: Mapping[str, Sequence[str]]) -> dict[str, Schema]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ftbuild.chat import Message, Tool
+from ftbuild.chat import Message, ResponseFormat, Tool
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -23,6 +23,8 @@ class Example:
     config, `path` and `line` its place there (line from 1); examples with one `group` never part across
     splits; `slices` name the parts reported apart; `only` pins an example to a split. `raw` is the
     user's text as it came. `tools` are offered in every request of it, and `parallel_tool_calls` goes with them.
+    `own_tools` are the same tools as they came, where a provider is offered others in their place. `response_format`
+    is the form that answers must have; it goes with requests and into no training line.
     `rejected` is an answer that is worse than the target, for methods that learn from preferences.
     """
 
@@ -38,6 +40,8 @@ class Example:
     tools: tuple[Tool, ...] = ()
     parallel_tool_calls: bool | None = None
     rejected: Message | None = None
+    response_format: ResponseFormat | None = None
+    own_tools: tuple[Tool, ...] = ()
 
     @property
     def id(self) -> str:
@@ -59,12 +63,16 @@ class Example:
         return replace(self, messages=messages)
 
     def conversation(self) -> dict[str, Any]:
-        """Return what is said in it: messages, tools with their flag and the rejected answer where it has any."""
+        """Return what is said in it: messages, tools with their flag, form and rejected answer where it has any."""
         value: dict[str, Any] = {"messages": [message.to_json() for message in self.messages]}
         if self.tools:
             value["tools"] = [tool.to_json() for tool in self.tools]
             if self.parallel_tool_calls is not None:
                 value["parallel_tool_calls"] = self.parallel_tool_calls
+            if self.own_tools:
+                value["own_tools"] = [tool.to_json() for tool in self.own_tools]
+        if self.response_format is not None:
+            value["response_format"] = self.response_format.to_json()
         if self.rejected is not None:
             value["rejected"] = self.rejected.to_json()
         return value
@@ -100,4 +108,6 @@ class Example:
             tools=tuple(Tool.from_json(tool) for tool in value.get("tools", ())),
             parallel_tool_calls=value.get("parallel_tool_calls"),
             rejected=Message.from_json(value["rejected"]) if "rejected" in value else None,
+            response_format=ResponseFormat.from_json(value["response_format"]) if "response_format" in value else None,
+            own_tools=tuple(Tool.from_json(tool) for tool in value.get("own_tools", ())),
         )

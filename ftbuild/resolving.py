@@ -1,5 +1,6 @@
 """One composition becomes a graph: the settings are resolved with the digests of the sources' bytes."""
 
+from ftbuild.answer_forms import forms_of
 from ftbuild.composed import Composed
 from ftbuild.errors import ConfigError, DataError
 from ftbuild.plan.graph import Graph
@@ -38,4 +39,5 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
     if problems:
         raise DataError(*problems)
     scorers = versions(composed.settings.evaluation.scorers, composed.settings.style)
-    return resolve(composed.settings, digests, scorers, judged=judged, tools=tools_of(composed))
+    tools, forms = tools_of(composed), forms_of(composed)
+    return resolve(composed.settings, digests, scorers, judged=judged, tools=tools, forms=forms)

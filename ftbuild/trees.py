@@ -8,7 +8,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 GROUPS = (
-    "goal", "source", "dataset", "style", "tools", "model", "method", "provider", "evaluation", "tracker", "experiment",
+    "goal", "source", "dataset", "style", "tools", "model", "method", "provider", "evaluation", "tracker", "schema",
+    "experiment",
 )  # fmt: skip
 
 

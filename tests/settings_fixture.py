@@ -4,7 +4,7 @@ import json
 from copy import deepcopy
 from typing import Any
 
-from ftbuild.chat import Tool
+from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.plan.graph import Graph
 from ftbuild.plan.resolve import resolve
 from ftbuild.settings import Settings
@@ -32,6 +32,7 @@ FULL: dict[str, Any] = {
                 "input": "casual",
                 "target": "formal",
                 "group": "situation",
+                "schema": "note",
                 "slices": {"team": "team"},
                 "licence": "CC0-1.0",
                 "origin": "written here",
@@ -66,7 +67,8 @@ FULL: dict[str, Any] = {
         "slang": ["hey", "yo"],
         "expand": {"pls": "please", "u": "you"},
     },
-    "request": {"temperature": 0.0, "max_completion_tokens": 120, "parallel_tool_calls": True},
+    "request": {"temperature": 0.0, "max_completion_tokens": 120, "parallel_tool_calls": True, "strict_tools": "tuned"},
+    "schemas": {"note": {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}},
     "tools": {
         "get_weather": {
             "description": "Weather in a city.",
@@ -102,6 +104,8 @@ FULL: dict[str, Any] = {
         "poll_seconds": 0.5,
         "threads": 2,
         "at_once": 2,
+        "methods": ["supervised", "dpo"],
+        "parallel_tool_calls": True,
     },
     "evaluation": {
         "arms": {
@@ -129,6 +133,7 @@ TINY["style"] = {"language": "ja", "system": "丁寧に。", "rules": {"desu_mas
 TINY["method"] = {"type": "dpo", "hyperparameters": {"n_epochs": 3, "beta": 0.2}}
 TINY["dataset"]["sources"]["pairs"]["rejected"] = "casual"
 TINY["dataset"]["deduplicate"] = "near"
+TINY["dataset"]["parallel_calls"] = "one_by_one"
 TINY["tools"] |= {"a": {"python": "app.py:a"}, "b": {"openapi": "api.json#b"}, "c": {"mcp": "tools.json#c"}}
 TINY["dataset"]["sources"]["made"] = {
     "kind": "generator",
@@ -143,6 +148,56 @@ TINY["dataset"]["sources"]["made"] = {
     "origin": "made here",
 }
 
+# A grader of every kind, and what reinforcement alone has.
+GRADED = deepcopy(FULL) | {
+    "method": {
+        "type": "reinforcement",
+        "hyperparameters": {
+            "n_epochs": 1,
+            "compute_multiplier": 1.5,
+            "eval_interval": 10,
+            "eval_samples": 5,
+            "reasoning_effort": "low",
+        },
+        "grader": {
+            "type": "multi",
+            "name": "all",
+            "graders": {
+                "same": {
+                    "type": "string_check",
+                    "name": "same",
+                    "input": "{{sample.output_text}}",
+                    "reference": "{{item.reference}}",
+                    "operation": "eq",
+                },
+                "near": {
+                    "type": "text_similarity",
+                    "name": "near",
+                    "input": "{{sample.output_text}}",
+                    "reference": "{{item.reference}}",
+                    "evaluation_metric": "bleu",
+                },
+                "ours": {
+                    "type": "python",
+                    "name": "ours",
+                    "source": "def grade(sample, item):\n    return 1.0\n#",
+                    "image_tag": "2025-05-08",
+                },
+                "judge": {
+                    "type": "score_model",
+                    "name": "judge",
+                    "model": "judge-1",
+                    "input": [{"role": "user", "content": "How good is {{sample.output_text}}?"}],
+                    "range": [0.0, 1.0],
+                    "sampling_params": {"seed": 1},
+                },
+            },
+            "calculate_output": "0.5 * same + max(near, ours) * judge",
+        },
+    },
+}
+GRADED["dataset"]["sources"] = {"pairs": FULL["dataset"]["sources"]["pairs"]}
+
 BYTES = {"pairs": "a" * 64, "unseen": "b" * 64, "made": "c" * 64}
 VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1}
 
@@ -153,7 +208,12 @@ def settings(tree: dict[str, Any] = FULL) -> Settings:
 
 def graph(tree: dict[str, Any] = FULL, *, judged: bool = True) -> Graph:
     given = settings(tree)
-    return resolve(given, BYTES, VERSIONS, judged=judged, tools=tools_of(given))
+    return resolve(given, BYTES, VERSIONS, judged=judged, tools=tools_of(given), forms=forms_of(given))
+
+
+def forms_of(given: Settings) -> dict[str, ResponseFormat]:
+    named = {name: each.schema_name for name, each in given.dataset.sources.items()}
+    return {name: ResponseFormat(schema, given.schemas[schema]) for name, schema in named.items() if schema}
 
 
 def tools_of(given: Settings) -> list[Tool]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from settings_fixture import FULL, TINY, graph, settings
+from settings_fixture import FULL, GRADED, TINY, graph, settings
 
 from ftbuild.settings import Node, Settings
 
@@ -27,6 +27,9 @@ ONE_VALUE = {
     "style.rules.sentence_case",
     "style.rules.desu_masu",
     "method.type",
+    "method.grader.type",
+    *(f"method.grader.graders.{name}.type" for name in ("same", "near", "ours", "judge")),
+    "dataset.sources.pairs.schema",
     "provider.kind",
     "tracker.kind",
     "evaluation.arms.echo.kind",
@@ -40,6 +43,17 @@ OTHER = {
     "dataset.sources.unseen.only": "train",
     "provider.engine": "scripted",
     "dataset.deduplicate": "exact",
+    "dataset.parallel_calls": "keep",
+    "request.strict_tools": "base",
+    "schemas.note.type": "array",
+    "schemas.note.properties.title.type": "integer",
+    "method.hyperparameters.reasoning_effort": "high",
+    "method.grader.graders.same.operation": "ne",
+    "method.grader.graders.near.evaluation_metric": "gleu",
+    "method.grader.graders.judge.input": [{"role": "user", "content": "Well?"}],
+    "method.grader.graders.judge.range": [0.0, 2.0],
+    "method.grader.calculate_output": "same",
+    "provider.methods": ["supervised"],
     "tools.get_weather.args.city.type": "integer",
     "tools.get_weather.args.days.type": "string",
 }
@@ -90,7 +104,7 @@ def is_keyed(tree: dict[str, Any], path: tuple[str, ...]) -> bool:
 
 
 def changeable() -> list[str]:
-    keys = [".".join(path) for tree in (FULL, TINY) for path in leaves(tree)]
+    keys = [".".join(path) for tree in (FULL, TINY, GRADED) for path in leaves(tree)]
     return [key for key in dict.fromkeys(keys) if key not in ONE_VALUE]
 
 
@@ -101,7 +115,7 @@ def ids(tree: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("key", changeable())
 def test_a_keyed_value_changes_a_key_and_an_unkeyed_one_changes_none(key: str) -> None:
     path = tuple(key.split("."))
-    tree = FULL if path in leaves(FULL) else TINY
+    tree = next(tree for tree in (FULL, TINY, GRADED) if path in leaves(tree))
     changed = with_value(tree, path, another(key, at(tree, path)))
     assert (ids(changed) != ids(tree)) == is_keyed(tree, path)
 
@@ -134,7 +148,7 @@ def test_the_written_out_settings_hold_every_field() -> None:
             return here.union(*(said(getattr(value, name)) for name in type(value).model_fields))
         return set().union(*(said(each) for each in value.values())) if isinstance(value, dict) else set()
 
-    assert said(settings(FULL)) | said(settings(TINY)) == fields(Settings)
+    assert set().union(*(said(settings(tree)) for tree in (FULL, TINY, GRADED))) == fields(Settings)
 
 
 def test_unkeyed_names_are_fields() -> None:

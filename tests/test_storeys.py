@@ -26,7 +26,7 @@ STOREYS = (
     # The shell, from its own top down.
     ("origins", "trees", "voice"),
     ("yaml_marks", "composed", "merging", "workers", "editor_schemas"),
-    ("defaults_lists", "lookup", "tool_files"),
+    ("defaults_lists", "lookup", "tool_files", "answer_forms"),
     ("resolving",),
     ("config_problems", "outcome", "history", "planfile", "compiling"),
     ("compose", "engine"),
@@ -40,7 +40,7 @@ SIDEWAYS = {
     "errors": {"problem"},
     "completion": {"chat"},
     "example": {"chat"},
-    "dataset": {"style"},
+    "dataset": {"style", "tools"},
     "sources": {"rules", "tools"},
     "rules": {"render", "tools"},
     "scorers": {"style"},

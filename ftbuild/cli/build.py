@@ -19,6 +19,7 @@ from ftbuild.errors import ConfigError, ExitCode, PlanError
 from ftbuild.history import Run
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, found, result_id
+from ftbuild.plan.action import JOB
 from ftbuild.plan.graph import Graph
 from ftbuild.points import Point, apart, command_line, one_graph, owners, part_of
 from ftbuild.problem import Problem, render
@@ -142,7 +143,10 @@ def walked(
 
     Raises:
         FtbuildError: as `engine.build`.
+        ConfigError: there is a job, and its provider cannot train with the method.
     """
+    if any(action.kind is JOB for action in graph.actions.values()):
+        refuse_methods(points)
     from ftbuild.cli.console import TerminalConsole
     from ftbuild.engine import How
     from ftbuild.engine import build as run_graph
@@ -170,6 +174,29 @@ def walked(
         how.workers.stop()
         console.close()
         site.release()
+
+
+def refuse_methods(points: Sequence[Point]) -> None:
+    """Refuse methods that a provider cannot train with, before anything runs or is sent.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    problems = {}
+    for point in points:
+        tree = point.composed.tree
+        method, known = tree["method"]["type"], tree["provider"].get("methods")
+        if known is not None and method not in known:
+            origin = point.composed.origins.of("method.type")
+            problems[method] = Problem(
+                f"method.type: the provider cannot train with {method!r}",
+                origin.path if origin else "command line",
+                origin.line if origin else None,
+                why=f"It trains with {' and '.join(known)}. Nothing has run, and nothing was sent to it.",
+                fix="ftbuild dataset writes the lines all the same, for a provider that can.",
+            )
+    if problems:
+        raise ConfigError(*problems.values())
 
 
 def _each_provider(points: Sequence[Point]) -> Iterable[Point]:

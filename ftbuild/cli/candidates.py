@@ -23,7 +23,7 @@ from ftbuild.world import World
 
 SHELLS = ("bash", "zsh", "fish")
 FIRST_VERB = "build"  # what no verb means
-CHOSEN_ALONE = tuple(group for group in GROUPS if group not in ("experiment", "source"))
+CHOSEN_ALONE = tuple(group for group in GROUPS if group not in ("experiment", "source", "schema"))
 MOUNTED = re.compile(r"(\w+)@([\w.]+)\s*:\s*(\w+)")
 LIST_ITEM = re.compile(r"\.\d+(\.|$)")
 NAME = re.compile(r"[A-Za-z_]\w*")

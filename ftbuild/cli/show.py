@@ -14,7 +14,7 @@ from ftbuild.errors import ExitCode
 from ftbuild.example import SPLITS
 from ftbuild.plan.graph import Graph
 from ftbuild.points import one_graph
-from ftbuild.render import dpo
+from ftbuild.render import dpo, reinforcement
 from ftbuild.rules.lines import INPUT_KEYS
 from ftbuild.rules.pack import DEFAULT, PACKS
 from ftbuild.runners.formats import parse_lines
@@ -25,13 +25,18 @@ from ftbuild.tokens import of_line
 SCHEMA_VERSION = 1
 SHOWN = 3
 ENCODING = PACKS[DEFAULT].encoding
-LEARNT, REJECTED = "learnt", "rejected"
+LEARNT, REJECTED, GRADED = "learnt", "rejected", "reference"
+FORM = "response_format"
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One line of a split, numbered from 1, and where it comes from. `n_learnt` are the tokens of its answers."""
+    """One line of a split, numbered from 1, and where it comes from. `n_learnt` are the tokens of its answers.
 
+    Of a line of the method reinforcement nothing is learnt by heart: its last message is what a grader compares with.
+    """
+
+    method: str
     split: str
     line: int
     n_lines: int
@@ -42,7 +47,7 @@ class Shown:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
-        told = {"split": self.split, "line": self.line, "n_lines": self.n_lines}
+        told = {"method": self.method, "split": self.split, "line": self.line, "n_lines": self.n_lines}
         told |= {name: self.place[name] for name in ("id", "source", "path", "group", "transforms", "licence")}
         return {
             **told,
@@ -64,7 +69,8 @@ def show(options: Options) -> int:
     store = Store(world_of(options).store)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
     made = _made(graph.up_to("dataset"), {name: point.composed for point in points for name in point.ids})
-    shown = list(_lines(made, split, options.count or SHOWN))
+    method = points[0].composed.tree["method"]["type"]
+    shown = list(_lines(made, method, split, options.count or SHOWN))
     if options.format == "json":
         told = {"schema_version": SCHEMA_VERSION, "examples": [each.to_json() for each in shown]}
         print(json.dumps(told, ensure_ascii=False, indent=1))
@@ -86,15 +92,17 @@ def _made(graph: Graph, composed: Mapping[str, Composed]) -> Mapping[str, bytes]
     return found
 
 
-def _lines(made: Mapping[str, bytes], split: str, n: int) -> Iterator[Shown]:
+def _lines(made: Mapping[str, bytes], method: str, split: str, n: int) -> Iterator[Shown]:
     examples = list(parse_lines(made[f"{split}.jsonl"]))
     places = [each for each in parse_lines(made["provenance.jsonl"]) if each["split"] == split]
     for number, (example, place) in enumerate(zip(examples[:n], places, strict=False), 1):
-        told: dict[str, Any] = {name: example[name] for name in (*INPUT_KEYS, REJECTED) if name in example}
-        learnt = [message for message in told["messages"] if _is_learnt(message)] if split != "test" else []
+        told: dict[str, Any] = {name: example[name] for name in (*INPUT_KEYS, FORM, REJECTED) if name in example}
+        is_learnt = split != "test" and method != "reinforcement"
+        learnt = [message for message in told["messages"] if _is_learnt(message)] if is_learnt else []
         n_learnt = of_line({"messages": learnt}, ENCODING) if learnt else 0
         line = dpo.value(told) if REJECTED in told else told
-        yield Shown(split, number, len(examples), place, told, of_line(line, ENCODING), n_learnt)
+        line = reinforcement.value(told) if method == "reinforcement" else line
+        yield Shown(method, split, number, len(examples), place, told, of_line(line, ENCODING), n_learnt)
 
 
 def _is_learnt(message: Mapping[str, Any]) -> bool:
@@ -110,9 +118,13 @@ def text(shown: Shown, width: int) -> str:
     if tools := shown.conversation.get("tools"):
         names = " ".join(tool["function"]["name"] for tool in tools)
         lines.append(hang(_left("tools"), names, width))
-    for value in shown.conversation["messages"]:
-        learnt = _is_learnt(value) and shown.split != "test"
-        lines += _message(Message.from_json(value), width, LEARNT if learnt else "")
+    if form := shown.conversation.get(FORM):
+        lines.append(hang(_left("form"), f"JSON of the schema {form['json_schema']['name']}", width))
+    *asked, target = shown.conversation["messages"]
+    is_graded = shown.method == "reinforcement"
+    for value in (*asked, target):
+        mark = LEARNT if _is_learnt(value) and not is_graded and shown.split != "test" else ""
+        lines += _message(Message.from_json(value), width, GRADED if is_graded and value is target else mark)
     if REJECTED in shown.conversation:
         lines += _message(Message.from_json(shown.conversation[REJECTED]), width, REJECTED)
     return "\n".join(lines)

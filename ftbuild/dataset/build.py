@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ftbuild.chat import Message, Tool
+from ftbuild.dataset.offered import CUT, Terms, offered
 from ftbuild.dataset.split import split_of
 from ftbuild.digest import of_plain, of_value
 from ftbuild.example import SPLITS, Example, Split
@@ -37,11 +38,13 @@ def build(
     parallel_tool_calls: bool | None = None,
     *,
     near: bool = False,
+    terms: Terms | None = None,
 ) -> tuple[Dataset, list[Problem]]:
     """Return the dataset and its findings; the order of `examples` does not matter.
 
     Examples without a system message get that of the style, those without tools the `tools`; the flag for
-    parallel calls goes into all that have tools, whatever they answer. An answer that is both rejected and
+    parallel calls goes into all that have tools, whatever they answer. All become what a provider takes on its
+    `terms`. An answer that is both rejected and
     preferred teaches nothing, and is dropped. Duplicates have the same input after style and the same target,
     where they are `near` but for case, width, spaces and punctuation; of them a pinned one is kept, else the one
     whose source and line come first. One input with two targets in two splits is an error: it would let the
@@ -49,7 +52,8 @@ def build(
     """
     telling = [each for each in examples if each.rejected is None or each.rejected != each.target]
     styled = [_equipped(_styled(example, style), tools, parallel_tool_calls) for example in telling]
-    unique = _unique(styled, near=near)
+    told = [offered(each, terms or Terms()) for each in styled]
+    unique = _unique([each.example for each in told], near=near)
     drawn = [(example, split_of(example, shares)) for example in unique]
     problems = _leaks(drawn)
     ordered = sorted(drawn, key=lambda pair: of_plain(["order.v1", shares.seed, pair[0].id]))
@@ -57,6 +61,7 @@ def build(
         split: tuple(example for example, where in ordered if where == split) for split in SPLITS
     }
     dropped = {"equal answers": len(examples) - len(telling), "duplicate": len(styled) - len(unique)}
+    dropped[CUT] = sum(each.n_cut for each in told)
     if limit is not None:
         kept = _limited(splits, limit)
         dropped["limit"] = sum(map(len, splits.values())) - sum(map(len, kept.values()))

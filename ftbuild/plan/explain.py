@@ -12,7 +12,11 @@ NEVER = "never run before"
 
 # kind -> setting of its actions -> config key; {label} is the action's label without " scores".
 CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
-    "ingest": {"source": "dataset.sources.{label}", "bytes": "dataset.sources.{label}.path"},
+    "ingest": {
+        "source": "dataset.sources.{label}",
+        "bytes": "dataset.sources.{label}.path",
+        "response_format": "schemas",
+    },
     "dataset": {
         "split": "dataset.split",
         "limit": "dataset.limit",
@@ -20,9 +24,20 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "language": "style.language",
         "expand": "style.expand",
         "licences": "dataset.sources",
+        "tools": "tools",
+        "parallel_tool_calls": "request.parallel_tool_calls",
+        "strict_tools": "request.strict_tools",
+        "parallel_calls": "dataset.parallel_calls",
+        "deduplicate": "dataset.deduplicate",
     },
-    "render": {"method": "method.type"},
-    "job": {"provider": "provider", "model": "model", "method": "method", "seed": "seed"},
+    "render": {"method": "method.type", "reads": "method.grader"},
+    "job": {
+        "provider": "provider",
+        "model": "model",
+        "method": "method",
+        "seed": "seed",
+        "response_format": "schemas",
+    },
     "predict": {
         "kind": "evaluation.arms.{label}.kind",
         "substitute": "evaluation.arms.{label}.substitute",

@@ -6,12 +6,15 @@ Every action takes just the settings that change its result. The free arms and t
 need no job, so they come first and show whether there is room to gain.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 
-from ftbuild.chat import Tool
+from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.plan.action import COMPARE, DATASET, INGEST, JOB, PREDICT, RENDER, REPORT, SCORE, Action, Input
 from ftbuild.plan.graph import Graph
 from ftbuild.settings import Arm, Goal, Settings
+from ftbuild.settings.contradictions import job_schema
+from ftbuild.settings.graders import templates
 from ftbuild.tools.definitions import keyed as keyed_tools
 
 
@@ -21,21 +24,23 @@ def resolve(
     scorer_versions: Mapping[str, int],
     judged: bool = True,
     tools: Sequence[Tool] = (),
+    forms: Mapping[str, ResponseFormat] | None = None,
 ) -> Graph:
     """Return the graph of one experiment.
 
     `source_digests` maps each source to the sha256 of its file's bytes, `scorer_versions` each scorer to its
-    version; `tools` are those of the settings, read from wherever they stand; without `judged` the comparison
-    gives numbers and no verdict.
+    version; `tools` are those of the settings, read from wherever they stand; `forms` map the sources whose answers
+    have one to it; without `judged` the comparison gives numbers and no verdict.
     """
     graph = Graph()
-    dataset = _dataset(graph, settings, source_digests, tools)
+    forms = forms or {}
+    dataset = _dataset(graph, settings, source_digests, tools, forms)
     lines = graph.add(
         Action(
             RENDER,
             "lines",
             "data",
-            {"method": settings.method.type},
+            {"method": settings.method.type, **_read(settings)},
             tuple(Input(split, dataset, f"{split}.jsonl") for split in ("train", "validation", "test")),
         )
     )
@@ -45,7 +50,7 @@ def resolve(
     job = None
     for name, arm in free_first:
         if arm.kind == "tuned":
-            job = _job(graph, settings, lines)
+            job = _job(graph, settings, lines, forms)
         predictions[name] = _predict(graph, settings, name, arm, dataset, job)
     for name, prediction in predictions.items():
         scores[name] = _score(graph, settings, name, dataset, prediction, scorer_versions)
@@ -53,14 +58,33 @@ def resolve(
     return graph
 
 
-def _dataset(graph: Graph, settings: Settings, source_digests: Mapping[str, str], tools: Sequence[Tool]) -> str:
+def _read(settings: Settings) -> dict[str, object]:
+    """Return the fields of a line that a grader asks for, where there is one."""
+    grader = settings.method.grader
+    asked = [template for _, template in templates(grader, "")] if grader is not None else []
+    fields = {each.removeprefix("item.").partition(".")[0].partition("[")[0] for each in asked if each[:5] == "item."}
+    return {"reads": sorted(fields)} if fields else {}
+
+
+def _dataset(
+    graph: Graph,
+    settings: Settings,
+    source_digests: Mapping[str, str],
+    tools: Sequence[Tool],
+    forms: Mapping[str, ResponseFormat],
+) -> str:
     inputs = []
     for name, source in settings.dataset.sources.items():
         ingest = Action(
             INGEST,
             name,
             "data",
-            {"source": source.keyed(), "name": name, "bytes": source_digests[name]},
+            {
+                "source": source.keyed(),
+                "name": name,
+                "bytes": source_digests[name],
+                **({"response_format": _text(forms[name])} if name in forms else {}),
+            },
         )
         inputs.append(Input(name, graph.add(ingest), "examples.jsonl"))
     inputs.sort(key=lambda each: each.role)
@@ -86,13 +110,23 @@ def _dataset(graph: Graph, settings: Settings, source_digests: Mapping[str, str]
 
 
 def _tools(settings: Settings, tools: Sequence[Tool]) -> dict[str, object]:
-    """Return the tools and their flag, where there are any."""
-    flag = settings.request.parallel_tool_calls
+    """Return the tools and what becomes of them, where there is anything to say."""
+    flag, strict = settings.request.parallel_tool_calls, settings.request.strict_tools
+    one_by_one = settings.dataset.parallel_calls == "one_by_one" or settings.provider.parallel_tool_calls is False
     keyed: dict[str, object] = {"tools": keyed_tools(tools)} if tools else {}
-    return keyed | ({"parallel_tool_calls": flag} if flag is not None else {})
+    keyed |= {"parallel_tool_calls": flag} if flag is not None else {}
+    keyed |= {"strict_tools": strict} if strict is not None else {}
+    return keyed | ({"parallel_calls": "one_by_one"} if one_by_one else {})
 
 
-def _job(graph: Graph, settings: Settings, lines: str) -> str:
+def _text(form: ResponseFormat) -> str:
+    """Return a form as it enters a key: a JSON text, since the order of properties has meaning."""
+    return json.dumps(form.to_json(), ensure_ascii=False)
+
+
+def _job(graph: Graph, settings: Settings, lines: str, forms: Mapping[str, ResponseFormat]) -> str:
+    schema = job_schema(settings)
+    form = next((form for form in forms.values() if form.name == schema), None)
     return graph.add(
         Action(
             JOB,
@@ -103,6 +137,7 @@ def _job(graph: Graph, settings: Settings, lines: str) -> str:
                 "model": settings.model.keyed(),
                 "method": settings.method.keyed(),
                 "seed": settings.seed,
+                **({"response_format": _text(form)} if form is not None else {}),
             },
             (Input("training_file", lines, "train.jsonl"), Input("validation_file", lines, "validation.jsonl")),
         )

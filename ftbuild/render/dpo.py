@@ -39,7 +39,11 @@ def line(conversation: Mapping[str, Any]) -> bytes:
 
 def parse(content: bytes) -> dict[str, Any]:
     """Return the conversation of a line that `line` wrote."""
-    found = json.loads(content)
+    return read(json.loads(content))
+
+
+def read(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the conversation that `value` was given."""
     asked = found["input"]
     return {
         **asked,

@@ -11,7 +11,7 @@ from ftbuild.rows import written
 from ftbuild.rules.calls import Offered
 from ftbuild.rules.pack import Pack, found
 from ftbuild.tools.schemas import Checker, dangling, nodes, shown, within, wrong_schema, wrong_types
-from ftbuild.tools.strict import violations
+from ftbuild.tools.strict import Target, violations
 
 TOOL_KEYS = ("type", "function")
 FUNCTION_KEYS = ("name", "description", "parameters", "strict")
@@ -94,10 +94,11 @@ def _tool(tool: Any, at: str, pack: Pack) -> Iterator[Problem]:
     if "strict" in function and not isinstance(function["strict"], bool | None):
         yield found("bad-tool", f"{at}.strict", f"{shown(function['strict'])} is neither true nor false")
     if "parameters" in function:
-        yield from _schema(function["parameters"], f"{at}.parameters", strict=function.get("strict") is True)
+        strict = pack.strict if function.get("strict") is True else None
+        yield from _schema(function["parameters"], f"{at}.parameters", strict)
 
 
-def _schema(schema: Any, at: str, *, strict: bool) -> Iterator[Problem]:
+def _schema(schema: Any, at: str, strict: Target | None) -> Iterator[Problem]:
     if not isinstance(schema, dict):
         yield found("not-an-object-schema", at, f"{shown(schema)} is not a JSON Schema")
         return
@@ -123,6 +124,6 @@ def _schema(schema: Any, at: str, *, strict: bool) -> Iterator[Problem]:
                 what = f"{shown(name)} is required, and no property"
                 yield found("required-without-property", within(at, within(inner, "required")), what)
     if strict and not unknown:
-        for inner, said in violations(schema):
+        for inner, said in violations(schema, strict):
             fix = "leave strict out, or bring the schema into the strict subset."
             yield found("beyond-strict", within(at, inner), said, fix)

@@ -9,19 +9,25 @@ from ftbuild.problem import Problem
 from ftbuild.render import dpo
 from ftbuild.rules import lines
 from ftbuild.rules.coverage import Coverage
-from ftbuild.rules.pack import DEFAULT, PACKS, Method, found
+from ftbuild.rules.pack import DEFAULT, PACKS, Method, Pack, found
+from ftbuild.tools.strict import Target
 
 PACK = PACKS[DEFAULT]
 
 
-def check(examples: Sequence[Example]) -> list[Problem]:
+def pack_for(strict: Target | None) -> Pack:
+    """Return the rules where strict tools are for a model of this kind: a fine-tuned one if nothing is said."""
+    return replace(PACK, strict=strict) if strict is not None else PACK
+
+
+def check(examples: Sequence[Example], pack: Pack = PACK) -> list[Problem]:
     """Return every finding about training examples: those of all together first, then in the order of their places."""
     problems: list[Problem] = []
     coverage = Coverage()
     for example in examples:
         line = example.conversation()
         coverage.add(line, line["messages"])
-        wrong = lines.check(*_line(line), PACK)
+        wrong = lines.check(*_line(line), pack)
         problems += [replace(each, path=example.path, line=example.line) for each in wrong]
     together = lines.weighed(iter([*_enough(len(examples)), *coverage.problems()]), PACK)
     return [*together, *sorted(problems, key=lambda problem: (problem.path, problem.line or 0))]
@@ -29,7 +35,9 @@ def check(examples: Sequence[Example]) -> list[Problem]:
 
 def _line(conversation: dict[str, Any]) -> tuple[dict[str, Any], Method]:
     """Return the line that a conversation becomes, and its method."""
-    return (dpo.value(conversation), "dpo") if "rejected" in conversation else (conversation, "supervised")
+    if "rejected" in conversation:
+        return dpo.value(conversation), "dpo"
+    return {name: conversation[name] for name in lines.INPUT_KEYS if name in conversation}, "supervised"
 
 
 def _enough(n: int) -> Iterator[Problem]:

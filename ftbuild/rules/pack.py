@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ftbuild.problem import Problem
+from ftbuild.tools.strict import Target
 
 Severity = Literal["error", "warning"]
 Method = Literal["supervised", "dpo", "reinforcement"]
@@ -149,7 +150,10 @@ RULES: Mapping[str, Rule] = {
 
 @dataclass(frozen=True)
 class Pack:
-    """What one provider takes: limits, and rules that weigh more or less there, None that are none."""
+    """What one provider takes: limits, and rules that weigh more or less there, None that are none.
+
+    `strict` says whose subset of JSON Schema strict tools must keep to.
+    """
 
     name: str
     source: str
@@ -161,6 +165,7 @@ class Pack:
     name_pattern: str = r"[a-zA-Z0-9_-]{1,64}"
     example_tokens: int = 65_536
     encoding: str = "o200k_base"
+    strict: Target = "tuned"
     severities: Mapping[str, Severity | None] = field(default_factory=dict, hash=False)
 
     def severity(self, rule: str) -> Severity | None:

@@ -12,10 +12,13 @@ from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.workshop import Workshop
+from ftbuild.tools.own import own_calls
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
 
 FLAG = "parallel_tool_calls"  # sent with tools alone
+OWN = ("tools", FLAG, "response_format")  # of an example
+NOT_SENT = (FLAG, "strict_tools")  # of the settings: they are in the examples
 
 
 def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) -> Made:
@@ -32,6 +35,11 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
     else:
         job = json.loads(done.read(action, "job")) if kind == "tuned" else None
         answers = _ask(shop, job["fine_tuned_model"] if job else shop.settings.model.id, examples, voice)
+        asked = {each["id"]: each for each in examples}
+        answers = {
+            name: replace(each, tool_calls=own_calls(each.tool_calls, asked[name])) if each.tool_calls else each
+            for name, each in answers.items()
+        }
     predictions = json_lines({"id": name, **answer.to_json()} for name, answer in answers.items())
     cut = sum(answer.finish_reason == "length" for answer in answers.values())
     return Made(
@@ -41,8 +49,8 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
 
 
 def prompt(example: Mapping[str, Any], parameters: Mapping[str, Any]) -> Prompt:
-    """Return what is asked of an example: as in training, its tools and their flag go with it, and no weights."""
-    own = {name: example[name] for name in ("tools", FLAG) if name in example}
+    """Return what is asked of an example: as in training, its tools, their flag and its form go with it, no weights."""
+    own = {name: example[name] for name in OWN if name in example}
     asked = map(Message.from_json, example["messages"][:-1])
     return Prompt(tuple(replace(each, weight=None) for each in asked), {**parameters, **own})
 
@@ -59,7 +67,7 @@ def _ask(shop: Workshop, model: str, examples: list[dict[str, Any]], voice: Voic
         voice.sleep(0)
         voice.progress(f"{n} of {total} answers")
 
-    sent = {name: value for name, value in shop.settings.request.keyed().items() if name != FLAG}
+    sent = {name: value for name, value in shop.settings.request.keyed().items() if name not in NOT_SENT}
     parameters = {**sent, "seed": shop.settings.seed}
     prompts = {each["id"]: prompt(each, parameters) for each in examples}
     try:

@@ -1,24 +1,33 @@
 """The data actions: ingest a source, build the dataset, render its training lines."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ftbuild.chat import Tool
+from ftbuild.chat import ResponseFormat, Tool
+from ftbuild.dataset import offered
 from ftbuild.dataset.build import build as build_dataset
 from ftbuild.digest import of_bytes, of_value, short
 from ftbuild.errors import DataError
 from ftbuild.example import SPLITS, Example
 from ftbuild.problem import Problem
-from ftbuild.render import dpo, supervised
+from ftbuild.render import dpo, reinforcement, supervised
+from ftbuild.render.lacking import lacking
+from ftbuild.render.lacking import problem as lacking_problem
 from ftbuild.rules import examples as rules
 from ftbuild.runners.formats import json_file, json_lines, parse_lines
 from ftbuild.settings import Shares, Source, Style
 from ftbuild.sources import read as read_source
+from ftbuild.sources.structured import formed
 from ftbuild.workers import Made
 
-LINES: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {"supervised": supervised.line, "dpo": dpo.line}
+LINES: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {
+    "supervised": supervised.line,
+    "dpo": dpo.line,
+    "reinforcement": reinforcement.line,
+}
 
 
 def ingest(settings: Any, _inputs: Mapping[str, bytes], given: Mapping[str, Any]) -> Made:
@@ -32,11 +41,17 @@ def ingest(settings: Any, _inputs: Mapping[str, bytes], given: Mapping[str, Any]
     if of_bytes(content) != settings["bytes"]:
         raise DataError(Problem("changed while the build began", source.path, fix="the same command again."))
     examples, problems = read_source(content, settings["name"], source)
+    examples, problems = formed(examples, problems, source, _form(settings))
     return Made(
         {"examples.jsonl": json_lines(each.to_json() for each in examples), "source": content},
         f"{len(examples):,} examples",
         _warnings(problems),
     )
+
+
+def _form(settings: Any) -> ResponseFormat | None:
+    said = settings.get("response_format")
+    return ResponseFormat.from_json(json.loads(said)) if said is not None else None
 
 
 def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:
@@ -59,8 +74,12 @@ def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any
     tools = tuple(Tool.from_json(json.loads(each)) for each in settings.get("tools", ()))
     flag = settings.get("parallel_tool_calls")
     near = settings.get("deduplicate") == "near"
-    built, problems = build_dataset(examples, style, shares, settings["limit"], tools, flag, near=near)
-    warnings = _warnings(problems + rules.check([*built.splits["train"], *built.splits["validation"]]))
+    terms = _terms(settings, examples, tools)
+    built, problems = build_dataset(examples, style, shares, settings["limit"], tools, flag, near=near, terms=terms)
+    every = [each for split in SPLITS for each in built.splits[split]]
+    problems += offered.losses(every, terms)
+    pack = rules.pack_for(settings.get("strict_tools"))
+    warnings = _warnings(problems + rules.check([*built.splits["train"], *built.splits["validation"]], pack))
     outputs = {
         f"{split}.jsonl": json_lines(
             {
@@ -89,15 +108,23 @@ def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any
         for each in built.splits[split]
     )
     outputs["dropped.json"] = json_file(built.dropped)
+    outputs |= {name: json_file(value) for name, value in offered.beside(every, terms).items()}
     note = _counts({split: len(built.splits[split]) for split in SPLITS}) + ", no problems"
-    return Made(outputs, note, warnings)
+    n_cut = built.dropped.get(offered.CUT, 0)
+    return Made(outputs, note + (f", {n_cut:,} calls cut off" if n_cut else ""), warnings)
+
+
+def _terms(settings: Any, examples: Sequence[Example], tools: Sequence[Tool]) -> offered.Terms:
+    """Return what a provider takes of these examples and their tools."""
+    one_by_one = settings.get("parallel_calls") == "one_by_one"
+    return offered.Terms(offered.names_for(examples, tools), settings.get("strict_tools"), one_by_one)
 
 
 def render(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:
     """Write the lines that a provider takes for the method, with a manifest.
 
     Raises:
-        DataError: the method learns from preferences, and examples have no rejected answer.
+        DataError: examples lack what the method learns from: a rejected answer, a field that the grader reads.
     """
     to_line = LINES[settings["method"]]
     outputs = {}
@@ -105,10 +132,11 @@ def render(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]
     for split in SPLITS:
         examples = list(parse_lines(inputs[split]))
         counts[split] = len(examples)
-        if settings["method"] == "dpo" and (n := sum("rejected" not in each for each in examples)):
-            what = f"{n:,} of {len(examples):,} {split} examples have no rejected answer"
-            fix = "name its field in the sources (rejected: FIELD), or take method=supervised."
-            raise DataError(Problem(what, why="The method dpo learns from pairs of answers.", fix=fix))
+        wanting = Counter(lacking(each, settings["method"], settings.get("reads", ())) for each in examples)
+        if told := [
+            lacking_problem(what, wanting[what], len(examples), split, settings["method"]) for what in wanting if what
+        ]:
+            raise DataError(*told)
         outputs[f"{split}.jsonl"] = b"".join(to_line(example) + b"\n" for example in examples)
     digest = of_value(["lines.v1", *(outputs[f"{split}.jsonl"].decode() for split in SPLITS)])
     outputs["manifest.json"] = json_file({"schema_version": 1, "digest": digest, "counts": counts})

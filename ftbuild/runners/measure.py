@@ -6,6 +6,7 @@ from typing import Any
 
 from ftbuild.chat import Message, said
 from ftbuild.runners.formats import json_file, json_lines, parse_lines, texts
+from ftbuild.tools.own import as_it_was
 from ftbuild.workers import Made
 
 
@@ -25,7 +26,7 @@ def score(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any])
             group=each["group"],
             slices=each["slices"],
         )
-        for each in parse_lines(inputs["examples"])
+        for each in map(as_it_was, parse_lines(inputs["examples"]))
     ]
     kept = {name: settings[name] for name in ("rules", "slang", "language")}
     style = Style.model_validate_json(json.dumps({**kept, "system": ""}))

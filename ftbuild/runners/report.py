@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftbuild.chat import Message, said
+from ftbuild.render.back import conversation
 from ftbuild.report.input import ReportInput
 from ftbuild.runners.formats import json_file, json_lines, parse_lines, texts
+from ftbuild.tools.own import as_it_was
 from ftbuild.workers import Made
 
 SAMPLES = 10
@@ -58,7 +60,7 @@ def _examples(arms: list[str], inputs: Mapping[str, bytes]) -> list[dict[str, An
             "scores": {arm: scores[arm][each["id"]]["scores"] for arm in arms},
             "detail": {arm: scores[arm][each["id"]]["detail"] for arm in arms},
         }
-        for each in parse_lines(inputs["examples"])
+        for each in map(as_it_was, parse_lines(inputs["examples"]))
     ]
 
 
@@ -82,7 +84,7 @@ def _dataset(sources: Mapping[str, Any], inputs: Mapping[str, bytes]) -> dict[st
         "dropped": [{"reason": reason, "n": n} for reason, n in json.loads(inputs["dropped"]).items()],
         "n_tokens": None,
         "samples": [
-            {"path": place["path"], "line": place["line"], "split": "train", "messages": _shown(line["messages"])}
+            {"path": place["path"], "line": place["line"], "split": "train", "messages": _shown(conversation(line))}
             for place, line in zip(trained, samples, strict=False)
         ],
     }

@@ -11,7 +11,9 @@ from pydantic import Field
 from ftbuild.settings.dataset import Dataset, Shares
 from ftbuild.settings.evaluation import Arm, Evaluation, Request
 from ftbuild.settings.goal import Condition, Goal
+from ftbuild.settings.graders import Grader, ModelGrader, MultiGrader, PythonGrader, StringCheck, TextSimilarity
 from ftbuild.settings.node import Node
+from ftbuild.settings.schema import JsonSchema, Schemas
 from ftbuild.settings.source import Source
 from ftbuild.settings.style import Style, StyleRules
 from ftbuild.settings.tools import Argument, Tool, Tools
@@ -27,6 +29,7 @@ class Settings(Node):
     dataset: Dataset
     style: Style
     tools: Tools = {}
+    schemas: Schemas = {}
     request: Request
     model: Model
     method: Method
@@ -42,19 +45,27 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "Goal",
+    "Grader",
     "Hyperparameters",
+    "JsonSchema",
     "Method",
     "Model",
+    "ModelGrader",
+    "MultiGrader",
     "Node",
     "Package",
     "Provider",
+    "PythonGrader",
     "RandomWeights",
     "Request",
+    "Schemas",
     "Settings",
     "Shares",
     "Source",
+    "StringCheck",
     "Style",
     "StyleRules",
+    "TextSimilarity",
     "Tool",
     "Tools",
     "Tracker",

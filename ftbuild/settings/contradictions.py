@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ftbuild.settings.graders import ITEM_FIELDS, SAMPLE_FIELDS, templates
+
 if TYPE_CHECKING:
     from ftbuild.settings import Settings
 
@@ -15,12 +17,13 @@ NEEDED_ARMS = ("base", "tuned")
 
 @dataclass(frozen=True)
 class Contradiction:
-    """`key` says `said`; `known` are the names it could have said."""
+    """`key` says `said`; `known` are the names it could have said; `fix` says what to do where that is not a name."""
 
     key: str
     said: str
     known: Sequence[str]
     name: str = ""
+    fix: str = ""
 
 
 def contradictions(settings: "Settings") -> Iterator[Contradiction]:
@@ -42,6 +45,13 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
                     yield Contradiction(f"{key}.{field}", f"no arm {other!r} in evaluation.arms", arms, other)
             if condition.slice is not None:
                 yield from _slice(f"{key}.slice", condition.slice, settings)
+    yield from _schemas(settings)
+    yield from _templates(settings)
+    at_once = settings.request.parallel_tool_calls and settings.dataset.parallel_calls == "keep"
+    if at_once and settings.provider.parallel_tool_calls is False:
+        fix = "dataset.parallel_calls=one_by_one makes one call follow the other; or leave the flag out."
+        said = "true, and the provider takes no parallel calls"
+        yield Contradiction("request.parallel_tool_calls", said, (), fix=fix)
 
 
 def metrics_of(settings: "Settings") -> list[str]:
@@ -68,3 +78,38 @@ def _slice(key: str, said: str, settings: "Settings") -> Iterator[Contradiction]
         yield Contradiction(key, f"no slice {said!r}", [f"{field}=VALUE" for field in fields], said)
     elif name == "source" and value not in sources:
         yield Contradiction(key, f"no source {value!r} in dataset.sources", list(sources), value)
+
+
+def _schemas(settings: "Settings") -> Iterator[Contradiction]:
+    """Yield sources whose schema is not there, and answers of several forms where a job takes one."""
+    for name, source in settings.dataset.sources.items():
+        said = source.schema_name
+        if said is not None and said not in settings.schemas:
+            fix = f"put `- /schema@schemas.{said}: {said}` into the defaults of the experiment."
+            key = f"dataset.sources.{name}.schema"
+            yield Contradiction(key, f"no schema {said!r} in schemas", list(settings.schemas), said, fix)
+    forms = list(dict.fromkeys(each.schema_name or "none" for each in settings.dataset.sources.values()))
+    if settings.method.type == "reinforcement" and len(forms) > 1:
+        said = f"a job has one response_format, and the sources have {', '.join(forms)}"
+        yield Contradiction("method.type", said, (), fix="take the sources of one schema.")
+
+
+def _templates(settings: "Settings") -> Iterator[Contradiction]:
+    """Yield what a grader asks for that no answer and no line has."""
+    if settings.method.grader is None:
+        return
+    for key, template in templates(settings.method.grader, "method.grader"):
+        space, _, path = template.partition(".")
+        name = path.partition(".")[0].partition("[")[0]
+        known = {"sample": SAMPLE_FIELDS, "item": ITEM_FIELDS}.get(space)
+        if known is None:
+            said = f"{{{{{template}}}}} begins with neither sample nor item"
+            yield Contradiction(key, said, ["sample.output_text", "item.reference"], template)
+        elif name not in known:
+            yield Contradiction(key, f"no field {name!r} in {space}", known, name)
+
+
+def job_schema(settings: "Settings") -> str | None:
+    """Return the name of the schema of the answers that a job of reinforcement learns to give, None for no form."""
+    names = {each.schema_name for each in settings.dataset.sources.values()}
+    return names.pop() if settings.method.type == "reinforcement" and len(names) == 1 else None

@@ -20,10 +20,12 @@ class Dataset(Node):
     """Sources by name, and the split. `limit` keeps that many examples of all, null keeps all.
 
     `deduplicate` says which examples are one: `exact` those that say the same, `near` also those that differ
-    in case, width, spaces or punctuation alone.
+    in case, width, spaces or punctuation alone. `parallel_calls` leaves several calls at once as they are (`keep`), or
+    makes one follow the other (`one_by_one`), as it does unasked where a provider takes no parallel calls.
     """
 
     sources: Annotated[dict[str, Source], BeforeValidator(without_nulls)]
     split: Shares
     limit: int | None = Field(default=None, ge=4)
     deduplicate: Literal["exact", "near"] = "exact"
+    parallel_calls: Literal["keep", "one_by_one"] = "keep"

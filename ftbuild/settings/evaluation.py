@@ -10,13 +10,16 @@ from ftbuild.settings.node import Node, without_nulls
 class Request(Node):
     """What goes with every chat completion, of every arm alike.
 
-    `parallel_tool_calls` goes into every training line that has tools too, whatever its answer.
+    `parallel_tool_calls` goes into every training line that has tools too, whatever its answer. `strict_tools` brings
+    the tools into the subset of JSON Schema that strict calls take, with a `base` model or with a `tuned` one, which
+    takes less; answers are scored against the tools as they were.
     """
 
     sparse: ClassVar[bool] = True
     temperature: float = Field(ge=0, le=2)
     max_completion_tokens: int = Field(ge=1)
     parallel_tool_calls: bool | None = None
+    strict_tools: Literal["base", "tuned"] | None = None
 
 
 class Arm(Node):

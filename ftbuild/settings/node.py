@@ -19,7 +19,11 @@ class Node(BaseModel):
 
     def keyed(self) -> dict[str, Any]:
         """Return the fields that change results, as JSON values."""
-        keyed = {name: _keyed(getattr(self, name)) for name in type(self).model_fields if name not in self.unkeyed}
+        keyed = {
+            field.alias or name: _keyed(getattr(self, name))
+            for name, field in type(self).model_fields.items()
+            if name not in self.unkeyed
+        }
         return {name: value for name, value in keyed.items() if not (self.sparse and value in (None, []))}
 
 

@@ -11,12 +11,12 @@ from ftbuild.settings.node import Node
 SourceKind = Literal["pairs", "csv", "chat_jsonl", "sharegpt", "alpaca", "bfcl", "dpo_jsonl", "generator"]
 # What a kind needs, and what it takes besides what every kind takes.
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "pairs": (("input", "target", "group"), ("rejected",)),
-    "csv": (("input", "target"), ("group", "rejected")),
-    "dpo_jsonl": ((), ("group",)),
-    "chat_jsonl": ((), ("group",)),
-    "sharegpt": ((), ("group",)),
-    "alpaca": ((), ("group",)),
+    "pairs": (("input", "target", "group"), ("rejected", "schema")),
+    "csv": (("input", "target"), ("group", "rejected", "schema")),
+    "dpo_jsonl": ((), ("group", "schema")),
+    "chat_jsonl": ((), ("group", "schema")),
+    "sharegpt": ((), ("group", "schema")),
+    "alpaca": ((), ("group", "schema")),
     "bfcl": ((), ("group",)),
     "generator": (("n", "calls", "seed"), ("unseen", "quiet", "tools")),
 }
@@ -52,7 +52,8 @@ class Source(Node):
     requests to learn from and those of `unseen` to test on, of so many `calls` and a share of `quiet` ones that
     need none, of all the file's tools or just `tools`, drawn with `seed`. Other fields may stand in a line.
     `path` is seen from the tree that holds the YAML file; `group` names the field whose examples stay in one
-    split, every example being its own group without it; `slices` maps a slice's name to a field; `only` pins
+    split, every example being its own group without it; `schema` names the one of `schemas` that its answers fit, as
+    JSON in a text or as they are; `slices` maps a slice's name to a field; `only` pins
     all of it to a split.
     `path` and `licence` are written beside every example, so they are keyed; `origin` is for people.
     """
@@ -65,6 +66,7 @@ class Source(Node):
     target: str | None = None
     rejected: str | None = None
     group: str | None = None
+    schema_name: str | None = Field(default=None, alias="schema")  # pydantic has a use for the name itself
     n: int | None = Field(default=None, ge=20)
     calls: Calls | None = None
     unseen: Unseen | None = None
@@ -80,7 +82,7 @@ class Source(Node):
     def _fits_its_kind(self) -> "Source":
         needed, taken = FIELDS[self.kind]
         own = {name for one, other in FIELDS.values() for name in (*one, *other)}
-        given = {name for name in own if getattr(self, name) is not None}
+        given = {name for name in own if getattr(self, "schema_name" if name == "schema" else name) is not None}
         if missing := [name for name in needed if name not in given]:
             raise ValueError(f"a source of the kind {self.kind} needs {' and '.join(missing)}")
         if extra := sorted(given - {*needed, *taken}):

@@ -1,9 +1,11 @@
 """What is trained, how, and where: model, method, provider, tracker."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from ftbuild.settings.graders import Grader
 from ftbuild.settings.node import Node
 
 Auto = Literal["auto"]
@@ -53,20 +55,37 @@ class Hyperparameters(Node):
     batch_size: Annotated[int, Field(ge=1, le=256)] | Auto = "auto"
     learning_rate_multiplier: Annotated[float, Field(gt=0)] | Auto = "auto"
     beta: Annotated[float, Field(gt=0, le=2)] | Auto | None = None
+    compute_multiplier: Annotated[float, Field(gt=1e-5, le=10)] | Auto | None = None
+    eval_interval: Annotated[int, Field(ge=1)] | Auto | None = None
+    eval_samples: Annotated[int, Field(ge=1)] | Auto | None = None
+    reasoning_effort: Literal["default", "low", "medium", "high"] | None = None
+
+
+MethodName = Literal["supervised", "dpo", "reinforcement"]
+OF_METHOD: Mapping[str, MethodName] = {
+    "beta": "dpo",
+    **dict.fromkeys(("compute_multiplier", "eval_interval", "eval_samples", "reasoning_effort"), "reinforcement"),
+}
 
 
 class Method(Node):
     """How the model is tuned: `supervised` from answers, `dpo` from answers and rejected ones, whose `beta` says how
-    far the model may go from where it began.
+    far the model may go from where it began, `reinforcement` from its own answers, which a `grader` rewards.
     """
 
-    type: Literal["supervised", "dpo"]
+    sparse: ClassVar[bool] = True
+    type: MethodName
     hyperparameters: Hyperparameters
+    grader: Grader | None = None
 
     @model_validator(mode="after")
-    def _has_its_hyperparameters(self) -> "Method":
-        if self.hyperparameters.beta is not None and self.type != "dpo":
-            raise ValueError("hyperparameters.beta is of the method dpo")
+    def _has_what_is_its_own(self) -> "Method":
+        for name, method in OF_METHOD.items():
+            if getattr(self.hyperparameters, name) is not None and self.type != method:
+                raise ValueError(f"hyperparameters.{name} is of the method {method}")
+        if (self.grader is not None) != (self.type == "reinforcement"):
+            said = "needs a grader" if self.grader is None else "takes no grader: it is of the method reinforcement"
+            raise ValueError(f"the method {self.type} {said}")
         return self
 
 
@@ -76,11 +95,13 @@ class Provider(Node):
     Its engine really trains (`torch`), or makes everything up at once and needs no torch (`scripted`).
     `settle_seconds` is how long after a lost answer a job may still appear in the provider's
     list; `idle_seconds` is how long the server outlives its last request; `at_once` is how many jobs
-    are watched, or sets of answers asked for, at the same time.
+    are watched, or sets of answers asked for, at the same time. `methods` are those it can train with;
+    `parallel_tool_calls: false` is of one where a model makes one call at a time, in what it learns too.
     """
 
+    sparse: ClassVar[bool] = True
     unkeyed: ClassVar[frozenset[str]] = frozenset(
-        {"settle_seconds", "idle_seconds", "poll_seconds", "threads", "at_once"}
+        {"settle_seconds", "idle_seconds", "poll_seconds", "threads", "at_once", "methods"}
     )
     kind: Literal["embedded"]
     engine: Literal["torch", "scripted"] = "torch"
@@ -89,6 +110,8 @@ class Provider(Node):
     poll_seconds: float = Field(gt=0)
     threads: int | Auto = "auto"
     at_once: int = Field(default=1, ge=1)
+    methods: list[MethodName] = ["supervised", "dpo", "reinforcement"]
+    parallel_tool_calls: bool | None = None
 
 
 class Tracker(Node):

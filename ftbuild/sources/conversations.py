@@ -21,7 +21,8 @@ from ftbuild.rules.pack import PACKS
 from ftbuild.settings import Source
 from ftbuild.sources.fields import missing, placed, text
 
-PACK = PACKS["compatible"]
+# Any name will do for a tool: a dataset tells a provider another where it needs one.
+PACK = replace(PACKS["compatible"], name_pattern=r"[^\x00-\x20]([^\x00-\x1f]{0,254}[^\x00-\x20])?")
 
 
 @dataclass(frozen=True)

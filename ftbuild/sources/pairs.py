@@ -14,6 +14,7 @@ from ftbuild.rows import Row
 from ftbuild.settings import Source
 from ftbuild.sources.fields import missing, placed, text
 from ftbuild.tools.schemas import shown
+from ftbuild.tools.structured import compact
 
 
 def read(rows: Iterable[Row], name: str, source: Source) -> Iterator[Example | Problem]:
@@ -32,16 +33,17 @@ def _check(value: Any, source: Source) -> Iterator[Problem]:
         return
     grouped = [source.group] if source.group else []
     texts = [str(source.input), str(source.target), *([source.rejected] if source.rejected else [])]
-    fields = [*texts, *grouped, *source.slices.values()]
+    open_ = [field for field in texts[1:] if source.schema_name and isinstance(value.get(field), dict | list)]
+    fields = [field for field in [*texts, *grouped, *source.slices.values()] if field not in open_]
     found = list(missing(value, fields))
     yield from found
     for field in texts:
-        if not found and not isinstance(value[field], str):
+        if not found and not isinstance(value[field], str) and field not in open_:
             yield Problem(f"{field}: {shown(value[field])} is not a text", rule="not-a-text")
 
 
 def _example(value: dict[str, Any], name: str, source: Source, number: int) -> Example:
-    raw, target = value[str(source.input)].strip(), value[str(source.target)].strip()
+    raw, target = value[str(source.input)].strip(), _answer(value[str(source.target)])
     original = of_plain(["example.v1", raw, target])
     return Example(
         messages=(Message("user", raw), Message("assistant", target)),
@@ -53,5 +55,10 @@ def _example(value: dict[str, Any], name: str, source: Source, number: int) -> E
         raw=raw,
         slices={"source": name, **{each: text(value, field) for each, field in sorted(source.slices.items())}},
         only=source.only,
-        rejected=Message("assistant", value[source.rejected].strip()) if source.rejected else None,
+        rejected=Message("assistant", _answer(value[source.rejected])) if source.rejected else None,
     )
+
+
+def _answer(value: Any) -> str:
+    """Return what a field says: a text, or a value as JSON where the source has a schema."""
+    return value.strip() if isinstance(value, str) else compact(value)

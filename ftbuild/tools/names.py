@@ -13,16 +13,24 @@ MARK_DIGITS = 8
 def provider_names(names: Iterable[str]) -> dict[str, str]:
     """Return each name with the one a provider is told, no two alike, so that the map can be read backwards.
 
-    A letter that is not taken becomes `_`; a name too long, or like another's, ends with digits of its digest.
+    A letter that is not taken becomes `_`; a name too long, or like another's, ends with digits of its digest, and
+    so does `tool` in place of a name that has no letter to keep.
     """
     mapped: dict[str, str] = {}
     listed = list(dict.fromkeys(names))
-    taken = {name for name in listed if name and not OTHER.search(name) and len(name) <= LONGEST}
+    taken = set(filter(is_taken, listed))
     for name in listed:
-        plain = OTHER.sub("_", name) or "_"
-        if name not in taken and (plain in taken or len(plain) > LONGEST):
+        plain = OTHER.sub("_", name)
+        lost = not plain.strip("_-") and name not in taken
+        plain = "tool" if lost else plain
+        if name not in taken and (lost or plain in taken or len(plain) > LONGEST):
             mark = of_bytes(name.encode("utf-8", "surrogatepass"))[:MARK_DIGITS]
             plain = f"{plain[: LONGEST - MARK_DIGITS - 1]}_{mark}"
         taken.add(plain)
         mapped[name] = plain
     return mapped
+
+
+def is_taken(name: str) -> bool:
+    """Return whether a provider takes a name as it is."""
+    return bool(name) and not OTHER.search(name) and len(name) <= LONGEST

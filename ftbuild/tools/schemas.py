@@ -121,6 +121,10 @@ class Checker:
             return []
         return [(place(*error.absolute_path), _said(error)) for error in _ordered(self._slow.iter_errors(value))]
 
+    def fits_within(self, schema: Any, value: Any) -> bool:
+        """Return whether a value fits a schema that stands inside this one."""
+        return bool(self._slow.evolve(schema=schema).is_valid(value))
+
     @cached_property
     def _slow(self) -> Any:
         from jsonschema import Draft202012Validator

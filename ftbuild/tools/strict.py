@@ -1,11 +1,11 @@
-"""The subset of JSON Schema that strict tools may use with a fine-tuned model, which takes less than its base.
+"""The subset of JSON Schema that strict tools and answers may use; a fine-tuned model takes less than its base.
 
- Source: OpenAI structured outputs guide and function
-calling guide, as copied by third parties 2026-09 (facts of 2026-11).
+Source: OpenAI structured outputs guide and function calling guide, as copied by third parties 2026-09 (facts of
+2026-11).
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from ftbuild.tools.schemas import Found, nodes, within
 
@@ -26,15 +26,23 @@ NOT_WHEN_TUNED = (
 )  # fmt: skip
 
 
-def violations(schema: Any) -> Iterator[Found]:
-    """Yield where a sound schema leaves the subset."""
+Target = Literal["base", "tuned"]
+
+
+def beyond(target: Target) -> tuple[str, ...]:
+    """Return the keywords that the subset of a model has not."""
+    return NEVER if target == "base" else (*NEVER, *NOT_WHEN_TUNED)
+
+
+def violations(schema: Any, target: Target = "tuned") -> Iterator[Found]:
+    """Yield where a sound schema leaves the subset of a base model or of a fine-tuned one."""
     if not isinstance(schema, Mapping) or schema.get("type") != "object":
         yield "type", "the outermost schema is no object"
     if isinstance(schema, Mapping) and "anyOf" in schema:
         yield "anyOf", "the outermost schema offers a choice"
     for at, node in nodes(schema):
         yield from _of_object(node, at)
-        for key in (*NEVER, *NOT_WHEN_TUNED):
+        for key in beyond(target):
             if key in node:
                 who = "a fine-tuned model" if key in NOT_WHEN_TUNED else "strict"
                 yield within(at, key), f"{who} takes no {key!r}"

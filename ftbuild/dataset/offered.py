@@ -1,0 +1,198 @@
+"""What a provider is offered instead of the tools as they are, and the calls that an example makes of them.
+
+Tools get names that it takes, schemas that its strict mode takes, and calls at once follow one another where it takes
+no parallel calls. Each is done where it is needed: an example that is fine stays as it is. Pure, and one example at a
+time; an example that is offered something else keeps its own tools beside, so that answers can be read back.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from ftbuild.chat import Message, Tool, ToolCall
+from ftbuild.example import Example
+from ftbuild.problem import Problem
+from ftbuild.tools.names import provider_names
+from ftbuild.tools.schemas import Checker
+from ftbuild.tools.strict import Target
+from ftbuild.tools.strictify import Strict, strictify, with_nulls
+
+CUT = "calls beside the first"  # as a reason in dropped.json
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a provider takes: names for the tools that need one, the subset of strict tools, one call at a time."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    strict: Target | None = None
+    one_by_one: bool = False
+
+
+@dataclass(frozen=True)
+class Offered:
+    """An example on these terms, and how many calls were cut off from its answers."""
+
+    example: Example
+    n_cut: int = 0
+
+
+def names_for(examples: Iterable[Example], tools: Iterable[Tool] = ()) -> dict[str, str]:
+    """Return the name that a provider is told of every tool that needs another, the same whatever the order.
+
+    `tools` are those of examples that have none. No two tools of all examples are told by one name.
+    """
+    every = {tool.name for tool in tools} | {name for example in examples for name in _named(example)}
+    return {name: told for name, told in provider_names(sorted(every)).items() if name != told}
+
+
+def offered(example: Example, terms: Terms) -> Offered:
+    """Return the example as a provider takes it."""
+    n_cut = 0
+    if terms.one_by_one:
+        example, n_cut = _one_by_one(example)
+    tools = tuple(_told(tool, terms) for tool in example.tools)
+    names = {name: terms.names[name] for name in _named(example) if name in terms.names} if terms.names else {}
+    if tools == example.tools and not names:
+        return Offered(example, n_cut)
+    strict = {
+        own.name: tool for own, tool in zip(example.tools, tools, strict=True) if own.parameters != tool.parameters
+    }
+    known = replace(
+        example,
+        messages=tuple(_message(each, names, strict) for each in example.messages),
+        rejected=_message(example.rejected, names, strict) if example.rejected is not None else None,
+        tools=tools,
+        own_tools=example.tools,
+    )
+    return Offered(known, n_cut)
+
+
+def beside(examples: Iterable[Example], terms: Terms) -> dict[str, dict[str, Any]]:
+    """Return what is kept beside a dataset, by file name: the names told, and the schemas as they were and as told."""
+    files: dict[str, dict[str, Any]] = {}
+    if terms.names:
+        files["tool_names.json"] = {told: name for name, told in sorted(terms.names.items())}
+    if terms.strict:
+        tools = {own.name: [own, told] for example in examples for own, told in _pairs(example)}
+        files["tool_schemas.json"] = {
+            name: {"own": own.parameters, "told": told.parameters, "strict": told.strict}
+            for name, (own, told) in sorted(tools.items())
+        }
+    return files
+
+
+def _pairs(example: Example) -> Iterator[tuple[Tool, Tool]]:
+    return zip(example.own_tools or example.tools, example.tools, strict=True)
+
+
+def losses(examples: Iterable[Example], terms: Terms) -> Iterator[Problem]:
+    """Yield what the tools lose by being brought into the strict subset, each once."""
+    target = terms.strict
+    for tool in dict.fromkeys(_written(own) for each in examples for own, _ in _pairs(each)) if target else ():
+        assert target is not None
+        name, schema = json.loads(tool)
+        made = _strict(json.dumps(schema), target)
+        for at, what in made.broken or made.lost:
+            said = "stays as it is, and not strict: " if made.broken else ""
+            why = "Answers are scored against the tool as it was." if not made.broken else ""
+            yield Problem(f"{said}{what}", at=f"tools.{name}.{at}", why=why, rule="strict-tools", severity="warning")
+
+
+def _written(tool: Tool) -> str:
+    return json.dumps([tool.name, tool.parameters or {}], ensure_ascii=False)
+
+
+@lru_cache(maxsize=1024)
+def _strict(schema: str, target: Target) -> Strict:
+    return strictify(json.loads(schema), target)
+
+
+@lru_cache(maxsize=1024)
+def _checker(schema: str) -> Checker:
+    return Checker(json.loads(schema))
+
+
+def _told(tool: Tool, terms: Terms) -> Tool:
+    """Return what a provider is told of a tool."""
+    name = terms.names.get(tool.name, tool.name)
+    made = _strict(json.dumps(tool.parameters or {}), terms.strict) if terms.strict else None
+    if made is None or made.broken:
+        return replace(tool, name=name) if name != tool.name else tool
+    return replace(tool, name=name, parameters=made.schema, strict=True)
+
+
+def _named(example: Example) -> Iterator[str]:
+    for tool in example.tools:
+        yield tool.name
+    for message in (*example.messages, *([example.rejected] if example.rejected is not None else [])):
+        for call in message.tool_calls:
+            yield call.name
+
+
+def _message(message: Message, names: Mapping[str, str], strict: Mapping[str, Tool]) -> Message:
+    if not message.tool_calls:
+        return message
+    return with_calls(message, [_call(each, names, strict.get(each.name)) for each in message.tool_calls])
+
+
+def with_calls(message: Message, calls: Sequence[ToolCall], *, content: bool = True) -> Message:
+    """Return a message with other calls, and without its content where that is not wanted."""
+    value = message.to_json() | {"tool_calls": [each.to_json() for each in calls]}
+    return Message.from_json(value if content else {name: each for name, each in value.items() if name != "content"})
+
+
+def _call(call: ToolCall, names: Mapping[str, str], strict: Tool | None) -> ToolCall:
+    arguments = call.arguments
+    if strict is not None:
+        given = _object(arguments)
+        if given is not None:
+            filled = with_nulls(given, _checker(json.dumps(strict.parameters)))
+            arguments = json.dumps(filled, ensure_ascii=False) if filled != given else arguments
+    return ToolCall(call.id, names.get(call.name, call.name), arguments)
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _one_by_one(example: Example) -> tuple[Example, int]:
+    """Return an example whose messages make one call each, and how many calls are gone: their results are not known.
+
+    Calls with results become turns, each call followed by its result; of others the first stays.
+    """
+    if not example.tools:
+        return example, 0
+    messages: list[Message] = []
+    n_cut = 0
+    waiting = list(example.messages)
+    while waiting:
+        message = waiting.pop(0)
+        if len(message.tool_calls) < 2:
+            messages.append(message)
+            continue
+        results = {each.tool_call_id: each for each in _leading(waiting)}
+        known = [call for call in message.tool_calls if call.id in results]
+        kept = known or [message.tool_calls[0]]
+        n_cut += len(message.tool_calls) - len(kept)
+        del waiting[: len(results)]
+        for number, call in enumerate(kept):
+            messages.append(with_calls(message, [call], content=number == 0))
+            messages += [results[call.id]] if call.id in results else []
+    rejected = example.rejected
+    if rejected is not None and len(rejected.tool_calls) > 1:
+        rejected = with_calls(rejected, rejected.tool_calls[:1])
+    return replace(example, messages=tuple(messages), rejected=rejected, parallel_tool_calls=False), n_cut
+
+
+def _leading(messages: Sequence[Message]) -> Iterator[Message]:
+    for message in messages:
+        if message.role != "tool":
+            return
+        yield message
