@@ -21,6 +21,7 @@ from ftbuild.problem import Problem, nearest
 from ftbuild.settings.contradictions import Contradiction
 
 COMMAND_LINE = "command line"
+KEYS_LISTED = 20
 TRAP = "which is how YAML reads"
 Options = Mapping[str, Sequence[str]]
 
@@ -202,7 +203,8 @@ def _unknown_key(
     close = nearest(loc[-1], known)
     typed, text = _typed(key, value)
     what = f"{typed}={text}: no key {key!r}" if path == COMMAND_LINE else f"no key {key!r}"
-    has = f"{'.'.join(parent) or 'the config'} has {', '.join(known)}."
+    listed = few(known) if len(known) > KEYS_LISTED else ", ".join(known)
+    has = f"{'.'.join(parent) or 'the config'} has {listed}."
     group = parent[0] if len(parent) == 1 and parent[0] in options else ""
     another = f" For another {group}: {group}={options[group][0]}." if group and len(options[group]) > 1 else ""
     right = ".".join([*parent, close]) + typed.removeprefix(key) if close else ""

@@ -103,14 +103,14 @@ def _request(
         model=shop.settings.model.id,
         training_file=files["training_file"],
         validation_file=files["validation_file"],
-        method={"type": method["type"], method["type"]: _learning(action.settings)},
+        method={"type": method["type"], method["type"]: learning(action.settings)},
         seed=shop.settings.seed,
         suffix=re.sub(r"[^a-z0-9]+", "-", shop.experiment.lower()).strip("-")[:SUFFIX_AT_MOST],
         metadata={**metadata, "ftbuild_experiment": shop.experiment},
     )
 
 
-def _learning(settings: Mapping[str, Any]) -> dict[str, Any]:
+def learning(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return how the method learns, as the protocol spells it: hyperparameters, and grader and form where it has any.
 
     The form of answers is where OpenAI's guide to reinforcement has it (2026-11); the SDK's types do not name it.

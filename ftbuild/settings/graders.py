@@ -85,7 +85,10 @@ Single = Annotated[StringCheck | TextSimilarity | PythonGrader | ModelGrader, Fi
 
 
 class MultiGrader(Node):
-    """Several `graders`, their scores made one by the formula `calculate_output`, which names them."""
+    """Several `graders`, their scores made one by the formula `calculate_output`, which names them.
+
+    A map, as OpenAI's guide to graders has it; its API reference names a single one (2026-11).
+    """
 
     type: Literal["multi"]
     name: str

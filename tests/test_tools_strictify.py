@@ -1,0 +1,141 @@
+"""The strict subset: what is brought into it is in it, arguments fit there, and come back as the tool's own."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from schemas_fixture import schemas, values_of
+
+from ftbuild.tools.schemas import Checker
+from ftbuild.tools.strict import Target, violations
+from ftbuild.tools.strictify import strictify, with_nulls, without_nulls
+
+targets = st.sampled_from(["base", "tuned"])
+WEATHER: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "city": {"type": "string", "minLength": 1, "description": "Its name."},
+        "day": {"type": "string", "enum": ["today", "tomorrow"], "default": "today"},
+        "where": {"type": "object", "properties": {"lat": {"type": "number"}, "lon": {"type": "number"}}},
+        "tags": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+        "more": {"type": "object"},
+    },
+    "required": ["city"],
+}
+
+
+def strict_values(schema: Any) -> st.SearchStrategy[Any]:
+    """Return what a model that is held to the schema may say."""
+    checker = Checker(schema)
+    return values_of(schema).filter(lambda value: not checker.misfits(value))
+
+
+@given(schemas, targets)
+def test_what_is_brought_into_the_subset_is_in_it(schema: dict[str, Any], target: Target) -> None:
+    before = copy.deepcopy(schema)
+    made = strictify(schema, target)
+    assert list(violations(made.schema, target)) == list(made.broken) == []
+    assert schema == before
+
+
+@given(schemas, targets)
+def test_what_is_in_the_subset_stays_and_loses_nothing(schema: dict[str, Any], target: Target) -> None:
+    made = strictify(schema, target)
+    again = strictify(made.schema, target)
+    assert (again.schema, again.lost) == (made.schema, ())
+
+
+@given(schemas, targets, st.data())
+def test_strict_arguments_without_their_nulls_fit_the_tool_or_the_loss_is_told(
+    schema: dict[str, Any], target: Target, data: st.DataObject
+) -> None:
+    made = strictify(schema, target)
+    given_ = data.draw(strict_values(made.schema))
+    own = without_nulls(given_, Checker(schema))
+    assert made.lost or Checker(schema).misfits(own) == []
+
+
+@given(schemas, targets, st.data())
+def test_arguments_of_the_tool_get_their_nulls_and_lose_them_again(
+    schema: dict[str, Any], target: Target, data: st.DataObject
+) -> None:
+    """What strict arguments say of the tool is said again after the way there and back."""
+    made = strictify(schema, target)
+    own = without_nulls(data.draw(strict_values(made.schema)), Checker(schema))
+    filled = with_nulls(own, Checker(made.schema))
+    assert Checker(made.schema).misfits(filled) == []
+    assert without_nulls(filled, Checker(schema)) == own
+
+
+def test_a_tool_for_a_fine_tuned_model_is_written_out() -> None:
+    made = strictify(WEATHER, "tuned")
+    assert made.schema == {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "description": "Its name. (minLength: 1)"},
+            "day": {
+                "type": ["string", "null"],
+                "enum": ["today", "tomorrow", None],
+                "description": 'default: "today"',
+            },
+            "where": {
+                "type": ["object", "null"],
+                "properties": {"lat": {"type": ["number", "null"]}, "lon": {"type": ["number", "null"]}},
+                "additionalProperties": False,
+                "required": ["lat", "lon"],
+            },
+            "tags": {"type": ["array", "null"], "items": {"type": "string"}, "description": "uniqueItems: true"},
+            "more": {"type": ["object", "null"], "additionalProperties": False},
+        },
+        "required": ["city", "day", "where", "tags", "more"],
+        "additionalProperties": False,
+    }
+    assert set(made.lost) == {
+        ("properties.city.minLength", "1 is no longer demanded"),
+        ("properties.tags.uniqueItems", "true is no longer demanded"),
+        ("properties.more.additionalProperties", "nothing can be given beside the properties"),
+    }
+
+
+def test_a_base_model_takes_more() -> None:
+    made = strictify(WEATHER, "base")
+    assert made.schema["properties"]["city"] == {"type": "string", "minLength": 1, "description": "Its name."}
+
+
+def test_what_can_be_no_strict_tool_is_told_and_left() -> None:
+    made = strictify({"type": "object", "anyOf": [{"type": "object", "properties": {"a": {"type": "string"}}}]}, "base")
+    assert made.broken == (("anyOf", "the outermost schema offers a choice"),)
+
+
+@pytest.mark.parametrize(
+    ("given_", "filled"),
+    [
+        ({"city": "Rome"}, {"city": "Rome", "day": None, "where": None, "tags": None, "more": None}),
+        (
+            {"where": {"lon": 1}, "city": "Rome", "more": {}},
+            {"city": "Rome", "day": None, "where": {"lat": None, "lon": 1}, "tags": None, "more": {}},
+        ),
+    ],
+)
+def test_nulls_stand_where_nothing_was_said_in_the_order_of_the_tool(given_: Any, filled: Any) -> None:
+    strict = Checker(strictify(WEATHER, "tuned").schema)
+    assert json.dumps(with_nulls(given_, strict)) == json.dumps(filled)
+    assert without_nulls(filled, Checker(WEATHER)) == given_
+
+
+def test_references_are_followed_also_where_they_lead_round() -> None:
+    node = {
+        "type": "object",
+        "properties": {"v": {"type": "integer"}, "next": {"$ref": "#/$defs/node"}},
+        "required": ["v"],
+    }
+    schema = {"type": "object", "properties": {"head": {"$ref": "#/$defs/node"}}, "$defs": {"node": node}}
+    made = strictify(schema, "tuned")
+    assert (made.broken, made.lost) == ((), ())
+    own = {"head": {"v": 1, "next": {"v": 2}}}
+    filled = with_nulls(own, Checker(made.schema))
+    assert filled == {"head": {"v": 1, "next": {"v": 2, "next": None}}}
+    assert without_nulls(filled, Checker(schema)) == own
