@@ -240,7 +240,7 @@ def test_the_order_of_properties_changes_the_key_and_a_comment_does_not(own: Own
         (
             "title: {type: string}",
             "no: {type: string}",
-            '5: the key no is not text: YAML reads it as true or false\n    Fix: put it in quotes: "no".\n',
+            '4: the key no is not text: YAML reads it as true or false\n    Fix: put it in quotes: "no".\n',
         ),
         (
             "title: {type: string}",
