@@ -81,6 +81,17 @@ def read(lines: Iterable[bytes]) -> Rows:
     return Rows(_documents(b"".join(chain(head, lines)), layout), layout, bom=bom)
 
 
+def are_lines(head: bytes) -> bool:
+    """Return whether a file that begins so is JSON lines in UTF-8, so that its lines can be read apart."""
+    first = head.lstrip(b" \t\r\n").partition(b"\n")[0]
+    return not head.startswith(GZIP) and _encoding(head) == ("utf-8", False) and _layout(first) == "lines"
+
+
+def lines(content: bytes, first: int) -> Iterator[Row]:
+    """Yield the rows of some lines of a file that `are_lines` says is one; `first` is the number of their first."""
+    return _lines(BytesIO(content), first)
+
+
 def decoded(content: bytes) -> str | None:
     """Return a whole file as text without its mark, None if it is in no encoding that we read."""
     encoding, bom = _encoding(content[:SAMPLE_BYTES])
@@ -187,8 +198,8 @@ def _layout(first: bytes) -> Layout:
     return "lines"
 
 
-def _lines(lines: Iterable[bytes]) -> Iterator[Row]:
-    for number, line in enumerate(lines, 1):
+def _lines(lines: Iterable[bytes], first: int = 1) -> Iterator[Row]:
+    for number, line in enumerate(lines, first):
         content = line.strip(b" \t\r\n")
         if content:
             yield _row(number, content, cut_short=not line.endswith(b"\n"))

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "ftbuild"
 # own storey only what SIDEWAYS allows.
 STOREYS = (
     ("errors", "problem", "digest"),
-    ("chat", "completion", "example", "rows", "tokens"),
+    ("stream", "remembered", "chat", "completion", "example", "rows", "tokens"),
     ("world", "cache"),
     ("settings",),
     ("sources", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),
@@ -26,7 +26,7 @@ STOREYS = (
     # The shell, from its own top down.
     ("origins", "trees", "voice"),
     ("yaml_marks", "composed", "merging", "workers", "editor_schemas"),
-    ("defaults_lists", "lookup", "tool_files"),
+    ("defaults_lists", "lookup", "partitions", "tool_files"),
     ("resolving",),
     ("config_problems", "outcome", "history", "planfile", "compiling"),
     ("compose", "engine"),
@@ -38,8 +38,9 @@ STOREYS = (
 )
 SIDEWAYS = {
     "errors": {"problem"},
+    "chat": {"remembered"},
     "completion": {"chat"},
-    "example": {"chat"},
+    "example": {"chat", "remembered", "rows"},
     "dataset": {"style"},
     "sources": {"rules", "tools"},
     "rules": {"render", "tools"},
@@ -55,6 +56,8 @@ ONLY_IN = {
     "openai": ("providers.wire",),
     "httpx2": ("providers.wire",),
     "jsonschema": ("tools",),
+    "jsonschema_rs": ("tools",),
+    "orjson": ("digest", "rows", "example", "runners"),
     "toktok": ("tokens",),
     "wandb": (),
     "torch": ("embedded",),

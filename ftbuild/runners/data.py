@@ -1,118 +1,200 @@
-"""The data actions: ingest a source, build the dataset, render its training lines."""
+"""The data actions: ingest a source, build the dataset, render its training lines.
+
+Each goes over partitions: pure functions of some lines, in as many processes as the build may use. What decides over
+all examples sees a fact of each; their lines wait on disk meanwhile.
+"""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ftbuild.chat import Tool
-from ftbuild.dataset.build import build as build_dataset
-from ftbuild.digest import of_bytes, of_value, short
+from ftbuild.dataset import facts
+from ftbuild.dataset.build import Recipe, decide, fact, prepared, problems
+from ftbuild.dataset.facts import Table
+from ftbuild.digest import Hashed, short
 from ftbuild.errors import DataError
-from ftbuild.example import SPLITS, Example
+from ftbuild.example import SPLITS, Example, Split
+from ftbuild.partitions import mapped
 from ftbuild.problem import Problem
 from ftbuild.render import dpo, supervised
 from ftbuild.rules import examples as rules
-from ftbuild.runners.formats import json_file, json_lines, parse_lines
+from ftbuild.rules.coverage import Company, Coverage
+from ftbuild.runners.formats import json_file, json_line, parse_lines
 from ftbuild.settings import Shares, Source, Style
+from ftbuild.sources import Piece
+from ftbuild.sources import pieces as pieces_of
 from ftbuild.sources import read as read_source
-from ftbuild.workers import Made
+from ftbuild.stream import Content, File, Gathered, Spool, lines, whole
+from ftbuild.workers import LARGE_BYTES, Made
 
 LINES: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {"supervised": supervised.line, "dpo": dpo.line}
 
 
-def ingest(settings: Any, _inputs: Mapping[str, bytes], given: Mapping[str, Any]) -> Made:
+# --- ingest --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a partition of a source says: its examples as JSON lines, and what is wrong."""
+
+    lines: bytes
+    n: int
+    problems: Sequence[Problem]
+
+
+def ingest(settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, Any]) -> Made:
     """Read one source; `given` says where it lies. Its bytes are kept, so that a later change can be told line by line.
 
     Raises:
         DataError: the file is not the one that was planned with, or holds lines that are no examples.
     """
     source = Source.model_validate_json(json.dumps({**settings["source"], "origin": ""}))
-    content = Path(given["path"]).read_bytes()
-    if of_bytes(content) != settings["bytes"]:
+    file = File(Path(given["path"]))
+    if _digest_of(file) != settings["bytes"]:
         raise DataError(Problem("changed while the build began", source.path, fix="the same command again."))
-    examples, problems = read_source(content, settings["name"], source)
-    return Made(
-        {"examples.jsonl": json_lines(each.to_json() for each in examples), "source": content},
-        f"{len(examples):,} examples",
-        _warnings(problems),
-    )
+    spool, n, found = Spool(given.get("scratch")), 0, list[Problem]()
+    work = partial(_read, settings["name"], source)
+    for each in mapped(work, pieces_of(file, source), given.get("jobs", 1)):
+        spool.add(each.lines)
+        n += each.n
+        found += each.problems
+    if not n and not found:
+        found.append(Problem("no examples in the file", source.path, rule="empty-source"))
+    return Made({"examples.jsonl": spool.content(), "source": _kept(file)}, f"{n:,} examples", _warnings(found))
 
 
-def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:
+def _read(name: str, source: Source, piece: Piece) -> Read:
+    examples, found = read_source(piece, name, source)
+    return Read(b"".join(json_line(each.to_json()) for each in examples), len(examples), found)
+
+
+def _kept(file: File) -> Content:
+    return whole(file) if file.path.stat().st_size <= LARGE_BYTES else file
+
+
+def _digest_of(file: File) -> str:
+    hashed = Hashed(file.pieces())
+    for _ in hashed:
+        pass
+    return hashed.digest
+
+
+# --- dataset -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Some lines of one source; `source` is its number among all of them."""
+
+    source: int
+    lines: bytes
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A partition made ready: a line and what stands beside it for each example, one after the other, and its facts.
+
+    `paths` and `companies` are what the numbers in the facts stand for; `wrong` holds the findings about single
+    examples by their row.
+    """
+
+    lines: bytes
+    beside: bytes
+    facts: bytes
+    paths: Sequence[str]
+    companies: Sequence[Company | None]
+    wrong: Mapping[int, Sequence[Problem]]
+    n_equal_answers: int
+
+
+def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any]) -> Made:
     """Style, deduplicate and split the examples of all sources, and check what will be trained on.
 
     Raises:
         DataError: the findings, if one of them is an error.
     """
-    examples = [Example.from_json(value) for content in inputs.values() for value in parse_lines(content)]
-    style = Style.model_validate_json(
-        json.dumps(
-            {
-                **{name: settings[name] for name in ("language", "system")},
-                "rules": {},
-                "expand": dict(settings["expand"]),
-            }
-        )
-    )
-    shares = Shares.model_validate_json(json.dumps(settings["split"]))
-    tools = tuple(Tool.from_json(json.loads(each)) for each in settings.get("tools", ()))
-    flag = settings.get("parallel_tool_calls")
-    near = settings.get("deduplicate") == "near"
-    built, problems = build_dataset(examples, style, shares, settings["limit"], tools, flag, near=near)
-    warnings = _warnings(problems + rules.check([*built.splits["train"], *built.splits["validation"]]))
-    outputs = {
-        f"{split}.jsonl": json_lines(
-            {
-                "id": each.id,
-                **each.conversation(),
-                "raw": each.raw,
-                "group": each.group,
-                "slices": dict(each.slices),
-            }
-            for each in built.splits[split]
-        )
-        for split in SPLITS
+    names = sorted(inputs)
+    partitions = (Partition(number, each) for number, name in enumerate(names) for each in lines(inputs[name]))
+    work = partial(_prepare, _recipe(settings), settings["licences"])
+    told, beside = Spool(given.get("scratch")), Spool(given.get("scratch"))
+    parts: list[Prepared] = []
+    for each in mapped(work, partitions, given.get("jobs", 1)):
+        told.add(each.lines)
+        beside.add(each.beside)
+        parts.append(replace(each, lines=b"", beside=b""))
+    table, paths, companies = _joined(parts)
+    decided = decide(table, settings["limit"], sum(each.n_equal_answers for each in parts))
+    trained = np.concatenate([decided.splits[split] for split in SPLITS[:2]])
+    coverage = Coverage()
+    for number, n in zip(*np.unique(table["company"][trained], return_counts=True), strict=True):
+        coverage.add(companies[number], int(n))
+    wrong = _wrong(parts)
+    kept = set(trained.tolist()) if wrong else set()
+    found = problems(decided, table, paths)
+    found += rules.together(len(trained), coverage, [each for row, each in wrong.items() if row in kept])
+    at, at_beside = facts.offsets(table, "n_bytes"), facts.offsets(table, "n_beside")
+    outputs: dict[str, Content] = {
+        f"{split}.jsonl": Gathered(told, at[rows], table["n_bytes"][rows]).content()
+        for split, rows in decided.splits.items()
     }
-    outputs["provenance.jsonl"] = json_lines(
-        {
-            "id": each.id,
-            "split": split,
-            "source": each.source,
-            "path": each.path,
-            "line": each.line,
-            "group": each.group,
-            "transforms": _transforms(each, style.system),
-            "licence": settings["licences"][each.source],
-        }
-        for split in SPLITS
-        for each in built.splits[split]
+    every = np.concatenate([decided.splits[split] for split in SPLITS])
+    outputs["provenance.jsonl"] = Gathered(beside, at_beside[every], table["n_beside"][every]).content()
+    outputs["dropped.json"] = json_file(decided.dropped)
+    note = _counts({split: len(rows) for split, rows in decided.splits.items()}) + ", no problems"
+    return Made(outputs, note, _warnings(found))
+
+
+def _recipe(settings: Any) -> Recipe:
+    style = {**{name: settings[name] for name in ("language", "system")}, "rules": {}}
+    return Recipe(
+        Style.model_validate_json(json.dumps({**style, "expand": dict(settings["expand"])})),
+        Shares.model_validate_json(json.dumps(settings["split"])),
+        tuple(Tool.from_json(json.loads(each)) for each in settings.get("tools", ())),
+        settings.get("parallel_tool_calls"),
+        settings.get("deduplicate") == "near",
     )
-    outputs["dropped.json"] = json_file(built.dropped)
-    note = _counts({split: len(built.splits[split]) for split in SPLITS}) + ", no problems"
-    return Made(outputs, note, warnings)
 
 
-def render(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:
-    """Write the lines that a provider takes for the method, with a manifest.
+def _prepare(recipe: Recipe, licences: Mapping[str, str], partition: Partition) -> Prepared:
+    told: list[bytes] = []
+    beside: list[bytes] = []
+    packed: list[bytes] = []
+    paths: dict[str, int] = {}
+    companies: dict[Company | None, int] = {}
+    wrong: dict[int, Sequence[Problem]] = {}
+    n_equal_answers = 0
+    for value in parse_lines(partition.lines):
+        example = prepared(Example.from_json(value), recipe)
+        if example is None:
+            n_equal_answers += 1
+            continue
+        known = fact(example, recipe, partition.source, paths.setdefault(example.path, len(paths)))
+        if known.split != "test":
+            if found := rules.check(example):
+                wrong[len(told)] = found
+            known = replace(known, company=companies.setdefault(rules.company(example), len(companies)))
+        told.append(_line(example))
+        beside.append(_provenance(example, known.split, recipe.style.system, licences))
+        packed.append(replace(known, n_bytes=len(told[-1]), n_beside=len(beside[-1])).packed())
+    return Prepared(b"".join(told), b"".join(beside), b"".join(packed), [*paths], [*companies], wrong, n_equal_answers)
 
-    Raises:
-        DataError: the method learns from preferences, and examples have no rejected answer.
-    """
-    to_line = LINES[settings["method"]]
-    outputs = {}
-    counts = {}
-    for split in SPLITS:
-        examples = list(parse_lines(inputs[split]))
-        counts[split] = len(examples)
-        if settings["method"] == "dpo" and (n := sum("rejected" not in each for each in examples)):
-            what = f"{n:,} of {len(examples):,} {split} examples have no rejected answer"
-            fix = "name its field in the sources (rejected: FIELD), or take method=supervised."
-            raise DataError(Problem(what, why="The method dpo learns from pairs of answers.", fix=fix))
-        outputs[f"{split}.jsonl"] = b"".join(to_line(example) + b"\n" for example in examples)
-    digest = of_value(["lines.v1", *(outputs[f"{split}.jsonl"].decode() for split in SPLITS)])
-    outputs["manifest.json"] = json_file({"schema_version": 1, "digest": digest, "counts": counts})
-    return Made(outputs, f"training lines {short(digest)}")
+
+def _line(example: Example) -> bytes:
+    parts = ("raw", "group")
+    told = {"id": example.id, **example.conversation(), **{name: getattr(example, name) for name in parts}}
+    return json_line({**told, "slices": dict(example.slices)})
+
+
+def _provenance(example: Example, split: Split, system: str, licences: Mapping[str, str]) -> bytes:
+    place = {"source": example.source, "path": example.path, "line": example.line, "group": example.group}
+    done = {"transforms": _transforms(example, system), "licence": licences[example.source]}
+    return json_line({"id": example.id, "split": split, **place, **done})
 
 
 def _transforms(example: Example, system: str) -> list[str]:
@@ -125,11 +207,84 @@ def _transforms(example: Example, system: str) -> list[str]:
     ]
 
 
-def _warnings(problems: Sequence[Problem]) -> Sequence[Problem]:
+def _joined(parts: Sequence[Prepared]) -> tuple[Table, list[str], list[Company | None]]:
+    """Return the facts of all partitions, and what the numbers of paths and of companies stand for in them."""
+    paths = sorted({path for each in parts for path in each.paths})
+    number = {path: at for at, path in enumerate(paths)}
+    companies: dict[Company | None, int] = {}
+    own = [[companies.setdefault(company, len(companies)) for company in each.companies] or [0] for each in parts]
+    packed = [each.facts for each in parts]
+    return facts.table(packed, [[number[path] for path in each.paths] for each in parts], own), paths, [*companies]
+
+
+def _wrong(parts: Sequence[Prepared]) -> dict[int, Sequence[Problem]]:
+    """Return the findings about single examples by their row in the table of all."""
+    found: dict[int, Sequence[Problem]] = {}
+    at = 0
+    for each in parts:
+        found |= {at + row: wrong for row, wrong in each.wrong.items()}
+        at += len(each.facts) // facts.ROW_BYTES
+    return found
+
+
+# --- render --------------------------------------------------------------------------------------
+
+
+def render(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any]) -> Made:
+    """Write the lines that a provider takes for the method, with a manifest.
+
+    Raises:
+        DataError: the method learns from preferences, and examples have no rejected answer.
+    """
+    outputs: dict[str, Content] = {}
+    counts = {}
+    for split in SPLITS:
+        spool, n, n_lacking = Spool(given.get("scratch")), 0, 0
+        work = partial(_render, settings["method"])
+        for rendered, n_lines, lacking in mapped(work, lines(inputs[split]), given.get("jobs", 1)):
+            spool.add(rendered)
+            n, n_lacking = n + n_lines, n_lacking + lacking
+        if n_lacking:
+            what = f"{n_lacking:,} of {n:,} {split} examples have no rejected answer"
+            fix = "name its field in the sources (rejected: FIELD), or take method=supervised."
+            raise DataError(Problem(what, why="The method dpo learns from pairs of answers.", fix=fix))
+        outputs[f"{split}.jsonl"], counts[split] = spool.content(), n
+    digest = _digest_of_lines([outputs[f"{split}.jsonl"] for split in SPLITS])
+    outputs["manifest.json"] = json_file({"schema_version": 1, "digest": digest, "counts": counts})
+    return Made(outputs, f"training lines {short(digest)}")
+
+
+def _render(method: str, content: bytes) -> tuple[bytes, int, int]:
+    """Return the lines of some examples, how many there are, and how many lack what the method learns from."""
+    examples = list(parse_lines(content))
+    if n_lacking := sum("rejected" not in each for each in examples) if method == "dpo" else 0:
+        return b"", len(examples), n_lacking
+    return b"".join(LINES[method](each) + b"\n" for each in examples), len(examples), 0
+
+
+def _digest_of_lines(contents: Sequence[Content]) -> str:
+    """Return the digest of ["lines.v1", the text of each file], without holding any of them."""
+
+    def said() -> Iterator[bytes]:
+        yield b'["lines.v1"'
+        for content in contents:
+            yield b',"'
+            for piece in lines(content):
+                yield json.dumps(piece.decode(), ensure_ascii=False).encode()[1:-1]
+            yield b'"'
+        yield b"]"
+
+    hashed = Hashed(said())
+    for _ in hashed:
+        pass
+    return hashed.digest
+
+
+def _warnings(found: Sequence[Problem]) -> Sequence[Problem]:
     """Return the findings if none is an error, else raise them all."""
-    if any(problem.severity == "error" for problem in problems):
-        raise DataError(*problems)
-    return problems
+    if any(problem.severity == "error" for problem in found):
+        raise DataError(*found)
+    return found
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -4,13 +4,27 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from ftbuild.chat import said
 from ftbuild.completion import Completion
+from ftbuild.remembered import Remembered
+from ftbuild.stream import Content, lines
+
+
+def json_line(value: Mapping[str, Any]) -> bytes:
+    """Return one JSON line with its end, members in the order given."""
+    parts = (f'"{name}": {_tools(each) if name == "tools" else _encode(each)}' for name, each in value.items())
+    return f"{{{', '.join(parts)}}}\n".encode()
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+_tools = Remembered[Any, str](_encode)  # most examples offer the same
 
 
 def json_lines(values: Iterable[Mapping[str, Any]]) -> bytes:
     """Return JSON lines, members in the order given."""
-    return b"".join(json.dumps(value, ensure_ascii=False).encode() + b"\n" for value in values)
+    return b"".join(map(json_line, values))
 
 
 def json_file(value: Mapping[str, Any]) -> bytes:
@@ -18,12 +32,12 @@ def json_file(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
-def texts(predictions: bytes) -> dict[str, str]:
+def texts(predictions: Content) -> dict[str, str]:
     """Return what each answer of an arm says, by the id of its example."""
     found = {each.pop("id"): Completion.from_json(each) for each in parse_lines(predictions)}
     return {name: said(each.message) for name, each in found.items()}
 
 
-def parse_lines(content: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the objects of JSON lines."""
-    return (json.loads(line) for line in content.split(b"\n") if line)
+def parse_lines(content: Content) -> Iterator[dict[str, Any]]:
+    """Yield the objects of JSON lines that we wrote."""
+    return (orjson.loads(line) for piece in lines(content) for line in piece.split(b"\n") if line)

@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Any
 
 from ftbuild import rows
-from ftbuild.chat import Message, Tool, said
+from ftbuild.chat import Message, said
 from ftbuild.digest import canonical, canonical_plain, of_bytes
-from ftbuild.example import Example
+from ftbuild.example import Example, tools_of
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.rules.lines import INPUT_KEYS, SUPERVISED_KEYS, check
@@ -133,7 +133,7 @@ def _example(row: Row, converted: Converted, name: str, source: Source) -> Examp
         raw=next((said(each) for each in reversed(messages[:-1]) if each.role == "user"), ""),
         slices={"source": name, **{each: text(row.value, field) for each, field in sorted(source.slices.items())}},
         only=source.only,
-        tools=_tools(rows.written(line["tools"])) if line.get("tools") else (),
+        tools=tools_of(line["tools"]) if line.get("tools") else (),
         parallel_tool_calls=line.get("parallel_tool_calls"),
         rejected=Message.from_json(rejected) if rejected is not None else None,
     )
@@ -159,8 +159,3 @@ def _said_of(messages: Any) -> bytes:
 @lru_cache(maxsize=256)  # the lines of a source mostly offer the same tools
 def _canonical_tools(written: bytes) -> bytes:
     return canonical(json.loads(written))
-
-
-@lru_cache(maxsize=256)
-def _tools(written: bytes) -> tuple[Tool, ...]:
-    return tuple(map(Tool.from_json, json.loads(written)))
