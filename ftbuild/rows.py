@@ -12,8 +12,9 @@ Source: RFC 8259; jsonlines.org (2026-11).
 import codecs
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from itertools import chain, islice
 from typing import Any, Literal, NoReturn
@@ -156,6 +157,27 @@ def written(value: Any) -> bytes:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:  # a number or a nesting beyond what it takes
         return json.dumps(value).encode()
+
+
+def line(value: Mapping[str, Any]) -> bytes:
+    """Return an object as a JSON line without its end: members in their order, spaced as Python writes them.
+
+    Raises:
+        ValueError: it holds what JSON cannot say.
+    """
+    parts = (f'"{name}": {_tools(written(each)) if name == "tools" else _encode(each)}' for name, each in value.items())
+    try:
+        return f"{{{', '.join(parts)}}}".encode()
+    except UnicodeEncodeError:
+        raise ValueError("not JSON: half a surrogate pair in a text") from None
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+@lru_cache(maxsize=256)  # the lines of a file mostly offer the same tools
+def _tools(said: bytes) -> str:
+    return _encode(json.loads(said))
 
 
 class NotJsonError(ValueError):

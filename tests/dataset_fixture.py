@@ -33,7 +33,8 @@ def build(
     recipe = Recipe(style, shares, tools, parallel_tool_calls, near)
     ready = [each for each in (prepared(example, recipe) for example in examples) if each is not None]
     sources, paths = (sorted({getattr(each, name) for each in ready}) for name in ("source", "path"))
-    packed = [fact(each, recipe, sources.index(each.source), paths.index(each.path)).packed() for each in ready]
+    places = [(sources.index(each.source), paths.index(each.path)) for each in ready]
+    packed = [fact(each, each.conversation(), recipe, *at).packed() for each, at in zip(ready, places, strict=True)]
     table = facts.table([b"".join(packed)], [list(range(len(paths)))], [[0]])
     decided = decide(table, limit, len(examples) - len(ready))
     splits = {split: tuple(ready[row] for row in rows) for split, rows in decided.splits.items()}

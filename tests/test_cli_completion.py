@@ -195,7 +195,7 @@ def shell(request: pytest.FixtureRequest) -> str:
     ("typed", "line"),
     [
         ("ftbuild compl", "ftbuild completion "),
-        ("ftbuild plan +experiment=tone_f", "ftbuild plan +experiment=tone_formal "),
+        ("ftbuild plan +experiment=tone_fo", "ftbuild plan +experiment=tone_formal "),
         ("cd .; ftbuild -m style=formal,", "cd .; ftbuild -m style=formal,"),
         ("~/.programs/ftbuild style=mi", "~/.programs/ftbuild style=mine "),
         ("ftbuild source@dataset.sources.a=tone_pa", "ftbuild source@dataset.sources.a=tone_pairs "),

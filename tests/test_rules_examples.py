@@ -10,7 +10,7 @@ from ftbuild.chat import Message, Role, Tool, ToolCall
 from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.rules import examples as rules
-from ftbuild.rules.coverage import Coverage
+from ftbuild.rules.coverage import Coverage, company
 
 PADDING = many(10)
 
@@ -18,8 +18,9 @@ PADDING = many(10)
 def checked(examples: Sequence[Example]) -> list[Problem]:
     coverage = Coverage()
     for each in examples:
-        coverage.add(rules.company(each))
-    return rules.together(len(examples), coverage, map(rules.check, examples))
+        coverage.add(company(each.conversation(), each.conversation()["messages"]))
+    found = [rules.check(each.conversation(), each.path, each.line) for each in examples]
+    return rules.together(len(examples), coverage, found)
 
 
 def said(*roles: Role, text: str = "x") -> Example:

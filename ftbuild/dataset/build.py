@@ -42,12 +42,14 @@ def prepared(example: Example, recipe: Recipe) -> Example | None:
     """Return the example as it will be learnt; None where its answer is both rejected and preferred."""
     if example.rejected is not None and example.rejected == example.target:
         return None
-    return _equipped(_styled(example, recipe.style), recipe)
+    own = example.tools or recipe.tools
+    flag = example.parallel_tool_calls if recipe.parallel_tool_calls is None else recipe.parallel_tool_calls
+    messages = _styled(example, recipe.style)
+    return replace(example, messages=messages, tools=own, parallel_tool_calls=flag if own else None)
 
 
-def fact(example: Example, recipe: Recipe, source: int, path: int) -> Fact:
-    """Return what decides where a prepared example goes; `source` and `path` as in Fact."""
-    value = example.conversation()
+def fact(example: Example, value: Mapping[str, Any], recipe: Recipe, source: int, path: int, **sizes: int) -> Fact:
+    """Return what decides where a prepared example goes; `value` is its conversation, the others as in Fact."""
     return Fact(
         same=of_bytes(sorted_json(folded(value)) if recipe.near else sorted_json(value)),
         asked=of_bytes(_asked(example)),
@@ -58,6 +60,7 @@ def fact(example: Example, recipe: Recipe, source: int, path: int) -> Fact:
         source=source,
         split=split_of(example, recipe.shares),
         pinned=example.only is not None,
+        **sizes,
     )
 
 
@@ -111,20 +114,14 @@ def problems(decided: Decided, table: Table, paths: Sequence[str]) -> list[Probl
     ]
 
 
-def _styled(example: Example, style: Style) -> Example:
+def _styled(example: Example, style: Style) -> tuple[Message, ...]:
     prompt = [
         each._replace(content=expand(each.content, style)) if each.role == "user" and each.content else each
         for each in example.prompt
     ]
     has_own = not style.system or any(each.role in SYSTEM for each in prompt)
     system = [] if has_own else [Message("system", style.system)]
-    return example.with_messages((*system, *prompt, example.target))
-
-
-def _equipped(example: Example, recipe: Recipe) -> Example:
-    own = example.tools or recipe.tools
-    flag = example.parallel_tool_calls if recipe.parallel_tool_calls is None else recipe.parallel_tool_calls
-    return replace(example, tools=own, parallel_tool_calls=flag if own else None)
+    return (*system, *prompt, example.target)
 
 
 def folded(value: Any) -> Any:

@@ -4,26 +4,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.render import dpo
-from ftbuild.rules import coverage, lines
-from ftbuild.rules.coverage import Company, Coverage
+from ftbuild.rules import lines
+from ftbuild.rules.coverage import Coverage
 from ftbuild.rules.pack import DEFAULT, PACKS, Method, found
 
 PACK = PACKS[DEFAULT]
 
 
-def check(example: Example) -> list[Problem]:
-    """Return every finding about one training example."""
-    wrong = lines.check(*_line(example.conversation()), PACK)
-    return [replace(each, path=example.path, line=example.line) for each in wrong]
-
-
-def company(example: Example) -> Company | None:
-    """Return what an example offers and calls."""
-    line = example.conversation()
-    return coverage.company(line, line["messages"])
+def check(conversation: dict[str, Any], path: str, line: int) -> list[Problem]:
+    """Return every finding about one training example, given by what is said in it and where it stands."""
+    return [replace(each, path=path, line=line) for each in lines.check(*_line(conversation), PACK)]
 
 
 def together(n: int, covered: Coverage, found: Iterable[Sequence[Problem]]) -> list[Problem]:

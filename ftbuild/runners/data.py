@@ -17,15 +17,17 @@ from ftbuild.chat import Tool
 from ftbuild.dataset import facts
 from ftbuild.dataset.build import Recipe, decide, fact, prepared, problems
 from ftbuild.dataset.facts import Table
+from ftbuild.dataset.split import split_of
 from ftbuild.digest import Hashed, short
 from ftbuild.errors import DataError
 from ftbuild.example import SPLITS, Example, Split
 from ftbuild.partitions import mapped
 from ftbuild.problem import Problem
 from ftbuild.render import dpo, supervised
+from ftbuild.rows import line
 from ftbuild.rules import examples as rules
-from ftbuild.rules.coverage import Company, Coverage
-from ftbuild.runners.formats import json_file, json_line, parse_lines
+from ftbuild.rules.coverage import Company, Coverage, company
+from ftbuild.runners.formats import json_file, json_lines, parse_lines
 from ftbuild.settings import Shares, Source, Style
 from ftbuild.sources import Piece
 from ftbuild.sources import pieces as pieces_of
@@ -71,7 +73,7 @@ def ingest(settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, An
 
 def _read(name: str, source: Source, piece: Piece) -> Read:
     examples, found = read_source(piece, name, source)
-    return Read(b"".join(json_line(each.to_json()) for each in examples), len(examples), found)
+    return Read(json_lines(each.to_json() for each in examples), len(examples), found)
 
 
 def _kept(file: File) -> Content:
@@ -135,7 +137,7 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     for number, n in zip(*np.unique(table["company"][trained], return_counts=True), strict=True):
         coverage.add(companies[number], int(n))
     wrong = _wrong(parts)
-    kept = set(trained.tolist()) if wrong else set()
+    kept = {row for rows in decided.splits.values() for row in rows.tolist()} if wrong else set()
     found = problems(decided, table, paths)
     found += rules.together(len(trained), coverage, [each for row, each in wrong.items() if row in kept])
     at, at_beside = facts.offsets(table, "n_bytes"), facts.offsets(table, "n_beside")
@@ -174,27 +176,35 @@ def _prepare(recipe: Recipe, licences: Mapping[str, str], partition: Partition) 
         if example is None:
             n_equal_answers += 1
             continue
-        known = fact(example, recipe, partition.source, paths.setdefault(example.path, len(paths)))
-        if known.split != "test":
-            if found := rules.check(example):
-                wrong[len(told)] = found
-            known = replace(known, company=companies.setdefault(rules.company(example), len(companies)))
-        told.append(_line(example))
-        beside.append(_provenance(example, known.split, recipe.style.system, licences))
-        packed.append(replace(known, n_bytes=len(told[-1]), n_beside=len(beside[-1])).packed())
+        said = example.conversation()
+        split = split_of(example, recipe.shares)
+        if found := rules.check(said, example.path, example.line):
+            wrong[len(told)] = found
+        told.append(_line(example, said))
+        beside.append(_provenance(example, split, recipe.style.system, licences))
+        known = fact(
+            example,
+            said,
+            recipe,
+            partition.source,
+            paths.setdefault(example.path, len(paths)),
+            n_bytes=len(told[-1]),
+            n_beside=len(beside[-1]),
+            company=companies.setdefault(company(said, said["messages"]), len(companies)),
+        )
+        packed.append(known.packed())
     return Prepared(b"".join(told), b"".join(beside), b"".join(packed), [*paths], [*companies], wrong, n_equal_answers)
 
 
-def _line(example: Example) -> bytes:
-    parts = ("raw", "group")
-    told = {"id": example.id, **example.conversation(), **{name: getattr(example, name) for name in parts}}
-    return json_line({**told, "slices": dict(example.slices)})
+def _line(example: Example, said: Mapping[str, Any]) -> bytes:
+    beside = {"raw": example.raw, "group": example.group, "slices": example.slices}
+    return line({"id": example.id, **said, **beside}) + b"\n"
 
 
 def _provenance(example: Example, split: Split, system: str, licences: Mapping[str, str]) -> bytes:
     place = {"source": example.source, "path": example.path, "line": example.line, "group": example.group}
     done = {"transforms": _transforms(example, system), "licence": licences[example.source]}
-    return json_line({"id": example.id, "split": split, **place, **done})
+    return line({"id": example.id, "split": split, **place, **done}) + b"\n"
 
 
 def _transforms(example: Example, system: str) -> list[str]:

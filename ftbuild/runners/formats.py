@@ -8,23 +8,13 @@ import orjson
 
 from ftbuild.chat import said
 from ftbuild.completion import Completion
-from ftbuild.remembered import Remembered
+from ftbuild.rows import line
 from ftbuild.stream import Content, lines
-
-
-def json_line(value: Mapping[str, Any]) -> bytes:
-    """Return one JSON line with its end, members in the order given."""
-    parts = (f'"{name}": {_tools(each) if name == "tools" else _encode(each)}' for name, each in value.items())
-    return f"{{{', '.join(parts)}}}\n".encode()
-
-
-_encode = json.JSONEncoder(ensure_ascii=False).encode
-_tools = Remembered[Any, str](_encode)  # most examples offer the same
 
 
 def json_lines(values: Iterable[Mapping[str, Any]]) -> bytes:
     """Return JSON lines, members in the order given."""
-    return b"".join(map(json_line, values))
+    return b"".join(line(value) + b"\n" for value in values)
 
 
 def json_file(value: Mapping[str, Any]) -> bytes:
@@ -40,4 +30,4 @@ def texts(predictions: Content) -> dict[str, str]:
 
 def parse_lines(content: Content) -> Iterator[dict[str, Any]]:
     """Yield the objects of JSON lines that we wrote."""
-    return (orjson.loads(line) for piece in lines(content) for line in piece.split(b"\n") if line)
+    return (orjson.loads(each) for piece in lines(content) for each in piece.split(b"\n") if each)
