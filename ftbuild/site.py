@@ -86,7 +86,7 @@ class Site:
         """Return what a pure action may know besides its settings."""
         point = self._owners[action.id]
         if action.kind.name == "ingest":
-            return {"path": str(point.composed.source_path(action.label))}
+            return point.composed.source_place(action.label).given()
         if action.kind.name != "report":
             return {}
         above = part_of(done, point, self._owners).ran.values()

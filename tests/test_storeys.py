@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parents[1] / "ftbuild"
 STOREYS = (
     ("errors", "problem", "digest"),
     ("chat", "completion", "example", "rows", "tokens"),
-    ("world", "cache"),
+    ("world", "cache", "packed", "source_files"),
     ("settings",),
     ("sources", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),
     ("plan", "store", "ledger"),

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from ftbuild import source_files
 from ftbuild.chat import Tool
 from ftbuild.dataset.build import build as build_dataset
-from ftbuild.digest import of_bytes, of_value, short
+from ftbuild.digest import of_value, short
 from ftbuild.errors import DataError
 from ftbuild.example import SPLITS, Example
 from ftbuild.problem import Problem
@@ -15,7 +15,7 @@ from ftbuild.render import dpo, supervised
 from ftbuild.rules import examples as rules
 from ftbuild.runners.formats import json_file, json_lines, parse_lines
 from ftbuild.settings import Shares, Source, Style
-from ftbuild.sources import read as read_source
+from ftbuild.sources import read_files
 from ftbuild.workers import Made
 
 LINES: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {"supervised": supervised.line, "dpo": dpo.line}
@@ -28,15 +28,12 @@ def ingest(settings: Any, _inputs: Mapping[str, bytes], given: Mapping[str, Any]
         DataError: the file is not the one that was planned with, or holds lines that are no examples.
     """
     source = Source.model_validate_json(json.dumps({**settings["source"], "origin": ""}))
-    content = Path(given["path"]).read_bytes()
-    if of_bytes(content) != settings["bytes"]:
+    files = source_files.contents(given, source.path)
+    if source_files.digest(files, given) != settings["bytes"]:
         raise DataError(Problem("changed while the build began", source.path, fix="the same command again."))
-    examples, problems = read_source(content, settings["name"], source)
-    return Made(
-        {"examples.jsonl": json_lines(each.to_json() for each in examples), "source": content},
-        f"{len(examples):,} examples",
-        _warnings(problems),
-    )
+    read = read_files(files, settings["name"], source)
+    lines = json_lines(each.to_json() for each in read.examples)
+    return Made({"examples.jsonl": lines, **source_files.kept(files, given)}, read.note(), _warnings(read.problems))
 
 
 def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:

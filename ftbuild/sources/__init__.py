@@ -1,29 +1,32 @@
 """Bytes in some layout -> Examples: one module a layout.
 
-Pure: gets bytes, returns examples and findings. Knows nothing of files, styles or splits.
+Pure: gets bytes, returns examples and findings. Knows nothing of files, styles or splits. A reader yields what it finds
+in the order of the lines.
 """
 
-import gzip
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from io import BytesIO
 
-from ftbuild import rows
+from ftbuild import packed, rows
 from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.settings import Source
 from ftbuild.settings.source import SourceKind
-from ftbuild.sources import alpaca, bfcl, conversations, csv_rows, generator, pairs, sharegpt
+from ftbuild.sources import alpaca, bfcl, conversations, csv_rows, filters, generator, pairs, sharegpt
 
 Found = Iterator[Example | Problem]
 Reader = Callable[[bytes, str, Source], Found]
 RowReader = Callable[[Iterable[Row], str, Source], Found]
+Contents = Sequence[tuple[str, bytes]]
 
 
 def _of_rows(reader: RowReader, listed: Callable[[bytes], Iterable[Row]]) -> Reader:
     def read(content: bytes, name: str, source: Source) -> Found:
-        return reader((row for row in listed(content) if not _is_blank(row)), name, source)
+        found: Iterable[Row] = (row for row in listed(content) if not _is_blank(row))
+        return reader(filters.kept(found, source.keep) if source.keep else found, name, source)
 
     return read
 
@@ -48,23 +51,57 @@ READERS: Mapping[SourceKind, Reader] = {
 }
 
 
+@dataclass
+class Read:
+    """What a source holds: its examples and every finding, in the order of the lines, and how many lines were left out.
+
+    `left_out` counts by reason: "by solved".
+    """
+
+    examples: list[Example] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def note(self) -> str:
+        """Return a line for people: 812 examples; left out: 31 by solved, 4 by polite."""
+        told = f"{len(self.examples):,} examples"
+        counted = ", ".join(f"{n:,} {reason}" for reason, n in sorted(self.left_out.items()))
+        return f"{told}; left out: {counted}" if counted else told
+
+
 def read(content: bytes, name: str, source: Source) -> tuple[list[Example], list[Problem]]:
-    """Return the examples of a source and every finding, both in the order of the lines.
+    """Return the examples of a source of one file and every finding, both in the order of the lines.
 
     `name` is the source's name in the config.
     """
-    if content.startswith(rows.GZIP):
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error):
-            return [], [Problem("cannot be unpacked: it is not whole", source.path, rule="not-gzip")]
-    examples: list[Example] = []
-    problems: list[Problem] = []
-    for found in READERS[source.kind](content, name, source):
-        if isinstance(found, Example):
-            examples.append(found)
-        else:
-            problems.append(found)
-    if not examples and not problems:
-        problems.append(Problem("no examples in the file", source.path, rule="empty-source"))
-    return examples, problems
+    found = read_files([(source.path, content)], name, source)
+    return found.examples, found.problems
+
+
+def read_files(files: Contents, name: str, source: Source) -> Read:
+    """Return what the files of a source hold, file after file; an example's path is that of its own file."""
+    done = Read()
+    last = ""
+    for path, content in files:
+        for found in _found(content, name, source if path == source.path else source.model_copy(update={"path": path})):
+            if isinstance(found, Example):
+                done.examples.append(found)
+            elif found.rule == filters.LEFT_OUT:
+                done.left_out[found.what] += 1
+                last = found.fix
+            else:
+                done.problems.append(found)
+    if not done.examples and not any(problem.severity == "error" for problem in done.problems):
+        what = f"no example is left: {done.note().partition('; ')[2]}" if done.left_out else "no examples in the file"
+        if done.left_out or not done.problems:
+            done.problems.append(Problem(what, source.path, fix=last, rule="empty-source"))
+    return done
+
+
+def _found(content: bytes, name: str, source: Source) -> Found:
+    try:
+        content = packed.unpacked(content)
+    except packed.TornError as error:
+        yield Problem(f"cannot be unpacked: {error}", source.path, rule=f"not-{error.form}")
+        return
+    yield from READERS[source.kind](content, name, source)
