@@ -15,7 +15,7 @@ from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.settings import Source
 from ftbuild.settings.source import SourceKind
-from ftbuild.sources import alpaca, bfcl, conversations, csv_rows, filters, generator, pairs, sharegpt
+from ftbuild.sources import alpaca, bfcl, conversations, csv_rows, filters, functions, generator, pairs, sharegpt
 
 Found = Iterator[Example | Problem]
 Reader = Callable[[bytes, str, Source], Found]
@@ -48,6 +48,7 @@ READERS: Mapping[SourceKind, Reader] = {
     "alpaca": _of_rows(conversations.reader(alpaca.convert), _json),
     "bfcl": _of_rows(conversations.reader(bfcl.convert), _json),
     "generator": generator.read,
+    "functions": functions.read,
 }
 
 
