@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from backports import zstd
 from config_fixture import Ended, Own
 from training_lines import CITIES, GOOD, in_bytes, supervised
 
@@ -45,6 +46,39 @@ LAYOUTS: dict[str, tuple[str, bytes, str]] = {
         "c.csv",
         "user,reply\r\n".encode("utf-16") + "".join(f"hi {k},hello {k}\r\n" for k in range(40)).encode("utf-16-le"),
         "records of CSV, 40 of them, input 'user', target 'reply'",
+    ),
+    "zstd": ("z.jsonl.zst", zstd.compress(in_bytes(pairs())), PAIRS),
+    "stored completions": (
+        "stored.jsonl",
+        in_bytes([
+            {"object": "chat.completion", "choices": [{"message": {"role": "assistant", "content": f"It is {k}."}}],
+             "messages": [{"role": "user", "content": f"What is {k}?"}], "tools": None}
+            for k in range(40)
+        ]),
+        "chat completions that OpenAI stored, 40 of them, no tools",
+    ),
+    "langfuse": (
+        "traces.json",
+        json.dumps([
+            {"type": "GENERATION" if k else "SPAN", "input": f"What is {k}?", "output": f"It is {k}."}
+            for k in range(40)
+        ]).encode(),
+        "observations of Langfuse, 40 of them",
+    ),
+    "langsmith": (
+        "runs.jsonl",
+        in_bytes([
+            {"run_type": "llm", "inputs": {"messages": [{"type": "human", "content": f"What is {k}?"}]},
+             "outputs": {"message": {"type": "ai", "content": f"It is {k}."}}}
+            for k in range(40)
+        ]),
+        "runs of LangSmith, 40 of them",
+    ),
+    "functions": (
+        "app.py",
+        ("def f(a: int) -> int:\n    \"\"\"Do.\n\n    Examples:\n"
+         + "".join(f'        "What is {k}?" -> f({k})\n' for k in range(40)) + '    """\n').encode(),
+        "examples of functions, 40 of them",
     ),
 }  # fmt: skip
 

@@ -123,7 +123,7 @@ def test_what_is_no_example_is_named_with_its_line(entry: str, said: str | None)
 def test_arguments_are_held_against_the_signature() -> None:
     text = "def f(a: int) -> int:\n    '''Do.\n\n    Examples:\n        \"Rain?\" -> f({})\n    '''\n"
     for given_ in ("a='x'", "b=1", ""):
-        examples, [said] = found(text.replace("{}", given_))
+        examples, [said, *_] = found(text.replace("{}", given_))
         assert examples == []
         assert said.startswith("app.py:5: the answer.tool_calls[0].function.arguments")
         assert said.endswith("    arguments-misfit")

@@ -9,7 +9,20 @@ from pydantic import BeforeValidator, Field, model_validator
 from ftbuild.example import Split
 from ftbuild.settings.node import Node, without_nulls
 
-SourceKind = Literal["pairs", "csv", "chat_jsonl", "sharegpt", "alpaca", "bfcl", "dpo_jsonl", "generator", "functions"]
+SourceKind = Literal[
+    "pairs",
+    "csv",
+    "chat_jsonl",
+    "sharegpt",
+    "alpaca",
+    "bfcl",
+    "dpo_jsonl",
+    "stored_completions",
+    "langfuse",
+    "langsmith",
+    "generator",
+    "functions",
+]
 # What a kind needs, and what it takes besides what every kind takes.
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "pairs": (("input", "target", "group"), ("rejected", "keep")),
@@ -19,6 +32,9 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sharegpt": ((), ("group", "keep")),
     "alpaca": ((), ("group", "keep")),
     "bfcl": ((), ("group", "keep")),
+    "stored_completions": ((), ("group", "keep")),
+    "langfuse": ((), ("group", "keep")),
+    "langsmith": ((), ("group", "keep")),
     "generator": (("n", "calls", "seed"), ("unseen", "quiet", "tools")),
     "functions": ((), ("tools",)),
 }
@@ -80,12 +96,13 @@ class Source(Node):
     """A file of examples, or several: one JSON object a line, or all in one array; compressed with gzip, zstd or not.
 
     `kind` is what a line is: `pairs`, whose fields `input` and `target` name, and `rejected` where there are
-    preferences; `csv`, the same with columns; `chat_jsonl`, OpenAI's training lines; `dpo_jsonl`, its
-    preferences; `sharegpt`, `alpaca` and `bfcl`; `generator`, phrasings and values out of which it makes `n`
-    requests to learn from and those of `unseen` to test on, of so many `calls` and a share of `quiet` ones that
-    need none, of all the file's tools or just `tools`, drawn with `seed`; `functions`, a file of Python whose
-    docstrings show requests and the calls that answer them, of all functions or just `tools`. Other fields may stand in a
-    line; `keep` names filters by them, and a line stays if it passes all.
+    preferences; `csv`, the same with columns; `chat_jsonl`, OpenAI's training lines; `dpo_jsonl`, its preferences;
+    `sharegpt`, `alpaca` and `bfcl`; `stored_completions`, `langfuse` and `langsmith`, logged calls of models;
+    `generator`, phrasings and values out of which it makes `n` requests to learn from and those of `unseen` to test
+    on, of so many `calls` and a share of `quiet` ones that need none, of all the file's tools or just `tools`,
+    drawn with `seed`; `functions`, a file of Python whose docstrings show requests and the calls that answer them,
+    of all functions or just `tools`. Other fields may stand in a line; `keep` names filters by them, and a line
+    stays if it passes all.
     `path` is seen from the tree that holds the YAML file; with * or ? in it, it is all files of such names, **
     standing for folders at any depth; `group` names the field whose examples stay in one
     split, every example being its own group without it; `slices` maps a slice's name to a field; `only` pins

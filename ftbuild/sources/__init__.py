@@ -15,7 +15,20 @@ from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.settings import Source
 from ftbuild.settings.source import SourceKind
-from ftbuild.sources import alpaca, bfcl, conversations, csv_rows, filters, functions, generator, pairs, sharegpt
+from ftbuild.sources import (
+    alpaca,
+    bfcl,
+    conversations,
+    csv_rows,
+    filters,
+    functions,
+    generator,
+    langfuse,
+    langsmith,
+    pairs,
+    sharegpt,
+    stored_completions,
+)
 
 Found = Iterator[Example | Problem]
 Reader = Callable[[bytes, str, Source], Found]
@@ -47,6 +60,9 @@ READERS: Mapping[SourceKind, Reader] = {
     "sharegpt": _of_rows(conversations.reader(sharegpt.convert), _json),
     "alpaca": _of_rows(conversations.reader(alpaca.convert), _json),
     "bfcl": _of_rows(conversations.reader(bfcl.convert), _json),
+    "stored_completions": _of_rows(conversations.reader(stored_completions.convert), _json),
+    "langfuse": _of_rows(conversations.reader(langfuse.convert), _json),
+    "langsmith": _of_rows(conversations.reader(langsmith.convert), _json),
     "generator": generator.read,
     "functions": functions.read,
 }
@@ -93,9 +109,11 @@ def read_files(files: Contents, name: str, source: Source) -> Read:
             else:
                 done.problems.append(found)
     if not done.examples and not any(problem.severity == "error" for problem in done.problems):
-        what = f"no example is left: {done.note().partition('; ')[2]}" if done.left_out else "no examples in the file"
-        if done.left_out or not done.problems:
-            done.problems.append(Problem(what, source.path, fix=last, rule="empty-source"))
+        said = done.note().partition("; ")[2]
+        what = "no example is left" if done.problems or said else "no examples in the file"
+        done.problems.append(
+            Problem(f"{what}{f': {said}' if said else ''}", source.path, fix=last, rule="empty-source")
+        )
     return done
 
 
