@@ -63,6 +63,9 @@ ONLY_IN = {
     "gguf": ("embedded",),
     "starlette": ("embedded",),
     "uvicorn": ("embedded",),
+    "duckdb": ("sources.tables",),
+    "pyarrow": ("sources.huggingface",),
+    "backports": ("packed",),
     "transformers": (),
     "peft": (),
 }

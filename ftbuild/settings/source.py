@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from ftbuild.example import Split
+from ftbuild.settings import queries
 from ftbuild.settings.node import Node, without_nulls
 
 SourceKind = Literal[
@@ -22,7 +23,12 @@ SourceKind = Literal[
     "langsmith",
     "generator",
     "functions",
+    "parquet",
+    "sql",
+    "huggingface",
 ]
+Layout = Literal["chat_jsonl", "sharegpt", "alpaca", "dpo_jsonl"]
+COLUMNS = ("input", "target", "rejected", "layout", "group", "keep")
 # What a kind needs, and what it takes besides what every kind takes.
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "pairs": (("input", "target", "group"), ("rejected", "keep")),
@@ -37,8 +43,12 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "langsmith": ((), ("group", "keep")),
     "generator": (("n", "calls", "seed"), ("unseen", "quiet", "tools")),
     "functions": ((), ("tools",)),
+    "parquet": ((), COLUMNS),
+    "sql": (("query",), COLUMNS),
+    "huggingface": ((), COLUMNS),
 }
-ONE_FILE = ("generator",)  # a pattern would make up each file's examples anew
+ONE_FILE = ("generator", "sql")  # of several, each would be made up anew, or asked the same
+ONE_FOLDER = ("huggingface",)
 TESTS = ("at_least", "at_most", "equals", "one_of", "matches")
 Value = str | int | float | bool
 
@@ -101,8 +111,10 @@ class Source(Node):
     `generator`, phrasings and values out of which it makes `n` requests to learn from and those of `unseen` to test
     on, of so many `calls` and a share of `quiet` ones that need none, of all the file's tools or just `tools`,
     drawn with `seed`; `functions`, a file of Python whose docstrings show requests and the calls that answer them,
-    of all functions or just `tools`. Other fields may stand in a line; `keep` names filters by them, and a line
-    stays if it passes all.
+    of all functions or just `tools`. `parquet`, `huggingface` (a folder that `save_to_disk` wrote) and `sql` (what
+    `query` finds in a file of SQLite, DuckDB, Parquet or CSV) are tables: of pairs where `input` and `target` name
+    columns, else of lines of a `layout`, chat_jsonl unless said. Other fields may stand in a line; `keep` names
+    filters by them, and a line stays if it passes all.
     `path` is seen from the tree that holds the YAML file; with * or ? in it, it is all files of such names, **
     standing for folders at any depth; `group` names the field whose examples stay in one
     split, every example being its own group without it; `slices` maps a slice's name to a field; `only` pins
@@ -117,6 +129,8 @@ class Source(Node):
     input: str | None = None
     target: str | None = None
     rejected: str | None = None
+    layout: Layout | None = None
+    query: str | None = None
     group: str | None = None
     n: int | None = Field(default=None, ge=20)
     calls: Calls | None = None
@@ -139,6 +153,17 @@ class Source(Node):
             raise ValueError(f"a source of the kind {self.kind} needs {' and '.join(missing)}")
         if extra := sorted(given - {*needed, *taken}):
             raise ValueError(f"a source of the kind {self.kind} takes no {' and no '.join(extra)}")
-        if self.kind in ONE_FILE and set("*?") & set(self.path):
-            raise ValueError(f"a source of the kind {self.kind} is one file, no pattern")
+        if self.kind in (*ONE_FILE, *ONE_FOLDER) and set("*?") & set(self.path):
+            one = "folder" if self.kind in ONE_FOLDER else "file"
+            raise ValueError(f"a source of the kind {self.kind} is one {one}, no pattern")
+        if "layout" in taken:
+            self._fits_a_table()
         return self
+
+    def _fits_a_table(self) -> None:
+        if (self.input is None) != (self.target is None) or (self.rejected and not self.input):
+            raise ValueError("input and target go together, and rejected with them")
+        if self.layout and self.input:
+            raise ValueError("pairs have no layout: say layout, or input and target")
+        if self.query is not None and (reason := queries.wrong(self.query)):
+            raise ValueError(reason)

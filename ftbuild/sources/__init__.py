@@ -14,7 +14,7 @@ from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.settings import Source
-from ftbuild.settings.source import SourceKind
+from ftbuild.settings.source import Layout, SourceKind
 from ftbuild.sources import (
     alpaca,
     bfcl,
@@ -23,11 +23,13 @@ from ftbuild.sources import (
     filters,
     functions,
     generator,
+    huggingface,
     langfuse,
     langsmith,
     pairs,
     sharegpt,
     stored_completions,
+    tables,
 )
 
 Found = Iterator[Example | Problem]
@@ -44,6 +46,14 @@ def _of_rows(reader: RowReader, listed: Callable[[bytes], Iterable[Row]]) -> Rea
     return read
 
 
+def _of_table(listed: Callable[[bytes, Source], Iterable[Row]]) -> Reader:
+    def read(content: bytes, name: str, source: Source) -> Found:
+        reader = pairs.read if source.input else LAYOUTS[source.layout or "chat_jsonl"]
+        return _of_rows(reader, lambda found: listed(found, source))(content, name, source)
+
+    return read
+
+
 def _is_blank(row: Row) -> bool:
     return any(problem.rule == rows.BLANK for problem in row.problems)
 
@@ -52,19 +62,28 @@ def _json(content: bytes) -> Iterable[Row]:
     return rows.read(BytesIO(content)).rows
 
 
+LAYOUTS: Mapping[Layout, RowReader] = {
+    "chat_jsonl": conversations.reader(conversations.chat_jsonl),
+    "dpo_jsonl": conversations.reader(conversations.dpo_jsonl),
+    "sharegpt": conversations.reader(sharegpt.convert),
+    "alpaca": conversations.reader(alpaca.convert),
+}
 READERS: Mapping[SourceKind, Reader] = {
     "pairs": _of_rows(pairs.read, _json),
     "csv": _of_rows(pairs.read, csv_rows.rows),
-    "chat_jsonl": _of_rows(conversations.reader(conversations.chat_jsonl), _json),
-    "dpo_jsonl": _of_rows(conversations.reader(conversations.dpo_jsonl), _json),
-    "sharegpt": _of_rows(conversations.reader(sharegpt.convert), _json),
-    "alpaca": _of_rows(conversations.reader(alpaca.convert), _json),
+    "chat_jsonl": _of_rows(LAYOUTS["chat_jsonl"], _json),
+    "dpo_jsonl": _of_rows(LAYOUTS["dpo_jsonl"], _json),
+    "sharegpt": _of_rows(LAYOUTS["sharegpt"], _json),
+    "alpaca": _of_rows(LAYOUTS["alpaca"], _json),
     "bfcl": _of_rows(conversations.reader(bfcl.convert), _json),
     "stored_completions": _of_rows(conversations.reader(stored_completions.convert), _json),
     "langfuse": _of_rows(conversations.reader(langfuse.convert), _json),
     "langsmith": _of_rows(conversations.reader(langsmith.convert), _json),
     "generator": generator.read,
     "functions": functions.read,
+    "parquet": _of_table(tables.parquet_rows),
+    "sql": _of_table(tables.sql_rows),
+    "huggingface": _of_table(huggingface.rows),
 }
 
 
@@ -99,6 +118,12 @@ def read_files(files: Contents, name: str, source: Source) -> Read:
     """Return what the files of a source hold, file after file; an example's path is that of its own file."""
     done = Read()
     last = ""
+    if source.kind == "huggingface":
+        shards = huggingface.shards(files, source)
+        if isinstance(shards, Problem):
+            done.problems.append(shards)
+            return done
+        files = shards
     for path, content in files:
         for found in _found(content, name, source if path == source.path else source.model_copy(update={"path": path})):
             if isinstance(found, Example):
