@@ -273,7 +273,7 @@ def test_a_wrong_column_and_a_wrong_cell_are_named_with_their_row() -> None:
 
 
 def saved(folder: Path, *tables: pa.Table) -> Place:
-    """Write what `Dataset.save_to_disk` of datasets 5.0 writes."""
+    """Write what `Dataset.save_to_disk` of the package datasets 5.2.0 writes."""
     folder.mkdir()
     names = [f"data-{n:05}-of-{len(tables):05}.arrow" for n in range(len(tables))]
     for name, table in zip(names, tables, strict=True):

@@ -22,7 +22,8 @@ from ftbuild.problem import Problem
 from ftbuild.rows import BLANK, read
 from ftbuild.settings import Shares, Source
 from ftbuild.settings.source import SourceKind
-from ftbuild.sources import READERS, csv_rows
+from ftbuild.source_files import Contents, Place, contents
+from ftbuild.sources import READERS, csv_rows, huggingface, tables
 from ftbuild.sources.filters import LEFT_OUT
 from ftbuild.store import durable
 from ftbuild.trees import find_root
@@ -38,6 +39,7 @@ SAID = {
     "pairs": "pairs", "csv": "records of CSV", "chat_jsonl": "OpenAI chat lines", "sharegpt": "ShareGPT conversations",
     "alpaca": "Alpaca instructions", "bfcl": "BFCL cases", "stored_completions": "chat completions that OpenAI stored",
     "langfuse": "observations of Langfuse", "langsmith": "runs of LangSmith", "functions": "examples of functions",
+    "parquet": "rows of Parquet", "huggingface": "rows of a saved dataset",
 }  # fmt: skip
 TOLD_TOOLS = ("chat_jsonl", "sharegpt", "alpaca", "bfcl", "stored_completions")  # where a line has them in `tools`
 
@@ -72,8 +74,10 @@ def init(options: Options) -> int:
     """
     name, path = _asked(options)
     root = find_root(options.folder)
-    with reading(path) as file:
-        content = file.read()
+    content = b""
+    if not (path / "state.json").is_file():  # a folder that save_to_disk wrote is read file by file
+        with reading(path) as file:
+            content = file.read()
     found = recognise(path, content)
     shown = os.path.relpath(path, root) if path.resolve().is_relative_to(root.resolve()) else str(path.resolve())
     stem = re.sub(r"[^a-z0-9_]+", "_", path.name.lower().partition(".")[0]).strip("_") or name
@@ -113,20 +117,15 @@ def recognise(path: Path, content: bytes) -> Recognised:
     plain = packed.plain_name(path.name)
     if plain.endswith(".py"):
         return Recognised("functions", _n_examples(path, content, "functions"), {}, 0)
+    if path.is_dir() or content.startswith(tables.PARQUET):
+        return _table(path, content)
     is_csv = plain.endswith(".csv")
     values = list(_values(content, is_csv))
     maps = [each for each in values[:SAMPLE] if isinstance(each, dict)]
     keys = Counter(key for each in maps for key in each)
     common = [key for key, n in keys.items() if n > len(maps) / 2]
     kind = "csv" if is_csv else _kind(common, maps)
-    fields: dict[str, str] = {}
-    if kind in ("pairs", "csv"):
-        texts = [key for key in common if all(isinstance(each.get(key, ""), str) for each in maps)]
-        chosen = _input_and_target(texts)
-        if chosen is None:
-            there = f"its rows have {', '.join(common[:8])}." if common else "it holds no JSON objects, and no CSV."
-            raise DataError(Problem("of no layout that ftbuild knows", str(path), why=there, fix=KNOWN))
-        fields = {"input": chosen[0], "target": chosen[1]}
+    fields = _chosen(path, common, maps) if kind in ("pairs", "csv") else {}
     if (group := _group(maps, [key for key in common if key not in fields.values()])) is not None:
         fields["group"] = group
     if kind == "pairs" and "group" not in fields:
@@ -134,6 +133,46 @@ def recognise(path: Path, content: bytes) -> Recognised:
     return Recognised(
         kind, len(values), fields, sum(bool(each.get("tools")) for each in values if isinstance(each, dict))
     )
+
+
+def _table(path: Path, content: bytes) -> Recognised:
+    """Return what a table seems to be: of a layout, or of pairs."""
+    kind: SourceKind = "huggingface" if path.is_dir() else "parquet"
+    source = Source(kind=kind, path=str(path), licence="", origin="")
+    listed = [content] if content else [each for _, each in _shards(path, source)]
+    read = tables.parquet_rows if content else huggingface.rows
+    values = [row.value for each in listed for row in read(each, source)]
+    maps = [each for each in values[:SAMPLE] if isinstance(each, dict)]
+    common = list(dict.fromkeys(key for each in maps for key in each))
+    layout = _kind(common, maps)
+    if layout in ("sharegpt", "alpaca"):
+        fields = {"layout": str(layout)}
+    else:
+        fields = {} if layout == "chat_jsonl" else _chosen(path, common, maps)
+    if (group := _group(maps, [key for key in common if key not in fields.values()])) is not None:
+        fields["group"] = group
+    return Recognised(kind, len(values), fields, 0)
+
+
+def _shards(path: Path, source: Source) -> Contents:
+    place = Place(path.parent, path.name, folder=True)
+    found = huggingface.shards(contents(place.given(), place.path), source)
+    if isinstance(found, Problem):
+        raise DataError(found)
+    return found
+
+
+def _chosen(path: Path, common: Sequence[str], maps: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return which fields of pairs are input and target.
+
+    Raises:
+        DataError: there are no two fields of texts.
+    """
+    chosen = _input_and_target([key for key in common if all(isinstance(each.get(key, ""), str) for each in maps)])
+    if chosen is None:
+        there = f"its rows have {', '.join(common[:8])}." if common else "it holds no JSON objects, and no CSV."
+        raise DataError(Problem("of no layout that ftbuild knows", str(path), why=there, fix=KNOWN))
+    return {"input": chosen[0], "target": chosen[1]}
 
 
 KNOWN = "write lines of OpenAI's training format, ShareGPT, Alpaca, CSV with a head, or pairs of texts."
@@ -196,7 +235,9 @@ def _examples(path: Path, content: bytes, found: Recognised) -> list[Example]:
 
 def _read(path: Path, content: bytes, kind: SourceKind, fields: Mapping[str, str]) -> Iterator[Example | Problem]:
     source = Source.model_validate({"kind": kind, "path": str(path), "licence": "", "origin": "", **fields})
-    return READERS[kind](content, "source", source)
+    listed = [content] if kind != "huggingface" else [each for _, each in _shards(path, source)]
+    for each in listed:
+        yield from READERS[kind](each, "source", source)
 
 
 def _n_examples(path: Path, content: bytes, kind: SourceKind) -> int:

@@ -2,10 +2,10 @@
 
 Where `input` and `target` name columns the rows are pairs. Otherwise they are lines of a layout, and columns may hold
 its messages and tools as JSON text, as lists of JSON texts, or nested. Tables write null for what a row has not, and
-give every struct the fields of all others. So null columns, null fields of messages and calls, and empty lists of tools are
-taken out: none of them means anything there. Inside tools and arguments null may mean something, and what was null at first can no
-longer be told from what was never there: nested tools or arguments with a null anywhere in them are refused. JSON text
-is taken as it was written; no reader guesses at its types.
+give every struct the fields of all others. So null columns, null fields of messages and calls, and empty lists of
+tools are taken out: none of them means anything there. Inside tools and arguments null may mean something, and what
+was null at first can no longer be told from what was never there: nested tools or arguments with a null anywhere in
+them are refused. JSON text is taken as it was written; no reader guesses at its types.
 Dates, decimals and the like become texts, bytes that are UTF-8 too.
 """
 

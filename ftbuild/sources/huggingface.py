@@ -2,7 +2,7 @@
 
 `state.json` names the files in their order; what else lies in the folder is nobody's. A row counts as the line of its
 number in its file. A label of a ClassLabel is its name. Read by pyarrow alone (the extra `huggingface`).
-Source: huggingface/datasets, `Dataset.save_to_disk` in arrow_dataset.py (2026-11).
+Source: huggingface/datasets, `Dataset.save_to_disk` of the package datasets 5.2.0 (2026-11).
 """
 
 import json
