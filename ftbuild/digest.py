@@ -59,6 +59,14 @@ class Hashed:
         return self._found.hexdigest()
 
 
+def of_pieces(pieces: Iterable[bytes]) -> str:
+    """Return the sha256 of bytes that come a piece at a time."""
+    hashed = Hashed(pieces)
+    for _ in hashed:
+        pass
+    return hashed.digest
+
+
 def of_value(value: object) -> str:
     """Return the sha256 of the canonical JSON of `value`."""
     return of_bytes(canonical(value))

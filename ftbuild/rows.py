@@ -25,7 +25,6 @@ from ftbuild.problem import Problem
 
 Layout = Literal["lines", "array", "documents"]
 BOM = codecs.BOM_UTF8
-GZIP = b"\x1f\x8b"
 WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
@@ -85,7 +84,7 @@ def read(lines: Iterable[bytes]) -> Rows:
 def are_lines(head: bytes) -> bool:
     """Return whether a file that begins so is JSON lines in UTF-8, so that its lines can be read apart."""
     first = head.lstrip(b" \t\r\n").partition(b"\n")[0]
-    return not head.startswith(GZIP) and _encoding(head) == ("utf-8", False) and _layout(first) == "lines"
+    return _encoding(head) == ("utf-8", False) and _layout(first) == "lines"
 
 
 def lines(content: bytes, first: int) -> Iterator[Row]:

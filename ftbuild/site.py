@@ -88,7 +88,7 @@ class Site:
         """Return what a pure action may know besides its settings."""
         point = self._owners[action.id]
         if action.kind.name == "ingest":
-            return {"path": str(point.composed.source_path(action.label)), **self._how}
+            return {**point.composed.source_place(action.label).given(), **self._how}
         if action.kind.name != "report":
             return self._how
         above = part_of(done, point, self._owners).ran.values()

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parents[1] / "ftbuild"
 STOREYS = (
     ("errors", "problem", "digest"),
     ("stream", "remembered", "chat", "completion", "example", "rows", "tokens"),
-    ("world", "cache"),
+    ("world", "cache", "packed", "source_files"),
     ("settings",),
     ("sources", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),
     ("plan", "store", "ledger"),
@@ -66,6 +66,9 @@ ONLY_IN = {
     "gguf": ("embedded",),
     "starlette": ("embedded",),
     "uvicorn": ("embedded",),
+    "duckdb": ("sources.tables",),
+    "pyarrow": ("sources.huggingface",),
+    "backports": ("packed",),
     "transformers": (),
     "peft": (),
 }

@@ -82,7 +82,7 @@ def _made(graph: Graph, composed: Mapping[str, Composed]) -> Mapping[str, Conten
     found: Mapping[str, Content] = {}
     for name, action in graph.actions.items():
         inputs = {each.role: outputs[each.action][each.output] for each in action.inputs}
-        given = {"path": str(composed[name].source_path(action.label))} if action.kind.name == "ingest" else {}
+        given = composed[name].source_place(action.label).given() if action.kind.name == "ingest" else {}
         found = outputs[name] = PURE[action.kind.name](action.settings, inputs, given).outputs
     return found
 

@@ -5,20 +5,21 @@ all examples sees a fact of each; their lines wait on disk meanwhile.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ftbuild import source_files
 from ftbuild.chat import Tool
 from ftbuild.dataset import facts
 from ftbuild.dataset.build import Recipe, decide, fact, prepared, problems
 from ftbuild.dataset.facts import Table
 from ftbuild.dataset.split import split_of
-from ftbuild.digest import Hashed, short
+from ftbuild.digest import of_pieces, short
 from ftbuild.errors import DataError
 from ftbuild.example import SPLITS, Example, Split
 from ftbuild.partitions import mapped
@@ -29,11 +30,10 @@ from ftbuild.rules import examples as rules
 from ftbuild.rules.coverage import Company, Coverage, company
 from ftbuild.runners.formats import json_file, json_lines, parse_lines
 from ftbuild.settings import Shares, Source, Style
-from ftbuild.sources import Piece
+from ftbuild.sources import Piece, note, nothing, read_piece
 from ftbuild.sources import pieces as pieces_of
-from ftbuild.sources import read as read_source
-from ftbuild.stream import Content, File, Gathered, Spool, lines, whole
-from ftbuild.workers import LARGE_BYTES, Made
+from ftbuild.stream import Content, Gathered, Spool, lines
+from ftbuild.workers import Made
 
 LINES: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {"supervised": supervised.line, "dpo": dpo.line}
 
@@ -43,11 +43,13 @@ LINES: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {"supervised": super
 
 @dataclass(frozen=True)
 class Read:
-    """What a partition of a source says: its examples as JSON lines, and what is wrong."""
+    """What a piece of a source says: its examples as JSON lines, what is wrong, and what was left out and why."""
 
     lines: bytes
     n: int
     problems: Sequence[Problem]
+    left_out: Counter[str]
+    hint: str
 
 
 def ingest(settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, Any]) -> Made:
@@ -57,34 +59,27 @@ def ingest(settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, An
         DataError: the file is not the one that was planned with, or holds lines that are no examples.
     """
     source = Source.model_validate_json(json.dumps({**settings["source"], "origin": ""}))
-    file = File(Path(given["path"]))
-    if _digest_of(file) != settings["bytes"]:
+    files = source_files.contents(given, source.path)
+    if source_files.digest(files, given) != settings["bytes"]:
         raise DataError(Problem("changed while the build began", source.path, fix="the same command again."))
-    spool, n, found = Spool(given.get("scratch")), 0, list[Problem]()
+    spool, n, found, hint = Spool(given.get("scratch")), 0, list[Problem](), ""
+    left_out: Counter[str] = Counter()
     work = partial(_read, settings["name"], source)
-    for each in mapped(work, pieces_of(file, source), given.get("jobs", 1)):
+    for each in mapped(work, pieces_of(files, source), given.get("jobs", 1)):
         spool.add(each.lines)
         n += each.n
         found += each.problems
-    if not n and not found:
-        found.append(Problem("no examples in the file", source.path, rule="empty-source"))
-    return Made({"examples.jsonl": spool.content(), "source": _kept(file)}, f"{n:,} examples", _warnings(found))
+        left_out += each.left_out
+        hint = each.hint or hint
+    found += nothing(n, found, left_out, hint, source.path)
+    outputs = {"examples.jsonl": spool.content(), **source_files.kept(files, given)}
+    return Made(outputs, note(n, left_out), _warnings(found))
 
 
 def _read(name: str, source: Source, piece: Piece) -> Read:
-    examples, found = read_source(piece, name, source)
-    return Read(json_lines(each.to_json() for each in examples), len(examples), found)
-
-
-def _kept(file: File) -> Content:
-    return whole(file) if file.path.stat().st_size <= LARGE_BYTES else file
-
-
-def _digest_of(file: File) -> str:
-    hashed = Hashed(file.pieces())
-    for _ in hashed:
-        pass
-    return hashed.digest
+    read = read_piece(piece, name, source)
+    said = json_lines(each.to_json() for each in read.examples)
+    return Read(said, len(read.examples), read.problems, read.left_out, read.hint)
 
 
 # --- dataset -------------------------------------------------------------------------------------
@@ -284,10 +279,7 @@ def _digest_of_lines(contents: Sequence[Content]) -> str:
             yield b'"'
         yield b"]"
 
-    hashed = Hashed(said())
-    for _ in hashed:
-        pass
-    return hashed.digest
+    return of_pieces(said())
 
 
 def _warnings(found: Sequence[Problem]) -> Sequence[Problem]:

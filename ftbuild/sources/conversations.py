@@ -20,6 +20,7 @@ from ftbuild.rules.lines import INPUT_KEYS, SUPERVISED_KEYS, check
 from ftbuild.rules.pack import PACKS
 from ftbuild.settings import Source
 from ftbuild.sources.fields import missing, placed, text
+from ftbuild.sources.filters import LEFT_OUT
 
 PACK = PACKS["compatible"]
 LATER = "calls-without-tools"
@@ -85,6 +86,9 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
                 yield from placed(row.problems, source.path, row.line)
                 continue
             converted = convert(row.value)
+            if any(problem.rule == LEFT_OUT for problem in converted.problems):
+                yield from placed(converted.problems, source.path, row.line)
+                continue
             problems = [*converted.problems, *missing(row.value, fields)]
             broken = bool(problems)
             if not converted.problems:
