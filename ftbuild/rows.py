@@ -164,9 +164,15 @@ def line(value: Mapping[str, Any]) -> bytes:
     Raises:
         ValueError: it holds what JSON cannot say.
     """
-    parts = (f'"{name}": {_tools(written(each)) if name == "tools" else _encode(each)}' for name, each in value.items())
     try:
-        return f"{{{', '.join(parts)}}}".encode()
+        if "tools" not in value:
+            return _encode(value).encode()
+        names = list(value)
+        at = names.index("tools")
+        around = ({name: value[name] for name in part} for part in (names[:at], names[at + 1 :]))
+        before, after = (_encode(part)[1:-1] for part in around)
+        parts = (before, f'"tools": {_tools(written(value["tools"]))}', after)
+        return f"{{{', '.join(part for part in parts if part)}}}".encode()
     except UnicodeEncodeError:
         raise ValueError("not JSON: half a surrogate pair in a text") from None
 
