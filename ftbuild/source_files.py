@@ -45,7 +45,7 @@ class Place:
             names = [f"{self.path.rstrip('/')}/{name}" for name in inside]
         else:
             found = glob(self.path, root_dir=self.base, recursive=True)
-            names = sorted(Path(name).as_posix() for name in found if (self.base / name).is_file())
+            names = sorted({Path(name).as_posix() for name in found if (self.base / name).is_file()})
         if not names:
             raise FileNotFoundError(errno.ENOENT, "no files in it" if self.folder else "no file is called so")
         return [(name, self.base / name) for name in names]

@@ -2,15 +2,22 @@
 
 import gzip
 import json
+import sqlite3
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from backports import zstd
 from config_fixture import Ended, Own
 from pyarrow import ipc, parquet
 from training_lines import CITIES, GOOD, in_bytes, supervised
+
+if sys.version_info >= (3, 14):  # the oracle: what Python has of its own from there on
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 @pytest.fixture
@@ -197,4 +204,15 @@ def test_tables_are_recognised_by_what_they_are(own: Own) -> None:
     assert gone.err == (
         f"command line: dataset.sources.saved.path: {own.folder}/nowhere: no such file or directory\n"
         "    Fix: put the folder there, or say where it is: dataset.sources.saved.path=FOLDER.\n"
+    )
+
+
+def test_a_database_is_asked_and_not_guessed_at(own: Own) -> None:
+    with closing(sqlite3.connect(own.folder / "a.sqlite")) as connection:
+        connection.execute("CREATE TABLE a (b TEXT)")
+    ended = own.run("init", "mine", "--from", "a.sqlite")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == (
+        "a.sqlite: a database, of which a query says what to learn from\n"
+        "    Fix: write a source of the kind sql, with query: SELECT ... ORDER BY ..., its columns as input and target.\n"
     )

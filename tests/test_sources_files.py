@@ -3,20 +3,27 @@
 import gzip
 import json
 import re
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pyarrow as pa
 import pytest
-from backports import zstd  # the oracle: what Python has from 3.14 on
 from config_fixture import Own
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from ftbuild.digest import of_bytes, of_file, of_value
 from ftbuild.problem import Problem
 from ftbuild.settings import Source
 from ftbuild.source_files import Place, contents, digest, kept, kept_names
 from ftbuild.sources import read, read_files
+
+if sys.version_info >= (3, 14):  # the oracle: what Python has of its own from there on
+    from compression import zstd
+else:
+    from backports import zstd
 
 PATTERN = "data/support/*.jsonl*"
 
@@ -179,6 +186,21 @@ def test_why_tells_the_lines_of_each_file(own: Own) -> None:
         ("data/support/b.jsonl.zst", 2),
         ("data/support/c.jsonl.gz", 1),
     ]
+
+
+def test_why_tells_of_a_table_that_it_changed(own: Own) -> None:
+    def write(answer: str) -> None:
+        columns = {"in": [f"q{n}" for n in range(60)], "out": [*(f"a{n}." for n in range(59)), answer]}
+        parquet.write_table(pa.table({**columns, "t": columns["in"]}), own.folder / "a.parquet")
+
+    write("old")
+    words = ("+experiment=mine", "dataset.sources.ours.path=a.parquet", "dataset.sources.ours.kind=parquet")
+    built = own.run("dataset", *words)
+    assert built.code == 0, built.err
+    write("new")
+    assert own.run("why", "dataset", *words).out.splitlines()[1] == (
+        "    a.parquet: the source's bytes changed; it is no text to be told line by line"
+    )
 
 
 @pytest.mark.parametrize(("pack", "rule"), [(gzip.compress, "not-gzip"), (zstd.compress, "not-zstd")])

@@ -110,9 +110,10 @@ def test_a_filter_that_tests_nothing_is_refused(given_: dict[str, Any], said: st
     assert said in str(caught.value)
 
 
-def test_no_filter_enters_no_key() -> None:
+@pytest.mark.parametrize("keep", [{}, {"keep": None}, {"keep": {}}, {"keep": {"solved": None}}])
+def test_no_filter_enters_no_key(keep: dict[str, Any]) -> None:
     source = {"kind": "chat_jsonl", "path": "d/x", "licence": "x", "origin": "x"}
-    assert Source.model_validate(source).keyed() == {
+    assert Source.model_validate({**source, **keep}).keyed() == {
         "kind": "chat_jsonl",
         "path": "d/x",
         "slices": {},

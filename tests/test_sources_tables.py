@@ -13,12 +13,14 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from conversations_fixture import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import ipc, parquet
 from pydantic import ValidationError
 
 from ftbuild.errors import ConfigError
+from ftbuild.example import Example
 from ftbuild.settings import Source
 from ftbuild.source_files import Place, contents
 from ftbuild.sources import Read, read_files
@@ -196,6 +198,24 @@ def test_a_query_that_need_not_find_the_same_again_is_refused(query: str, said: 
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields", "said"),
+    [
+        ("sql", {}, "a source of the kind sql needs query"),
+        ("parquet", {"query": QUERY}, "a source of the kind parquet takes no query"),
+        ("parquet", {"input": "a"}, "input and target go together, and rejected with them"),
+        ("parquet", {"rejected": "a"}, "input and target go together, and rejected with them"),
+        ("parquet", {**PAIRS, "layout": "alpaca"}, "pairs have no layout: say layout, or input and target"),
+        ("sql", {"query": QUERY, "path": "d/*.csv"}, "a source of the kind sql is one file, no pattern"),
+        ("huggingface", {"path": "d/*"}, "a source of the kind huggingface is one folder, no pattern"),
+    ],
+)
+def test_what_does_not_fit_a_table_is_refused(kind: str, fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        found(kind, b"", **fields)
+    assert f"Value error, {said} [" in str(caught.value)
+
+
 def test_a_query_may_order_speak_and_comment_as_it_likes() -> None:
     query = """-- now() and random() stand in comments
     WITH a AS (SELECT asked, answered, ';' AS c FROM source /* ; */)
@@ -267,6 +287,23 @@ def test_a_wrong_column_and_a_wrong_cell_are_named_with_their_row() -> None:
     ]
     read = found("parquet", in_parquet(pa.table({"messages": ['[{"role":']})))
     assert str(read.problems[0]).startswith("d/x:1: messages: not JSON (column 10: ")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(examples(), min_size=1, max_size=4), st.booleans())
+def test_what_is_read_out_of_a_table_says_what_was_written(written: list[Example], nested: bool) -> None:
+    lines = [each.conversation() for each in written]
+    flags = [each.get("parallel_tool_calls") for each in lines]
+    columns = {
+        "messages": [each["messages"] if nested else json.dumps(each["messages"]) for each in lines],
+        "tools": pa.array([json.dumps(each["tools"]) if "tools" in each else None for each in lines], pa.string()),
+        "parallel_tool_calls": pa.array(flags, pa.bool_()),
+    }
+    read = found("parquet", in_parquet(pa.table(columns)))
+    wrong = {each.line for each in read.problems if each.severity == "error"}
+    assert [each.conversation() for each in read.examples] == [
+        line for number, line in enumerate(lines, 1) if number not in wrong
+    ]
 
 
 # --- saved datasets ---------------------------------------------------------------------------------

@@ -120,6 +120,9 @@ def recognise(path: Path, content: bytes) -> Recognised:
         return Recognised("functions", _n_examples(path, content, "functions"), {}, 0)
     if path.is_dir() or content.startswith(tables.PARQUET):
         return _table(path, content)
+    if tables.is_database(content):
+        fix = "write a source of the kind sql, with query: SELECT ... ORDER BY ..., its columns as input and target."
+        raise DataError(Problem("a database, of which a query says what to learn from", str(path), fix=fix))
     is_csv = plain.endswith(".csv")
     values = list(_values(content, is_csv))
     maps = [each for each in values[:SAMPLE] if isinstance(each, dict)]

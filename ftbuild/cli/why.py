@@ -115,7 +115,7 @@ class _Answer:
             "lines": [
                 {"path": path, "line": line.number, "old": line.old, "new": line.new}
                 for path, changed in lines.items()
-                for line in changed
+                for line in changed or ()
             ],
         }
 
@@ -140,10 +140,11 @@ class _Answer:
         origin = self._origin(each)
         path = self.planned.action.settings["source"]["path"]
         changed = self._changed_lines()
-        told = [(name, line) for name, lines in changed.items() for line in lines]
-        if not told:
-            names = ", ".join(changed) or path
-            yield f"    {names}: {each}, no line of it that says anything"
+        told = [(name, line) for name, lines in changed.items() for line in lines or ()]
+        untold = [name for name, lines in changed.items() if lines is None]
+        yield from (f"    {name}: {each}; it is no text to be told line by line" for name in untold[:LINES_AT_MOST])
+        if not told and not untold:
+            yield f"    {', '.join(changed) or path}: {each}, no line of it that says anything"
         for name, line in told[:LINES_AT_MOST]:
             yield f"    {name}:{line.number}{' is gone' if line.new is None else ' is new' if line.old is None else ''}"
             yield from (
@@ -154,10 +155,10 @@ class _Answer:
         if origin and origin.path == "command line":
             yield f"    {each.key} is set on the command line"
 
-    def _changed_lines(self) -> dict[str, list[LineChange]]:
+    def _changed_lines(self) -> dict[str, list[LineChange] | None]:
         """Return the changed lines of a source by file, none where the old bytes are no longer in the store.
 
-        A file that is new or gone has all its lines changed; one that is no text, a table, has none to tell.
+        A file that is new or gone has all its lines changed; None stands for one that is no text.
         """
         place = self.point.composed.source_place(self.planned.action.label)
         try:
@@ -218,12 +219,12 @@ def _nothing(planned: Sequence[Planned], points: Sequence[Point], options: Optio
     return "\n".join(["Nothing would run.", *told])
 
 
-def _line_changes(old: bytes, new: bytes) -> list[LineChange]:
+def _line_changes(old: bytes, new: bytes) -> list[LineChange] | None:
     try:
         was, now = packed.unpacked(old), packed.unpacked(new)
     except packed.TornError:
-        return []
-    return [] if b"\0" in was + now else line_changes(was, now)
+        return None
+    return None if b"\0" in was or b"\0" in now else line_changes(was, now)
 
 
 def _cut(text: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ftbuild.example import Split
 from ftbuild.settings import queries
@@ -138,7 +138,10 @@ class Source(Node):
     tools: list[str] | None = Field(default=None, min_length=1)
     quiet: float | None = Field(default=None, ge=0, lt=1)
     seed: int | None = None
-    keep: Annotated[dict[str, Filter], BeforeValidator(without_nulls)] | None = None
+    keep: Annotated[
+        Annotated[dict[str, Filter], BeforeValidator(without_nulls)] | None,
+        AfterValidator(lambda filters: filters or None),  # all taken out is as none
+    ] = None
     slices: dict[str, str] = {}
     only: Split | None = None
     licence: str

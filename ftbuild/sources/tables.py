@@ -44,11 +44,16 @@ def sql_rows(content: bytes, source: Source) -> Iterator[Row]:
     query = str(source.query)
     if content.startswith(SQLITE):
         yield from _sqlite(content, query, source)
-    elif content.startswith(PARQUET) or content[8:12] == DUCKDB or _is_csv(source.path):
+    elif content.startswith(PARQUET) or is_database(content) or _is_csv(source.path):
         yield from _asked(content, query, source)
     else:
         fix = "for lines of JSON take another kind, and keep: instead of a query."
         yield _wrong("neither SQLite, DuckDB, Parquet nor .csv", fix=fix, rule="not-a-table")
+
+
+def is_database(content: bytes) -> bool:
+    """Return whether a file is a database, so that nothing can be read of it without a query."""
+    return content.startswith(SQLITE) or (content[8:12] == DUCKDB and not content.startswith(PARQUET))
 
 
 def _is_csv(path: str) -> bool:
@@ -85,17 +90,18 @@ def _duckdb(source: Source) -> Any:
 def _opened(duckdb: Any, content: bytes, path: Path) -> Iterator[Any]:
     """Open a connection that sees the tables of a file, written to `path`, and nothing else."""
     with closing(duckdb.connect(":memory:", config=CLOSED)) as opened:
-        if content[8:12] == DUCKDB and not content.startswith(PARQUET):
+        if is_database(content):
             path.write_bytes(content)
             opened.execute(f"ATTACH '{path}' AS source (READ_ONLY)")
             opened.execute("USE source")
         elif content.startswith(PARQUET):
             path.write_bytes(content)
-            opened.execute("CREATE TABLE source AS SELECT * FROM read_parquet(?)", [str(path)])
+            opened.execute(f"CREATE VIEW source AS SELECT * FROM read_parquet('{path}')")
         else:
             path.write_text(decoded(content) or "", encoding="utf-8", newline="")
             how = """header = true, delim = ',', quote = '"', escape = '"', all_varchar = true"""
-            opened.execute(f"CREATE TABLE source AS SELECT * FROM read_csv(?, {how})", [str(path)])
+            opened.execute(f"CREATE VIEW source AS SELECT * FROM read_csv('{path}', {how})")
+        opened.execute(f"SET allowed_paths = ['{path}']")
         opened.execute("SET enable_external_access = false")
         opened.execute("SET lock_configuration = true")
         yield opened
