@@ -5,13 +5,12 @@ Source of the names: OpenAI chat completions API reference (2026-11).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
-@dataclass(frozen=True)
-class ToolCall:
+class ToolCall(NamedTuple):
     """A call that an assistant message makes; `arguments` are JSON in a text, as the model wrote it."""
 
     id: str
@@ -28,8 +27,7 @@ class ToolCall:
         return cls(value["id"], value["function"]["name"], value["function"]["arguments"])
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """One message of a conversation.
 
     `content` is None where an assistant message only calls tools; `tool_call_id` names the call that a
@@ -64,14 +62,16 @@ class Message:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Message":
         """Return the message that `to_json` wrote, or that a provider takes."""
+        get = value.get
+        calls = get("tool_calls")
         return cls(
-            role=value["role"],
-            content=value.get("content"),
-            tool_calls=tuple(ToolCall.from_json(each) for each in value.get("tool_calls") or ()),
-            tool_call_id=value.get("tool_call_id"),
-            name=value.get("name"),
-            refusal=value.get("refusal"),
-            weight=value.get("weight"),
+            value["role"],
+            get("content"),
+            tuple(map(ToolCall.from_json, calls)) if calls else (),
+            get("tool_call_id"),
+            get("name"),
+            get("refusal"),
+            get("weight"),
         )
 
 

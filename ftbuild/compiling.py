@@ -11,17 +11,23 @@ from typing import Any
 
 from ftbuild.plan.action import KINDS, Action, Input, SettingsText
 from ftbuild.plan.graph import Graph
+from ftbuild.source_files import Place
 from ftbuild.store.store import Store
 
-FORMAT = 2
+FORMAT = 3
 
 
 def write(
-    graph: Graph, points: Sequence[Sequence[str]], sources: Mapping[str, str], files: Mapping[str, str], *, judged: bool
+    graph: Graph,
+    points: Sequence[Sequence[str]],
+    sources: Mapping[str, Place],
+    files: Mapping[str, str],
+    *,
+    judged: bool,
 ) -> bytes:
     """Return the document.
 
-    `points` are the ids of each point's actions, `sources` the file of each ingest by id, `files` the
+    `points` are the ids of each point's actions, `sources` the place of each ingest's files by id, `files` the
     digests of other files that were read for it, by path.
     """
     numbers = {name: number for number, name in enumerate(graph.actions)}
@@ -32,7 +38,7 @@ def write(
         if name in sources:
             text = text.replace(_bytes(action.settings["bytes"]), _bytes(""), 1)
         inputs = [[each.role, numbers[each.action], each.output] for each in action.inputs]
-        source = [sources[name]] if name in sources else []
+        source = [sources[name].to_json()] if name in sources else []
         nodes.append(
             [action.kind.name, action.label, action.stage, texts.setdefault(text, len(texts)), inputs, *source]
         )
@@ -63,8 +69,9 @@ def read(document: bytes | None, store: Store, *, judged: bool) -> tuple[Graph, 
     for kind, label, stage, number, inputs, *source in value["nodes"]:
         text = texts[number]
         if source:
-            digest = _digest(store, source[0])
-            if digest is None:
+            try:
+                digest = Place.from_json(source[0]).digest(store.digest_of)
+            except OSError:
                 return None
             text = text.replace(_bytes(""), _bytes(digest), 1)
         above = tuple(Input(role, names[at], output) for role, at, output in inputs)

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftbuild.origins import Origin, Origins
+from ftbuild.source_files import Place
 
 if TYPE_CHECKING:
     from ftbuild.settings import Settings
 
+FOLDERS = ("huggingface",)  # kinds of sources whose path is a folder
 SMOKE = ("model=tiny", "dataset.limit=20", "method.hyperparameters.n_epochs=1")
 
 
@@ -44,10 +46,16 @@ class Composed:
         return Settings.model_validate_json(json.dumps(self.tree))
 
     def source_path(self, name: str) -> Path:
-        """Return the file of a source: absolute, or seen from the tree that holds its YAML."""
+        """Return the path of a source: absolute, or seen from the tree that holds its YAML."""
+        place = self.source_place(name)
+        return place.base / place.path
+
+    def source_place(self, name: str) -> Place:
+        """Return where the files of a source lie."""
         origin = self.origins.of(f"dataset.sources.{name}.path")
+        source = self.tree["dataset"]["sources"][name]
         base = origin.tree if origin else Path.cwd()
-        return base / str(self.tree["dataset"]["sources"][name]["path"])
+        return Place(base, str(source["path"]), folder=source["kind"] in FOLDERS)
 
 
 def to_json(composed: Sequence[Composed]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ The one module that hashes. A digest is 64 lower-case hex digits; `short` is for
 """
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -38,6 +39,32 @@ def canonical_plain(value: object) -> bytes:
 def of_bytes(content: bytes) -> str:
     """Return the sha256 of `content`."""
     return hashlib.sha256(content).hexdigest()
+
+
+class Hashed:
+    """Bytes that pass by a piece at a time; `digest` is the sha256 of those that have."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = pieces
+        self._found = hashlib.sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self._found.update(piece)
+            yield piece
+
+    @property
+    def digest(self) -> str:
+        """Return the sha256 so far."""
+        return self._found.hexdigest()
+
+
+def of_pieces(pieces: Iterable[bytes]) -> str:
+    """Return the sha256 of bytes that come a piece at a time."""
+    hashed = Hashed(pieces)
+    for _ in hashed:
+        pass
+    return hashed.digest
 
 
 def of_value(value: object) -> str:

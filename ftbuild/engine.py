@@ -23,6 +23,7 @@ from ftbuild.plan.graph import Graph
 from ftbuild.problem import render
 from ftbuild.store.locks import KeyLock, Session, using
 from ftbuild.store.store import DamagedError, Record, Store
+from ftbuild.stream import whole
 from ftbuild.voice import INTERRUPTED, Console, Stopping, Voice
 from ftbuild.workers import Compute, Kept, Made, Order, Workers, keep
 from ftbuild.world import World
@@ -248,7 +249,7 @@ class _Walk:
             ask = self._runners.remote[action.kind.name]
             made = await _in_thread(lambda: ask(action, key, self._done, voice))
             if action.kind.contract == "paid":
-                self._ledger.keep(key, made.outputs)
+                self._ledger.keep(key, {name: whole(content) for name, content in made.outputs.items()})
             kept = keep(self._store, made)
         if kept.warnings:
             voice.say(render(list(kept.warnings)))

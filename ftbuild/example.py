@@ -5,11 +5,17 @@ target. Its id depends on what it said at its source and on nothing else, so it 
 renaming of files, transforms and a move to another machine.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal
 
+import orjson
+
 from ftbuild.chat import Message, ResponseFormat, Tool
+from ftbuild.remembered import Remembered
+from ftbuild.rows import written
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -66,13 +72,13 @@ class Example:
         """Return what is said in it: messages, tools with their flag, form and rejected answer where it has any."""
         value: dict[str, Any] = {"messages": [message.to_json() for message in self.messages]}
         if self.tools:
-            value["tools"] = [tool.to_json() for tool in self.tools]
+            value["tools"] = _told(self.tools)
             if self.parallel_tool_calls is not None:
                 value["parallel_tool_calls"] = self.parallel_tool_calls
             if self.own_tools:
-                value["own_tools"] = [tool.to_json() for tool in self.own_tools]
+                value["own_tools"] = _told(self.own_tools)
         if self.response_format is not None:
-            value["response_format"] = self.response_format.to_json()
+            value["response_format"] = _form_to_json(self.response_format)
         if self.rejected is not None:
             value["rejected"] = self.rejected.to_json()
         return value
@@ -105,9 +111,40 @@ class Example:
             raw=value["raw"],
             slices=value["slices"],
             only=value["only"],
-            tools=tuple(Tool.from_json(tool) for tool in value.get("tools", ())),
+            tools=tools_of(value["tools"]) if "tools" in value else (),
             parallel_tool_calls=value.get("parallel_tool_calls"),
             rejected=Message.from_json(value["rejected"]) if "rejected" in value else None,
-            response_format=ResponseFormat.from_json(value["response_format"]) if "response_format" in value else None,
-            own_tools=tuple(Tool.from_json(tool) for tool in value.get("own_tools", ())),
+            response_format=_form(written(value["response_format"])) if "response_format" in value else None,
+            own_tools=tools_of(value["own_tools"]) if "own_tools" in value else (),
         )
+
+
+def tools_of(value: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:
+    """Return the tools of a JSON form; equal ones are the same object, since most examples offer the same."""
+    return _tools(written(value))
+
+
+@lru_cache(maxsize=256)
+def _tools(said: bytes) -> tuple[Tool, ...]:
+    return tuple(map(Tool.from_json, json.loads(said)))
+
+
+def _tools_to_json(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
+    return [tool.to_json() for tool in tools]
+
+
+_told = Remembered(_tools_to_json)
+_form_to_json = Remembered(ResponseFormat.to_json)
+
+
+@lru_cache(maxsize=256)
+def _form(said: bytes) -> ResponseFormat:
+    return ResponseFormat.from_json(json.loads(said))
+
+
+def sorted_json(value: Any) -> bytes:
+    """Return a JSON value as bytes that do not depend on the order of its members: for comparing, not for keys."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # a number or a nesting beyond what it takes
+        return json.dumps(value, sort_keys=True).encode()

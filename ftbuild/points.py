@@ -44,7 +44,7 @@ def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke:
         graph = Graph()
         ids = [graph.merge(graph_of(each, store, judged=not smoke)) for each in found.points]
         sources = {
-            name: str(each.source_path(graph.actions[name].label))
+            name: each.source_place(graph.actions[name].label)
             for each, names in zip(found.points, ids, strict=True)
             for name in names
             if graph.actions[name].kind.name == "ingest"

@@ -24,20 +24,26 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
     digests, problems = {}, []
     for name in sources:
         try:
-            digests[name] = store.digest_of(composed.source_path(name))
+            digests[name] = composed.source_place(name).digest(store.digest_of)
         except OSError as error:
-            origin = composed.origins.of(f"dataset.sources.{name}.path")
-            problems.append(
-                Problem(
-                    f"dataset.sources.{name}.path: {composed.source_path(name)}: "
-                    f"{(error.strerror or 'cannot be read').lower()}",
-                    origin.path if origin else "",
-                    origin.line if origin else None,
-                    fix=f"put the file there, or say where it is: dataset.sources.{name}.path=FILE.",
-                )
-            )
+            problems.append(_unreadable(composed, name, (error.strerror or "cannot be read").lower()))
     if problems:
         raise DataError(*problems)
     scorers = versions(composed.settings.evaluation.scorers, composed.settings.style)
     tools, forms = tools_of(composed), forms_of(composed)
     return resolve(composed.settings, digests, scorers, judged=judged, tools=tools, forms=forms)
+
+
+def _unreadable(composed: Composed, name: str, said: str) -> Problem:
+    place, key = composed.source_place(name), f"dataset.sources.{name}.path"
+    put, it, what = ("put files there", "they are", "PATTERN")
+    if place.is_one or place.folder:
+        what = "FOLDER" if place.folder else "FILE"
+        put, it = f"put the {what.lower()} there", "it is"
+    origin = composed.origins.of(key)
+    return Problem(
+        f"{key}: {place.base / place.path}: {said}",
+        origin.path if origin else "",
+        origin.line if origin else None,
+        fix=f"{put}, or say where {it}: {key}={what}.",
+    )

@@ -12,8 +12,9 @@ Source: RFC 8259; jsonlines.org (2026-11).
 import codecs
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from itertools import chain, islice
 from typing import Any, Literal, NoReturn
@@ -24,7 +25,6 @@ from ftbuild.problem import Problem
 
 Layout = Literal["lines", "array", "documents"]
 BOM = codecs.BOM_UTF8
-GZIP = b"\x1f\x8b"
 WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
@@ -79,6 +79,17 @@ def read(lines: Iterable[bytes]) -> Rows:
     if layout == "lines":
         return Rows(_lines(chain(head, lines)), bom=bom)
     return Rows(_documents(b"".join(chain(head, lines)), layout), layout, bom=bom)
+
+
+def are_lines(head: bytes) -> bool:
+    """Return whether a file that begins so is JSON lines in UTF-8, so that its lines can be read apart."""
+    first = head.lstrip(b" \t\r\n").partition(b"\n")[0]
+    return _encoding(head) == ("utf-8", False) and _layout(first) == "lines"
+
+
+def lines(content: bytes, first: int) -> Iterator[Row]:
+    """Yield the rows of some lines of a file that `are_lines` says is one; `first` is the number of their first."""
+    return _lines(BytesIO(content), first)
 
 
 def decoded(content: bytes) -> str | None:
@@ -147,6 +158,33 @@ def written(value: Any) -> bytes:
         return json.dumps(value).encode()
 
 
+def line(value: Mapping[str, Any]) -> bytes:
+    """Return an object as a JSON line without its end: members in their order, spaced as Python writes them.
+
+    Raises:
+        ValueError: it holds what JSON cannot say.
+    """
+    try:
+        if "tools" not in value:
+            return _encode(value).encode()
+        names = list(value)
+        at = names.index("tools")
+        around = ({name: value[name] for name in part} for part in (names[:at], names[at + 1 :]))
+        before, after = (_encode(part)[1:-1] for part in around)
+        parts = (before, f'"tools": {_tools(written(value["tools"]))}', after)
+        return f"{{{', '.join(part for part in parts if part)}}}".encode()
+    except UnicodeEncodeError:
+        raise ValueError("not JSON: half a surrogate pair in a text") from None
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+@lru_cache(maxsize=256)  # the lines of a file mostly offer the same tools
+def _tools(said: bytes) -> str:
+    return _encode(json.loads(said))
+
+
 class NotJsonError(ValueError):
     """Something that is not JSON, or that JSON leaves open; `problem` says what, without a place.
 
@@ -187,8 +225,8 @@ def _layout(first: bytes) -> Layout:
     return "lines"
 
 
-def _lines(lines: Iterable[bytes]) -> Iterator[Row]:
-    for number, line in enumerate(lines, 1):
+def _lines(lines: Iterable[bytes], first: int = 1) -> Iterator[Row]:
+    for number, line in enumerate(lines, first):
         content = line.strip(b" \t\r\n")
         if content:
             yield _row(number, content, cut_short=not line.endswith(b"\n"))

@@ -158,9 +158,9 @@ def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:
     names = ("train.jsonl", "validation.jsonl", "test.jsonl", "provenance.jsonl", "card.md", "manifest.json")
     if not all((folder / name).exists() for name in names):
         for name in ("train.jsonl", "validation.jsonl", "test.jsonl"):
-            durable.write(folder / name, done.store.get(lines[name]))
+            durable.write(folder / name, done.store.stream(lines[name]))
         provenance = _the(done, "dataset").record.outputs["provenance.jsonl"]
-        durable.write(folder / "provenance.jsonl", done.store.get(provenance))
+        durable.write(folder / "provenance.jsonl", done.store.stream(provenance))
         from ftbuild.dataset import card
 
         text = card.write(manifest["digest"], manifest["counts"], composed.settings.dataset.sources)

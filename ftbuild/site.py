@@ -35,6 +35,7 @@ class Site:
         points: Sequence[Point],
         aside: Callable[[], AbstractContextManager[None]],
         stopping: Stopping,
+        jobs: int = 1,
     ) -> None:
         self._world, self._store, self._points, self._aside, self._stopping = world, store, points, aside, stopping
         self._owners = owners(points)
@@ -42,6 +43,7 @@ class Site:
         self._runs: dict[int, dict[str, Any]] = {}
         self._connections: dict[str, Connection] = {}
         self._started_at = world.now()
+        self._how = {"jobs": jobs, "scratch": str(store.folder)}
 
     def runners(self) -> Runners:
         """Return what every kind of action does here."""
@@ -86,9 +88,9 @@ class Site:
         """Return what a pure action may know besides its settings."""
         point = self._owners[action.id]
         if action.kind.name == "ingest":
-            return {"path": str(point.composed.source_path(action.label))}
+            return {**point.composed.source_place(action.label).given(), **self._how}
         if action.kind.name != "report":
-            return {}
+            return self._how
         above = part_of(done, point, self._owners).ran.values()
         sources = point.composed.settings.dataset.sources
         lines = runs.settings_lines(point.composed)

@@ -1,8 +1,8 @@
 """Where pure actions are computed: in processes of their own, or right here.
 
-A computation gets the keyed settings, the bytes of its inputs and a few facts that no key holds, and
-returns the bytes of its outputs; reading and keeping them is done here. A process that dies takes
-its action with it and nothing else. What a computation prints goes to the log of its action.
+A computation gets the keyed settings, its inputs and a few facts that no key holds, and returns its
+outputs: bytes, or a stream of what is too large to hold. Reading and keeping them is done here. A process
+that dies takes its action with it and nothing else. What a computation prints goes to the log of its action.
 """
 
 import asyncio
@@ -25,13 +25,14 @@ from ftbuild.problem import Problem
 from ftbuild.store.durable import refused
 from ftbuild.store.locks import using
 from ftbuild.store.store import Store
+from ftbuild.stream import Content
 
 
 @dataclass(frozen=True)
 class Made:
-    """What an action made: the bytes of each output, a line for people, and warnings."""
+    """What an action made: the content of each output, a line for people, and warnings."""
 
-    outputs: Mapping[str, bytes]
+    outputs: Mapping[str, Content]
     note: str
     warnings: Sequence[Problem] = ()
 
@@ -45,7 +46,8 @@ class Kept:
     warnings: Sequence[Problem] = ()
 
 
-Compute = Callable[[Any, Mapping[str, bytes], Mapping[str, Any]], Made]
+Compute = Callable[[Any, Mapping[str, Content], Mapping[str, Any]], Made]
+LARGE_BYTES = 16 << 20  # what is larger is read as a stream
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Processes:
             EvaluationError: the process died.
         """
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self._n, mp_context=_context(), initializer=_begin)
+            self._pool = ProcessPoolExecutor(self._n, mp_context=context(), initializer=begin)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, _work, str(store.folder), order)
         except BrokenProcessPool as error:
@@ -121,15 +123,22 @@ class Processes:
 
 def carry_out(store: Store, order: Order) -> Kept:
     """Read the inputs, compute, keep the outputs; what is printed goes to the log."""
-    inputs = {role: store.get(digest) for role, digest in order.inputs.items()}
+    inputs = {role: _content(store, digest) for role, digest in order.inputs.items()}
     made = order.compute(json.loads(order.settings_text), inputs, order.given)
     return keep(store, made)
+
+
+def _content(store: Store, digest: str) -> Content:
+    return store.stream(digest) if store.n_bytes(digest) > LARGE_BYTES else store.get(digest)
 
 
 def keep(store: Store, made: Made) -> Kept:
     """Put the outputs of an action into the store."""
     with using(store.folder):
-        outputs = {name: store.put(content) for name, content in made.outputs.items()}
+        outputs = {
+            name: store.put(content) if isinstance(content, bytes) else store.put_stream(content)
+            for name, content in made.outputs.items()
+        }
     return Kept(outputs, made.note, made.warnings)
 
 
@@ -165,16 +174,16 @@ def _printing_to(log: str) -> Iterator[None]:
             os.close(old)
 
 
-def _context() -> "multiprocessing.context.BaseContext":
+def context() -> "multiprocessing.context.BaseContext":
     """Return how processes are started: from a clean server where there is one, never a fork of a threaded build."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ftbuild.runners.pure"])
-    return context
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload(["ftbuild.runners.pure"])
+    return found
 
 
-def _begin() -> None:
+def begin() -> None:
     """Leave Ctrl-C to the process that people talk to, and end with it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

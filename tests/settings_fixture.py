@@ -132,6 +132,9 @@ TINY = deepcopy(FULL) | {
 TINY["style"] = {"language": "ja", "system": "丁寧に。", "rules": {"desu_masu": "always"}}
 TINY["method"] = {"type": "dpo", "hyperparameters": {"n_epochs": 3, "beta": 0.2}}
 TINY["dataset"]["sources"]["pairs"]["rejected"] = "casual"
+TINY["dataset"]["sources"]["pairs"]["keep"] = {
+    "solved": {"field": "csat", "at_least": 3.5, "at_most": 5.0, "equals": "4", "one_of": [4, "4"], "matches": "4"}
+}
 TINY["dataset"]["deduplicate"] = "near"
 TINY["dataset"]["parallel_calls"] = "one_by_one"
 TINY["tools"] |= {"a": {"python": "app.py:a"}, "b": {"openapi": "api.json#b"}, "c": {"mcp": "tools.json#c"}}
@@ -198,7 +201,16 @@ GRADED = deepcopy(FULL) | {
 }
 GRADED["dataset"]["sources"] = {"pairs": FULL["dataset"]["sources"]["pairs"]}
 
-BYTES = {"pairs": "a" * 64, "unseen": "b" * 64, "made": "c" * 64}
+TINY["dataset"]["sources"]["asked"] = {
+    "kind": "sql",
+    "path": "data/help.sqlite",
+    "query": "SELECT * FROM tickets ORDER BY id",
+    "layout": "chat_jsonl",
+    "licence": "CC0-1.0",
+    "origin": "made here",
+}
+
+BYTES = {"pairs": "a" * 64, "unseen": "b" * 64, "made": "c" * 64, "asked": "d" * 64}
 VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1}
 
 

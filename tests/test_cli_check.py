@@ -204,7 +204,11 @@ def test_junit_counts_errors_as_failures(own: Own) -> None:
     [
         ([], "command line: check takes files\n    Fix: ftbuild check FILE.jsonl\n"),
         (["b.jsonl"], "b.jsonl: no such file\n    Fix: the nearest is a.jsonl.\n"),
-        (["."], ".: no training file in this folder\n    Fix: name a file; its name ends with .jsonl or .jsonl.gz.\n"),
+        (
+            ["."],
+            ".: no training file in this folder\n"
+            "    Fix: name a file; its name ends with .jsonl, .jsonl.gz or .jsonl.zst.\n",
+        ),
         (
             ["a.json", "--method", "dop"],
             "command line: --method takes supervised, dpo, reinforcement, not 'dop'\n    Fix: --method dpo\n",

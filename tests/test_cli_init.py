@@ -2,12 +2,22 @@
 
 import gzip
 import json
+import sqlite3
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from config_fixture import Ended, Own
+from pyarrow import ipc, parquet
 from training_lines import CITIES, GOOD, in_bytes, supervised
+
+if sys.version_info >= (3, 14):  # the oracle: what Python has of its own from there on
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 @pytest.fixture
@@ -45,6 +55,39 @@ LAYOUTS: dict[str, tuple[str, bytes, str]] = {
         "c.csv",
         "user,reply\r\n".encode("utf-16") + "".join(f"hi {k},hello {k}\r\n" for k in range(40)).encode("utf-16-le"),
         "records of CSV, 40 of them, input 'user', target 'reply'",
+    ),
+    "zstd": ("z.jsonl.zst", zstd.compress(in_bytes(pairs())), PAIRS),
+    "stored completions": (
+        "stored.jsonl",
+        in_bytes([
+            {"object": "chat.completion", "choices": [{"message": {"role": "assistant", "content": f"It is {k}."}}],
+             "messages": [{"role": "user", "content": f"What is {k}?"}], "tools": None}
+            for k in range(40)
+        ]),
+        "chat completions that OpenAI stored, 40 of them, no tools",
+    ),
+    "langfuse": (
+        "traces.json",
+        json.dumps([
+            {"type": "GENERATION" if k else "SPAN", "input": f"What is {k}?", "output": f"It is {k}."}
+            for k in range(40)
+        ]).encode(),
+        "observations of Langfuse, 40 of them",
+    ),
+    "langsmith": (
+        "runs.jsonl",
+        in_bytes([
+            {"run_type": "llm", "inputs": {"messages": [{"type": "human", "content": f"What is {k}?"}]},
+             "outputs": {"message": {"type": "ai", "content": f"It is {k}."}}}
+            for k in range(40)
+        ]),
+        "runs of LangSmith, 40 of them",
+    ),
+    "functions": (
+        "app.py",
+        ("def f(a: int) -> int:\n    \"\"\"Do.\n\n    Examples:\n"
+         + "".join(f'        "What is {k}?" -> f({k})\n' for k in range(40)) + '    """\n').encode(),
+        "examples of functions, 40 of them",
     ),
 }  # fmt: skip
 
@@ -132,3 +175,44 @@ def test_a_file_that_nothing_can_be_learnt_from_is_refused(own: Own, content: by
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith(said)
     assert not (own.folder / "conf").exists()
+
+
+def test_tables_are_recognised_by_what_they_are(own: Own) -> None:
+    turns = [[{"from": "human", "value": f"Hi {k}."}, {"from": "gpt", "value": f"Hello {k}."}] for k in range(40)]
+    chats = {name: [json.dumps(each[name]) for each in CHATS[:40]] for name in ("messages", "tools")}
+    files = {
+        "p.parquet": (pa.Table.from_pylist(pairs()), "rows of Parquet, 40 of them, input 'question', target 'answer'"),
+        "s.parquet": (pa.table({"conversations": turns}), "rows of Parquet, 40 of them, layout 'sharegpt'"),
+        "c.parquet": (pa.table(chats), "rows of Parquet, 40 of them"),
+    }
+    for name, (table, said) in files.items():
+        parquet.write_table(table, own.folder / name)
+        ended = own.run("init", f"from_{name[0]}", "--from", name)
+        assert (ended.code, ended.err) == (0, "")
+        assert ended.out.startswith(f"{name}: {said}")
+    assert own.run("show", "+experiment=from_s", "-n", "1").out.startswith("train, line 1 of ")
+    (own.folder / "saved").mkdir()
+    with ipc.new_stream(str(own.folder / "saved/data.arrow"), files["p.parquet"][0].schema) as writer:
+        writer.write_table(files["p.parquet"][0])
+    own.write("saved/state.json", '{"_data_files": [{"filename": "data.arrow"}]}')
+    ended = own.run("init", "from_h", "--from", "saved")
+    said = "saved: rows of a saved dataset, 40 of them, input 'question', target 'answer', grouped by ticket_id"
+    assert (ended.code, ended.err, ended.out.splitlines()[0]) == (0, "", said)
+    assert own.run("show", "+experiment=from_h", "-n", "1").out.startswith("train, line 1 of ")
+    gone = own.run("plan", "+experiment=from_h", "dataset.sources.saved.path=nowhere")
+    assert gone.code == 1
+    assert gone.err == (
+        f"command line: dataset.sources.saved.path: {own.folder}/nowhere: no such file or directory\n"
+        "    Fix: put the folder there, or say where it is: dataset.sources.saved.path=FOLDER.\n"
+    )
+
+
+def test_a_database_is_asked_and_not_guessed_at(own: Own) -> None:
+    with closing(sqlite3.connect(own.folder / "a.sqlite")) as connection:
+        connection.execute("CREATE TABLE a (b TEXT)")
+    ended = own.run("init", "mine", "--from", "a.sqlite")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == (
+        "a.sqlite: a database, of which a query says what to learn from\n"
+        "    Fix: write a source of the kind sql, with query: SELECT ... ORDER BY ..., its columns as input and target.\n"
+    )

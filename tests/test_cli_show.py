@@ -132,6 +132,18 @@ def test_a_broken_line_is_named_as_check_names_it(own: Own) -> None:
     assert "chats.jsonl:6" not in ended.err
 
 
+def test_calls_of_a_line_without_tools_are_held_to_those_of_the_config(own: Own) -> None:
+    write(own, [{"messages": line["messages"]} for line in many()])
+    ended = own.run("dataset", "+experiment=chats")
+    assert ended.code == 1
+    assert ".tool_calls[0].function.name: a call of 'get_weather', and the line has no tools" in ended.err
+    own.write("conf/tools/both.yaml", "# Both.\nget_weather: {description: Weather., args: {city: {type: string}}}\n"
+              "calculate: {description: Work out., args: {expression: {type: string}}}\n")  # fmt: skip
+    ended = own.run("dataset", "+experiment=chats", "tools=both")
+    assert ended.code == 1
+    assert "tool_calls[0].function.arguments: Additional properties are not allowed ('day' was unexpected)" in ended.err
+
+
 def test_fields_beside_the_line_group_and_slice_it(own: Own) -> None:
     write(own, [{**line, "ticket": number // 3, "lang": "en"} for number, line in enumerate(many())])
     fields = ["+dataset.sources.chats.group=ticket", "+dataset.sources.chats.slices={language: lang}"]

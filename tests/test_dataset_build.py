@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 import pytest
+from dataset_fixture import Dataset, build
 from examples_fixture import STYLE, example, many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftbuild.chat import Message
 from ftbuild.dataset import card
-from ftbuild.dataset.build import Dataset, build
 from ftbuild.example import SPLITS, Example
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares, Source

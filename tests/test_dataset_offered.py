@@ -1,6 +1,7 @@
 """What a provider is offered instead of the tools as they are, and answers read back as calls of the tools."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from training_lines import in_bytes
 
 from ftbuild.chat import Message, Tool, ToolCall
-from ftbuild.dataset.offered import CUT, Terms, beside, losses, names_for, offered
+from ftbuild.dataset.offered import CUT, Terms, beside, losses, may_name_others, named, names_told, offered, pairs
 from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.rules.lines import check
@@ -50,6 +51,10 @@ def sound(found: Example) -> list[str]:
     return [problem.rule for problem in check(line, "supervised", PACKS["openai"]) if problem.severity == "error"]
 
 
+def names_for(some: Iterable[Example], tools: Iterable[Tool] = ()) -> dict[str, str]:
+    return names_told([*(name for each in some for name in named(each)), *(tool.name for tool in tools)])
+
+
 # --- names -----------------------------------------------------------------------------------------
 
 
@@ -70,6 +75,16 @@ def test_names_do_not_depend_on_the_order_of_examples(some: Example, names: list
     assert len(set(told.values()) | {"math_add"}) == 6
 
 
+@given(examples())
+def test_names_are_looked_for_in_lines_before_they_are_read(some: Example) -> None:
+    def lines(each: Example) -> bytes:
+        return json.dumps(each.to_json(), ensure_ascii=False).encode()
+
+    assert may_name_others(lines(replace(some, tools=(ADD,))))
+    assert may_name_others(lines(replace(some, tools=(SKY,))))
+    assert not may_name_others(lines(some)) or names_for([some]) == {}
+
+
 def test_the_names_told_are_pinned() -> None:
     names = ["math.add", "math add", "天気", "x" * 65]
     assert names_for([], [Tool(name) for name in names]) == {
@@ -84,7 +99,7 @@ def test_the_names_told_are_pinned() -> None:
 def test_an_example_that_is_fine_stays_as_it_is(some: Example) -> None:
     terms = Terms(names_for([some]))
     assert offered(some, terms).example is some
-    assert beside([some], terms) == {}
+    assert beside(pairs(some, terms), terms) == {}
 
 
 def test_a_provider_is_told_other_names_and_the_own_tools_stand_beside() -> None:
@@ -95,7 +110,9 @@ def test_a_provider_is_told_other_names_and_the_own_tools_stand_beside() -> None
     assert sound(told) == []
     assert told.own_tools == CALLING.tools
     assert Example.from_json(json.loads(json.dumps(told.to_json()))) == told
-    assert beside([told], terms) == {"tool_names.json": {"math_add": "math.add", terms.names["天気"]: "天気"}}
+    assert beside(pairs(told, terms), terms) == {
+        "tool_names.json": {"math_add": "math.add", terms.names["天気"]: "天気"}
+    }
 
 
 # --- strict tools ----------------------------------------------------------------------------------
@@ -109,16 +126,17 @@ def test_strict_tools_are_sound_and_their_calls_have_nulls(target: Any) -> None:
     assert [tool.strict for tool in told.tools] == [True, True]
     assert json.loads(told.target.tool_calls[0].arguments) == {"a": 2, "b": None}
     assert told.target.tool_calls[1].arguments == CALLS[1].arguments
-    assert list(losses([told], terms)) == []
-    schemas = beside([told], terms)["tool_schemas.json"]
+    assert list(losses(pairs(told, terms), terms)) == []
+    schemas = beside(pairs(told, terms), terms)["tool_schemas.json"]
     assert (schemas["math.add"]["own"], schemas["math.add"]["strict"]) == (ADD.parameters, True)
     assert schemas["math.add"]["told"]["required"] == ["a", "b"]
 
 
 def test_what_strict_tools_lose_is_told_once_for_each() -> None:
     tool = Tool("t", "T.", {"type": "object", "properties": {"x": {"type": "string", "minLength": 3}}})
-    told = [offered(example(tools=(tool,)), Terms({}, "tuned")).example] * 2
-    assert list(losses(told, Terms({}, "tuned"))) == [
+    terms = Terms({}, "tuned")
+    told = pairs(offered(example(tools=(tool, replace(tool))), terms).example, terms)
+    assert list(losses(told, terms)) == [
         Problem(
             "3 is no longer demanded",
             at="tools.t.properties.x.minLength",
@@ -127,14 +145,13 @@ def test_what_strict_tools_lose_is_told_once_for_each() -> None:
             severity="warning",
         )
     ]
-    assert list(losses(told, Terms())) == []
 
 
 def test_a_tool_that_cannot_be_strict_stays_as_it_is() -> None:
     tool = Tool("t", "T.", {"type": "object", "anyOf": [{"properties": {"x": {"type": "string"}}}]})
     told = offered(example(tools=(tool,)), Terms({}, "tuned")).example
     assert told.tools == (tool,)
-    [problem] = losses([told], Terms({}, "tuned"))
+    [problem] = losses(pairs(told, Terms({}, "tuned")), Terms({}, "tuned"))
     assert problem.what == "stays as it is, and not strict: the outermost schema offers a choice"
 
 

@@ -195,7 +195,7 @@ locale.setlocale(locale.LC_ALL, "")
 sys.path.insert(0, sys.argv[1])
 from settings_fixture import FULL, graph, settings
 from ftbuild.chat import Message
-from ftbuild.dataset.build import build
+from dataset_fixture import build
 from ftbuild.example import Example
 from ftbuild.digest import of_value
 examples = [

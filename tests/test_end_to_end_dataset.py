@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from dataset_fixture import build
+
 from ftbuild.compose import compose
-from ftbuild.dataset.build import build
 from ftbuild.digest import of_bytes
 from ftbuild.render import supervised
 from ftbuild.sources import read

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dataset_fixture import build
 
 from ftbuild import scorers
 from ftbuild.compose import Composed, compose
-from ftbuild.dataset.build import build
 from ftbuild.evaluate import arms, scoring
 from ftbuild.evaluate.compare import compare
 from ftbuild.example import Example

@@ -15,6 +15,7 @@ ONE_VALUE = {
     "dataset.sources.pairs.kind",
     "dataset.sources.unseen.kind",
     "dataset.sources.made.kind",
+    "dataset.sources.asked.kind",
     # What stands in the file enters the key.
     "tools.a.python",
     "tools.b.openapi",
@@ -41,6 +42,7 @@ OTHER = {
     "goal.metric": "chrf",
     "goal.judge_by": "estimate",
     "dataset.sources.unseen.only": "train",
+    "dataset.sources.asked.layout": "sharegpt",
     "provider.engine": "scripted",
     "dataset.deduplicate": "exact",
     "dataset.parallel_calls": "keep",

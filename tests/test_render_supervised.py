@@ -70,5 +70,5 @@ def test_the_bytes_of_a_line_with_calls_are_pinned() -> None:
 
 
 def test_what_json_cannot_say_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^not canonical JSON: input contains non-UTF-8 codepoints$"):
+    with pytest.raises(ValueError, match=r"^not JSON: half a surrogate pair in a text$"):
         supervised.line({"messages": [Message("user", "\ud83d").to_json()]})

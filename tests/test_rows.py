@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ftbuild.rows import NotJsonError, parse, written
+from ftbuild.rows import NotJsonError, line, parse, written
 
 VALUES = st.recursive(
     st.none()
@@ -91,3 +91,14 @@ def test_what_is_written_is_read_again(value: Any) -> None:
     except UnicodeEncodeError:
         return
     assert parse(written(value)) == value
+
+
+@given(st.dictionaries(st.sampled_from(["messages", "tools", "raw", "a"]), VALUES))
+def test_a_line_is_what_python_writes(value: dict[str, Any]) -> None:
+    try:
+        expected = json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        with pytest.raises(ValueError, match=r"^not JSON: half a surrogate pair in a text$"):
+            line(value)
+        return
+    assert line(value) == expected

@@ -1,5 +1,6 @@
 """Examples are held to the rules of the lines that will be written of them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -7,9 +8,19 @@ from examples_fixture import example, many
 
 from ftbuild.chat import Message, Role, Tool, ToolCall
 from ftbuild.example import Example
+from ftbuild.problem import Problem
 from ftbuild.rules import examples as rules
+from ftbuild.rules.coverage import Coverage, company
 
 PADDING = many(10)
+
+
+def checked(examples: Sequence[Example]) -> list[Problem]:
+    coverage = Coverage()
+    for each in examples:
+        coverage.add(company(each.conversation(), each.conversation()["messages"]))
+    found = [rules.check(each.conversation(), each.path, each.line) for each in examples]
+    return rules.together(len(examples), coverage, found)
 
 
 def said(*roles: Role, text: str = "x") -> Example:
@@ -17,12 +28,12 @@ def said(*roles: Role, text: str = "x") -> Example:
 
 
 def findings(*examples: Example) -> list[str]:
-    return [str(problem) for problem in rules.check([*PADDING, *examples])]
+    return [str(problem) for problem in checked([*PADDING, *examples])]
 
 
 def test_ten_examples_are_enough_and_nine_are_not() -> None:
-    assert rules.check(PADDING) == []
-    assert [str(problem) for problem in rules.check(PADDING[:9])] == [
+    assert checked(PADDING) == []
+    assert [str(problem) for problem in checked(PADDING[:9])] == [
         "9 examples to learn from, at least 10 are needed\n"
         "    The provider refuses the whole file.\n"
         "    Fix: add examples to the sources.    too-few-examples"
@@ -51,7 +62,7 @@ def test_tools_that_are_offered_and_never_called_are_told_of_all_together() -> N
     calls = replace(
         equipped[0], messages=(*equipped[0].prompt, Message("assistant", None, (ToolCall("a", "get_weather", "{}"),)))
     )
-    assert [str(problem) for problem in rules.check([*equipped, calls])] == [
+    assert [str(problem) for problem in checked([*equipped, calls])] == [
         "warning: no line calls extra\n    The model learns no use of it.    tool-never-called"
     ]
 
@@ -74,7 +85,7 @@ def test_what_only_looks_like_a_special_token_passes(text: str) -> None:
 def test_findings_come_in_the_order_of_their_places() -> None:
     late, early = replace(said("user"), line=9), replace(said("user"), line=2)
     elsewhere = example("<|im_start|>", line=5, source="a")
-    problems = rules.check([late, early, elsewhere])
+    problems = checked([late, early, elsewhere])
     assert [(problem.path, problem.line) for problem in problems] == [
         ("", None),
         ("data/a.jsonl", 5),

@@ -17,8 +17,8 @@ PACKAGE = Path(__file__).parents[1] / "ftbuild"
 # own storey only what SIDEWAYS allows.
 STOREYS = (
     ("errors", "problem", "digest"),
-    ("chat", "completion", "example", "rows", "tokens"),
-    ("world", "cache"),
+    ("stream", "remembered", "chat", "completion", "example", "rows", "tokens"),
+    ("world", "cache", "packed", "source_files"),
     ("settings",),
     ("sources", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),
     ("plan", "store", "ledger"),
@@ -26,7 +26,7 @@ STOREYS = (
     # The shell, from its own top down.
     ("origins", "trees", "voice"),
     ("yaml_marks", "composed", "merging", "workers", "editor_schemas"),
-    ("defaults_lists", "lookup", "tool_files", "answer_forms"),
+    ("defaults_lists", "lookup", "partitions", "tool_files", "answer_forms"),
     ("resolving",),
     ("config_problems", "outcome", "history", "planfile", "compiling"),
     ("compose", "engine"),
@@ -38,8 +38,9 @@ STOREYS = (
 )
 SIDEWAYS = {
     "errors": {"problem"},
+    "chat": {"remembered"},
     "completion": {"chat"},
-    "example": {"chat"},
+    "example": {"chat", "remembered", "rows"},
     "dataset": {"style", "tools"},
     "sources": {"rules", "tools"},
     "rules": {"render", "tools"},
@@ -55,6 +56,8 @@ ONLY_IN = {
     "openai": ("providers.wire",),
     "httpx2": ("providers.wire",),
     "jsonschema": ("tools",),
+    "jsonschema_rs": ("tools",),
+    "orjson": ("digest", "rows", "example", "runners"),
     "toktok": ("tokens",),
     "wandb": (),
     "torch": ("embedded",),
@@ -63,6 +66,9 @@ ONLY_IN = {
     "gguf": ("embedded",),
     "starlette": ("embedded",),
     "uvicorn": ("embedded",),
+    "duckdb": ("sources.tables",),
+    "pyarrow": ("sources.huggingface",),
+    "backports": ("packed",),
     "transformers": (),
     "peft": (),
 }

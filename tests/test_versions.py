@@ -20,6 +20,7 @@ from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.pure import PURE
 from ftbuild.scorers import Case, build, versions
 from ftbuild.settings import Settings
+from ftbuild.stream import whole
 from ftbuild.workers import Made
 
 PINNED = {
@@ -59,14 +60,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
     source.write_bytes(SOURCE)
     found: dict[str, Made] = {}
     by_id: dict[str, Made] = {}
-    whole = FULL["dataset"] | {
+    dataset = FULL["dataset"] | {
         "sources": {"pairs": FULL["dataset"]["sources"]["pairs"] | {"slices": {}}},
         "limit": None,
     }
-    chosen: Settings = settings(FULL | {"dataset": whole, "goal": GOAL})
+    chosen: Settings = settings(FULL | {"dataset": dataset, "goal": GOAL})
     scorers = versions(chosen.evaluation.scorers, chosen.style)
     for each in resolve(chosen, {"pairs": of_bytes(SOURCE)}, scorers, tools=tools_of(chosen)):
-        inputs = {one.role: by_id[one.action].outputs[one.output] for one in each.inputs}
+        inputs = {one.role: whole(by_id[one.action].outputs[one.output]) for one in each.inputs}
         if each.kind.name in PURE:
             result = PURE[each.kind.name](json.loads(each.settings_text), inputs, given(each.kind.name, source))
             found.setdefault(each.kind.name, result)
@@ -136,7 +137,8 @@ def given(kind: str, source: Path) -> dict[str, Any]:
 def test_the_bytes_of_a_kind_change_only_with_its_version(kind: str, made: dict[str, Made]) -> None:
     outputs = made[kind].outputs
     version = getattr(kinds, kind.upper()).version
-    assert (version, of_value(sorted([name, of_bytes(content)] for name, content in outputs.items()))) == PINNED[kind]
+    found = sorted([name, of_bytes(whole(content))] for name, content in outputs.items())
+    assert (version, of_value(found)) == PINNED[kind]
 
 
 @pytest.mark.parametrize("name", SCORERS)

@@ -157,8 +157,8 @@ def walked(
     names = apart(points) if options.multirun else None
     console = TerminalConsole(order=list(graph.actions), points=names)
     stopping = Stopping()
-    site = Site(world, store, points, console.aside, stopping)
     jobs = options.jobs or cores()
+    site = Site(world, store, points, console.aside, stopping, jobs)
     how = How(
         Processes(jobs),
         jobs,

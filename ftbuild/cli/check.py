@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 from xml.etree import ElementTree
 
+from ftbuild import packed
 from ftbuild.cli.options import Options
 from ftbuild.cli.reading import reading
 from ftbuild.errors import ConfigError, ExitCode
@@ -20,7 +21,7 @@ from ftbuild.rules.pack import DEFAULT, PACKS, RULES, Method, Pack
 from ftbuild.store import durable
 
 SCHEMA_VERSION = 1
-ENDINGS = (".jsonl", ".jsonl.gz")
+ENDINGS = tuple(f".jsonl{ending}" for ending in ("", *packed.ENDINGS))
 
 
 def check(options: Options) -> int:
@@ -52,7 +53,7 @@ def _named(words: Sequence[str]) -> Iterator[Path]:
         if path.is_dir():
             found = sorted(each for each in path.rglob("*") if _is_training_file(each))
             if not found:
-                fix = f"name a file; its name ends with {' or '.join(ENDINGS)}."
+                fix = f"name a file; its name ends with {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}."
                 raise ConfigError(Problem("no training file in this folder", word, fix=fix))
             yield from found
         else:
@@ -75,7 +76,7 @@ def _mended(path: Path, method: Method | None, pack: Pack) -> _Mended:
         ConfigError: there is no such file, or the new one is there already.
         DataError: the file cannot be read.
     """
-    target = path.with_name(f"{path.name.removesuffix('.gz').removesuffix('.jsonl')}.fixed.jsonl")
+    target = path.with_name(f"{packed.plain_name(path.name).removesuffix('.jsonl')}.fixed.jsonl")
     changes: list[tuple[int, Change]] = []
     written: list[bytes] = []
     with reading(path) as file:

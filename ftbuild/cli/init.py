@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from ftbuild import packed
 from ftbuild.cli.options import Options
 from ftbuild.cli.reading import reading
 from ftbuild.dataset.split import split_of
@@ -21,8 +22,11 @@ from ftbuild.problem import Problem
 from ftbuild.rows import BLANK, read
 from ftbuild.settings import Shares, Source
 from ftbuild.settings.source import SourceKind
-from ftbuild.sources import READERS, csv_rows
+from ftbuild.source_files import Place, contents
+from ftbuild.sources import READERS, csv_rows, huggingface, tables
+from ftbuild.sources.filters import LEFT_OUT
 from ftbuild.store import durable
+from ftbuild.stream import whole
 from ftbuild.trees import find_root
 
 SAMPLE = 500
@@ -34,8 +38,11 @@ INPUTS = ("input", "prompt", "question", "query", "request", "source", "text", "
 TARGETS = ("target", "output", "completion", "answer", "response", "reply", "label", "formal", "assistant", "after")
 SAID = {
     "pairs": "pairs", "csv": "records of CSV", "chat_jsonl": "OpenAI chat lines", "sharegpt": "ShareGPT conversations",
-    "alpaca": "Alpaca instructions", "bfcl": "BFCL cases",
+    "alpaca": "Alpaca instructions", "bfcl": "BFCL cases", "stored_completions": "chat completions that OpenAI stored",
+    "langfuse": "observations of Langfuse", "langsmith": "runs of LangSmith", "functions": "examples of functions",
+    "parquet": "rows of Parquet", "huggingface": "rows of a saved dataset",
 }  # fmt: skip
+TOLD_TOOLS = ("chat_jsonl", "sharegpt", "alpaca", "bfcl", "stored_completions")  # where a line has them in `tools`
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class Recognised:
         named = [f"{what} {field!r}" for what, field in self.fields.items() if what != "group"]
         tools = (
             []
-            if self.kind in ("pairs", "csv")
+            if self.kind not in TOLD_TOOLS
             else [f"{self.with_tools:,} with tools" if self.with_tools else "no tools"]
         )
         group = [f"grouped by {self.fields['group']}"] if "group" in self.fields else []
@@ -68,8 +75,10 @@ def init(options: Options) -> int:
     """
     name, path = _asked(options)
     root = find_root(options.folder)
-    with reading(path) as file:
-        content = file.read()
+    content = b""
+    if not (path / "state.json").is_file():  # a folder that save_to_disk wrote is read file by file
+        with reading(path) as file:
+            content = file.read()
     found = recognise(path, content)
     shown = os.path.relpath(path, root) if path.resolve().is_relative_to(root.resolve()) else str(path.resolve())
     stem = re.sub(r"[^a-z0-9_]+", "_", path.name.lower().partition(".")[0]).strip("_") or name
@@ -106,20 +115,21 @@ def recognise(path: Path, content: bytes) -> Recognised:
     Raises:
         DataError: it is nothing that we know.
     """
-    is_csv = path.name.removesuffix(".gz").endswith(".csv")
+    plain = packed.plain_name(path.name)
+    if plain.endswith(".py"):
+        return Recognised("functions", _n_examples(path, content, "functions"), {}, 0)
+    if path.is_dir() or content.startswith(tables.PARQUET):
+        return _table(path, content)
+    if tables.is_database(content):
+        fix = "write a source of the kind sql, with query: SELECT ... ORDER BY ..., its columns as input and target."
+        raise DataError(Problem("a database, of which a query says what to learn from", str(path), fix=fix))
+    is_csv = plain.endswith(".csv")
     values = list(_values(content, is_csv))
     maps = [each for each in values[:SAMPLE] if isinstance(each, dict)]
     keys = Counter(key for each in maps for key in each)
     common = [key for key, n in keys.items() if n > len(maps) / 2]
-    kind = "csv" if is_csv else _kind(common)
-    fields: dict[str, str] = {}
-    if kind in ("pairs", "csv"):
-        texts = [key for key in common if all(isinstance(each.get(key, ""), str) for each in maps)]
-        chosen = _input_and_target(texts)
-        if chosen is None:
-            there = f"its rows have {', '.join(common[:8])}." if common else "it holds no JSON objects, and no CSV."
-            raise DataError(Problem("of no layout that ftbuild knows", str(path), why=there, fix=KNOWN))
-        fields = {"input": chosen[0], "target": chosen[1]}
+    kind = "csv" if is_csv else _kind(common, maps)
+    fields = _chosen(path, common, maps) if kind in ("pairs", "csv") else {}
     if (group := _group(maps, [key for key in common if key not in fields.values()])) is not None:
         fields["group"] = group
     if kind == "pairs" and "group" not in fields:
@@ -127,6 +137,47 @@ def recognise(path: Path, content: bytes) -> Recognised:
     return Recognised(
         kind, len(values), fields, sum(bool(each.get("tools")) for each in values if isinstance(each, dict))
     )
+
+
+def _table(path: Path, content: bytes) -> Recognised:
+    """Return what a table seems to be: of a layout, or of pairs."""
+    kind: SourceKind = "huggingface" if path.is_dir() else "parquet"
+    source = Source(kind=kind, path=str(path), licence="", origin="")
+    listed = [content] if content else _shards(path, source)
+    read = tables.parquet_rows if content else huggingface.rows
+    values = [row.value for each in listed for row in read(each, source)]
+    maps = [each for each in values[:SAMPLE] if isinstance(each, dict)]
+    common = list(dict.fromkeys(key for each in maps for key in each))
+    layout = _kind(common, maps)
+    if layout in ("sharegpt", "alpaca"):
+        fields = {"layout": str(layout)}
+    else:
+        fields = {} if layout == "chat_jsonl" else _chosen(path, common, maps)
+    if (group := _group(maps, [key for key in common if key not in fields.values()])) is not None:
+        fields["group"] = group
+    return Recognised(kind, len(values), fields, 0)
+
+
+def _shards(path: Path, source: Source) -> list[bytes]:
+    place = Place(path.parent, path.name, folder=True)
+    files = [(name, whole(content)) for name, content in contents(place.given(), place.path)]
+    found = huggingface.shards(files, source)
+    if isinstance(found, Problem):
+        raise DataError(found)
+    return [content for _, content in found]
+
+
+def _chosen(path: Path, common: Sequence[str], maps: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return which fields of pairs are input and target.
+
+    Raises:
+        DataError: there are no two fields of texts.
+    """
+    chosen = _input_and_target([key for key in common if all(isinstance(each.get(key, ""), str) for each in maps)])
+    if chosen is None:
+        there = f"its rows have {', '.join(common[:8])}." if common else "it holds no JSON objects, and no CSV."
+        raise DataError(Problem("of no layout that ftbuild knows", str(path), why=there, fix=KNOWN))
+    return {"input": chosen[0], "target": chosen[1]}
 
 
 KNOWN = "write lines of OpenAI's training format, ShareGPT, Alpaca, CSV with a head, or pairs of texts."
@@ -139,14 +190,19 @@ def _values(content: bytes, is_csv: bool) -> Iterator[Any]:
             yield row.value
 
 
-def _kind(keys: Sequence[str]) -> SourceKind:
-    if "messages" in keys:
-        return "chat_jsonl"
-    if "conversations" in keys:
-        return "sharegpt"
-    if {"question", "function", "ground_truth"} <= set(keys):
-        return "bfcl"
-    return "alpaca" if {"instruction", "output"} <= set(keys) else "pairs"
+def _kind(keys: Sequence[str], maps: Sequence[Mapping[str, Any]]) -> SourceKind:
+    there = set(keys)
+    generated = any(each.get("type") == "GENERATION" for each in maps)
+    told: Mapping[SourceKind, bool] = {
+        "stored_completions": "choices" in there and bool({"messages", "input_messages"} & there),
+        "langsmith": {"inputs", "outputs", "run_type"} <= there,
+        "langfuse": {"input", "output", "type"} <= there and generated,
+        "chat_jsonl": "messages" in there,
+        "sharegpt": "conversations" in there,
+        "bfcl": {"question", "function", "ground_truth"} <= there,
+        "alpaca": {"instruction", "output"} <= there,
+    }
+    return next((kind for kind, is_it in told.items() if is_it), "pairs")
 
 
 def _input_and_target(texts: Sequence[str]) -> tuple[str, str] | None:
@@ -175,13 +231,33 @@ def _examples(path: Path, content: bytes, found: Recognised) -> list[Example]:
     Raises:
         DataError: there is none.
     """
-    fields = {"kind": found.kind, "path": str(path), "licence": "", "origin": "", **found.fields}
-    source = Source.model_validate(fields)
-    listed = list(islice(READERS[found.kind](content, "source", source), SAMPLE))
+    listed = list(islice(_read(path, content, found.kind, found.fields), SAMPLE))
     examples = [each for each in listed if isinstance(each, Example)]
     if not examples:
-        raise DataError(*[each for each in listed if isinstance(each, Problem)])
+        raise DataError(*[each for each in listed if isinstance(each, Problem) and each.rule != LEFT_OUT])
     return examples
+
+
+def _read(path: Path, content: bytes, kind: SourceKind, fields: Mapping[str, str]) -> Iterator[Example | Problem]:
+    source = Source.model_validate({"kind": kind, "path": str(path), "licence": "", "origin": "", **fields})
+    listed = [content] if kind != "huggingface" else _shards(path, source)
+    for each in listed:
+        yield from READERS[kind](each, "source", source)
+
+
+def _n_examples(path: Path, content: bytes, kind: SourceKind) -> int:
+    """Return how many examples a file holds that has no rows.
+
+    Raises:
+        DataError: none, or it cannot be read.
+    """
+    listed = list(_read(path, content, kind, {}))
+    n = sum(isinstance(each, Example) for each in listed)
+    if not n:
+        fix = 'write "Will it rain in Oslo?" -> get_weather(city="Oslo") below Examples: in a docstring.'
+        nothing = Problem("no function with examples", str(path), fix=fix)
+        raise DataError(*([each for each in listed if isinstance(each, Problem)] or [nothing]))
+    return n
 
 
 def _split(examples: Sequence[Example]) -> Shares | None:

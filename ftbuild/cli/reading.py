@@ -1,15 +1,13 @@
 """Files that a user names, opened for reading: compressed or not, and in our words where that fails."""
 
-import gzip
-import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
+from ftbuild import packed
 from ftbuild.errors import ConfigError, DataError
 from ftbuild.problem import Problem, nearest
-from ftbuild.rows import GZIP
 
 
 @contextmanager
@@ -22,16 +20,17 @@ def reading(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         with path.open("rb") as file:
-            if not file.peek(len(GZIP)).startswith(GZIP):
+            form = packed.form(file.peek(packed.MARK_BYTES))
+            if form is None:
                 yield file
                 return
-            with closing(gzip.open(file)) as unpacked:
-                yield cast("BinaryIO", unpacked)
+            with packed.opened(file, form) as unpacked:
+                yield unpacked
     except FileNotFoundError:
         there = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
         close = nearest(path.name, there)
         fix = f"the nearest is {path.parent / close}." if close else "check the path."
         raise ConfigError(Problem("no such file", str(path), fix=fix)) from None
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, packed.TornError) as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else "it is not whole"
         raise DataError(Problem(f"cannot be read: {said.lower()}", str(path))) from error

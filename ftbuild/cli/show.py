@@ -20,6 +20,7 @@ from ftbuild.rules.pack import DEFAULT, PACKS
 from ftbuild.runners.formats import parse_lines
 from ftbuild.runners.pure import PURE
 from ftbuild.store.store import Store
+from ftbuild.stream import Content
 from ftbuild.tokens import of_line
 
 SCHEMA_VERSION = 1
@@ -81,18 +82,18 @@ def show(options: Options) -> int:
     return int(ExitCode.DONE)
 
 
-def _made(graph: Graph, composed: Mapping[str, Composed]) -> Mapping[str, bytes]:
+def _made(graph: Graph, composed: Mapping[str, Composed]) -> Mapping[str, Content]:
     """Return the outputs of the dataset, made in memory; `composed` are the compositions by action."""
-    outputs: dict[str, Mapping[str, bytes]] = {}
-    found: Mapping[str, bytes] = {}
+    outputs: dict[str, Mapping[str, Content]] = {}
+    found: Mapping[str, Content] = {}
     for name, action in graph.actions.items():
         inputs = {each.role: outputs[each.action][each.output] for each in action.inputs}
-        given = {"path": str(composed[name].source_path(action.label))} if action.kind.name == "ingest" else {}
+        given = composed[name].source_place(action.label).given() if action.kind.name == "ingest" else {}
         found = outputs[name] = PURE[action.kind.name](action.settings, inputs, given).outputs
     return found
 
 
-def _lines(made: Mapping[str, bytes], method: str, split: str, n: int) -> Iterator[Shown]:
+def _lines(made: Mapping[str, Content], method: str, split: str, n: int) -> Iterator[Shown]:
     examples = list(parse_lines(made[f"{split}.jsonl"]))
     places = [each for each in parse_lines(made["provenance.jsonl"]) if each["split"] == split]
     for number, (example, place) in enumerate(zip(examples[:n], places, strict=False), 1):

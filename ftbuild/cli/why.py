@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftbuild import runs
+from ftbuild import packed, runs, source_files
 from ftbuild.cli.build import composed_of, smoke_overrides, world_of
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
@@ -103,7 +103,7 @@ class _Answer:
 
     def _difference(self, each: Difference) -> dict[str, Any]:
         origin = self._origin(each)
-        lines = self._changed_lines() if each.what == "source" else []
+        lines = self._changed_lines() if each.what == "source" else {}
         return {
             "what": each.what,
             "name": each.name,
@@ -112,7 +112,11 @@ class _Answer:
             "new": each.new,
             "path": origin.path if origin else None,
             "line": origin.line if origin else None,
-            "lines": [{"line": line.number, "old": line.old, "new": line.new} for line in lines],
+            "lines": [
+                {"path": path, "line": line.number, "old": line.old, "new": line.new}
+                for path, changed in lines.items()
+                for line in changed or ()
+            ],
         }
 
     def _head(self) -> str:
@@ -135,27 +139,41 @@ class _Answer:
     def _source(self, each: Difference) -> Iterator[str]:
         origin = self._origin(each)
         path = self.planned.action.settings["source"]["path"]
-        lines = self._changed_lines()
-        if not lines:
-            yield f"    {path}: {each}, no line of it that says anything"
-        for line in lines[:LINES_AT_MOST]:
-            yield f"    {path}:{line.number}{' is gone' if line.new is None else ' is new' if line.old is None else ''}"
+        changed = self._changed_lines()
+        told = [(name, line) for name, lines in changed.items() for line in lines or ()]
+        untold = [name for name, lines in changed.items() if lines is None]
+        yield from (f"    {name}: {each}; it is no text to be told line by line" for name in untold[:LINES_AT_MOST])
+        if not told and not untold:
+            yield f"    {', '.join(changed) or path}: {each}, no line of it that says anything"
+        for name, line in told[:LINES_AT_MOST]:
+            yield f"    {name}:{line.number}{' is gone' if line.new is None else ' is new' if line.old is None else ''}"
             yield from (
                 f"  {sign} {_cut(text)}" for sign, text in (("-", line.old), ("+", line.new)) if text is not None
             )
-        if len(lines) > LINES_AT_MOST:
-            yield f"    and {len(lines) - LINES_AT_MOST:,} lines more"
+        if len(told) > LINES_AT_MOST:
+            yield f"    and {len(told) - LINES_AT_MOST:,} lines more"
         if origin and origin.path == "command line":
             yield f"    {each.key} is set on the command line"
 
-    def _changed_lines(self) -> list[LineChange]:
-        """Return the changed lines of a source, none where the old bytes are no longer in the store."""
+    def _changed_lines(self) -> dict[str, list[LineChange] | None]:
+        """Return the changed lines of a source by file, none where the old bytes are no longer in the store.
+
+        A file that is new or gone has all its lines changed; None stands for one that is no text.
+        """
+        place = self.point.composed.source_place(self.planned.action.label)
         try:
             before = self.store.manifest(str(self.planned.before))
-            old = self.store.get(before["outputs"]["source"])
-            return line_changes(old, self.point.composed.source_path(self.planned.action.label).read_bytes())
+            old = source_files.kept_names(before["outputs"], place.path)
+            new = dict(place.files())
+            return {
+                name: _line_changes(
+                    self.store.get(old[name]) if name in old else b"", new[name].read_bytes() if name in new else b""
+                )
+                for name in sorted({*old, *new})
+                if name not in old or name not in new or self.store.digest_of(new[name]) != old[name]
+            }
         except (StoreError, KeyError, OSError):
-            return []
+            return {}
 
     def _origin(self, each: Difference) -> Origin | None:
         return self.point.composed.origins.of(each.key) if each.key else None
@@ -199,6 +217,14 @@ def _nothing(planned: Sequence[Planned], points: Sequence[Point], options: Optio
         f"{path} was edited {when_at(at, world.now())}: nothing that changes a result." for path, at in edited.items()
     ]
     return "\n".join(["Nothing would run.", *told])
+
+
+def _line_changes(old: bytes, new: bytes) -> list[LineChange] | None:
+    try:
+        was, now = packed.unpacked(old), packed.unpacked(new)
+    except packed.TornError:
+        return None
+    return None if b"\0" in was or b"\0" in now else line_changes(was, now)
 
 
 def _cut(text: str) -> str:

@@ -1,19 +1,20 @@
-"""Examples of all sources -> one dataset.
+"""What is done to an example on its way into a dataset, and how all of them become one.
 
-Transforms, in order: style (system text first, short forms written out), exact duplicates out,
-split, limit. The order of examples is by the digest of their content.
+Transforms, in order: style (system text first, short forms written out), tools and flag, duplicates out, split,
+limit. The order of examples is by the digest of their content.
 """
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ftbuild.chat import Message, Tool
-from ftbuild.dataset.offered import CUT, Terms, offered
+from ftbuild.dataset import facts
+from ftbuild.dataset.facts import Fact, Indexes, Table
 from ftbuild.dataset.split import split_of
-from ftbuild.digest import of_plain, of_value
-from ftbuild.example import SPLITS, Example, Split
+from ftbuild.digest import of_bytes, of_plain
+from ftbuild.example import SPLITS, Example, Split, sorted_json
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares, Style
 from ftbuild.style.expand import expand
@@ -22,84 +23,105 @@ SYSTEM = ("system", "developer")
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """The examples of each split, and how many were dropped for what reason."""
-
-    splits: dict[Split, tuple[Example, ...]]
-    dropped: dict[str, int]
-
-
-def build(
-    examples: Sequence[Example],
-    style: Style,
-    shares: Shares,
-    limit: int | None,
-    tools: tuple[Tool, ...] = (),
-    parallel_tool_calls: bool | None = None,
-    *,
-    near: bool = False,
-    terms: Terms | None = None,
-) -> tuple[Dataset, list[Problem]]:
-    """Return the dataset and its findings; the order of `examples` does not matter.
+class Recipe:
+    """What is done to every example.
 
     Examples without a system message get that of the style, those without tools the `tools`; the flag for
-    parallel calls goes into all that have tools, whatever they answer. All become what a provider takes on its
-    `terms`. An answer that is both rejected and
-    preferred teaches nothing, and is dropped. Duplicates have the same input after style and the same target,
-    where they are `near` but for case, width, spaces and punctuation; of them a pinned one is kept, else the one
-    whose source and line come first. One input with two targets in two splits is an error: it would let the
-    model see what it is tested on.
+    parallel calls goes into all that have tools, whatever they answer. Duplicates have the same input after
+    style and the same target, where they are `near` but for case, width, spaces and punctuation.
     """
-    telling = [each for each in examples if each.rejected is None or each.rejected != each.target]
-    styled = [_equipped(_styled(example, style), tools, parallel_tool_calls) for example in telling]
-    told = [offered(each, terms or Terms()) for each in styled]
-    unique = _unique([each.example for each in told], near=near)
-    drawn = [(example, split_of(example, shares)) for example in unique]
-    problems = _leaks(drawn)
-    ordered = sorted(drawn, key=lambda pair: of_plain(["order.v1", shares.seed, pair[0].id]))
-    splits: dict[Split, tuple[Example, ...]] = {
-        split: tuple(example for example, where in ordered if where == split) for split in SPLITS
-    }
-    dropped = {"equal answers": len(examples) - len(telling), "duplicate": len(styled) - len(unique)}
-    dropped[CUT] = sum(each.n_cut for each in told)
+
+    style: Style
+    shares: Shares
+    tools: tuple[Tool, ...] = ()
+    parallel_tool_calls: bool | None = None
+    near: bool = False
+
+
+def prepared(example: Example, recipe: Recipe) -> Example | None:
+    """Return the example as it will be learnt; None where its answer is both rejected and preferred."""
+    if example.rejected is not None and example.rejected == example.target:
+        return None
+    own = example.tools or recipe.tools
+    flag = example.parallel_tool_calls if recipe.parallel_tool_calls is None else recipe.parallel_tool_calls
+    messages = _styled(example, recipe.style)
+    return replace(example, messages=messages, tools=own, parallel_tool_calls=flag if own else None)
+
+
+def fact(example: Example, value: Mapping[str, Any], recipe: Recipe, source: int, path: int, **sizes: int) -> Fact:
+    """Return what decides where a prepared example goes; `value` is its conversation, the others as in Fact."""
+    return Fact(
+        same=of_bytes(sorted_json(folded(value)) if recipe.near else sorted_json(value)),
+        asked=of_bytes(_asked(example)),
+        order=of_plain(["order.v1", recipe.shares.seed, example.id]),
+        id=example.id,
+        line=example.line,
+        path=path,
+        source=source,
+        split=split_of(example, recipe.shares),
+        pinned=example.only is not None,
+        **sizes,
+    )
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The rows of each split in their order, how many were dropped for what reason, and the pairs that leak."""
+
+    splits: Mapping[Split, Indexes]
+    dropped: Mapping[str, int]
+    leaks: Sequence[tuple[int, int]]
+
+
+def decide(table: Table, limit: int | None, n_equal_answers: int = 0) -> Decided:
+    """Return what becomes of all prepared examples; the order of the rows does not matter.
+
+    Of duplicates a pinned one is kept, else the one whose source and place come first. One input with two targets
+    in two splits leaks: it would let the model see what it is tested on.
+    """
+    kept = facts.unique(table)
+    splits = facts.ordered(table, kept)
+    dropped = {"equal answers": n_equal_answers, "duplicate": len(table) - len(kept)}
     if limit is not None:
-        kept = _limited(splits, limit)
-        dropped["limit"] = sum(map(len, splits.values())) - sum(map(len, kept.values()))
-        splits = kept
-    problems += [
+        fewer = facts.limited(splits, limit)
+        dropped["limit"] = sum(map(len, splits.values())) - sum(map(len, fewer.values()))
+        splits = fewer
+    return Decided(splits, {reason: n for reason, n in dropped.items() if n}, facts.leaks(table, kept))
+
+
+def problems(decided: Decided, table: Table, paths: Sequence[str]) -> list[Problem]:
+    """Return what is wrong with a dataset as a whole; `paths` are the names that the numbers of paths stand for."""
+    found = [
+        Problem(
+            f"same input as {paths[table['path'][twin]]}:{table['line'][twin]}, which is in the test split",
+            paths[table["path"][row]],
+            int(table["line"][row]),
+            why="The score would flatter the model.",
+            fix="give both lines one group, or drop one.",
+            rule="leak-across-splits",
+        )
+        for row, twin in decided.leaks
+    ]
+    found.sort(key=lambda problem: (problem.path, problem.line or 0))
+    return found + [
         Problem(
             f"no example in the {split} split",
             fix="add groups, or raise its share under dataset.split.",
             rule="empty-split",
         )
         for split in SPLITS
-        if not splits[split]
+        if not len(decided.splits[split])
     ]
-    return Dataset(splits, {reason: n for reason, n in dropped.items() if n}), problems
 
 
-def _styled(example: Example, style: Style) -> Example:
+def _styled(example: Example, style: Style) -> tuple[Message, ...]:
     prompt = [
-        replace(each, content=expand(each.content, style)) if each.role == "user" and each.content else each
+        each._replace(content=expand(each.content, style)) if each.role == "user" and each.content else each
         for each in example.prompt
     ]
     has_own = not style.system or any(each.role in SYSTEM for each in prompt)
     system = [] if has_own else [Message("system", style.system)]
-    return example.with_messages((*system, *prompt, example.target))
-
-
-def _equipped(example: Example, tools: tuple[Tool, ...], parallel_tool_calls: bool | None) -> Example:
-    own = example.tools or tools
-    flag = example.parallel_tool_calls if parallel_tool_calls is None else parallel_tool_calls
-    return replace(example, tools=own, parallel_tool_calls=flag if own else None)
-
-
-def _unique(examples: Iterable[Example], *, near: bool) -> list[Example]:
-    first: dict[str, Example] = {}
-    for example in sorted(examples, key=lambda each: (each.only is None, each.source, each.line, each.id)):
-        value = example.conversation()
-        first.setdefault(of_value(folded(value) if near else value), example)
-    return list(first.values())
+    return (*system, *prompt, example.target)
 
 
 def folded(value: Any) -> Any:
@@ -112,45 +134,9 @@ def folded(value: Any) -> Any:
     return [folded(each) for each in value] if isinstance(value, list) else value
 
 
-def _leaks(drawn: Iterable[tuple[Example, Split]]) -> list[Problem]:
-    tested: dict[str, Example] = {}
-    trained = []
-    for example, split in drawn:
-        if split == "test":
-            tested[_asked(example)] = example
-        else:
-            trained.append(example)
-    return [
-        Problem(
-            f"same input as {twin.path}:{twin.line}, which is in the test split",
-            example.path,
-            example.line,
-            why="The score would flatter the model.",
-            fix="give both lines one group, or drop one.",
-            rule="leak-across-splits",
-        )
-        for example in sorted(trained, key=lambda each: (each.path, each.line))
-        if (twin := tested.get(_asked(example))) is not None
-    ]
-
-
-def _asked(example: Example) -> str:
+def _asked(example: Example) -> bytes:
     """Return what is asked, the case of letters and the space between words aside; the system does not count."""
     asked = [each for each in example.prompt if each.role not in SYSTEM]
     if len(asked) == 1:
-        return " ".join((asked[0].content or "").lower().split())
-    return of_value([each.to_json() for each in asked])
-
-
-def _limited(splits: dict[Split, tuple[Example, ...]], limit: int) -> dict[Split, tuple[Example, ...]]:
-    """Keep `limit` examples in all, or all if there are fewer: each split its share, one at least where it has any.
-
-    What rounding leaves goes to train as long as it has more, and is taken from the largest share.
-    """
-    total = sum(map(len, splits.values()))
-    share = {split: min(max(1, limit * len(all_) // total), len(all_)) if all_ else 0 for split, all_ in splits.items()}
-    while sum(share.values()) < min(limit, total):
-        share[next(split for split in SPLITS if share[split] < len(splits[split]))] += 1
-    while sum(share.values()) > limit:
-        share[max(SPLITS, key=lambda split: share[split])] -= 1
-    return {split: kept[: share[split]] for split, kept in splits.items()}
+        return " ".join((asked[0].content or "").lower().split()).encode()
+    return sorted_json([each.to_json() for each in asked])

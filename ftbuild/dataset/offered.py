@@ -6,6 +6,7 @@ time; an example that is offered something else keeps its own tools beside, so t
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -19,6 +20,7 @@ from ftbuild.tools.schemas import Checker
 from ftbuild.tools.strict import Target
 from ftbuild.tools.strictify import Strict, strictify, with_nulls
 
+OTHER_NAME = re.compile(rb'"name": ?"(?![a-zA-Z0-9_-]{1,64}")')
 CUT = "calls beside the first"  # as a reason in dropped.json
 
 
@@ -39,13 +41,29 @@ class Offered:
     n_cut: int = 0
 
 
-def names_for(examples: Iterable[Example], tools: Iterable[Tool] = ()) -> dict[str, str]:
-    """Return the name that a provider is told of every tool that needs another, the same whatever the order.
+Pairs = Mapping[str, tuple[Tool, Tool]]  # a tool as it was and as it is told, by what it was
 
-    `tools` are those of examples that have none. No two tools of all examples are told by one name.
+
+def names_told(every: Iterable[str]) -> dict[str, str]:
+    """Return the name that a provider is told of each tool that needs another, no two alike.
+
+    `every` are the names of all tools of a dataset; their order does not matter.
     """
-    every = {tool.name for tool in tools} | {name for example in examples for name in _named(example)}
-    return {name: told for name, told in provider_names(sorted(every)).items() if name != told}
+    return {name: told for name, told in provider_names(sorted(set(every))).items() if name != told}
+
+
+def may_name_others(lines: bytes) -> bool:
+    """Return whether examples as JSON lines may hold a name that no provider takes; a few that do not are too many."""
+    return OTHER_NAME.search(lines) is not None
+
+
+def named(example: Example) -> Iterator[str]:
+    """Yield the names of the tools that an example offers and calls."""
+    for tool in example.tools:
+        yield tool.name
+    for message in (*example.messages, *([example.rejected] if example.rejected is not None else [])):
+        for call in message.tool_calls:
+            yield call.name
 
 
 def offered(example: Example, terms: Terms) -> Offered:
@@ -53,8 +71,10 @@ def offered(example: Example, terms: Terms) -> Offered:
     n_cut = 0
     if terms.one_by_one:
         example, n_cut = _one_by_one(example)
+    if not terms.names and terms.strict is None:
+        return Offered(example, n_cut)
     tools = tuple(_told(tool, terms) for tool in example.tools)
-    names = {name: terms.names[name] for name in _named(example) if name in terms.names} if terms.names else {}
+    names = {name: terms.names[name] for name in named(example) if name in terms.names}
     if tools == example.tools and not names:
         return Offered(example, n_cut)
     strict = {
@@ -70,35 +90,36 @@ def offered(example: Example, terms: Terms) -> Offered:
     return Offered(known, n_cut)
 
 
-def beside(examples: Iterable[Example], terms: Terms) -> dict[str, dict[str, Any]]:
+def pairs(example: Example, terms: Terms) -> Pairs:
+    """Return the tools of an example where they are brought into the strict subset; nothing where they are not."""
+    own = example.own_tools or example.tools
+    return {_written(was): (was, told) for was, told in zip(own, example.tools, strict=True)} if terms.strict else {}
+
+
+def beside(told: Pairs, terms: Terms) -> dict[str, dict[str, Any]]:
     """Return what is kept beside a dataset, by file name: the names told, and the schemas as they were and as told."""
     files: dict[str, dict[str, Any]] = {}
     if terms.names:
-        files["tool_names.json"] = {told: name for name, told in sorted(terms.names.items())}
+        files["tool_names.json"] = {name: own for own, name in sorted(terms.names.items())}
     if terms.strict:
-        tools = {own.name: [own, told] for example in examples for own, told in _pairs(example)}
         files["tool_schemas.json"] = {
-            name: {"own": own.parameters, "told": told.parameters, "strict": told.strict}
-            for name, (own, told) in sorted(tools.items())
+            own.name: {"own": own.parameters, "told": tool.parameters, "strict": tool.strict}
+            for _, (own, tool) in sorted(told.items())
         }
     return files
 
 
-def _pairs(example: Example) -> Iterator[tuple[Tool, Tool]]:
-    return zip(example.own_tools or example.tools, example.tools, strict=True)
-
-
-def losses(examples: Iterable[Example], terms: Terms) -> Iterator[Problem]:
-    """Yield what the tools lose by being brought into the strict subset, each once."""
-    target = terms.strict
-    for tool in dict.fromkeys(_written(own) for each in examples for own, _ in _pairs(each)) if target else ():
-        assert target is not None
-        name, schema = json.loads(tool)
-        made = _strict(json.dumps(schema), target)
+def losses(told: Pairs, terms: Terms) -> Iterator[Problem]:
+    """Yield what the tools lose by being brought into the strict subset."""
+    for _, (own, _) in sorted(told.items()):
+        assert terms.strict is not None
+        made = _strict(json.dumps(own.parameters or {}), terms.strict)
         for at, what in made.broken or made.lost:
             said = "stays as it is, and not strict: " if made.broken else ""
             why = "Answers are scored against the tool as it was." if not made.broken else ""
-            yield Problem(f"{said}{what}", at=f"tools.{name}.{at}", why=why, rule="strict-tools", severity="warning")
+            yield Problem(
+                f"{said}{what}", at=f"tools.{own.name}.{at}", why=why, rule="strict-tools", severity="warning"
+            )
 
 
 def _written(tool: Tool) -> str:
@@ -122,14 +143,6 @@ def _told(tool: Tool, terms: Terms) -> Tool:
     if made is None or made.broken:
         return replace(tool, name=name) if name != tool.name else tool
     return replace(tool, name=name, parameters=made.schema, strict=True)
-
-
-def _named(example: Example) -> Iterator[str]:
-    for tool in example.tools:
-        yield tool.name
-    for message in (*example.messages, *([example.rejected] if example.rejected is not None else [])):
-        for call in message.tool_calls:
-            yield call.name
 
 
 def _message(message: Message, names: Mapping[str, str], strict: Mapping[str, Tool]) -> Message:

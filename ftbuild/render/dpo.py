@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ftbuild.digest import canonical
+from ftbuild import rows
 
 
 def value(conversation: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,9 +32,7 @@ def line(conversation: Mapping[str, Any]) -> bytes:
         KeyError: the conversation has no rejected answer.
         ValueError: it holds what JSON cannot say.
     """
-    found = value(conversation)
-    canonical(found)
-    return json.dumps(found, ensure_ascii=False, separators=(", ", ": ")).encode()
+    return rows.line(value(conversation))
 
 
 def parse(content: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ftbuild.digest import canonical
+from ftbuild import rows
 
 
 def line(conversation: Mapping[str, Any]) -> bytes:
@@ -19,8 +19,7 @@ def line(conversation: Mapping[str, Any]) -> bytes:
         ValueError: it holds what JSON cannot say.
     """
     value = {name: conversation[name] for name in ("messages", "tools", "parallel_tool_calls") if name in conversation}
-    canonical(value)
-    return json.dumps(value, ensure_ascii=False, separators=(", ", ": ")).encode()
+    return rows.line(value)
 
 
 def parse(content: bytes) -> dict[str, Any]:

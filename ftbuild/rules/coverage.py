@@ -3,13 +3,34 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ftbuild.problem import Problem
 from ftbuild.rules.pack import found
 
 LISTED_AT_MOST = 5
 OFTEN_OFFERED = 10  # a tool that fewer lines offer may be there to tempt
+
+
+class Company(NamedTuple):
+    """What a line offers and calls, by name, how many calls an answer of it has at most, and its flag."""
+
+    offered: tuple[str, ...]
+    called: tuple[str, ...]
+    arity: int
+    flag: bool | None
+
+
+def company(line: Mapping[str, Any], messages: Iterable[Any]) -> Company | None:
+    """Return the company of a line and its messages; None where it offers no tools. What is broken counts nothing."""
+    tools = line.get("tools")
+    if not isinstance(tools, list):
+        return None
+    calls = [message["tool_calls"] for message in messages if _calls(message)]
+    called = tuple(name for each in calls for name in _names(each))
+    flag = line.get("parallel_tool_calls", True)
+    arity = max(map(len, calls), default=0)
+    return Company(tuple(_names(tools)), called, arity, flag if isinstance(flag, bool) else None)
 
 
 @dataclass
@@ -21,18 +42,17 @@ class Coverage:
     called: Counter[str] = field(default_factory=Counter)
     arity: Counter[int] = field(default_factory=Counter)
 
-    def add(self, line: Mapping[str, Any], messages: Iterable[Any]) -> None:
-        """Count a line: what it offers, and the calls in its messages; what is broken counts nothing."""
-        tools = line.get("tools")
-        if not isinstance(tools, list):
+    def add(self, company: Company | None, n: int = 1) -> None:
+        """Count `n` lines of one company; None counts nothing."""
+        if company is None:
             return
-        self.offered.update(_names(tools))
-        calls = [message["tool_calls"] for message in messages if _calls(message)]
-        self.called.update(name for each in calls for name in _names(each))
-        self.arity[max(map(len, calls), default=0)] += 1
-        flag = line.get("parallel_tool_calls", True)
-        if isinstance(flag, bool):
-            self.flags[flag] += 1
+        for name in company.offered:
+            self.offered[name] += n
+        for name in company.called:
+            self.called[name] += n
+        self.arity[company.arity] += n
+        if company.flag is not None:
+            self.flags[company.flag] += n
 
     def problems(self) -> Iterator[Problem]:
         """Yield what the lines together would teach wrongly."""

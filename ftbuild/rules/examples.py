@@ -1,10 +1,9 @@
 """Rules of examples that are to be learnt from: those of the lines that will be written of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.render import dpo
 from ftbuild.rules import lines
@@ -20,17 +19,19 @@ def pack_for(strict: Target | None) -> Pack:
     return replace(PACK, strict=strict) if strict is not None else PACK
 
 
-def check(examples: Sequence[Example], pack: Pack = PACK) -> list[Problem]:
-    """Return every finding about training examples: those of all together first, then in the order of their places."""
-    problems: list[Problem] = []
-    coverage = Coverage()
-    for example in examples:
-        line = example.conversation()
-        coverage.add(line, line["messages"])
-        wrong = lines.check(*_line(line), pack)
-        problems += [replace(each, path=example.path, line=example.line) for each in wrong]
-    together = lines.weighed(iter([*_enough(len(examples)), *coverage.problems()]), PACK)
-    return [*together, *sorted(problems, key=lambda problem: (problem.path, problem.line or 0))]
+def check(conversation: dict[str, Any], path: str, line: int, pack: Pack = PACK) -> list[Problem]:
+    """Return every finding about one training example, given by what is said in it and where it stands."""
+    return [replace(each, path=path, line=line) for each in lines.check(*_line(conversation), pack)]
+
+
+def together(n: int, covered: Coverage, found: Iterable[Sequence[Problem]]) -> list[Problem]:
+    """Return the findings about `n` training examples: those of all together first, then in the order of their places.
+
+    `found` are those of the single ones.
+    """
+    whole = lines.weighed(iter([*_enough(n), *covered.problems()]), PACK)
+    single = [problem for each in found for problem in each]
+    return [*whole, *sorted(single, key=lambda problem: (problem.path, problem.line or 0))]
 
 
 def _line(conversation: dict[str, Any]) -> tuple[dict[str, Any], Method]:

@@ -12,7 +12,7 @@ from ftbuild.digest import of_bytes
 from ftbuild.problem import Problem
 from ftbuild.rows import Row, Rows
 from ftbuild.rules import lines
-from ftbuild.rules.coverage import Coverage
+from ftbuild.rules.coverage import Coverage, company
 from ftbuild.rules.pack import Method, Pack, found
 from ftbuild.tokens import of_line
 
@@ -53,7 +53,7 @@ def check(read: Rows, path: str, method: Method | None, pack: Pack, seen: Prompt
             n_tokens += tokens
             wrong += lines.weighed(_in_company(row, method, path, known, seen), pack)
             wrong += lines.weighed(_length(tokens, pack), pack)
-            coverage.add(*_offering(row.value, method))
+            coverage.add(company(*_offering(row.value, method)))
         problems += [replace(each, path=path, line=row.line) for each in wrong]
     whole = [*_written(read), *_enough(n_examples, n_lines, pack), *coverage.problems()]
     first = [replace(each, path=path) for each in lines.weighed(iter(whole), pack)]

@@ -52,7 +52,7 @@ def prompt(example: Mapping[str, Any], parameters: Mapping[str, Any]) -> Prompt:
     """Return what is asked of an example: as in training, its tools, their flag and its form go with it, no weights."""
     own = {name: example[name] for name in OWN if name in example}
     asked = map(Message.from_json, example["messages"][:-1])
-    return Prompt(tuple(replace(each, weight=None) for each in asked), {**parameters, **own})
+    return Prompt(tuple(each._replace(weight=None) for each in asked), {**parameters, **own})
 
 
 def _ask(shop: Workshop, model: str, examples: list[dict[str, Any]], voice: Voice) -> dict[str, Completion]:

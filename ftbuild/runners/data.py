@@ -1,26 +1,42 @@
-"""The data actions: ingest a source, build the dataset, render its training lines."""
+"""The data actions: ingest a source, build the dataset, render its training lines.
+
+Each goes over partitions: pure functions of some lines, in as many processes as the build may use. What decides over
+all examples sees a fact of each; their lines wait on disk meanwhile.
+"""
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+import numpy as np
+
+from ftbuild import source_files
 from ftbuild.chat import ResponseFormat, Tool
-from ftbuild.dataset import offered
-from ftbuild.dataset.build import build as build_dataset
-from ftbuild.digest import of_bytes, of_value, short
+from ftbuild.dataset import facts, offered
+from ftbuild.dataset.build import Recipe, decide, fact, prepared, problems
+from ftbuild.dataset.facts import Table
+from ftbuild.dataset.split import split_of
+from ftbuild.digest import of_pieces, short
 from ftbuild.errors import DataError
-from ftbuild.example import SPLITS, Example
+from ftbuild.example import SPLITS, Example, Split
+from ftbuild.partitions import mapped
 from ftbuild.problem import Problem
 from ftbuild.render import dpo, reinforcement, supervised
 from ftbuild.render.lacking import lacking
 from ftbuild.render.lacking import problem as lacking_problem
+from ftbuild.rows import line
 from ftbuild.rules import examples as rules
+from ftbuild.rules.coverage import Company, Coverage, company
 from ftbuild.runners.formats import json_file, json_lines, parse_lines
+from ftbuild.runners.terms import terms_of
 from ftbuild.settings import Shares, Source, Style
-from ftbuild.sources import read as read_source
+from ftbuild.sources import Piece, note, nothing, read_piece
+from ftbuild.sources import pieces as pieces_of
 from ftbuild.sources.structured import formed
+from ftbuild.stream import Content, Gathered, Spool, lines
 from ftbuild.workers import Made
 
 LINES: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {
@@ -30,117 +46,183 @@ LINES: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {
 }
 
 
-def ingest(settings: Any, _inputs: Mapping[str, bytes], given: Mapping[str, Any]) -> Made:
+# --- ingest --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a piece of a source says: its examples as JSON lines, what is wrong, and what was left out and why."""
+
+    lines: bytes
+    n: int
+    problems: Sequence[Problem]
+    left_out: Counter[str]
+    hint: str
+
+
+def ingest(settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, Any]) -> Made:
     """Read one source; `given` says where it lies. Its bytes are kept, so that a later change can be told line by line.
 
     Raises:
         DataError: the file is not the one that was planned with, or holds lines that are no examples.
     """
     source = Source.model_validate_json(json.dumps({**settings["source"], "origin": ""}))
-    content = Path(given["path"]).read_bytes()
-    if of_bytes(content) != settings["bytes"]:
+    files = source_files.contents(given, source.path)
+    if source_files.digest(files, given) != settings["bytes"]:
         raise DataError(Problem("changed while the build began", source.path, fix="the same command again."))
-    examples, problems = read_source(content, settings["name"], source)
-    examples, problems = formed(examples, problems, source, _form(settings))
-    return Made(
-        {"examples.jsonl": json_lines(each.to_json() for each in examples), "source": content},
-        f"{len(examples):,} examples",
-        _warnings(problems),
-    )
-
-
-def _form(settings: Any) -> ResponseFormat | None:
+    spool, n, found, hint = Spool(given.get("scratch")), 0, list[Problem](), ""
+    left_out: Counter[str] = Counter()
     said = settings.get("response_format")
-    return ResponseFormat.from_json(json.loads(said)) if said is not None else None
+    form = ResponseFormat.from_json(json.loads(said)) if said is not None else None
+    work = partial(_read, settings["name"], source, form)
+    for each in mapped(work, pieces_of(files, source), given.get("jobs", 1)):
+        spool.add(each.lines)
+        n += each.n
+        found += each.problems
+        left_out += each.left_out
+        hint = each.hint or hint
+    found += nothing(n, found, left_out, hint, source.path)
+    outputs = {"examples.jsonl": spool.content(), **source_files.kept(files, given)}
+    return Made(outputs, note(n, left_out), _warnings(found))
 
 
-def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:
+def _read(name: str, source: Source, form: ResponseFormat | None, piece: Piece) -> Read:
+    read = read_piece(piece, name, source)
+    examples, problems = formed(read.examples, read.problems, source, form)
+    said = json_lines(each.to_json() for each in examples)
+    return Read(said, len(examples), problems, read.left_out, read.hint)
+
+
+# --- dataset -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Some lines of one source; `source` is its number among all of them."""
+
+    source: int
+    lines: bytes
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A partition made ready: a line and what stands beside it for each example, one after the other, and its facts.
+
+    `paths` and `companies` are what the numbers in the facts stand for; `wrong` holds the findings about single
+    examples by their row; `n_cut` calls were cut off, and `tools` are told otherwise.
+    """
+
+    lines: bytes
+    beside: bytes
+    facts: bytes
+    paths: Sequence[str]
+    companies: Sequence[Company | None]
+    wrong: Mapping[int, Sequence[Problem]]
+    n_equal_answers: int
+    n_cut: int
+    tools: offered.Pairs
+
+
+def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any]) -> Made:
     """Style, deduplicate and split the examples of all sources, and check what will be trained on.
 
     Raises:
         DataError: the findings, if one of them is an error.
     """
-    examples = [Example.from_json(value) for content in inputs.values() for value in parse_lines(content)]
-    style = Style.model_validate_json(
-        json.dumps(
-            {
-                **{name: settings[name] for name in ("language", "system")},
-                "rules": {},
-                "expand": dict(settings["expand"]),
-            }
-        )
-    )
-    shares = Shares.model_validate_json(json.dumps(settings["split"]))
-    tools = tuple(Tool.from_json(json.loads(each)) for each in settings.get("tools", ()))
-    flag = settings.get("parallel_tool_calls")
-    near = settings.get("deduplicate") == "near"
-    terms = _terms(settings, examples, tools)
-    built, problems = build_dataset(examples, style, shares, settings["limit"], tools, flag, near=near, terms=terms)
-    every = [each for split in SPLITS for each in built.splits[split]]
-    problems += offered.losses(every, terms)
-    pack = rules.pack_for(settings.get("strict_tools"))
-    warnings = _warnings(problems + rules.check([*built.splits["train"], *built.splits["validation"]], pack))
-    outputs = {
-        f"{split}.jsonl": json_lines(
-            {
-                "id": each.id,
-                **each.conversation(),
-                "raw": each.raw,
-                "group": each.group,
-                "slices": dict(each.slices),
-            }
-            for each in built.splits[split]
-        )
-        for split in SPLITS
+    names = sorted(inputs)
+    partitions = (Partition(number, each) for number, name in enumerate(names) for each in lines(inputs[name]))
+    terms = terms_of(settings, inputs, given)
+    work = partial(_prepare, _recipe(settings), terms, settings["licences"])
+    told, beside = Spool(given.get("scratch")), Spool(given.get("scratch"))
+    parts: list[Prepared] = []
+    for each in mapped(work, partitions, given.get("jobs", 1)):
+        told.add(each.lines)
+        beside.add(each.beside)
+        parts.append(replace(each, lines=b"", beside=b""))
+    table, paths, companies = _joined(parts)
+    decided = decide(table, settings["limit"], sum(each.n_equal_answers for each in parts))
+    trained = np.concatenate([decided.splits[split] for split in SPLITS[:2]])
+    coverage = Coverage()
+    for number, n in zip(*np.unique(table["company"][trained], return_counts=True), strict=True):
+        coverage.add(companies[number], int(n))
+    wrong = _wrong(parts)
+    kept = {row for rows in decided.splits.values() for row in rows.tolist()} if wrong else set()
+    found = problems(decided, table, paths)
+    found += rules.together(len(trained), coverage, [each for row, each in wrong.items() if row in kept])
+    at, at_beside = facts.offsets(table, "n_bytes"), facts.offsets(table, "n_beside")
+    outputs: dict[str, Content] = {
+        f"{split}.jsonl": Gathered(told, at[rows], table["n_bytes"][rows]).content()
+        for split, rows in decided.splits.items()
     }
-    outputs["provenance.jsonl"] = json_lines(
-        {
-            "id": each.id,
-            "split": split,
-            "source": each.source,
-            "path": each.path,
-            "line": each.line,
-            "group": each.group,
-            "transforms": _transforms(each, style.system),
-            "licence": settings["licences"][each.source],
-        }
-        for split in SPLITS
-        for each in built.splits[split]
+    every = np.concatenate([decided.splits[split] for split in SPLITS])
+    outputs["provenance.jsonl"] = Gathered(beside, at_beside[every], table["n_beside"][every]).content()
+    n_cut, tools = sum(each.n_cut for each in parts), {key: two for each in parts for key, two in each.tools.items()}
+    outputs["dropped.json"] = json_file({**decided.dropped, **({offered.CUT: n_cut} if n_cut else {})})
+    outputs |= {name: json_file(value) for name, value in offered.beside(tools, terms).items()}
+    note = _counts({split: len(rows) for split, rows in decided.splits.items()}) + ", no problems"
+    note += f", {n_cut:,} calls cut off" if n_cut else ""
+    return Made(outputs, note, _warnings([*found, *offered.losses(tools, terms)]))
+
+
+def _recipe(settings: Any) -> Recipe:
+    style = {**{name: settings[name] for name in ("language", "system")}, "rules": {}}
+    return Recipe(
+        Style.model_validate_json(json.dumps({**style, "expand": dict(settings["expand"])})),
+        Shares.model_validate_json(json.dumps(settings["split"])),
+        tuple(Tool.from_json(json.loads(each)) for each in settings.get("tools", ())),
+        settings.get("parallel_tool_calls"),
+        settings.get("deduplicate") == "near",
     )
-    outputs["dropped.json"] = json_file(built.dropped)
-    outputs |= {name: json_file(value) for name, value in offered.beside(every, terms).items()}
-    note = _counts({split: len(built.splits[split]) for split in SPLITS}) + ", no problems"
-    n_cut = built.dropped.get(offered.CUT, 0)
-    return Made(outputs, note + (f", {n_cut:,} calls cut off" if n_cut else ""), warnings)
 
 
-def _terms(settings: Any, examples: Sequence[Example], tools: Sequence[Tool]) -> offered.Terms:
-    """Return what a provider takes of these examples and their tools."""
-    one_by_one = settings.get("parallel_calls") == "one_by_one"
-    return offered.Terms(offered.names_for(examples, tools), settings.get("strict_tools"), one_by_one)
+def _prepare(recipe: Recipe, terms: offered.Terms, licences: Mapping[str, str], partition: Partition) -> Prepared:
+    told: list[bytes] = []
+    beside: list[bytes] = []
+    packed: list[bytes] = []
+    paths: dict[str, int] = {}
+    companies: dict[Company | None, int] = {}
+    wrong: dict[int, Sequence[Problem]] = {}
+    n_equal_answers = n_cut = 0
+    tools: dict[str, tuple[Tool, Tool]] = {}
+    pack = rules.pack_for(terms.strict)
+    for value in parse_lines(partition.lines):
+        ready = prepared(Example.from_json(value), recipe)
+        if ready is None:
+            n_equal_answers += 1
+            continue
+        as_told = offered.offered(ready, terms)
+        example, n_cut = as_told.example, n_cut + as_told.n_cut
+        tools |= offered.pairs(example, terms)
+        said = example.conversation()
+        split = split_of(example, recipe.shares)
+        if found := rules.check(said, example.path, example.line, pack):
+            wrong[len(told)] = found
+        told.append(_line(example, said))
+        beside.append(_provenance(example, split, recipe.style.system, licences))
+        known = fact(
+            example,
+            said,
+            recipe,
+            partition.source,
+            paths.setdefault(example.path, len(paths)),
+            n_bytes=len(told[-1]),
+            n_beside=len(beside[-1]),
+            company=companies.setdefault(company(said, said["messages"]), len(companies)),
+        )
+        packed.append(known.packed())
+    written = (b"".join(told), b"".join(beside), b"".join(packed))
+    return Prepared(*written, [*paths], [*companies], wrong, n_equal_answers, n_cut, tools)
 
 
-def render(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:
-    """Write the lines that a provider takes for the method, with a manifest.
+def _line(example: Example, said: Mapping[str, Any]) -> bytes:
+    beside = {"raw": example.raw, "group": example.group, "slices": example.slices}
+    return line({"id": example.id, **said, **beside}) + b"\n"
 
-    Raises:
-        DataError: examples lack what the method learns from: a rejected answer, a field that the grader reads.
-    """
-    to_line = LINES[settings["method"]]
-    outputs = {}
-    counts = {}
-    for split in SPLITS:
-        examples = list(parse_lines(inputs[split]))
-        counts[split] = len(examples)
-        wanting = Counter(lacking(each, settings["method"], settings.get("reads", ())) for each in examples)
-        if told := [
-            lacking_problem(what, wanting[what], len(examples), split, settings["method"]) for what in wanting if what
-        ]:
-            raise DataError(*told)
-        outputs[f"{split}.jsonl"] = b"".join(to_line(example) + b"\n" for example in examples)
-    digest = of_value(["lines.v1", *(outputs[f"{split}.jsonl"].decode() for split in SPLITS)])
-    outputs["manifest.json"] = json_file({"schema_version": 1, "digest": digest, "counts": counts})
-    return Made(outputs, f"training lines {short(digest)}")
+
+def _provenance(example: Example, split: Split, system: str, licences: Mapping[str, str]) -> bytes:
+    place = {"source": example.source, "path": example.path, "line": example.line, "group": example.group}
+    done = {"transforms": _transforms(example, system), "licence": licences[example.source]}
+    return line({"id": example.id, "split": split, **place, **done}) + b"\n"
 
 
 def _transforms(example: Example, system: str) -> list[str]:
@@ -153,11 +235,79 @@ def _transforms(example: Example, system: str) -> list[str]:
     ]
 
 
-def _warnings(problems: Sequence[Problem]) -> Sequence[Problem]:
+def _joined(parts: Sequence[Prepared]) -> tuple[Table, list[str], list[Company | None]]:
+    """Return the facts of all partitions, and what the numbers of paths and of companies stand for in them."""
+    paths = sorted({path for each in parts for path in each.paths})
+    number = {path: at for at, path in enumerate(paths)}
+    companies: dict[Company | None, int] = {}
+    own = [[companies.setdefault(company, len(companies)) for company in each.companies] or [0] for each in parts]
+    packed = [each.facts for each in parts]
+    return facts.table(packed, [[number[path] for path in each.paths] for each in parts], own), paths, [*companies]
+
+
+def _wrong(parts: Sequence[Prepared]) -> dict[int, Sequence[Problem]]:
+    """Return the findings about single examples by their row in the table of all."""
+    found: dict[int, Sequence[Problem]] = {}
+    at = 0
+    for each in parts:
+        found |= {at + row: wrong for row, wrong in each.wrong.items()}
+        at += len(each.facts) // facts.ROW_BYTES
+    return found
+
+
+# --- render --------------------------------------------------------------------------------------
+
+
+def render(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any]) -> Made:
+    """Write the lines that a provider takes for the method, with a manifest.
+
+    Raises:
+        DataError: examples lack what the method learns from: a rejected answer, a field that the grader reads.
+    """
+    outputs: dict[str, Content] = {}
+    counts = {}
+    for split in SPLITS:
+        spool, n, without = Spool(given.get("scratch")), 0, Counter[str]()
+        work = partial(_render, settings["method"], settings.get("reads", ()))
+        for rendered, n_lines, wanting in mapped(work, lines(inputs[split]), given.get("jobs", 1)):
+            spool.add(rendered)
+            n, without = n + n_lines, without + wanting
+        if without:
+            raise DataError(*(lacking_problem(what, without[what], n, split, settings["method"]) for what in without))
+        outputs[f"{split}.jsonl"], counts[split] = spool.content(), n
+    digest = _digest_of_lines([outputs[f"{split}.jsonl"] for split in SPLITS])
+    outputs["manifest.json"] = json_file({"schema_version": 1, "digest": digest, "counts": counts})
+    return Made(outputs, f"training lines {short(digest)}")
+
+
+def _render(method: str, reads: Sequence[str], content: bytes) -> tuple[bytes, int, Counter[str]]:
+    """Return the lines of some examples, how many there are, and how many lack what the method learns from."""
+    examples = list(parse_lines(content))
+    if wanting := Counter(what for each in examples if (what := lacking(each, method, reads))):
+        return b"", len(examples), wanting
+    return b"".join(LINES[method](each) + b"\n" for each in examples), len(examples), wanting
+
+
+def _digest_of_lines(contents: Sequence[Content]) -> str:
+    """Return the digest of ["lines.v1", the text of each file], without holding any of them."""
+
+    def said() -> Iterator[bytes]:
+        yield b'["lines.v1"'
+        for content in contents:
+            yield b',"'
+            for piece in lines(content):
+                yield json.dumps(piece.decode(), ensure_ascii=False).encode()[1:-1]
+            yield b'"'
+        yield b"]"
+
+    return of_pieces(said())
+
+
+def _warnings(found: Sequence[Problem]) -> Sequence[Problem]:
     """Return the findings if none is an error, else raise them all."""
-    if any(problem.severity == "error" for problem in problems):
-        raise DataError(*problems)
-    return problems
+    if any(problem.severity == "error" for problem in found):
+        raise DataError(*found)
+    return found
 
 
 def _counts(counts: Mapping[str, int]) -> str:

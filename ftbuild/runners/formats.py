@@ -4,13 +4,17 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from ftbuild.chat import said
 from ftbuild.completion import Completion
+from ftbuild.rows import line
+from ftbuild.stream import Content, lines
 
 
 def json_lines(values: Iterable[Mapping[str, Any]]) -> bytes:
     """Return JSON lines, members in the order given."""
-    return b"".join(json.dumps(value, ensure_ascii=False).encode() + b"\n" for value in values)
+    return b"".join(line(value) + b"\n" for value in values)
 
 
 def json_file(value: Mapping[str, Any]) -> bytes:
@@ -18,12 +22,12 @@ def json_file(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
-def texts(predictions: bytes) -> dict[str, str]:
+def texts(predictions: Content) -> dict[str, str]:
     """Return what each answer of an arm says, by the id of its example."""
     found = {each.pop("id"): Completion.from_json(each) for each in parse_lines(predictions)}
     return {name: said(each.message) for name, each in found.items()}
 
 
-def parse_lines(content: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the objects of JSON lines."""
-    return (json.loads(line) for line in content.split(b"\n") if line)
+def parse_lines(content: Content) -> Iterator[dict[str, Any]]:
+    """Yield the objects of JSON lines that we wrote."""
+    return (orjson.loads(each) for piece in lines(content) for each in piece.split(b"\n") if each)

@@ -6,11 +6,12 @@ from typing import Any
 
 from ftbuild.chat import Message, said
 from ftbuild.runners.formats import json_file, json_lines, parse_lines, texts
+from ftbuild.stream import Content
 from ftbuild.tools.own import as_it_was
 from ftbuild.workers import Made
 
 
-def score(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:
+def score(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:
     """Score the answers of one arm."""
     from ftbuild import scorers
     from ftbuild.evaluate import scoring
@@ -34,7 +35,7 @@ def score(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any])
     return Made({"scores.jsonl": json_lines(scoring.score(cases, built))}, f"{len(cases):,} answers scored")
 
 
-def compare(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]) -> Made:
+def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:
     """Compare the arms and judge the goal."""
     from ftbuild.evaluate import compare
     from ftbuild.settings import Goal

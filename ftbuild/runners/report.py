@@ -9,6 +9,7 @@ from ftbuild.chat import Message, said
 from ftbuild.render.back import conversation
 from ftbuild.report.input import ReportInput
 from ftbuild.runners.formats import json_file, json_lines, parse_lines, texts
+from ftbuild.stream import Content, whole
 from ftbuild.tools.own import as_it_was
 from ftbuild.workers import Made
 
@@ -19,12 +20,12 @@ CAVEAT = (
 )
 
 
-def report(settings: Any, inputs: Mapping[str, bytes], given: Mapping[str, Any]) -> Made:
+def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any]) -> Made:
     """Draw the page and list the misses; `given` are the facts of the run that asked: run, actions, sources."""
     from ftbuild.report import html, misses
 
     gathered = ReportInput(
-        results=json.loads(inputs["results"]),
+        results=json.loads(whole(inputs["results"])),
         examples=_examples(settings["arms"], inputs),
         dataset=_dataset(given["sources"], inputs),
         training=_training(inputs),
@@ -43,7 +44,7 @@ def report(settings: Any, inputs: Mapping[str, bytes], given: Mapping[str, Any])
     )
 
 
-def _examples(arms: list[str], inputs: Mapping[str, bytes]) -> list[dict[str, Any]]:
+def _examples(arms: list[str], inputs: Mapping[str, Content]) -> list[dict[str, Any]]:
     places = {each["id"]: each for each in parse_lines(inputs["provenance"])}
     answers = {arm: texts(inputs[f"{arm}.predictions"]) for arm in arms}
     scores = {arm: {each["id"]: each for each in parse_lines(inputs[f"{arm}.scores"])} for arm in arms}
@@ -64,8 +65,8 @@ def _examples(arms: list[str], inputs: Mapping[str, bytes]) -> list[dict[str, An
     ]
 
 
-def _dataset(sources: Mapping[str, Any], inputs: Mapping[str, bytes]) -> dict[str, Any]:
-    manifest = json.loads(inputs["manifest"])
+def _dataset(sources: Mapping[str, Any], inputs: Mapping[str, Content]) -> dict[str, Any]:
+    manifest = json.loads(whole(inputs["manifest"]))
     provenance = list(parse_lines(inputs["provenance"]))
     trained = [each for each in provenance if each["split"] == "train"]
     samples = list(parse_lines(inputs["samples"]))[:SAMPLES]
@@ -81,7 +82,7 @@ def _dataset(sources: Mapping[str, Any], inputs: Mapping[str, bytes]) -> dict[st
             {"name": name, "n": per_source[name], **{what: source[what] for what in ("path", "licence", "origin")}}
             for name, source in sources.items()
         ],
-        "dropped": [{"reason": reason, "n": n} for reason, n in json.loads(inputs["dropped"]).items()],
+        "dropped": [{"reason": reason, "n": n} for reason, n in json.loads(whole(inputs["dropped"])).items()],
         "n_tokens": None,
         "samples": [
             {"path": place["path"], "line": place["line"], "split": "train", "messages": _shown(conversation(line))}
@@ -94,10 +95,10 @@ def _shown(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     return [{"role": each["role"], "content": said(Message.from_json(each))} for each in messages]
 
 
-def _training(inputs: Mapping[str, bytes]) -> dict[str, Any] | None:
+def _training(inputs: Mapping[str, Content]) -> dict[str, Any] | None:
     if "job" not in inputs:
         return None
-    job = json.loads(inputs["job"])
+    job = json.loads(whole(inputs["job"]))
     steps = [
         {
             "step": each["step"],

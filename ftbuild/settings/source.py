@@ -1,25 +1,84 @@
 """Where examples come from."""
 
+import re
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ftbuild.example import Split
-from ftbuild.settings.node import Node
+from ftbuild.settings import queries
+from ftbuild.settings.node import Node, without_nulls
 
-SourceKind = Literal["pairs", "csv", "chat_jsonl", "sharegpt", "alpaca", "bfcl", "dpo_jsonl", "generator"]
+SourceKind = Literal[
+    "pairs",
+    "csv",
+    "chat_jsonl",
+    "sharegpt",
+    "alpaca",
+    "bfcl",
+    "dpo_jsonl",
+    "stored_completions",
+    "langfuse",
+    "langsmith",
+    "generator",
+    "functions",
+    "parquet",
+    "sql",
+    "huggingface",
+]
+Layout = Literal["chat_jsonl", "sharegpt", "alpaca", "dpo_jsonl"]
+COLUMNS = ("input", "target", "rejected", "layout", "group", "keep", "schema")
 # What a kind needs, and what it takes besides what every kind takes.
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "pairs": (("input", "target", "group"), ("rejected", "schema")),
-    "csv": (("input", "target"), ("group", "rejected", "schema")),
-    "dpo_jsonl": ((), ("group", "schema")),
-    "chat_jsonl": ((), ("group", "schema")),
-    "sharegpt": ((), ("group", "schema")),
-    "alpaca": ((), ("group", "schema")),
-    "bfcl": ((), ("group",)),
+    "pairs": (("input", "target", "group"), ("rejected", "keep", "schema")),
+    "csv": (("input", "target"), ("group", "rejected", "keep", "schema")),
+    "dpo_jsonl": ((), ("group", "keep", "schema")),
+    "chat_jsonl": ((), ("group", "keep", "schema")),
+    "sharegpt": ((), ("group", "keep", "schema")),
+    "alpaca": ((), ("group", "keep", "schema")),
+    "bfcl": ((), ("group", "keep")),
+    "stored_completions": ((), ("group", "keep", "schema")),
+    "langfuse": ((), ("group", "keep", "schema")),
+    "langsmith": ((), ("group", "keep", "schema")),
     "generator": (("n", "calls", "seed"), ("unseen", "quiet", "tools")),
+    "functions": ((), ("tools",)),
+    "parquet": ((), COLUMNS),
+    "sql": (("query",), COLUMNS),
+    "huggingface": ((), COLUMNS),
 }
+ONE_FILE = ("generator", "sql")  # of several, each would be made up anew, or asked the same
+ONE_FOLDER = ("huggingface",)
+TESTS = ("at_least", "at_most", "equals", "one_of", "matches")
+Value = str | int | float | bool
+
+
+class Filter(Node):
+    """Which lines to keep: those whose `field` passes every test that is named here; a line without it fails.
+
+    A `field` within another is written with a dot: metadata.csat. `at_least` and `at_most` are for numbers, also for
+    those that stand in a text, `equals` and `one_of` for whole values, `matches` is a regular expression that is
+    found somewhere in the text (Python's `re`).
+    """
+
+    sparse: ClassVar[bool] = True
+    field: str = Field(min_length=1)
+    at_least: float | None = None
+    at_most: float | None = None
+    equals: Value | None = None
+    one_of: list[Value] | None = Field(default=None, min_length=1)
+    matches: str | None = None
+
+    @model_validator(mode="after")
+    def _tests_something(self) -> "Filter":
+        if all(getattr(self, name) is None for name in TESTS):
+            raise ValueError(f"a filter says one of {', '.join(TESTS)}")
+        if self.matches is not None:
+            try:
+                re.compile(self.matches)
+            except re.error as error:
+                raise ValueError(f"{self.matches!r} is no regular expression: {error}") from None
+        return self
 
 
 class Calls(Node):
@@ -44,14 +103,20 @@ class Unseen(Node):
 
 
 class Source(Node):
-    """A file of examples, one JSON object a line, or all in one array; it may be compressed with gzip.
+    """A file of examples, or several: one JSON object a line, or all in one array; compressed with gzip, zstd or not.
 
     `kind` is what a line is: `pairs`, whose fields `input` and `target` name, and `rejected` where there are
-    preferences; `csv`, the same with columns; `chat_jsonl`, OpenAI's training lines; `dpo_jsonl`, its
-    preferences; `sharegpt`, `alpaca` and `bfcl`; `generator`, phrasings and values out of which it makes `n`
-    requests to learn from and those of `unseen` to test on, of so many `calls` and a share of `quiet` ones that
-    need none, of all the file's tools or just `tools`, drawn with `seed`. Other fields may stand in a line.
-    `path` is seen from the tree that holds the YAML file; `group` names the field whose examples stay in one
+    preferences; `csv`, the same with columns; `chat_jsonl`, OpenAI's training lines; `dpo_jsonl`, its preferences;
+    `sharegpt`, `alpaca` and `bfcl`; `stored_completions`, `langfuse` and `langsmith`, logged calls of models;
+    `generator`, phrasings and values out of which it makes `n` requests to learn from and those of `unseen` to test
+    on, of so many `calls` and a share of `quiet` ones that need none, of all the file's tools or just `tools`,
+    drawn with `seed`; `functions`, a file of Python whose docstrings show requests and the calls that answer them,
+    of all functions or just `tools`. `parquet`, `huggingface` (a folder that `save_to_disk` wrote) and `sql` (what
+    `query` finds in a file of SQLite, DuckDB, Parquet or CSV) are tables: of pairs where `input` and `target` name
+    columns, else of lines of a `layout`, chat_jsonl unless said. Other fields may stand in a line; `keep` names
+    filters by them, and a line stays if it passes all.
+    `path` is seen from the tree that holds the YAML file; with * or ? in it, it is all files of such names, **
+    standing for folders at any depth; `group` names the field whose examples stay in one
     split, every example being its own group without it; `schema` names the one of `schemas` that its answers fit, as
     JSON in a text or as they are; `slices` maps a slice's name to a field; `only` pins
     all of it to a split.
@@ -65,6 +130,8 @@ class Source(Node):
     input: str | None = None
     target: str | None = None
     rejected: str | None = None
+    layout: Layout | None = None
+    query: str | None = None
     group: str | None = None
     schema_name: str | None = Field(default=None, alias="schema")  # pydantic has a use for the name itself
     n: int | None = Field(default=None, ge=20)
@@ -73,6 +140,10 @@ class Source(Node):
     tools: list[str] | None = Field(default=None, min_length=1)
     quiet: float | None = Field(default=None, ge=0, lt=1)
     seed: int | None = None
+    keep: Annotated[
+        Annotated[dict[str, Filter], BeforeValidator(without_nulls)] | None,
+        AfterValidator(lambda filters: filters or None),  # all taken out is as none
+    ] = None
     slices: dict[str, str] = {}
     only: Split | None = None
     licence: str
@@ -87,4 +158,17 @@ class Source(Node):
             raise ValueError(f"a source of the kind {self.kind} needs {' and '.join(missing)}")
         if extra := sorted(given - {*needed, *taken}):
             raise ValueError(f"a source of the kind {self.kind} takes no {' and no '.join(extra)}")
+        if self.kind in (*ONE_FILE, *ONE_FOLDER) and set("*?") & set(self.path):
+            one = "folder" if self.kind in ONE_FOLDER else "file"
+            raise ValueError(f"a source of the kind {self.kind} is one {one}, no pattern")
+        if "layout" in taken:
+            self._fits_a_table()
         return self
+
+    def _fits_a_table(self) -> None:
+        if (self.input is None) != (self.target is None) or (self.rejected and not self.input):
+            raise ValueError("input and target go together, and rejected with them")
+        if self.layout and self.input:
+            raise ValueError("pairs have no layout: say layout, or input and target")
+        if self.query is not None and (reason := queries.wrong(self.query)):
+            raise ValueError(reason)

@@ -11,18 +11,20 @@ from functools import lru_cache
 from typing import Any
 
 from ftbuild import rows
-from ftbuild.chat import Message, Tool, said
+from ftbuild.chat import Message, said
 from ftbuild.digest import canonical, canonical_plain, of_bytes
-from ftbuild.example import Example
+from ftbuild.example import Example, tools_of
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.rules.lines import INPUT_KEYS, SUPERVISED_KEYS, check
 from ftbuild.rules.pack import PACKS
 from ftbuild.settings import Source
 from ftbuild.sources.fields import missing, placed, text
+from ftbuild.sources.filters import LEFT_OUT
 
 # Any name will do for a tool: a dataset tells a provider another where it needs one.
 PACK = replace(PACKS["compatible"], name_pattern=r"[^\x00-\x20]([^\x00-\x1f]{0,254}[^\x00-\x20])?")
+LATER = "calls-without-tools"
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,14 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
                 yield from placed(row.problems, source.path, row.line)
                 continue
             converted = convert(row.value)
+            if any(problem.rule == LEFT_OUT for problem in converted.problems):
+                yield from placed(converted.problems, source.path, row.line)
+                continue
             problems = [*converted.problems, *missing(row.value, fields)]
             broken = bool(problems)
             if not converted.problems:
-                found = check(converted.line, "supervised", PACK)
+                # What a line without tools will be offered is known when the dataset is built, and checked then.
+                found = [each for each in check(converted.line, "supervised", PACK) if each.rule != LATER]
                 if all(problem.severity != "error" for problem in found):
                     unheld = list(_unheld(converted.line))
                     rules = {problem.rule for problem in unheld}
@@ -134,7 +140,7 @@ def _example(row: Row, converted: Converted, name: str, source: Source) -> Examp
         raw=next((said(each) for each in reversed(messages[:-1]) if each.role == "user"), ""),
         slices={"source": name, **{each: text(row.value, field) for each, field in sorted(source.slices.items())}},
         only=source.only,
-        tools=_tools(rows.written(line["tools"])) if line.get("tools") else (),
+        tools=tools_of(line["tools"]) if line.get("tools") else (),
         parallel_tool_calls=line.get("parallel_tool_calls"),
         rejected=Message.from_json(rejected) if rejected is not None else None,
     )
@@ -160,8 +166,3 @@ def _said_of(messages: Any) -> bytes:
 @lru_cache(maxsize=256)  # the lines of a source mostly offer the same tools
 def _canonical_tools(written: bytes) -> bytes:
     return canonical(json.loads(written))
-
-
-@lru_cache(maxsize=256)
-def _tools(written: bytes) -> tuple[Tool, ...]:
-    return tuple(map(Tool.from_json, json.loads(written)))

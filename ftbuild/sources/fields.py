@@ -7,25 +7,41 @@ from typing import Any
 from ftbuild.problem import Problem, nearest
 from ftbuild.tools.schemas import shown
 
+ABSENT = object()
+
 
 def missing(value: Any, fields: Iterable[str]) -> Iterator[Problem]:
     """Yield the fields that a line has not, or that say nothing; none for what is no object."""
     if not isinstance(value, Mapping):
         return
     for field in dict.fromkeys(fields):
-        if field not in value:
+        found = value_of(value, field)
+        if found is ABSENT:
             close = nearest(field, value)
             there = f"the line has {shown([*value]) if value else 'nothing'}."
             fix = f"the line has {close!r}: rename it, or name the field in the source's YAML." if close else there
             yield Problem(f"no field {field!r}", fix=fix, rule="missing-field")
-        elif not isinstance(value[field], str | int | float | bool) or not text(value, field):
-            yield Problem(f"{field}: {shown(value[field])} is not a text", rule="not-a-text")
+        elif not isinstance(found, str | int | float | bool) or not text(value, field):
+            yield Problem(f"{field}: {shown(found)} is not a text", rule="not-a-text")
 
 
 def text(value: Mapping[str, Any], field: str) -> str:
     """Return what a field says, without the space around it; a number or a truth value as JSON writes it."""
-    found = value[field]
-    return found.strip() if isinstance(found, str) else str(found).lower() if isinstance(found, bool) else str(found)
+    return said(value_of(value, field))
+
+
+def said(value: Any) -> str:
+    """Return a value as a text: stripped, a truth value as JSON writes it."""
+    return value.strip() if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def value_of(value: Mapping[str, Any], field: str) -> Any:
+    """Return what a field holds, ABSENT if it is not there; `a.b` is field b of the object in field a."""
+    if field in value:
+        return value[field]
+    head, dot, rest = field.partition(".")
+    inner = value.get(head) if dot else None
+    return value_of(inner, rest) if isinstance(inner, Mapping) else ABSENT
 
 
 def placed(problems: Iterable[Problem], path: str, line: int) -> Iterator[Problem]:

@@ -5,14 +5,17 @@ Every effect on the disk goes through `os`, one call each, so that a test can ma
 
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ftbuild.digest import Hashed
 from ftbuild.errors import StoreError
 from ftbuild.problem import Problem
+from ftbuild.stream import Content, pieces
 
 
-def write(path: Path, content: bytes, mode: int = 0o644) -> None:
+def write(path: Path, content: Content, mode: int = 0o644) -> None:
     """Put `content` at `path`: temporary file beside it, fsync, rename, fsync of the folder.
 
     Raises:
@@ -20,22 +23,50 @@ def write(path: Path, content: bytes, mode: int = 0o644) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
-        try:
-            try:
-                _write_all(handle, content)
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            os.chmod(name, mode)
+        with _temporary(path.parent, pieces(content), mode) as name:
             os.replace(name, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
         sync_folder(path.parent)
     except OSError as error:
         raise refused(path, error) from error
+
+
+def write_named(content: Content, folder: Path, place: Callable[[str], Path], mode: int = 0o644) -> str:
+    """Put `content` at the place of its digest as `write` does, by way of `folder`, and return the digest.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    hashed = Hashed(pieces(content))
+    path = folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _temporary(folder, hashed, mode) as name:
+            path = place(hashed.digest)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(name, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise refused(path, error) from error
+    return hashed.digest
+
+
+@contextmanager
+def _temporary(folder: Path, content: Iterable[bytes], mode: int) -> Iterator[str]:
+    """Yield the name of a new file that holds `content` on the disk; it must be moved, else it is taken away."""
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".tmp-")
+    try:
+        try:
+            for piece in content:
+                _write_all(handle, piece)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.chmod(name, mode)
+        yield name
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
 
 
 def append_line(path: Path, line: bytes) -> None:

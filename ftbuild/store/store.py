@@ -22,6 +22,7 @@ from ftbuild.errors import StoreError
 from ftbuild.problem import Problem
 from ftbuild.store import durable
 from ftbuild.store.index import Index, Row, stat_of
+from ftbuild.stream import File, Stream
 
 TYPE = "ftbuild.record.v2"
 READABLE = ("ftbuild.record.v1", TYPE)
@@ -89,13 +90,35 @@ class Store:
         try:
             content = path.read_bytes()
         except OSError as error:
-            what = f"artifact {digest[:12]} is gone"
-            raise DamagedError(Problem(what, str(path), fix="run the build again."), digest) from error
+            raise _damaged(digest, "is gone", path) from error
         if of_bytes(content) != digest:
-            raise DamagedError(
-                Problem(f"artifact {digest[:12]} is damaged", str(path), fix="run the build again."), digest
-            )
+            raise _damaged(digest, "is damaged", path)
         return content
+
+    def put_stream(self, stream: Stream) -> str:
+        """Keep what a stream holds and return its digest.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        return durable.write_named(stream, self.folder / "artifacts" / "00", self.path, mode=0o444)
+
+    def stream(self, digest: str) -> Stream:
+        """Return the bytes of `digest` as a stream.
+
+        Raises:
+            DamagedError: the bytes are gone or damaged.
+        """
+        said = self.fault(digest, {})
+        if said is not None:
+            raise _damaged(digest, said, self.path(digest))
+        return File(self.path(digest))
+
+    def n_bytes(self, digest: str) -> int:
+        """Return how many bytes `digest` has, 0 where they are gone."""
+        with suppress(OSError):
+            return self.path(digest).stat().st_size
+        return 0
 
     def path(self, digest: str) -> Path:
         """Return where the bytes of `digest` are kept."""
@@ -241,3 +264,7 @@ class Store:
 
     def _place(self, digest: str) -> str:
         return f"{self._artifacts}/{digest[:2]}/{digest}"
+
+
+def _damaged(digest: str, said: str, path: Path) -> DamagedError:
+    return DamagedError(Problem(f"artifact {digest[:12]} {said}", str(path), fix="run the build again."), digest)

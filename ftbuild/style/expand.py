@@ -49,8 +49,11 @@ def expand(text: str, style: Style) -> str:
     """Return the text with the short forms of `style.expand` and contractions written out.
 
     A short form is found as a whole word in any case; its first letter stays large as `replace`
-    says. A text of nothing but words to take out stays as it is.
+    says. A text of nothing but words to take out stays as it is, and so does all text where the style has no short
+    forms: it says nothing of how a message is written out.
     """
+    if not style.expand:
+        return text
     out = text
     for _ in range(AT_MOST):  # a word written out can show what its neighbour means: b4 jan, i'd gotta
         before = out

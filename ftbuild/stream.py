@@ -1,0 +1,149 @@
+"""Bytes that need not fit into memory: an output written as it is made, an input read as it is needed.
+
+A stream can be gone over any number of times. What it holds on disk has no name there, so that nothing is
+left behind however a process ends.
+"""
+
+import os
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from ftbuild.errors import StoreError
+from ftbuild.problem import Problem
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+PIECE_BYTES = 4 << 20
+HELD_BYTES = 16 << 20
+FEW = 4096  # lines that are gathered at once
+
+
+class Stream(Protocol):
+    """Bytes in order, a piece at a time."""
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes from their beginning."""
+        ...
+
+
+Content = bytes | Stream
+
+
+def pieces(content: Content) -> Iterator[bytes]:
+    """Yield the bytes of a content, a piece at a time."""
+    return iter((content,)) if isinstance(content, bytes) else content.pieces()
+
+
+def whole(content: Content) -> bytes:
+    """Return all the bytes of a content."""
+    return content if isinstance(content, bytes) else b"".join(content.pieces())
+
+
+def lines(content: Content) -> Iterator[bytes]:
+    """Yield the bytes again in pieces that end where a line does; the last ends where they end."""
+    rest = b""
+    for piece in pieces(content):
+        cut = piece.rfind(b"\n") + 1
+        if cut:
+            yield rest + piece[:cut]
+            rest = piece[cut:]
+        else:
+            rest += piece
+    if rest:
+        yield rest
+
+
+class File:
+    """The bytes of a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes from their beginning."""
+        with self.path.open("rb") as file:
+            while piece := file.read(PIECE_BYTES):
+                yield piece
+
+
+class Spool:
+    """Bytes that are added one after the other: held in memory while they are few, else in a file without a name.
+
+    The file lies in `folder`.
+    """
+
+    def __init__(self, folder: str | None = None) -> None:
+        self._folder = folder
+        self._held = bytearray()
+        self._file: BinaryIO | None = None
+        self.n_bytes = 0
+
+    def add(self, content: bytes) -> None:
+        """Add some bytes.
+
+        Raises:
+            StoreError: the disk is full.
+        """
+        self.n_bytes += len(content)
+        self._held += content
+        if len(self._held) > HELD_BYTES:
+            self._put_down()
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes from their beginning."""
+        for at in range(0, self.n_bytes, PIECE_BYTES):
+            yield self.read([(at, PIECE_BYTES)])
+
+    def read(self, places: Iterable[tuple[int, int]]) -> bytes:
+        """Return the bytes at some places, each an offset and a length, one after the other."""
+        if self._file is None:
+            return b"".join([self._held[at : at + length] for at, length in places])
+        self._put_down()
+        handle = self._file.fileno()
+        return b"".join([os.pread(handle, length, at) for at, length in places])
+
+    def content(self) -> Content:
+        """Return what was added: as bytes while it is held in memory."""
+        return bytes(self._held) if self._file is None else self
+
+    @property
+    def is_held(self) -> bool:
+        """Return whether it is in memory."""
+        return self._file is None
+
+    def _put_down(self) -> None:
+        """Write what is held to the file."""
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
+                weakref.finalize(self, self._file.close)
+            rest = memoryview(self._held)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            where = self._folder or tempfile.gettempdir()
+            said = (error.strerror or str(error)).lower()
+            fix = "free space or rights there, then again."
+            raise StoreError(Problem(f"cannot be written: {said}", where, fix=fix)) from error
+        self._held = bytearray()
+
+
+class Gathered:
+    """Parts of a spool in an order of their own: `offsets` and `lengths`, whole numbers, say where each lies."""
+
+    def __init__(self, spool: Spool, offsets: "npt.NDArray[Any]", lengths: "npt.NDArray[Any]") -> None:
+        self._spool, self._offsets, self._lengths = spool, offsets, lengths
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the parts, some at a time."""
+        for at in range(0, len(self._offsets), FEW):
+            offsets, lengths = self._offsets[at : at + FEW], self._lengths[at : at + FEW]
+            yield self._spool.read(zip(map(int, offsets), map(int, lengths), strict=True))
+
+    def content(self) -> Content:
+        """Return the parts: as bytes where their spool is held in memory."""
+        return whole(self) if self._spool.is_held else self

@@ -1,0 +1,116 @@
+"""A large source is gone over in pieces, in one process or several: the same bytes, each finding at its line."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from training_lines import supervised
+
+from ftbuild.digest import Hashed, of_bytes
+from ftbuild.errors import DataError
+from ftbuild.example import SPLITS
+from ftbuild.partitions import mapped
+from ftbuild.runners import data
+from ftbuild.stream import PIECE_BYTES, Content, Gathered, Spool, lines, pieces, whole
+
+N = 9000
+SOURCE = {"kind": "chat_jsonl", "path": "d/many.jsonl", "licence": "CC0-1.0", "origin": "here"}
+RECIPE = {
+    "split": {"validation": 0.1, "test": 0.2, "seed": 3},
+    "limit": None,
+    "system": "Be brief.",
+    "language": "en",
+    "expand": [],
+    "licences": {"many": "CC0-1.0"},
+}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("source") / "many.jsonl"
+    path.write_bytes(b"".join(json.dumps(supervised(f"City{n % 8000}")).encode() + b"\n" for n in range(N)))
+    assert path.stat().st_size > 2 * PIECE_BYTES
+    return path
+
+
+def ingested(path: Path, jobs: int) -> Mapping[str, Content]:
+    settings = {"source": SOURCE, "name": "many", "bytes": of_bytes(path.read_bytes())}
+    return data.ingest(settings, {}, {"path": str(path), "jobs": jobs}).outputs
+
+
+def digests(outputs: Mapping[str, Content]) -> dict[str, str]:
+    found = {}
+    for name, content in outputs.items():
+        hashed = Hashed(pieces(content))
+        list(hashed)
+        found[name] = hashed.digest
+    return found
+
+
+@pytest.mark.slow
+def test_the_bytes_do_not_depend_on_how_many_processes_make_them(source: Path) -> None:
+    made = []
+    for jobs in (1, 2):
+        read = ingested(source, jobs)
+        built = data.dataset(RECIPE, {"many": read["examples.jsonl"]}, {"jobs": jobs})
+        rendered = data.render(
+            {"method": "supervised"}, {split: built.outputs[f"{split}.jsonl"] for split in SPLITS}, {"jobs": jobs}
+        )
+        assert json.loads(whole(built.outputs["dropped.json"])) == {"duplicate": 1000}
+        made.append([digests(each) for each in (read, built.outputs, rendered.outputs)])
+    assert made[0] == made[1]
+
+
+def test_a_finding_in_a_later_piece_has_its_line(source: Path, tmp_path: Path) -> None:
+    broken = source.read_bytes().splitlines(keepends=True)
+    broken[N - 3] = b'{"messages": 5}\n'
+    path = tmp_path / "many.jsonl"
+    path.write_bytes(b"".join(broken))
+    with pytest.raises(DataError) as caught:
+        ingested(path, 1)
+    assert str(caught.value).startswith(f"d/many.jsonl:{N - 2}: messages: 5 is not a list of messages")
+
+
+def test_results_come_in_the_order_of_the_partitions() -> None:
+    expected = [n * n for n in range(20)]
+    for n_processes in (1, 3):
+        assert list(mapped(square, iter(range(20)), n_processes)) == expected
+    assert list(mapped(square, iter(()), 2)) == []
+    with pytest.raises(ZeroDivisionError):
+        list(mapped(upside_down, iter(range(3)), 2))
+
+
+def square(n: int) -> int:
+    return n * n
+
+
+def upside_down(n: int) -> float:
+    return 1 / n
+
+
+def test_lines_are_never_cut() -> None:
+    class Torn:
+        def pieces(self) -> Iterator[bytes]:
+            content = b"one\ntwo\n\nthree"
+            yield from (content[at : at + 2] for at in range(0, len(content), 2))
+
+    assert b"".join(lines(Torn())) == b"one\ntwo\n\nthree"
+    assert [each[-1:] for each in lines(Torn())] == [b"\n", b"\n", b"\n", b"e"]
+    assert list(lines(b"")) == []
+
+
+@pytest.mark.parametrize("held", [0, 3, 1000])
+def test_a_spool_gives_back_what_was_added_whole_or_in_another_order(
+    held: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+
+    monkeypatch.setattr("ftbuild.stream.HELD_BYTES", held)
+    spool = Spool(str(tmp_path))
+    for part in (b"aa", b"b", b"", b"cccc"):
+        spool.add(part)
+    assert whole(spool) == b"aabcccc"
+    gathered = Gathered(spool, np.array([3, 0, 2]), np.array([4, 2, 1]))
+    assert [whole(gathered), whole(gathered)] == [b"ccccaab"] * 2
+    assert list(tmp_path.iterdir()) == []
