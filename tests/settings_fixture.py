@@ -129,6 +129,20 @@ TINY["style"] = {"language": "ja", "system": "丁寧に。", "rules": {"desu_mas
 TINY["method"] = {"type": "dpo", "hyperparameters": {"n_epochs": 3, "beta": 0.2}}
 TINY["dataset"]["sources"]["pairs"]["rejected"] = "casual"
 TINY["dataset"]["deduplicate"] = "near"
+TINY["dataset"]["redact"] = {
+    "private_key": True,
+    "jwt": True,
+    "api_key": True,
+    "url_password": True,
+    "email": True,
+    "iban": True,
+    "credit_card": True,
+    "ipv6": False,
+    "ipv4": False,
+    "phone": True,
+}
+TINY["dataset"]["split"] |= {"by": "time", "validation_from": "2026-10-01", "test_from": "2026-11-01T12:00:00Z"}
+TINY["dataset"]["sources"]["pairs"]["time"] = "sent_at"
 TINY["tools"] |= {"a": {"python": "app.py:a"}, "b": {"openapi": "api.json#b"}, "c": {"mcp": "tools.json#c"}}
 TINY["dataset"]["sources"]["made"] = {
     "kind": "generator",
@@ -137,6 +151,7 @@ TINY["dataset"]["sources"]["made"] = {
     "calls": {"one": 1, "two": 2, "three": 3},
     "unseen": {"values": 20, "phrasings": 30},
     "quiet": 0.1,
+    "share": 0.4,
     "tools": ["get_weather"],
     "seed": 5,
     "licence": "CC0-1.0",

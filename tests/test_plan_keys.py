@@ -15,6 +15,7 @@ ONE_VALUE = {
     "dataset.sources.pairs.kind",
     "dataset.sources.unseen.kind",
     "dataset.sources.made.kind",
+    "dataset.split.by",
     # What stands in the file enters the key.
     "tools.a.python",
     "tools.b.openapi",
@@ -40,6 +41,8 @@ OTHER = {
     "dataset.sources.unseen.only": "train",
     "provider.engine": "scripted",
     "dataset.deduplicate": "exact",
+    "dataset.split.validation_from": "2026-10-02",
+    "dataset.split.test_from": "2026-11-02",
     "tools.get_weather.args.city.type": "integer",
     "tools.get_weather.args.days.type": "string",
 }

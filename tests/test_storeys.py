@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "ftbuild"
 # own storey only what SIDEWAYS allows.
 STOREYS = (
     ("errors", "problem", "digest"),
-    ("chat", "completion", "example", "rows", "tokens"),
+    ("chat", "completion", "example", "rows", "times", "tokens"),
     ("world", "cache"),
     ("settings",),
     ("sources", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),

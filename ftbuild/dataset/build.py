@@ -1,16 +1,17 @@
 """Examples of all sources -> one dataset.
 
 Transforms, in order: style (system text first, short forms written out), exact duplicates out,
-split, limit. The order of examples is by the digest of their content.
+split, shares of the mix, limit. The order of examples is by the digest of their content.
 """
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ftbuild.chat import Message, Tool
-from ftbuild.dataset.split import split_of
+from ftbuild.dataset import times
+from ftbuild.dataset.mix import mixed
 from ftbuild.digest import of_value
 from ftbuild.example import SPLITS, Example, Split
 from ftbuild.problem import Problem
@@ -18,6 +19,7 @@ from ftbuild.settings import Shares, Style
 from ftbuild.style.expand import expand
 
 SYSTEM = ("system", "developer")
+NO_MIX: Mapping[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ def build(
     parallel_tool_calls: bool | None = None,
     *,
     near: bool = False,
+    mix: Mapping[str, float] = NO_MIX,
 ) -> tuple[Dataset, list[Problem]]:
     """Return the dataset and its findings; the order of `examples` does not matter.
 
@@ -44,19 +47,24 @@ def build(
     parallel calls goes into all that have tools, whatever they answer. An answer that is both rejected and
     preferred teaches nothing, and is dropped. Duplicates have the same input after style and the same target,
     where they are `near` but for case, width, spaces and punctuation; of them a pinned one is kept, else the one
-    whose source and line come first. One input with two targets in two splits is an error: it would let the
-    model see what it is tested on.
+    whose source and line come first. `mix` holds the shares of sources in the training split. One input with two
+    targets in two splits is an error: it would let the model see what it is tested on.
     """
     telling = [each for each in examples if each.rejected is None or each.rejected != each.target]
     styled = [_equipped(_styled(example, style), tools, parallel_tool_calls) for example in telling]
     unique = _unique(styled, near=near)
-    drawn = [(example, split_of(example, shares)) for example in unique]
+    drawn = times.drawn(unique, shares)
     problems = _leaks(drawn)
     ordered = sorted(drawn, key=lambda pair: of_value(["order.v1", shares.seed, pair[0].id]))
     splits: dict[Split, tuple[Example, ...]] = {
         split: tuple(example for example, where in ordered if where == split) for split in SPLITS
     }
     dropped = {"equal answers": len(examples) - len(telling), "duplicate": len(styled) - len(unique)}
+    if mix:
+        held = mixed(splits["train"], mix, shares.seed)
+        splits["train"] = held.kept
+        dropped |= {f"over the share of {name}": n for name, n in held.left_out.items()}
+        problems += held.problems
     if limit is not None:
         kept = _limited(splits, limit)
         dropped["limit"] = sum(map(len, splits.values())) - sum(map(len, kept.values()))
@@ -80,13 +88,19 @@ def _styled(example: Example, style: Style) -> Example:
     ]
     has_own = not style.system or any(each.role in SYSTEM for each in prompt)
     system = [] if has_own else [Message("system", style.system)]
-    return example.with_messages((*system, *prompt, example.target))
+    done = (*(["system"] if system else []), *(["expand"] if tuple(prompt) != example.prompt else []))
+    return replace(example, messages=(*system, *prompt, example.target), transforms=(*example.transforms, *done))
 
 
 def _equipped(example: Example, tools: tuple[Tool, ...], parallel_tool_calls: bool | None) -> Example:
     own = example.tools or tools
     flag = example.parallel_tool_calls if parallel_tool_calls is None else parallel_tool_calls
-    return replace(example, tools=own, parallel_tool_calls=flag if own else None)
+    set_ = flag if own else None
+    done = (
+        *(["tools"] if own != example.tools else []),
+        *(["parallel_tool_calls"] if set_ is not None and set_ != example.parallel_tool_calls else []),
+    )
+    return replace(example, tools=own, parallel_tool_calls=set_, transforms=(*example.transforms, *done))
 
 
 def _unique(examples: Iterable[Example], *, near: bool) -> list[Example]:

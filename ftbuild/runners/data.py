@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ftbuild.chat import Tool
+from ftbuild.dataset import lineage, redact
 from ftbuild.dataset.build import build as build_dataset
 from ftbuild.digest import of_bytes, of_value, short
 from ftbuild.errors import DataError
@@ -46,6 +47,8 @@ def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any
         DataError: the findings, if one of them is an error.
     """
     examples = [Example.from_json(value) for content in inputs.values() for value in parse_lines(content)]
+    if rules_on := settings.get("redact"):
+        examples = [redact.redacted(each, rules_on) for each in examples]
     style = Style.model_validate_json(
         json.dumps(
             {
@@ -59,7 +62,9 @@ def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any
     tools = tuple(Tool.from_json(json.loads(each)) for each in settings.get("tools", ()))
     flag = settings.get("parallel_tool_calls")
     near = settings.get("deduplicate") == "near"
-    built, problems = build_dataset(examples, style, shares, settings["limit"], tools, flag, near=near)
+    built, problems = build_dataset(
+        examples, style, shares, settings["limit"], tools, flag, near=near, mix=settings.get("shares", {})
+    )
     warnings = _warnings(problems + rules.check([*built.splits["train"], *built.splits["validation"]]))
     outputs = {
         f"{split}.jsonl": json_lines(
@@ -75,21 +80,14 @@ def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any
         for split in SPLITS
     }
     outputs["provenance.jsonl"] = json_lines(
-        {
-            "id": each.id,
-            "split": split,
-            "source": each.source,
-            "path": each.path,
-            "line": each.line,
-            "group": each.group,
-            "transforms": _transforms(each, style.system),
-            "licence": settings["licences"][each.source],
-        }
+        lineage.entry(each, split, shares, settings["licences"][each.source], each.source in settings.get("shares", ()))
         for split in SPLITS
         for each in built.splits[split]
     )
-    outputs["dropped.json"] = json_file(built.dropped)
-    note = _counts({split: len(built.splits[split]) for split in SPLITS}) + ", no problems"
+    taken = redact.totals(each for kept in built.splits.values() for each in kept)
+    outputs["dropped.json"] = json_file(built.dropped | {f"{name} redacted": n for name, n in taken.items()})
+    note = _counts({split: len(built.splits[split]) for split in SPLITS})
+    note += f", redacted {redact.told(taken)}" * bool(taken) + ", no problems"
     return Made(outputs, note, warnings)
 
 
@@ -113,16 +111,6 @@ def render(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any]
     digest = of_value(["lines.v1", *(outputs[f"{split}.jsonl"].decode() for split in SPLITS)])
     outputs["manifest.json"] = json_file({"schema_version": 1, "digest": digest, "counts": counts})
     return Made(outputs, f"training lines {short(digest)}")
-
-
-def _transforms(example: Example, system: str) -> list[str]:
-    """Return what was done to an example since it was read."""
-    asked = next((each.content for each in reversed(example.prompt) if each.role == "user"), None)
-    first = example.messages[0]
-    return [
-        *(["system"] if (first.role, first.content) == ("system", system) else []),
-        *(["expand"] if asked is not None and asked != example.raw else []),
-    ]
 
 
 def _warnings(problems: Sequence[Problem]) -> Sequence[Problem]:

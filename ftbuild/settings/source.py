@@ -11,13 +11,13 @@ from ftbuild.settings.node import Node
 SourceKind = Literal["pairs", "csv", "chat_jsonl", "sharegpt", "alpaca", "bfcl", "dpo_jsonl", "generator"]
 # What a kind needs, and what it takes besides what every kind takes.
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "pairs": (("input", "target", "group"), ("rejected",)),
-    "csv": (("input", "target"), ("group", "rejected")),
-    "dpo_jsonl": ((), ("group",)),
-    "chat_jsonl": ((), ("group",)),
-    "sharegpt": ((), ("group",)),
-    "alpaca": ((), ("group",)),
-    "bfcl": ((), ("group",)),
+    "pairs": (("input", "target", "group"), ("rejected", "time")),
+    "csv": (("input", "target"), ("group", "rejected", "time")),
+    "dpo_jsonl": ((), ("group", "time")),
+    "chat_jsonl": ((), ("group", "time")),
+    "sharegpt": ((), ("group", "time")),
+    "alpaca": ((), ("group", "time")),
+    "bfcl": ((), ("group", "time")),
     "generator": (("n", "calls", "seed"), ("unseen", "quiet", "tools")),
 }
 
@@ -53,7 +53,8 @@ class Source(Node):
     need none, of all the file's tools or just `tools`, drawn with `seed`. Other fields may stand in a line.
     `path` is seen from the tree that holds the YAML file; `group` names the field whose examples stay in one
     split, every example being its own group without it; `slices` maps a slice's name to a field; `only` pins
-    all of it to a split.
+    all of it to a split. `time` names the field that says when an example was said, ISO 8601 or seconds since 1970,
+    for a split by time; `share` is how much of the training split it makes up, by leaving some of it out.
     `path` and `licence` are written beside every example, so they are keyed; `origin` is for people.
     """
 
@@ -73,6 +74,8 @@ class Source(Node):
     seed: int | None = None
     slices: dict[str, str] = {}
     only: Split | None = None
+    time: str | None = None
+    share: float | None = Field(default=None, gt=0, lt=1)
     licence: str
     origin: str
 
@@ -85,4 +88,6 @@ class Source(Node):
             raise ValueError(f"a source of the kind {self.kind} needs {' and '.join(missing)}")
         if extra := sorted(given - {*needed, *taken}):
             raise ValueError(f"a source of the kind {self.kind} takes no {' and no '.join(extra)}")
+        if self.share is not None and self.only not in (None, "train"):
+            raise ValueError(f"share is for what is learnt from, and only: {self.only} keeps it out")
         return self

@@ -16,7 +16,7 @@ from ftbuild.rows import Row
 from ftbuild.rules.lines import INPUT_KEYS, SUPERVISED_KEYS, check
 from ftbuild.rules.pack import PACKS
 from ftbuild.settings import Source
-from ftbuild.sources.fields import missing, placed, text
+from ftbuild.sources.fields import missing, placed, text, time, untimely
 
 PACK = PACKS["compatible"]
 
@@ -75,13 +75,13 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
     """Return the reader of a layout: it yields examples, and what is wrong; warnings stand before their example."""
 
     def read(rows: Iterable[Row], name: str, source: Source) -> Iterator[Example | Problem]:
-        fields = [*source.slices.values(), *([source.group] if source.group else [])]
+        fields = [*source.slices.values(), *(each for each in (source.group, source.time) if each)]
         for row in rows:
             if row.problems:
                 yield from placed(row.problems, source.path, row.line)
                 continue
             converted = convert(row.value)
-            problems = [*converted.problems, *missing(row.value, fields)]
+            problems = [*converted.problems, *missing(row.value, fields), *untimely(row.value, source)]
             broken = bool(problems)
             if not converted.problems:
                 found = check(converted.line, "supervised", PACK)
@@ -133,4 +133,5 @@ def _example(row: Row, converted: Converted, name: str, source: Source) -> Examp
         tools=tuple(map(Tool.from_json, line.get("tools") or ())),
         parallel_tool_calls=line.get("parallel_tool_calls"),
         rejected=Message.from_json(rejected) if rejected is not None else None,
+        time=time(row.value, source),
     )
