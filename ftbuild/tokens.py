@@ -31,6 +31,16 @@ def of_line(line: Mapping[str, Any], encoding: str) -> int:
     return sum(of_texts(texts, encoding)) + A_MESSAGE * n_messages + A_CONVERSATION * n_conversations
 
 
+def learnt(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the messages that are learnt from: answers whose weight is not 0."""
+    return [each for each in messages if is_learnt(each)]
+
+
+def is_learnt(message: Mapping[str, Any]) -> bool:
+    """Say whether a message is learnt from."""
+    return message["role"] == "assistant" and message.get("weight") != 0
+
+
 def of_texts(texts: Sequence[str], encoding: str) -> list[int]:
     """Return the tokens of each text.
 

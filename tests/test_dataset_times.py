@@ -1,6 +1,7 @@
 """A split by time: stable under growth, groups whole, the last tests."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,6 @@ START, END = 1788220800.0, 1796083200.0  # 1 September and 1 December 2026
 
 
 def at(time: float | None, group: str, line: int = 1) -> Example:
-    from dataclasses import replace
-
     return replace(example(f"{group} {line}", line=line, group=group), time=time)
 
 
@@ -76,8 +75,6 @@ def test_a_leak_over_time_is_told_as_ever() -> None:
     _, problems = build([at(START, "a"), at(END, "b")], STYLE, SHARES, None)
     assert [each.rule for each in problems] == ["empty-split"]
     twins = [example("Hey there", "No.", line=1, group="a"), example("hey there", line=2, group="b")]
-    from dataclasses import replace
-
     dated = [replace(twins[0], time=START), replace(twins[1], time=END)]
     _, problems = build(dated, STYLE, SHARES, None)
     assert "leak-across-splits" in [each.rule for each in problems]

@@ -5,11 +5,13 @@ added where they lie side by side.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftbuild.digest import of_bytes
 from ftbuild.example import SPLITS, Example, Split
-from ftbuild.settings import Shares
+
+if TYPE_CHECKING:
+    from ftbuild.settings import Shares
 
 # What a transform is called in provenance -> the keys of the config that ask for it.
 ASKED_BY: Mapping[str, tuple[str, ...]] = {
@@ -20,7 +22,7 @@ ASKED_BY: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def entry(example: Example, split: Split, shares: Shares, licence: str, has_share: bool) -> dict[str, Any]:
+def entry(example: Example, split: Split, shares: "Shares", licence: str, has_share: bool) -> dict[str, Any]:
     """Return the line of provenance of an example, as a JSON value.
 
     `transforms` says what was done to it, in that order; `because` names for its place in the split and for each
@@ -48,7 +50,7 @@ def entry(example: Example, split: Split, shares: Shares, licence: str, has_shar
     }
 
 
-def _split_keys(example: Example, shares: Shares, source: str) -> list[str]:
+def _split_keys(example: Example, shares: "Shares", source: str) -> list[str]:
     if example.only is not None:
         return [source]
     if shares.by == "time" and example.time is not None:
