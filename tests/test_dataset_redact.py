@@ -53,6 +53,7 @@ def test_each_rule_finds_its_value_and_is_off_unless_named(name: str) -> None:
         ("メールはa@b.example.comまで、電話は03-1234-5678です。", "メールは[email]まで、電話は[phone]です。"),
         ("電話０９０－１２３４－５６７８", "電話[phone]"),
         ("info@müller.example", "[email]"),
+        ("to='ann@x.example', o'hara@x.example?cc=bob@x.example&n=1", "to='[email]', [email_2]?cc=[email_3]&n=1"),
         ("ab12 DE89370400440532013000 THX", "ab12 [iban] THX"),
         ("4111 1111 1111 1111 12/27", "[credit_card] 12/27"),
         ("10.0.0.1:8080, fe80::1.", "[ipv4]:8080, [ipv6]."),

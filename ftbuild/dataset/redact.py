@@ -28,7 +28,7 @@ GAPS = re.compile(rf"{GAP}+")
 ZERO = "[0\uff10]"
 WHOLE = "whole"
 
-# Digits and letters of an IBAN by country. Source: SWIFT, IBAN Registry, release 99 (2024-12).
+# Digits and letters of an IBAN by country. Source: SWIFT, IBAN Registry, release 101 (read 2026-11).
 IBAN_LENGTHS = {
     **dict.fromkeys(["NO"], 15),
     **dict.fromkeys(["BE"], 16),
@@ -42,7 +42,7 @@ IBAN_LENGTHS = {
     **dict.fromkeys(["LY", "PT", "ST"], 25),
     **dict.fromkeys(["IS", "TR"], 26),
     **dict.fromkeys(["BI", "DJ", "FR", "GR", "IT", "MC", "MR", "SM"], 27),
-    **dict.fromkeys(["AL", "AZ", "BY", "CY", "DO", "GT", "HU", "LB", "NI", "PL", "SV"], 28),
+    **dict.fromkeys(["AL", "AZ", "BY", "CY", "DO", "GT", "HN", "HU", "LB", "NI", "PL", "SV"], 28),
     **dict.fromkeys(["BR", "EG", "PS", "QA", "UA"], 29),
     **dict.fromkeys(["JO", "KW", "MU", "YE"], 30),
     **dict.fromkeys(["MT", "SC"], 31),
@@ -163,16 +163,16 @@ RULES: Mapping[str, Rule] = {
     "url_password": Rule(re.compile(r"(?<=://)[^\s/:@\[\"]+:[^\s/@\"]+(?=@)"), "RFC 3986, userinfo", needs="://"),
     "email": Rule(
         re.compile(
-            rf"(?<![{LETTER}])[{LETTER}!#$%&'*+/=?^_`{{|}}~.-]{{0,63}}[{LETTER}_+-]@"
+            rf"(?<![{LETTER}])[{LETTER}_](?:[{LETTER}_%+-]|[.'](?=[{LETTER}_%+-])){{0,63}}@"
             rf"[{LETTER}](?:[{LETTER}-]*[{LETTER}])?(?:\.[{LETTER}](?:[{LETTER}-]*[{LETTER}])?)+"
         ),
-        "WHATWG HTML, valid e-mail address (2026-11), and letters beyond ASCII (RFC 6531)",
+        "RFC 5321, of its signs those in use: others end a quoted text or a parameter; letters beyond ASCII: RFC 6531",
         needs="@",
         alike=str.casefold,
     ),
     "iban": Rule(
         _whole(r"[A-Za-z]{2}\d{2}(?:[ -]?[0-9A-Za-z]){11,29}"),
-        "ISO 13616, IBAN Registry 99",
+        "ISO 13616, IBAN Registry 101",
         holds=_is_iban,
         alike=_digits,
     ),
