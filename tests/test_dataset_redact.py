@@ -167,7 +167,7 @@ def test_no_output_of_the_dataset_holds_what_was_taken_out() -> None:
         "language": "en",
         "expand": [],
         "licences": {"pairs": "CC0-1.0"},
-        "redact": ["email", "phone"],
+        "redact": {"email": True, "phone": True},
     }
     made = dataset(settings, {"pairs": json_lines(each.to_json() for each in given_)}, {})
     for content in made.outputs.values():

@@ -37,7 +37,7 @@ def mixed(train: Sequence[Example], shares: Mapping[str, float], seed: int) -> M
     problems = tuple(
         Problem(
             f"dataset.sources.{name}.share is {shares[name]:g}, and {name} has {have[name]:,} examples to learn from: "
-            f"{have[name] / max(1, len(kept)):.2g} of {len(kept):,}; {n:,} would reach it",
+            f"{have[name] / max(1, len(kept)):.3g} of {len(kept):,}; {n:,} would reach it",
             why="Nothing is repeated to fill a share.",
             fix=f"add {n - have[name]:,} examples to {name}, or lower its share.",
             rule="share-not-reached",

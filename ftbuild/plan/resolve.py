@@ -93,9 +93,9 @@ def _read(source: Source) -> dict[str, object]:
 
 
 def _redact(settings: Settings) -> dict[str, object]:
-    """Return the names of the rules that take something out, where there are any."""
-    names = sorted(name for name, on in settings.dataset.redact.keyed().items() if on)
-    return {"redact": names} if names else {}
+    """Return the rules that take something out, where there are any."""
+    rules = {name: on for name, on in settings.dataset.redact.keyed().items() if on}
+    return {"redact": rules} if rules else {}
 
 
 def _shares(settings: Settings) -> dict[str, object]:

@@ -48,7 +48,7 @@ def dataset(settings: Any, inputs: Mapping[str, bytes], _given: Mapping[str, Any
     """
     examples = [Example.from_json(value) for content in inputs.values() for value in parse_lines(content)]
     if rules_on := settings.get("redact"):
-        examples = [redact.redacted(each, rules_on) for each in examples]
+        examples = [redact.redacted(each, tuple(rules_on)) for each in examples]
     style = Style.model_validate_json(
         json.dumps(
             {
