@@ -252,8 +252,8 @@ def test_a_line_withdrawn_names_what_learnt_from_it_and_the_edit(mine: Mine) -> 
     assert ended.out == (
         f"data/ours.jsonl:{first['line']}: 1 example read, 1 of them in 1 dataset\n"
         f"  dataset   {mine.folder.name} of mine: 1 train; {n - 1} left to learn from\n"
-        "  job       ftjob-1 (succeeded) must be trained again\n"
-        "  job       ftjob-2 (under way) must be trained again\n"
+        "  job       ftjob-1 must be trained again\n"
+        "  job       ftjob-2 is under way and may be learning from it: ftbuild cancel ftjob-2\n"
         f"  model     {MODEL} has learnt from it: delete it at its provider\n"
         "\n"
         f"Edit: data/ours.jsonl: delete line {first['line']}\n"
@@ -273,6 +273,12 @@ def test_a_source_withdrawn_names_the_edit_and_the_override(mine: Mine) -> None:
     assert told["commands"] == ["ftbuild +experiment=mine"]
     assert told["without_editing"] == ["ftbuild +experiment=mine ~dataset.sources.ours"]
     assert told["same_elsewhere"] == ["data/more.jsonl:1"]
+
+
+def test_what_only_tests_leaves_the_job_as_it_is(mine: Mine) -> None:
+    said = mine.own.run("retract", f"data/ours.jsonl:{mine.first('test')['line']}").out
+    assert "  job       ftjob-1 stays: it never saw it, but its test results change\n" in said
+    assert "  model " not in said
 
 
 def test_of_two_that_say_the_same_the_other_is_named(mine: Mine) -> None:

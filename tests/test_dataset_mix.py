@@ -46,6 +46,11 @@ def test_where_one_source_is_short_the_others_hold_their_share_of_what_there_is(
     assert (wanted, missed) == ({"chat": 5, "more": 16}, {"chat": 19})
 
 
+def test_a_source_without_any_is_told_and_takes_nothing_from_the_others() -> None:
+    assert counts({"rest": 90}, {"chat": 0.1}) == ({}, {"chat": 10})
+    assert counts({"a": 60, "b": 100}, {"a": 0.3, "b": 0.5, "c": 0.2}) == ({"a": 60, "b": 100}, {"c": 40})
+
+
 def test_too_few_are_told_with_the_numbers() -> None:
     [told] = mixed([*of("chat", 10), *of("rest", 90)], {"chat": 0.25}, 1).problems
     assert str(told) == (

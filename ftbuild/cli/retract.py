@@ -15,7 +15,7 @@ from ftbuild.cli.blame import PLACE, at, job_json
 from ftbuild.cli.build import world_of
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
-from ftbuild.descent import Found, datasets, held_in, holding, read_at, sources_named
+from ftbuild.descent import Found, Job, datasets, held_in, holding, read_at, sources_named
 from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.example import SPLITS
 from ftbuild.problem import Problem, nearest
@@ -142,8 +142,7 @@ class Withdrawal:
         rest = f"{left:,} left to learn from" if left else "nothing would be left to learn from"
         yield "dataset", f"{found.dataset.name} of {whose}: {counts}; {rest}"
         for job in found.dataset.jobs:
-            again = "must be trained again" if found.learnt else "stays: it never saw it, but its test results change"
-            yield "job", f"{job.job_id} ({job.status}) {again}"
+            yield "job", f"{job.job_id} {_follows(found, job)}"
         if found.dataset.runs:
             yield "runs", ", ".join(run.run_id for run in found.dataset.runs)
 
@@ -179,6 +178,15 @@ class Withdrawal:
         for number, command in enumerate(self.without_editing()):
             yield f"{'Or without the edit:' if number == 0 else '':21}{command}"
         yield "Nothing was written. What lies at a provider, and copies of datasets/built, are not ours to delete."
+
+
+def _follows(found: Found, job: Job) -> str:
+    """Return what follows for a job."""
+    if not found.learnt:
+        return "stays: it never saw it, but its test results change"
+    if job.status == "under way":
+        return f"is under way and may be learning from it: ftbuild cancel {job.job_id}"
+    return "must be trained again" if job.status == "succeeded" else f"{job.status}; its files may lie at the provider"
 
 
 def _worst(found: Found) -> str:

@@ -55,30 +55,32 @@ def counts(have: Mapping[str, int], shares: Mapping[str, float]) -> tuple[dict[s
     others fit it.
     """
     free = {name: share for name, share in shares.items() if have.get(name)}
+    scarce = {name: share for name, share in shares.items() if name not in free}
     fixed = sum(n for name, n in have.items() if name not in shares)
     if free and not fixed:
         whole = min(have[name] / share for name, share in free.items())
-        return {name: min(have[name], max(1, round(share * whole))) for name, share in free.items()}, {}
-    scarce: dict[str, float] = {}
+        wanted = {name: min(have[name], max(1, round(share * whole))) for name, share in free.items()}
+        return wanted, _missed(scarce, have, wanted, fixed)
     while True:
-        total = (fixed + sum(have[name] for name in scarce)) / max(ROUNDING, 1 - sum(free.values()))
+        total = (fixed + sum(have[name] for name in scarce if have.get(name))) / max(ROUNDING, 1 - sum(free.values()))
         lacking = [name for name, share in free.items() if have[name] < round(share * total)]
         if not lacking:
             wanted = {name: max(1, round(share * total)) for name, share in free.items()}
-            missed = {
-                name: round(share / (1 - share) * _others(name, have, scarce, wanted, fixed))
-                for name, share in scarce.items()
-            }
-            return {**wanted, **{name: have[name] for name in scarce}}, missed
+            wanted |= {name: have[name] for name in scarce if have.get(name)}
+            return wanted, _missed(scarce, have, wanted, fixed)
         for name in lacking:
             scarce[name] = free.pop(name)
 
 
-def _others(
-    name: str, have: Mapping[str, int], scarce: Mapping[str, float], wanted: Mapping[str, int], fixed: int
-) -> int:
-    """Return how many examples of other sources stand beside those of `name`."""
-    return fixed + sum(wanted.values()) + sum(have[each] for each in scarce if each != name)
+def _missed(
+    scarce: Mapping[str, float], have: Mapping[str, int], wanted: Mapping[str, int], fixed: int
+) -> dict[str, int]:
+    """Return how many examples the scarce sources would need beside those of the others."""
+    needed = {
+        name: round(share / (1 - share) * (fixed + sum(n for other, n in wanted.items() if other != name)))
+        for name, share in scarce.items()
+    }
+    return {name: n for name, n in needed.items() if n > have.get(name, 0)}
 
 
 def _draw(example: Example, seed: int) -> tuple[str, str, int]:
