@@ -29,7 +29,9 @@ class Example:
     config, `path` and `line` its place there (line from 1); examples with one `group` never part across
     splits; `slices` name the parts reported apart; `only` pins an example to a split. `raw` is the
     user's text as it came. `tools` are offered in every request of it, and `parallel_tool_calls` goes with them.
-    `rejected` is an answer that is worse than the target, for methods that learn from preferences.
+    `rejected` is an answer that is worse than the target, for methods that learn from preferences. `time` is when
+    it was said, in seconds since 1970; `redacted` how often each rule took something out of it; `transforms` what else
+    was done to it since it was read.
     """
 
     messages: tuple[Message, ...]
@@ -44,6 +46,9 @@ class Example:
     tools: tuple[Tool, ...] = ()
     parallel_tool_calls: bool | None = None
     rejected: Message | None = None
+    time: float | None = None
+    redacted: Mapping[str, int] = field(default_factory=dict)
+    transforms: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -88,6 +93,7 @@ class Example:
             "raw": self.raw,
             "slices": dict(self.slices),
             "only": self.only,
+            **({} if self.time is None else {"time": self.time}),
         }
 
     @classmethod
@@ -106,6 +112,7 @@ class Example:
             tools=tools_of(value["tools"]) if "tools" in value else (),
             parallel_tool_calls=value.get("parallel_tool_calls"),
             rejected=Message.from_json(value["rejected"]) if "rejected" in value else None,
+            time=value.get("time"),
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ftbuild import tokens
 from ftbuild.chat import Message, ToolCall
 from ftbuild.cli.build import composed_of, smoke_overrides, world_of
 from ftbuild.cli.layout import columns, hang, width_of
@@ -21,7 +22,6 @@ from ftbuild.runners.formats import parse_lines
 from ftbuild.runners.pure import PURE
 from ftbuild.store.store import Store
 from ftbuild.stream import Content
-from ftbuild.tokens import of_line
 
 SCHEMA_VERSION = 1
 SHOWN = 3
@@ -92,27 +92,23 @@ def _lines(made: Mapping[str, Content], split: str, n: int) -> Iterator[Shown]:
     places = [each for each in parse_lines(made["provenance.jsonl"]) if each["split"] == split]
     for number, (example, place) in enumerate(zip(examples[:n], places, strict=False), 1):
         told: dict[str, Any] = {name: example[name] for name in (*INPUT_KEYS, REJECTED) if name in example}
-        learnt = [message for message in told["messages"] if _is_learnt(message)] if split != "test" else []
-        n_learnt = of_line({"messages": learnt}, ENCODING) if learnt else 0
+        learnt = tokens.learnt(told["messages"]) if split != "test" else []
+        n_learnt = tokens.of_line({"messages": learnt}, ENCODING) if learnt else 0
         line = dpo.value(told) if REJECTED in told else told
-        yield Shown(split, number, len(examples), place, told, of_line(line, ENCODING), n_learnt)
-
-
-def _is_learnt(message: Mapping[str, Any]) -> bool:
-    return message["role"] == "assistant" and message.get("weight") != 0
+        yield Shown(split, number, len(examples), place, told, tokens.of_line(line, ENCODING), n_learnt)
 
 
 def text(shown: Shown, width: int) -> str:
     """Return an example for people: a line about it, then its tools and its messages, what is learnt marked."""
     place = f"{shown.place['path']}:{shown.place['line']}"
-    tokens = f"{shown.n_tokens:,} tokens" + (f", {shown.n_learnt:,} of them learnt" if shown.n_learnt else "")
-    head = f"{shown.split}, line {shown.line:,} of {shown.n_lines:,}     {place}     {tokens}"
+    counted = f"{shown.n_tokens:,} tokens" + (f", {shown.n_learnt:,} of them learnt" if shown.n_learnt else "")
+    head = f"{shown.split}, line {shown.line:,} of {shown.n_lines:,}     {place}     {counted}"
     lines = [head]
     if tools := shown.conversation.get("tools"):
         names = " ".join(tool["function"]["name"] for tool in tools)
         lines.append(hang(_left("tools"), names, width))
     for value in shown.conversation["messages"]:
-        learnt = _is_learnt(value) and shown.split != "test"
+        learnt = tokens.is_learnt(value) and shown.split != "test"
         lines += _message(Message.from_json(value), width, LEARNT if learnt else "")
     if REJECTED in shown.conversation:
         lines += _message(Message.from_json(shown.conversation[REJECTED]), width, REJECTED)

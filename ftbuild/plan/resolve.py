@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from ftbuild.chat import Tool
 from ftbuild.plan.action import COMPARE, DATASET, INGEST, JOB, PREDICT, RENDER, REPORT, SCORE, Action, Input
 from ftbuild.plan.graph import Graph
-from ftbuild.settings import Arm, Goal, Settings
+from ftbuild.settings import Arm, Goal, Settings, Source
 from ftbuild.tools.definitions import keyed as keyed_tools
 
 
@@ -60,7 +60,7 @@ def _dataset(graph: Graph, settings: Settings, source_digests: Mapping[str, str]
             INGEST,
             name,
             "data",
-            {"source": source.keyed(), "name": name, "bytes": source_digests[name]},
+            {"source": _read(source), "name": name, "bytes": source_digests[name]},
         )
         inputs.append(Input(name, graph.add(ingest), "examples.jsonl"))
     inputs.sort(key=lambda each: each.role)
@@ -79,10 +79,29 @@ def _dataset(graph: Graph, settings: Settings, source_digests: Mapping[str, str]
                 "licences": {name: source.licence for name, source in settings.dataset.sources.items()},
                 **_tools(settings, tools),
                 **({"deduplicate": "near"} if settings.dataset.deduplicate == "near" else {}),
+                **_redact(settings),
+                **_shares(settings),
             },
             tuple(inputs),
         )
     )
+
+
+def _read(source: Source) -> dict[str, object]:
+    """Return what decides how a source is read; its share of the mix does not."""
+    return {name: value for name, value in source.keyed().items() if name != "share"}
+
+
+def _redact(settings: Settings) -> dict[str, object]:
+    """Return the rules that take something out, where there are any."""
+    rules = {name: on for name, on in settings.dataset.redact.keyed().items() if on}
+    return {"redact": rules} if rules else {}
+
+
+def _shares(settings: Settings) -> dict[str, object]:
+    """Return the shares of sources in the training split, where any has one."""
+    shares = {name: each.share for name, each in settings.dataset.sources.items() if each.share is not None}
+    return {"shares": shares} if shares else {}
 
 
 def _tools(settings: Settings, tools: Sequence[Tool]) -> dict[str, object]:

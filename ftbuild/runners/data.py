@@ -6,7 +6,7 @@ all examples sees a fact of each; their lines wait on disk meanwhile.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,13 +15,14 @@ import numpy as np
 
 from ftbuild import source_files
 from ftbuild.chat import Tool
-from ftbuild.dataset import facts
+from ftbuild.dataset import facts, lineage, redact
 from ftbuild.dataset.build import Recipe, decide, fact, prepared, problems
 from ftbuild.dataset.facts import Table
-from ftbuild.dataset.split import split_of
+from ftbuild.dataset.mix import Mix
+from ftbuild.dataset.times import latest_times, split_in
 from ftbuild.digest import of_pieces, short
 from ftbuild.errors import DataError
-from ftbuild.example import SPLITS, Example, Split
+from ftbuild.example import SPLITS, Example
 from ftbuild.partitions import mapped
 from ftbuild.problem import Problem
 from ftbuild.render import dpo, supervised
@@ -98,7 +99,7 @@ class Prepared:
     """A partition made ready: a line and what stands beside it for each example, one after the other, and its facts.
 
     `paths` and `companies` are what the numbers in the facts stand for; `wrong` holds the findings about single
-    examples by their row.
+    examples by their row, `redacted` what was taken out of them.
     """
 
     lines: bytes
@@ -107,6 +108,7 @@ class Prepared:
     paths: Sequence[str]
     companies: Sequence[Company | None]
     wrong: Mapping[int, Sequence[Problem]]
+    redacted: Mapping[int, Mapping[str, int]]
     n_equal_answers: int
 
 
@@ -117,8 +119,13 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
         DataError: the findings, if one of them is an error.
     """
     names = sorted(inputs)
+    recipe = _recipe(settings)
+    redacting = tuple(settings.get("redact", ()))
+    if recipe.shares.by == "time":
+        recipe = replace(recipe, latest=latest_times(_all(inputs, redacting)))
     partitions = (Partition(number, each) for number, name in enumerate(names) for each in lines(inputs[name]))
-    work = partial(_prepare, _recipe(settings), settings["licences"])
+    shares = settings.get("shares", {})
+    work = partial(_prepare, recipe, redacting, settings["licences"], frozenset(shares))
     told, beside = Spool(given.get("scratch")), Spool(given.get("scratch"))
     parts: list[Prepared] = []
     for each in mapped(work, partitions, given.get("jobs", 1)):
@@ -126,13 +133,15 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
         beside.add(each.beside)
         parts.append(replace(each, lines=b"", beside=b""))
     table, paths, companies = _joined(parts)
-    decided = decide(table, settings["limit"], sum(each.n_equal_answers for each in parts))
+    mix = Mix(shares, recipe.shares.seed, names, paths) if shares else None
+    decided = decide(table, settings["limit"], sum(each.n_equal_answers for each in parts), mix)
     trained = np.concatenate([decided.splits[split] for split in SPLITS[:2]])
     coverage = Coverage()
     for number, n in zip(*np.unique(table["company"][trained], return_counts=True), strict=True):
         coverage.add(companies[number], int(n))
-    wrong = _wrong(parts)
-    kept = {row for rows in decided.splits.values() for row in rows.tolist()} if wrong else set()
+    wrong = _by_row(parts, "wrong")
+    redacted = _by_row(parts, "redacted")
+    kept = {row for rows in decided.splits.values() for row in rows.tolist()} if wrong or redacted else set()
     found = problems(decided, table, paths)
     found += rules.together(len(trained), coverage, [each for row, each in wrong.items() if row in kept])
     at, at_beside = facts.offsets(table, "n_bytes"), facts.offsets(table, "n_beside")
@@ -142,9 +151,19 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     }
     every = np.concatenate([decided.splits[split] for split in SPLITS])
     outputs["provenance.jsonl"] = Gathered(beside, at_beside[every], table["n_beside"][every]).content()
-    outputs["dropped.json"] = json_file(decided.dropped)
-    note = _counts({split: len(rows) for split, rows in decided.splits.items()}) + ", no problems"
-    return Made(outputs, note, _warnings(found))
+    taken = redact.totals(each for row, each in redacted.items() if row in kept)
+    outputs["dropped.json"] = json_file({**decided.dropped, **{f"{name} redacted": n for name, n in taken.items()}})
+    told_of = _counts({split: len(rows) for split, rows in decided.splits.items()})
+    told_of += f", redacted {redact.told(taken)}" * bool(taken) + ", no problems"
+    return Made(outputs, told_of, _warnings(found))
+
+
+def _all(inputs: Mapping[str, Content], redacting: Sequence[str]) -> Iterator[Example]:
+    """Yield the examples of all sources, without what is redacted: a group may be named by that."""
+    for content in inputs.values():
+        for value in parse_lines(content):
+            example = Example.from_json(value)
+            yield redact.redacted(example, redacting) if redacting else example
 
 
 def _recipe(settings: Any) -> Recipe:
@@ -158,25 +177,37 @@ def _recipe(settings: Any) -> Recipe:
     )
 
 
-def _prepare(recipe: Recipe, licences: Mapping[str, str], partition: Partition) -> Prepared:
+def _prepare(
+    recipe: Recipe,
+    redacting: Sequence[str],
+    licences: Mapping[str, str],
+    with_share: Container[str],
+    partition: Partition,
+) -> Prepared:
     told: list[bytes] = []
     beside: list[bytes] = []
     packed: list[bytes] = []
     paths: dict[str, int] = {}
     companies: dict[Company | None, int] = {}
     wrong: dict[int, Sequence[Problem]] = {}
+    redacted: dict[int, Mapping[str, int]] = {}
     n_equal_answers = 0
     for value in parse_lines(partition.lines):
-        example = prepared(Example.from_json(value), recipe)
+        read = Example.from_json(value)
+        example = prepared(redact.redacted(read, redacting) if redacting else read, recipe)
         if example is None:
             n_equal_answers += 1
             continue
         said = example.conversation()
-        split = split_of(example, recipe.shares)
+        split = split_in(example, recipe.shares, recipe.latest)
+        if example.redacted:
+            redacted[len(told)] = example.redacted
         if found := rules.check(said, example.path, example.line):
             wrong[len(told)] = found
         told.append(_line(example, said))
-        beside.append(_provenance(example, split, recipe.style.system, licences))
+        has_share = example.source in with_share
+        entry = lineage.entry(example, split, recipe.shares, licences[example.source], has_share)
+        beside.append(line(entry) + b"\n")
         known = fact(
             example,
             said,
@@ -188,28 +219,14 @@ def _prepare(recipe: Recipe, licences: Mapping[str, str], partition: Partition) 
             company=companies.setdefault(company(said, said["messages"]), len(companies)),
         )
         packed.append(known.packed())
-    return Prepared(b"".join(told), b"".join(beside), b"".join(packed), [*paths], [*companies], wrong, n_equal_answers)
+    return Prepared(
+        b"".join(told), b"".join(beside), b"".join(packed), [*paths], [*companies], wrong, redacted, n_equal_answers
+    )
 
 
 def _line(example: Example, said: Mapping[str, Any]) -> bytes:
     beside = {"raw": example.raw, "group": example.group, "slices": example.slices}
     return line({"id": example.id, **said, **beside}) + b"\n"
-
-
-def _provenance(example: Example, split: Split, system: str, licences: Mapping[str, str]) -> bytes:
-    place = {"source": example.source, "path": example.path, "line": example.line, "group": example.group}
-    done = {"transforms": _transforms(example, system), "licence": licences[example.source]}
-    return line({"id": example.id, "split": split, **place, **done}) + b"\n"
-
-
-def _transforms(example: Example, system: str) -> list[str]:
-    """Return what was done to an example since it was read."""
-    asked = next((each.content for each in reversed(example.prompt) if each.role == "user"), None)
-    first = example.messages[0]
-    return [
-        *(["system"] if (first.role, first.content) == ("system", system) else []),
-        *(["expand"] if asked is not None and asked != example.raw else []),
-    ]
 
 
 def _joined(parts: Sequence[Prepared]) -> tuple[Table, list[str], list[Company | None]]:
@@ -222,12 +239,12 @@ def _joined(parts: Sequence[Prepared]) -> tuple[Table, list[str], list[Company |
     return facts.table(packed, [[number[path] for path in each.paths] for each in parts], own), paths, [*companies]
 
 
-def _wrong(parts: Sequence[Prepared]) -> dict[int, Sequence[Problem]]:
-    """Return the findings about single examples by their row in the table of all."""
-    found: dict[int, Sequence[Problem]] = {}
+def _by_row(parts: Sequence[Prepared], name: str) -> dict[int, Any]:
+    """Return what is known of single examples by their row in the table of all."""
+    found: dict[int, Any] = {}
     at = 0
     for each in parts:
-        found |= {at + row: wrong for row, wrong in each.wrong.items()}
+        found |= {at + row: value for row, value in getattr(each, name).items()}
         at += len(each.facts) // facts.ROW_BYTES
     return found
 

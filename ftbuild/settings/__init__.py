@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ftbuild.settings.dataset import Dataset, Shares
+from ftbuild.settings.dataset import Dataset, Redact, Shares
 from ftbuild.settings.evaluation import Arm, Evaluation, Request
 from ftbuild.settings.goal import Condition, Goal
 from ftbuild.settings.node import Node
@@ -49,6 +49,7 @@ __all__ = [
     "Package",
     "Provider",
     "RandomWeights",
+    "Redact",
     "Request",
     "Settings",
     "Shares",
