@@ -57,7 +57,7 @@ def from_contradictions(found: Iterable[Contradiction], origins: Origins) -> lis
                 f"{each.key}: {each.said}",
                 origin.path if origin else COMMAND_LINE,
                 origin.line if origin else None,
-                fix=f"the nearest is {close!r}; {there}" if close else there,
+                fix=each.fix or (f"the nearest is {close!r}; {there}" if close else there),
             )
         )
     return ordered(problems)

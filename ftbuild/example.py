@@ -31,7 +31,9 @@ class Example:
     user's text as it came. `tools` are offered in every request of it, and `parallel_tool_calls` goes with them.
     `own_tools` are the same tools as they came, where a provider is offered others in their place. `response_format`
     is the form that answers must have; it goes with requests and into no training line.
-    `rejected` is an answer that is worse than the target, for methods that learn from preferences.
+    `rejected` is an answer that is worse than the target, for methods that learn from preferences. `time` is when
+    it was said, in seconds since 1970; `redacted` how often each rule took something out of it; `transforms` what else
+    was done to it since it was read.
     """
 
     messages: tuple[Message, ...]
@@ -48,6 +50,9 @@ class Example:
     rejected: Message | None = None
     response_format: ResponseFormat | None = None
     own_tools: tuple[Tool, ...] = ()
+    time: float | None = None
+    redacted: Mapping[str, int] = field(default_factory=dict)
+    transforms: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -96,6 +101,7 @@ class Example:
             "raw": self.raw,
             "slices": dict(self.slices),
             "only": self.only,
+            **({} if self.time is None else {"time": self.time}),
         }
 
     @classmethod
@@ -116,6 +122,7 @@ class Example:
             rejected=Message.from_json(value["rejected"]) if "rejected" in value else None,
             response_format=_form(written(value["response_format"])) if "response_format" in value else None,
             own_tools=tools_of(value["own_tools"]) if "own_tools" in value else (),
+            time=value.get("time"),
         )
 
 

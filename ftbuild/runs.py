@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ftbuild.composed import Composed
+from ftbuild.digest import of_value
+from ftbuild.example import SPLITS
 from ftbuild.history import SCHEMA_VERSION, Run, listed
 from ftbuild.outcome import Build, Ran, result_id
 from ftbuild.report.input import ReportInput
 from ftbuild.runners.formats import json_file
 from ftbuild.store import durable
+from ftbuild.stream import Stream
 from ftbuild.trackers import local
 from ftbuild.world import World
 
@@ -151,20 +154,27 @@ def by_result(world: World) -> dict[str, Run]:
 
 
 def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:
-    """Write datasets/built/<experiment>/<digest>/ unless it is there; return the folder."""
+    """Write datasets/built/<experiment>/<digest>/ unless it is there; return the folder.
+
+    The same lines may come from elsewhere by now: what is told beside them is then written anew.
+    """
     lines = _the(done, "render").record.outputs
     manifest = json.loads(done.store.get(lines["manifest.json"]))
     folder = world.built / composed.experiment / str(manifest["digest"])[:12]
-    names = ("train.jsonl", "validation.jsonl", "test.jsonl", "provenance.jsonl", "card.md", "manifest.json")
-    if not all((folder / name).exists() for name in names):
-        for name in ("train.jsonl", "validation.jsonl", "test.jsonl"):
-            durable.write(folder / name, done.store.stream(lines[name]))
-        provenance = _the(done, "dataset").record.outputs["provenance.jsonl"]
-        durable.write(folder / "provenance.jsonl", done.store.stream(provenance))
-        from ftbuild.dataset import card
+    files = tuple(f"{split}.jsonl" for split in SPLITS)
+    names = (*files, "provenance.jsonl", "card.svg", "card.md", "manifest.json")
+    made = _the(done, "dataset").record.outputs
+    told = of_value(["beside.v1", made["provenance.jsonl"], made["dropped.json"]])
+    whole = all((folder / name).exists() for name in names)
+    if not whole or told.encode() not in (folder / "card.md").read_bytes():
+        from ftbuild.described import described
 
-        text = card.write(manifest["digest"], manifest["counts"], composed.settings.dataset.sources)
-        durable.write(folder / "card.md", text.encode())
+        rendered: dict[str, Stream] = {split: done.store.stream(lines[f"{split}.jsonl"]) for split in SPLITS}
+        written = described(done.store, made, rendered, composed.settings, manifest["digest"], told)
+        for name in files:
+            durable.write(folder / name, rendered[name.removesuffix(".jsonl")])
+        for name, content in written.items():
+            durable.write(folder / name, content)
         durable.write(folder / "manifest.json", done.store.get(lines["manifest.json"]))
     return folder
 

@@ -6,7 +6,8 @@ tiktoken" (2026-11). Texts are cut as tiktoken cuts them.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 A_MESSAGE = 3
@@ -15,6 +16,19 @@ A_CONVERSATION = 3
 
 def of_line(line: Mapping[str, Any], encoding: str) -> int:
     """Return the tokens of a training line of any method; what is no text or message counts nothing."""
+    texts, around = _counted(line)
+    return sum(of_texts(texts, encoding)) + around
+
+
+def of_lines(lines: Iterable[Mapping[str, Any]], encoding: str) -> list[int]:
+    """Return the tokens of each line: of many at once, which is much quicker than one by one."""
+    counted = [_counted(line) for line in lines]
+    counts = iter(of_texts([text for texts, _ in counted for text in texts], encoding))
+    return [sum(islice(counts, len(texts))) + around for texts, around in counted]
+
+
+def _counted(line: Mapping[str, Any]) -> tuple[list[str], int]:
+    """Return the texts of a line that are counted, and the tokens around them."""
     texts: list[str] = []
     n_messages = n_conversations = 0
     inner = line.get("input") if isinstance(line.get("input"), dict) else line
@@ -28,7 +42,17 @@ def of_line(line: Mapping[str, Any], encoding: str) -> int:
                     texts += _texts(message)
     if isinstance(inner.get("tools"), list):
         texts.append(json.dumps(inner["tools"], ensure_ascii=False, separators=(",", ":")))
-    return sum(of_texts(texts, encoding)) + A_MESSAGE * n_messages + A_CONVERSATION * n_conversations
+    return texts, A_MESSAGE * n_messages + A_CONVERSATION * n_conversations
+
+
+def learnt(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the messages that are learnt from: answers whose weight is not 0."""
+    return [each for each in messages if is_learnt(each)]
+
+
+def is_learnt(message: Mapping[str, Any]) -> bool:
+    """Say whether a message is learnt from."""
+    return message["role"] == "assistant" and message.get("weight") != 0
 
 
 def of_texts(texts: Sequence[str], encoding: str) -> list[int]:

@@ -27,7 +27,7 @@ PINNED = {
     },
     "dataset": {
         "dropped.json": "5027c035be8e641df2d44f66ed891f0c6dbe9a891c2dfc8315b61e67faba10f7",
-        "provenance.jsonl": "86be0b6734fe1b2168d927c41eb382e84fdcdf7433344b2d5f52ffbfc0eb10b4",
+        "provenance.jsonl": "796efed212fc938a459bb7e975f198ad02c712d662a576f7e0f1f6c020258fc1",
         "test.jsonl": "1cd5dc7628d866ce4be29227a0d099bf92009ea661fa34c1f0b8806a7ccd6b15",
         "train.jsonl": "42d66d3e0bb035534e317229420d6f55a93cc843c0c7dc4d2a895343cc2c035f",
         "validation.jsonl": "2d23f885fad61378bef388136ee57cefb5176f0019eb77278f5276b90235e383",

@@ -137,6 +137,20 @@ TINY["dataset"]["sources"]["pairs"]["keep"] = {
 }
 TINY["dataset"]["deduplicate"] = "near"
 TINY["dataset"]["parallel_calls"] = "one_by_one"
+TINY["dataset"]["redact"] = {
+    "private_key": True,
+    "jwt": True,
+    "api_key": True,
+    "url_password": True,
+    "email": True,
+    "iban": True,
+    "credit_card": True,
+    "ipv6": False,
+    "ipv4": False,
+    "phone": True,
+}
+TINY["dataset"]["split"] |= {"by": "time", "validation_from": "2026-10-01", "test_from": "2026-11-01T12:00:00Z"}
+TINY["dataset"]["sources"]["pairs"]["time"] = "sent_at"
 TINY["tools"] |= {"a": {"python": "app.py:a"}, "b": {"openapi": "api.json#b"}, "c": {"mcp": "tools.json#c"}}
 TINY["dataset"]["sources"]["made"] = {
     "kind": "generator",
@@ -145,6 +159,7 @@ TINY["dataset"]["sources"]["made"] = {
     "calls": {"one": 1, "two": 2, "three": 3},
     "unseen": {"values": 20, "phrasings": 30},
     "quiet": 0.1,
+    "share": 0.4,
     "tools": ["get_weather"],
     "seed": 5,
     "licence": "CC0-1.0",

@@ -214,5 +214,6 @@ def test_a_database_is_asked_and_not_guessed_at(own: Own) -> None:
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == (
         "a.sqlite: a database, of which a query says what to learn from\n"
-        "    Fix: write a source of the kind sql, with query: SELECT ... ORDER BY ..., its columns as input and target.\n"
+        "    Fix: write a source of the kind sql, with query: SELECT ... ORDER BY ...,"
+        " its columns as input and target.\n"
     )

@@ -10,7 +10,10 @@ from config_fixture import CONF, TONE, Own
 
 from ftbuild import __version__
 
-VERBS = "build, dataset, plan, why, show, diff, runs, check, jobs, retry, cancel, verify, gc, init, schema, completion"
+VERBS = (
+    "build, dataset, plan, why, show, diff, runs, check, jobs, retry, cancel, blame, retract, verify, gc, init, "
+    "schema, completion"
+)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from config_fixture import CONF
 
 from ftbuild.compose import Composed, compose, compose_sweep
+from ftbuild.dataset.redact import RULES
 from ftbuild.resolving import graph_of
 from ftbuild.settings import Node, Settings
 from ftbuild.store.store import Store
@@ -146,9 +147,12 @@ UNNAMED = {
     "RandomWeights.hidden_size": "as Model.random",
     "RandomWeights.layers": "as Model.random",
     "RandomWeights.seed": "as Model.random",
+    **{f"Redact.{name}": "keyed() in plan/resolve.py; dataset/redact.py has the rule of that name" for name in RULES},
     "Request.max_completion_tokens": "keyed() in runners/answers.py, sent with every request",
     "Request.temperature": "keyed() in runners/answers.py, sent with every request",
     "Settings.tracker": "one kind so far, always on",
+    "Shares.test_from": "test_seconds, in dataset/times.py",
+    "Shares.validation_from": "validation_seconds, in dataset/times.py",
     "Tracker.kind": "one kind so far, always on",
 }
 

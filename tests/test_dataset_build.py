@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftbuild.chat import Message
-from ftbuild.dataset import card
 from ftbuild.example import SPLITS, Example
 from ftbuild.problem import Problem
-from ftbuild.settings import Shares, Source
+from ftbuild.settings import Shares
 
 SHARES = Shares(validation=0.2, test=0.3, seed=1)
 
@@ -138,23 +137,6 @@ def test_a_limit_keeps_the_shares(limit: int, counts: list[int]) -> None:
     sizes = {"train": 70, "validation": 10, "test": 20}
     examples = [example(f"{s} {n}", line=n, source=s, only=s) for s in SPLITS for n in range(sizes[s])]
     assert [len(kept) for kept in built(examples, limit).splits.values()] == counts
-
-
-def test_the_card_says_what_is_in_the_folder() -> None:
-    source = Source(
-        kind="pairs", path="data/a.jsonl", input="i", target="t", group="g", licence="CC0-1.0", origin="Written here."
-    )
-    pinned = source.model_copy(update={"path": "data/b.jsonl", "only": "test"})
-    text = card.write("ab" * 32, {"train": 1200, "validation": 1, "test": 2}, {"b": pinned, "a": source})
-    assert text == (
-        "# Dataset abababababab\n\n"
-        "| split | examples |\n|---|---|\n| train | 1,200 |\n| validation | 1 |\n| test | 2 |\n\n"
-        "| source | file | split | licence | origin |\n|---|---|---|---|---|\n"
-        "| a | data/a.jsonl | split by group | CC0-1.0 | Written here. |\n"
-        "| b | data/b.jsonl | test | CC0-1.0 | Written here. |\n\n"
-        "Each line of the split files is what a provider takes, and nothing else; `provenance.jsonl` says for\n"
-        f"every example, in the same order, where it came from. Digest: `{'ab' * 32}`.\n"
-    )
 
 
 def test_near_duplicates_differ_in_case_width_spaces_and_punctuation_alone() -> None:

@@ -67,6 +67,16 @@ def test_run_json_tells_the_whole_run(smoked: tuple[Project, Ended]) -> None:
         assert all({"n", "mean", "low", "high"} <= set(numbers) for numbers in each["arms"].values())
 
 
+def test_blame_finds_the_job_that_learnt_from_a_line(smoked: tuple[Project, Ended]) -> None:
+    project, _ = smoked
+    run = project.run_json(LATEST)
+    [written] = project.folder.glob("outputs/smoke/datasets/*/*/train.jsonl")
+    told = json.loads(project.run("blame", f"{written}:1", "--smoke", "--format", "json").out)
+    [dataset] = told["examples"][0]["datasets"]
+    assert [(job["job_id"], job["model"]) for job in dataset["jobs"]] == [(run["jobs"][0], run["fine_tuned_model"])]
+    assert dataset["runs"] == [run["run_id"]]
+
+
 def test_latest_is_a_relative_link_to_a_whole_folder(smoked: tuple[Project, Ended]) -> None:
     project, _ = smoked
     [name] = project.runs("outputs/smoke/runs")
@@ -87,7 +97,7 @@ def test_built_dataset_is_lines_of_messages_with_provenance_in_the_same_order(sm
     splits = {split: lines(folder / f"{split}.jsonl") for split in ("train", "validation", "test")}
     assert {path.name for path in folder.iterdir()} == {
         *(f"{split}.jsonl" for split in splits),
-        *("provenance.jsonl", "card.md", "manifest.json"),
+        *("provenance.jsonl", "card.md", "card.svg", "manifest.json"),
     }
     for line in (line for split in splits.values() for line in split):
         assert list(line) == ["messages"]

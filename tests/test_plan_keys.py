@@ -16,6 +16,7 @@ ONE_VALUE = {
     "dataset.sources.unseen.kind",
     "dataset.sources.made.kind",
     "dataset.sources.asked.kind",
+    "dataset.split.by",
     # What stands in the file enters the key.
     "tools.a.python",
     "tools.b.openapi",
@@ -56,6 +57,8 @@ OTHER = {
     "method.grader.graders.judge.range": [0.0, 2.0],
     "method.grader.calculate_output": "same",
     "provider.methods": ["supervised"],
+    "dataset.split.validation_from": "2026-10-02",
+    "dataset.split.test_from": "2026-11-02",
     "tools.get_weather.args.city.type": "integer",
     "tools.get_weather.args.days.type": "string",
 }
@@ -178,3 +181,22 @@ def test_the_order_of_maps_whose_order_is_told_changes_a_key() -> None:
 def test_the_order_of_sources_changes_no_key() -> None:
     turned = with_value(FULL, ("dataset", "sources"), dict(reversed(FULL["dataset"]["sources"].items())))
     assert set(ids(turned)) == set(ids(FULL))
+
+
+def test_what_is_off_enters_no_key() -> None:
+    """A setting that came later changes no key of configs without it, so that no job is launched anew."""
+    actions = {action.label: action.settings for action in graph(FULL)}
+    assert set(actions["dataset"]) == {
+        *("split", "limit", "system", "language", "expand", "licences"),
+        *("tools", "parallel_tool_calls"),  # which FULL has
+    }
+    assert set(actions["dataset"]["split"]) == {"validation", "test", "seed"}
+    assert set(actions["pairs"]["source"]) == {"kind", "path", "input", "target", "group", "slices", "licence"}
+    off = with_value(FULL, ("dataset", "redact"), {"email": False, "phone": False})
+    assert ids(with_value(off, ("dataset", "split", "by"), "group")) == ids(FULL)
+
+
+def test_a_share_is_of_the_mix_and_reads_no_source_anew() -> None:
+    shared = with_value(TINY, ("dataset", "sources", "made", "share"), 0.3)
+    assert [each.id for each in graph(shared)][:3] == ids(TINY)[:3]
+    assert [each.id for each in graph(shared)][3:] != ids(TINY)[3:]

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "ftbuild"
 # own storey only what SIDEWAYS allows.
 STOREYS = (
     ("errors", "problem", "digest"),
-    ("stream", "remembered", "chat", "completion", "example", "rows", "tokens"),
+    ("stream", "remembered", "chat", "completion", "example", "rows", "times", "tokens"),
     ("world", "cache", "packed", "source_files"),
     ("settings",),
     ("sources", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),
@@ -31,7 +31,8 @@ STOREYS = (
     ("config_problems", "outcome", "history", "planfile", "compiling"),
     ("compose", "engine"),
     ("compositions", "runners"),
-    ("points", "runs", "run_diff"),
+    ("described",),
+    ("points", "runs", "run_diff", "descent"),
     ("lockfile",),
     ("site",),
     ("cli",),

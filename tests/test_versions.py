@@ -25,7 +25,7 @@ from ftbuild.workers import Made
 
 PINNED = {
     "ingest": (3, "4f1403fa291a4ec16e1fdfe2bd00d137d4c784d106e73b8dba85aaafecfbd543"),
-    "dataset": (1, "4e7a9b5a812ab21d250d93e0e56b18b2415fdfe5ecebb508fab9f5911682023d"),
+    "dataset": (2, "6c11a80370368c5ce7f3e678e45506f827291ab375dffa50a1597e19c32cfbdb"),
     "render": (1, "c389c541a98c90d2bb8edae70afe32e03072fad397a72edcc8b266d56b2144fe"),
     "score": (1, "09b219e84f48dd1e69977cd7f51f55d52c6e70e5270eaa20e6ad9795ae2d0342"),
     "compare": (2, "af19439597f1fe7a8f21cb0f0e62cb38d5cea5b0f1fc889ae9e444339722f8f1"),

@@ -74,7 +74,7 @@ def _said(option: str) -> str:
 
 
 def _names(verb: str, before: Sequence[str], root: Path) -> list[Candidate]:
-    """Return the names that the verb takes at this place: runs, jobs or shells."""
+    """Return the names that the verb takes at this place: runs, jobs, sources or shells."""
     given = [
         word
         for earlier, word in pairwise(before)
@@ -86,9 +86,19 @@ def _names(verb: str, before: Sequence[str], root: Path) -> list[Candidate]:
             return [each for each in _runs(World.at(root)) if each.word not in given]
         case ["JOB"]:
             return list(_jobs(verb, root))
+        case ["SOURCE|PATH:LINE"]:
+            return _sources(World.at(root))
         case ["SHELL"]:
             return [Candidate(each) for each in SHELLS]
     return []
+
+
+def _sources(world: World) -> list[Candidate]:
+    """Return the sources that were ever read here, with their files."""
+    from ftbuild.descent import sources_named
+    from ftbuild.store.store import Store
+
+    return [Candidate(name, path) for name, path in sources_named(Store(world.store)).items()]
 
 
 def _runs(world: World) -> Iterator[Candidate]:

@@ -92,7 +92,7 @@ def script(shell: str) -> str:
     text, between = SCRIPTS[shell]
     files = [name for name, value in VALUED.items() if value in ("FILE", "FOLDER")]
     files += [short for short, name in SHORT.items() if name in files]
-    files += [name for name, verb in VERBS.items() if verb.words == "FILE..."]
+    files += [name for name, verb in VERBS.items() if "FILE" in verb.words]
     return text.replace("@FILES@", between.join(files))
 
 

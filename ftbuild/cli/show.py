@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ftbuild import tokens
 from ftbuild.chat import Message, ToolCall
 from ftbuild.cli.build import composed_of, smoke_overrides, world_of
 from ftbuild.cli.layout import columns, hang, width_of
@@ -21,7 +22,6 @@ from ftbuild.runners.formats import parse_lines
 from ftbuild.runners.pure import PURE
 from ftbuild.store.store import Store
 from ftbuild.stream import Content
-from ftbuild.tokens import of_line
 
 SCHEMA_VERSION = 1
 SHOWN = 3
@@ -99,22 +99,18 @@ def _lines(made: Mapping[str, Content], method: str, split: str, n: int) -> Iter
     for number, (example, place) in enumerate(zip(examples[:n], places, strict=False), 1):
         told: dict[str, Any] = {name: example[name] for name in (*INPUT_KEYS, FORM, REJECTED) if name in example}
         is_learnt = split != "test" and method != "reinforcement"
-        learnt = [message for message in told["messages"] if _is_learnt(message)] if is_learnt else []
-        n_learnt = of_line({"messages": learnt}, ENCODING) if learnt else 0
+        learnt = tokens.learnt(told["messages"]) if is_learnt else []
+        n_learnt = tokens.of_line({"messages": learnt}, ENCODING) if learnt else 0
         line = dpo.value(told) if REJECTED in told else told
         line = reinforcement.value(told) if method == "reinforcement" else line
-        yield Shown(method, split, number, len(examples), place, told, of_line(line, ENCODING), n_learnt)
-
-
-def _is_learnt(message: Mapping[str, Any]) -> bool:
-    return message["role"] == "assistant" and message.get("weight") != 0
+        yield Shown(method, split, number, len(examples), place, told, tokens.of_line(line, ENCODING), n_learnt)
 
 
 def text(shown: Shown, width: int) -> str:
     """Return an example for people: a line about it, then its tools and its messages, what is learnt marked."""
     place = f"{shown.place['path']}:{shown.place['line']}"
-    tokens = f"{shown.n_tokens:,} tokens" + (f", {shown.n_learnt:,} of them learnt" if shown.n_learnt else "")
-    head = f"{shown.split}, line {shown.line:,} of {shown.n_lines:,}     {place}     {tokens}"
+    counted = f"{shown.n_tokens:,} tokens" + (f", {shown.n_learnt:,} of them learnt" if shown.n_learnt else "")
+    head = f"{shown.split}, line {shown.line:,} of {shown.n_lines:,}     {place}     {counted}"
     lines = [head]
     if tools := shown.conversation.get("tools"):
         names = " ".join(tool["function"]["name"] for tool in tools)
@@ -124,7 +120,7 @@ def text(shown: Shown, width: int) -> str:
     *asked, target = shown.conversation["messages"]
     is_graded = shown.method == "reinforcement"
     for value in (*asked, target):
-        mark = LEARNT if _is_learnt(value) and not is_graded and shown.split != "test" else ""
+        mark = LEARNT if tokens.is_learnt(value) and not is_graded and shown.split != "test" else ""
         lines += _message(Message.from_json(value), width, GRADED if is_graded and value is target else mark)
     if REJECTED in shown.conversation:
         lines += _message(Message.from_json(shown.conversation[REJECTED]), width, REJECTED)

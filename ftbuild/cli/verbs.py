@@ -69,6 +69,20 @@ VERBS = {
     "jobs": Verb("list the jobs of this project", "jobs:jobs"),
     "retry": Verb("launch a job that ended badly once more", "jobs:retry", words="JOB"),
     "cancel": Verb("stop a job", "jobs:cancel", words="JOB"),
+    "blame": Verb(
+        "say where an example came from, and what learnt from it",
+        "blame:blame",
+        ("--smoke", "--format"),
+        ("text", "json"),
+        "DIGEST|FILE:LINE",
+    ),
+    "retract": Verb(
+        "say what must be made anew if a source or a line is withdrawn",
+        "retract:retract",
+        ("--smoke", "--format"),
+        ("text", "json"),
+        "SOURCE|PATH:LINE",
+    ),
     "verify": Verb(
         "check the store, and export where its results come from",
         "verify:verify",

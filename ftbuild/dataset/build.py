@@ -1,18 +1,21 @@
 """What is done to an example on its way into a dataset, and how all of them become one.
 
 Transforms, in order: style (system text first, short forms written out), tools and flag, duplicates out, split,
-limit. The order of examples is by the digest of their content.
+shares of the mix, limit. The order of examples is by the digest of their content.
 """
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from ftbuild.chat import Message, Tool
 from ftbuild.dataset import facts
 from ftbuild.dataset.facts import Fact, Indexes, Table
-from ftbuild.dataset.split import split_of
+from ftbuild.dataset.mix import Mix, mixed
+from ftbuild.dataset.times import split_in
 from ftbuild.digest import of_bytes, of_plain
 from ftbuild.example import SPLITS, Example, Split, sorted_json
 from ftbuild.problem import Problem
@@ -28,7 +31,8 @@ class Recipe:
 
     Examples without a system message get that of the style, those without tools the `tools`; the flag for
     parallel calls goes into all that have tools, whatever they answer. Duplicates have the same input after
-    style and the same target, where they are `near` but for case, width, spaces and punctuation.
+    style and the same target, where they are `near` but for case, width, spaces and punctuation. `latest` is the
+    latest time of each group, for a split by time.
     """
 
     style: Style
@@ -36,6 +40,7 @@ class Recipe:
     tools: tuple[Tool, ...] = ()
     parallel_tool_calls: bool | None = None
     near: bool = False
+    latest: Mapping[str, float] = field(default_factory=dict)
 
 
 def prepared(example: Example, recipe: Recipe) -> Example | None:
@@ -44,8 +49,22 @@ def prepared(example: Example, recipe: Recipe) -> Example | None:
         return None
     own = example.tools or recipe.tools
     flag = example.parallel_tool_calls if recipe.parallel_tool_calls is None else recipe.parallel_tool_calls
-    messages = _styled(example, recipe.style)
-    return replace(example, messages=messages, tools=own, parallel_tool_calls=flag if own else None)
+    flag = flag if own else None
+    prompt = _written_out(example.prompt, recipe.style)
+    system = _system(example.prompt, recipe.style)
+    done = {
+        "system": bool(system),
+        "expand": prompt != example.prompt,
+        "tools": own != example.tools,
+        "parallel_tool_calls": flag is not None and flag != example.parallel_tool_calls,
+    }
+    return replace(
+        example,
+        messages=(*system, *prompt, example.target),
+        tools=own,
+        parallel_tool_calls=flag,
+        transforms=tuple(name for name, is_done in done.items() if is_done),
+    )
 
 
 def fact(example: Example, value: Mapping[str, Any], recipe: Recipe, source: int, path: int, **sizes: int) -> Fact:
@@ -58,7 +77,7 @@ def fact(example: Example, value: Mapping[str, Any], recipe: Recipe, source: int
         line=example.line,
         path=path,
         source=source,
-        split=split_of(example, recipe.shares),
+        split=split_in(example, recipe.shares, recipe.latest),
         pinned=example.only is not None,
         **sizes,
     )
@@ -66,27 +85,38 @@ def fact(example: Example, value: Mapping[str, Any], recipe: Recipe, source: int
 
 @dataclass(frozen=True)
 class Decided:
-    """The rows of each split in their order, how many were dropped for what reason, and the pairs that leak."""
+    """The rows of each split in their order, how many were dropped for what reason, and the pairs that leak.
+
+    `problems` are those of the mix.
+    """
 
     splits: Mapping[Split, Indexes]
     dropped: Mapping[str, int]
     leaks: Sequence[tuple[int, int]]
+    problems: Sequence[Problem] = ()
 
 
-def decide(table: Table, limit: int | None, n_equal_answers: int = 0) -> Decided:
+def decide(table: Table, limit: int | None, n_equal_answers: int = 0, mix: Mix | None = None) -> Decided:
     """Return what becomes of all prepared examples; the order of the rows does not matter.
 
     Of duplicates a pinned one is kept, else the one whose source and place come first. One input with two targets
-    in two splits leaks: it would let the model see what it is tested on.
+    in two splits leaks: it would let the model see what it is tested on. `mix` holds the shares of sources in the
+    training split.
     """
     kept = facts.unique(table)
     splits = facts.ordered(table, kept)
     dropped = {"equal answers": n_equal_answers, "duplicate": len(table) - len(kept)}
+    found: Sequence[Problem] = ()
+    if mix is not None:
+        held = mixed(facts.places(table, splits["train"], mix.sources, mix.paths), mix.shares, mix.seed)
+        splits = {**splits, "train": np.array([each.row for each in held.kept], np.int64)}
+        dropped |= {f"over the share of {name}": n for name, n in held.left_out.items()}
+        found = held.problems
     if limit is not None:
         fewer = facts.limited(splits, limit)
         dropped["limit"] = sum(map(len, splits.values())) - sum(map(len, fewer.values()))
         splits = fewer
-    return Decided(splits, {reason: n for reason, n in dropped.items() if n}, facts.leaks(table, kept))
+    return Decided(splits, {reason: n for reason, n in dropped.items() if n}, facts.leaks(table, kept), found)
 
 
 def problems(decided: Decided, table: Table, paths: Sequence[str]) -> list[Problem]:
@@ -103,6 +133,7 @@ def problems(decided: Decided, table: Table, paths: Sequence[str]) -> list[Probl
         for row, twin in decided.leaks
     ]
     found.sort(key=lambda problem: (problem.path, problem.line or 0))
+    found += decided.problems
     return found + [
         Problem(
             f"no example in the {split} split",
@@ -114,14 +145,16 @@ def problems(decided: Decided, table: Table, paths: Sequence[str]) -> list[Probl
     ]
 
 
-def _styled(example: Example, style: Style) -> tuple[Message, ...]:
-    prompt = [
+def _written_out(prompt: tuple[Message, ...], style: Style) -> tuple[Message, ...]:
+    return tuple(
         each._replace(content=expand(each.content, style)) if each.role == "user" and each.content else each
-        for each in example.prompt
-    ]
+        for each in prompt
+    )
+
+
+def _system(prompt: tuple[Message, ...], style: Style) -> tuple[Message, ...]:
     has_own = not style.system or any(each.role in SYSTEM for each in prompt)
-    system = [] if has_own else [Message("system", style.system)]
-    return (*system, *prompt, example.target)
+    return () if has_own else (Message("system", style.system),)
 
 
 def folded(value: Any) -> Any:

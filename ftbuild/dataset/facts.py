@@ -7,7 +7,7 @@ in any order; what is decided over them all depends on what the examples say and
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -102,6 +102,24 @@ def ordered(facts: Table, kept: Indexes) -> Mapping[Split, Indexes]:
     in_order = kept[np.lexsort([np.arange(len(kept)), order[:, 1], order[:, 0]])]
     where = facts["split"][in_order]
     return {split: in_order[where == number] for number, split in enumerate(SPLITS)}
+
+
+class Place(NamedTuple):
+    """Where an example comes from, and its row."""
+
+    source: str
+    path: str
+    line: int
+    id: str
+    row: int
+
+
+def places(facts: Table, rows: Indexes, sources: Sequence[str], paths: Sequence[str]) -> list[Place]:
+    """Return where the examples of some rows come from; `sources` and `paths` are what the numbers stand for."""
+    return [
+        Place(sources[each["source"]], paths[each["path"]], int(each["line"]), f"{int(each['id']):016x}", int(row))
+        for row, each in zip(rows, facts[rows], strict=True)
+    ]
 
 
 def limited(splits: Mapping[Split, Indexes], limit: int) -> Mapping[Split, Indexes]:

@@ -80,12 +80,14 @@ def offered(example: Example, terms: Terms) -> Offered:
     strict = {
         own.name: tool for own, tool in zip(example.tools, tools, strict=True) if own.parameters != tool.parameters
     }
+    done = {"tool_names": bool(names), "strict_tools": any(map(_differ, example.tools, tools))}
     known = replace(
         example,
         messages=tuple(_message(each, names, strict) for each in example.messages),
         rejected=_message(example.rejected, names, strict) if example.rejected is not None else None,
         tools=tools,
         own_tools=example.tools,
+        transforms=(*example.transforms, *(name for name, is_done in done.items() if is_done)),
     )
     return Offered(known, n_cut)
 
@@ -145,6 +147,10 @@ def _told(tool: Tool, terms: Terms) -> Tool:
     return replace(tool, name=name, parameters=made.schema, strict=True)
 
 
+def _differ(own: Tool, told: Tool) -> bool:
+    return (own.parameters, own.strict) != (told.parameters, told.strict)
+
+
 def _message(message: Message, names: Mapping[str, str], strict: Mapping[str, Tool]) -> Message:
     if not message.tool_calls:
         return message
@@ -201,7 +207,8 @@ def _one_by_one(example: Example) -> tuple[Example, int]:
     rejected = example.rejected
     if rejected is not None and len(rejected.tool_calls) > 1:
         rejected = with_calls(rejected, rejected.tool_calls[:1])
-    return replace(example, messages=tuple(messages), rejected=rejected, parallel_tool_calls=False), n_cut
+    known = replace(example, messages=tuple(messages), rejected=rejected, parallel_tool_calls=False)
+    return known if known == example else replace(known, transforms=(*known.transforms, "one_by_one")), n_cut
 
 
 def _leading(messages: Sequence[Message]) -> Iterator[Message]:

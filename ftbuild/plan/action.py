@@ -30,7 +30,7 @@ class Kind:
 
 
 INGEST = Kind("ingest", 3, "pure")
-DATASET = Kind("dataset", 1, "pure")
+DATASET = Kind("dataset", 2, "pure")
 RENDER = Kind("render", 1, "pure")
 JOB = Kind("job", 1, "paid")
 PREDICT = Kind("predict", 1, "calls")

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.plan.action import COMPARE, DATASET, INGEST, JOB, PREDICT, RENDER, REPORT, SCORE, Action, Input
 from ftbuild.plan.graph import Graph
-from ftbuild.settings import Arm, Goal, Settings
+from ftbuild.settings import Arm, Goal, Settings, Source
 from ftbuild.settings.contradictions import job_schema
 from ftbuild.settings.graders import templates
 from ftbuild.tools.definitions import keyed as keyed_tools
@@ -40,7 +40,7 @@ def resolve(
             RENDER,
             "lines",
             "data",
-            {"method": settings.method.type, **_read(settings)},
+            {"method": settings.method.type, **_graded(settings)},
             tuple(Input(split, dataset, f"{split}.jsonl") for split in ("train", "validation", "test")),
         )
     )
@@ -58,7 +58,7 @@ def resolve(
     return graph
 
 
-def _read(settings: Settings) -> dict[str, object]:
+def _graded(settings: Settings) -> dict[str, object]:
     """Return the fields of a line that a grader asks for, where there is one."""
     grader = settings.method.grader
     asked = [template for _, template in templates(grader, "")] if grader is not None else []
@@ -80,7 +80,7 @@ def _dataset(
             name,
             "data",
             {
-                "source": source.keyed(),
+                "source": _read(source),
                 "name": name,
                 "bytes": source_digests[name],
                 **({"response_format": _text(forms[name])} if name in forms else {}),
@@ -103,10 +103,29 @@ def _dataset(
                 "licences": {name: source.licence for name, source in settings.dataset.sources.items()},
                 **_tools(settings, tools),
                 **({"deduplicate": "near"} if settings.dataset.deduplicate == "near" else {}),
+                **_redact(settings),
+                **_shares(settings),
             },
             tuple(inputs),
         )
     )
+
+
+def _read(source: Source) -> dict[str, object]:
+    """Return what decides how a source is read; its share of the mix does not."""
+    return {name: value for name, value in source.keyed().items() if name != "share"}
+
+
+def _redact(settings: Settings) -> dict[str, object]:
+    """Return the rules that take something out, where there are any."""
+    rules = {name: on for name, on in settings.dataset.redact.keyed().items() if on}
+    return {"redact": rules} if rules else {}
+
+
+def _shares(settings: Settings) -> dict[str, object]:
+    """Return the shares of sources in the training split, where any has one."""
+    shares = {name: each.share for name, each in settings.dataset.sources.items() if each.share is not None}
+    return {"shares": shares} if shares else {}
 
 
 def _tools(settings: Settings, tools: Sequence[Tool]) -> dict[str, object]:

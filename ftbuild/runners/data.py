@@ -6,7 +6,7 @@ all examples sees a fact of each; their lines wait on disk meanwhile.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,13 +15,14 @@ import numpy as np
 
 from ftbuild import source_files
 from ftbuild.chat import ResponseFormat, Tool
-from ftbuild.dataset import facts, offered
+from ftbuild.dataset import facts, lineage, offered, redact
 from ftbuild.dataset.build import Recipe, decide, fact, prepared, problems
 from ftbuild.dataset.facts import Table
-from ftbuild.dataset.split import split_of
+from ftbuild.dataset.mix import Mix
+from ftbuild.dataset.times import latest_times, split_in
 from ftbuild.digest import of_pieces, short
 from ftbuild.errors import DataError
-from ftbuild.example import SPLITS, Example, Split
+from ftbuild.example import SPLITS, Example
 from ftbuild.partitions import mapped
 from ftbuild.problem import Problem
 from ftbuild.render import dpo, reinforcement, supervised
@@ -105,11 +106,26 @@ class Partition:
 
 
 @dataclass(frozen=True)
+class Ways:
+    """What becomes of every example; `redacting` are the rules that take something out of it.
+
+    `licences` are those of the sources by name, and `with_share` the sources that have a share of the mix.
+    """
+
+    recipe: Recipe
+    redacting: Sequence[str]
+    terms: offered.Terms
+    licences: Mapping[str, str]
+    with_share: Container[str]
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A partition made ready: a line and what stands beside it for each example, one after the other, and its facts.
 
     `paths` and `companies` are what the numbers in the facts stand for; `wrong` holds the findings about single
-    examples by their row; `n_cut` calls were cut off, and `tools` are told otherwise.
+    examples by their row, `redacted` what was taken out of them; `n_cut` calls were cut off, and `tools` are told
+    otherwise.
     """
 
     lines: bytes
@@ -118,6 +134,7 @@ class Prepared:
     paths: Sequence[str]
     companies: Sequence[Company | None]
     wrong: Mapping[int, Sequence[Problem]]
+    redacted: Mapping[int, Mapping[str, int]]
     n_equal_answers: int
     n_cut: int
     tools: offered.Pairs
@@ -130,9 +147,14 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
         DataError: the findings, if one of them is an error.
     """
     names = sorted(inputs)
+    recipe = _recipe(settings)
+    redacting = tuple(settings.get("redact", ()))
+    if recipe.shares.by == "time":
+        recipe = replace(recipe, latest=latest_times(_all(inputs, redacting)))
     partitions = (Partition(number, each) for number, name in enumerate(names) for each in lines(inputs[name]))
+    shares = settings.get("shares", {})
     terms = terms_of(settings, inputs, given)
-    work = partial(_prepare, _recipe(settings), terms, settings["licences"])
+    work = partial(_prepare, Ways(recipe, redacting, terms, settings["licences"], frozenset(shares)))
     told, beside = Spool(given.get("scratch")), Spool(given.get("scratch"))
     parts: list[Prepared] = []
     for each in mapped(work, partitions, given.get("jobs", 1)):
@@ -140,13 +162,15 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
         beside.add(each.beside)
         parts.append(replace(each, lines=b"", beside=b""))
     table, paths, companies = _joined(parts)
-    decided = decide(table, settings["limit"], sum(each.n_equal_answers for each in parts))
+    mix = Mix(shares, recipe.shares.seed, names, paths) if shares else None
+    decided = decide(table, settings["limit"], sum(each.n_equal_answers for each in parts), mix)
     trained = np.concatenate([decided.splits[split] for split in SPLITS[:2]])
     coverage = Coverage()
     for number, n in zip(*np.unique(table["company"][trained], return_counts=True), strict=True):
         coverage.add(companies[number], int(n))
-    wrong = _wrong(parts)
-    kept = {row for rows in decided.splits.values() for row in rows.tolist()} if wrong else set()
+    wrong = _by_row(parts, "wrong")
+    redacted = _by_row(parts, "redacted")
+    kept = {row for rows in decided.splits.values() for row in rows.tolist()} if wrong or redacted else set()
     found = problems(decided, table, paths)
     found += rules.together(len(trained), coverage, [each for row, each in wrong.items() if row in kept])
     at, at_beside = facts.offsets(table, "n_bytes"), facts.offsets(table, "n_beside")
@@ -157,11 +181,21 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     every = np.concatenate([decided.splits[split] for split in SPLITS])
     outputs["provenance.jsonl"] = Gathered(beside, at_beside[every], table["n_beside"][every]).content()
     n_cut, tools = sum(each.n_cut for each in parts), {key: two for each in parts for key, two in each.tools.items()}
-    outputs["dropped.json"] = json_file({**decided.dropped, **({offered.CUT: n_cut} if n_cut else {})})
+    taken = redact.totals(each for row, each in redacted.items() if row in kept)
+    removed = {f"{name} redacted": n for name, n in taken.items()} | ({offered.CUT: n_cut} if n_cut else {})
+    outputs["dropped.json"] = json_file({**decided.dropped, **removed})
     outputs |= {name: json_file(value) for name, value in offered.beside(tools, terms).items()}
-    note = _counts({split: len(rows) for split, rows in decided.splits.items()}) + ", no problems"
-    note += f", {n_cut:,} calls cut off" if n_cut else ""
-    return Made(outputs, note, _warnings([*found, *offered.losses(tools, terms)]))
+    told_of = _counts({split: len(rows) for split, rows in decided.splits.items()})
+    told_of += f", redacted {redact.told(taken)}" * bool(taken) + f", {n_cut:,} calls cut off" * bool(n_cut)
+    return Made(outputs, f"{told_of}, no problems", _warnings([*found, *offered.losses(tools, terms)]))
+
+
+def _all(inputs: Mapping[str, Content], redacting: Sequence[str]) -> Iterator[Example]:
+    """Yield the examples of all sources, without what is redacted: a group may be named by that."""
+    for content in inputs.values():
+        for value in parse_lines(content):
+            example = Example.from_json(value)
+            yield redact.redacted(example, redacting) if redacting else example
 
 
 def _recipe(settings: Any) -> Recipe:
@@ -175,18 +209,20 @@ def _recipe(settings: Any) -> Recipe:
     )
 
 
-def _prepare(recipe: Recipe, terms: offered.Terms, licences: Mapping[str, str], partition: Partition) -> Prepared:
+def _prepare(ways: Ways, partition: Partition) -> Prepared:
     told: list[bytes] = []
     beside: list[bytes] = []
     packed: list[bytes] = []
     paths: dict[str, int] = {}
     companies: dict[Company | None, int] = {}
     wrong: dict[int, Sequence[Problem]] = {}
+    redacted: dict[int, Mapping[str, int]] = {}
     n_equal_answers = n_cut = 0
     tools: dict[str, tuple[Tool, Tool]] = {}
-    pack = rules.pack_for(terms.strict)
+    recipe, terms, pack = ways.recipe, ways.terms, rules.pack_for(ways.terms.strict)
     for value in parse_lines(partition.lines):
-        ready = prepared(Example.from_json(value), recipe)
+        read = Example.from_json(value)
+        ready = prepared(redact.redacted(read, ways.redacting) if ways.redacting else read, recipe)
         if ready is None:
             n_equal_answers += 1
             continue
@@ -194,11 +230,15 @@ def _prepare(recipe: Recipe, terms: offered.Terms, licences: Mapping[str, str], 
         example, n_cut = as_told.example, n_cut + as_told.n_cut
         tools |= offered.pairs(example, terms)
         said = example.conversation()
-        split = split_of(example, recipe.shares)
+        split = split_in(example, recipe.shares, recipe.latest)
+        if example.redacted:
+            redacted[len(told)] = example.redacted
         if found := rules.check(said, example.path, example.line, pack):
             wrong[len(told)] = found
         told.append(_line(example, said))
-        beside.append(_provenance(example, split, recipe.style.system, licences))
+        has_share = example.source in ways.with_share
+        entry = lineage.entry(example, split, recipe.shares, ways.licences[example.source], has_share)
+        beside.append(line(entry) + b"\n")
         known = fact(
             example,
             said,
@@ -211,28 +251,12 @@ def _prepare(recipe: Recipe, terms: offered.Terms, licences: Mapping[str, str], 
         )
         packed.append(known.packed())
     written = (b"".join(told), b"".join(beside), b"".join(packed))
-    return Prepared(*written, [*paths], [*companies], wrong, n_equal_answers, n_cut, tools)
+    return Prepared(*written, [*paths], [*companies], wrong, redacted, n_equal_answers, n_cut, tools)
 
 
 def _line(example: Example, said: Mapping[str, Any]) -> bytes:
     beside = {"raw": example.raw, "group": example.group, "slices": example.slices}
     return line({"id": example.id, **said, **beside}) + b"\n"
-
-
-def _provenance(example: Example, split: Split, system: str, licences: Mapping[str, str]) -> bytes:
-    place = {"source": example.source, "path": example.path, "line": example.line, "group": example.group}
-    done = {"transforms": _transforms(example, system), "licence": licences[example.source]}
-    return line({"id": example.id, "split": split, **place, **done}) + b"\n"
-
-
-def _transforms(example: Example, system: str) -> list[str]:
-    """Return what was done to an example since it was read."""
-    asked = next((each.content for each in reversed(example.prompt) if each.role == "user"), None)
-    first = example.messages[0]
-    return [
-        *(["system"] if (first.role, first.content) == ("system", system) else []),
-        *(["expand"] if asked is not None and asked != example.raw else []),
-    ]
 
 
 def _joined(parts: Sequence[Prepared]) -> tuple[Table, list[str], list[Company | None]]:
@@ -245,12 +269,12 @@ def _joined(parts: Sequence[Prepared]) -> tuple[Table, list[str], list[Company |
     return facts.table(packed, [[number[path] for path in each.paths] for each in parts], own), paths, [*companies]
 
 
-def _wrong(parts: Sequence[Prepared]) -> dict[int, Sequence[Problem]]:
-    """Return the findings about single examples by their row in the table of all."""
-    found: dict[int, Sequence[Problem]] = {}
+def _by_row(parts: Sequence[Prepared], name: str) -> dict[int, Any]:
+    """Return what is known of single examples by their row in the table of all."""
+    found: dict[int, Any] = {}
     at = 0
     for each in parts:
-        found |= {at + row: wrong for row, wrong in each.wrong.items()}
+        found |= {at + row: value for row, value in getattr(each, name).items()}
         at += len(each.facts) // facts.ROW_BYTES
     return found
 

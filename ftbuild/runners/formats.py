@@ -30,4 +30,9 @@ def texts(predictions: Content) -> dict[str, str]:
 
 def parse_lines(content: Content) -> Iterator[dict[str, Any]]:
     """Yield the objects of JSON lines that we wrote."""
-    return (orjson.loads(each) for piece in lines(content) for each in piece.split(b"\n") if each)
+    return map(orjson.loads, each_line(content))
+
+
+def each_line(content: Content) -> Iterator[bytes]:
+    """Yield the lines of JSON lines without their ends."""
+    return (each for piece in lines(content) for each in piece.split(b"\n") if each)

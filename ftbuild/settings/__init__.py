@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ftbuild.settings.dataset import Dataset, Shares
+from ftbuild.settings.dataset import Dataset, Redact, Shares
 from ftbuild.settings.evaluation import Arm, Evaluation, Request
 from ftbuild.settings.goal import Condition, Goal
 from ftbuild.settings.graders import Grader, ModelGrader, MultiGrader, PythonGrader, StringCheck, TextSimilarity
@@ -57,6 +57,7 @@ __all__ = [
     "Provider",
     "PythonGrader",
     "RandomWeights",
+    "Redact",
     "Request",
     "Schemas",
     "Settings",

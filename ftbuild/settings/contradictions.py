@@ -1,4 +1,5 @@
-"""What two settings say against each other, each being valid: a goal on an arm, a metric or a slice that is not there.
+"""What two settings say against each other, each being valid: a goal on an arm, a metric or a slice that is not there,
+shares that do not add up, a split by time without any.
 
 Found before anything runs; without this it would come out after the training.
 """
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ftbuild.settings import Settings
 
 NEEDED_ARMS = ("base", "tuned")
+CLOSE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Contradiction:
 
 def contradictions(settings: "Settings") -> Iterator[Contradiction]:
     """Yield them in the order of the settings."""
+    yield from _shares(settings)
+    yield from _times(settings)
     metrics, arms = metrics_of(settings), list(settings.evaluation.arms)
     for arm in NEEDED_ARMS:
         if arm not in arms:
@@ -52,6 +56,31 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
         fix = "dataset.parallel_calls=one_by_one makes one call follow the other; or leave the flag out."
         said = "true, and the provider takes no parallel calls"
         yield Contradiction("request.parallel_tool_calls", said, (), fix=fix)
+
+
+def _shares(settings: "Settings") -> Iterator[Contradiction]:
+    """Yield that the shares of the training split are more than there is, or that nothing fills the rest."""
+    sources = {name: each for name, each in settings.dataset.sources.items() if each.only in (None, "train")}
+    shares = {name: each.share for name, each in sources.items() if each.share is not None}
+    total = sum(shares.values())
+    if not shares or (total < 1 - CLOSE and len(shares) < len(sources)):
+        return
+    key = f"dataset.sources.{list(shares)[-1]}.share"
+    said = f"{shares[list(shares)[-1]]:g}, and the shares of {', '.join(shares)} are {total:g} in all"
+    if len(shares) < len(sources):
+        rest = ", ".join(name for name in sources if name not in shares)
+        yield Contradiction(key, f"{said}, which leaves nothing to {rest}", [], fix="lower the shares to less than 1.")
+    elif abs(total - 1) > CLOSE:
+        fix = "leave one source without a share: it fills the rest."
+        yield Contradiction(key, f"{said}; no other source is learnt from", [], fix=fix)
+
+
+def _times(settings: "Settings") -> Iterator[Contradiction]:
+    """Yield that a split by time finds no time in any source that is to be split."""
+    sources = {name: each for name, each in settings.dataset.sources.items() if each.only is None}
+    if settings.dataset.split.by == "time" and sources and not any(each.time for each in sources.values()):
+        fix = f"name its field: dataset.sources.{next(iter(sources))}.time=FIELD"
+        yield Contradiction("dataset.split.by", "time, and no source says where its time stands", [], fix=fix)
 
 
 def metrics_of(settings: "Settings") -> list[str]:

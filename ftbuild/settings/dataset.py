@@ -1,27 +1,86 @@
 """How sources become a dataset."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from ftbuild.settings.node import Node, without_nulls
 from ftbuild.settings.source import Source
+from ftbuild.times import seconds
 
 
 class Shares(Node):
-    """Share of the groups that go to validation and to test; the rest trains. `seed` draws them."""
+    """Share of the groups that go to validation and to test; the rest trains. `seed` draws them.
 
+    `by: time` splits what has a time (the source's `time`) by dates instead: a group goes where its latest time
+    falls, from `validation_from` on to validation, from `test_from` on to test. Dates are ISO 8601, in UTC where
+    they name no zone. What has no time is still drawn by group.
+    """
+
+    sparse: ClassVar[bool] = True
     validation: float = Field(ge=0, lt=1)
     test: float = Field(ge=0, lt=1)
     seed: int
+    by: Literal["group", "time"] = "group"
+    validation_from: str | None = None
+    test_from: str | None = None
+
+    @model_validator(mode="after")
+    def _dates_fit(self) -> "Shares":
+        given = {name: getattr(self, name) for name in ("validation_from", "test_from") if getattr(self, name)}
+        if self.by == "group" and given:
+            raise ValueError(f"{' and '.join(given)} is for by: time")
+        if self.by == "time" and "test_from" not in given:
+            raise ValueError("by: time needs test_from")
+        for name, value in given.items():
+            if seconds(value) is None:
+                raise ValueError(f"{name}: {value!r} is no date of ISO 8601")
+        if len(given) == 2 and self.validation_seconds > self.test_seconds:
+            raise ValueError("validation_from comes after test_from")
+        return self
+
+    def keyed(self) -> dict[str, Any]:
+        """Return the fields that change results; what is as it always was enters no key."""
+        return {name: value for name, value in super().keyed().items() if (name, value) != ("by", "group")}
+
+    @property
+    def test_seconds(self) -> float:
+        """Return when the test split begins, in seconds since 1970."""
+        return seconds(str(self.test_from)) or 0.0
+
+    @property
+    def validation_seconds(self) -> float:
+        """Return when the validation split begins; with the test split where no date is set."""
+        return seconds(str(self.validation_from or self.test_from)) or 0.0
+
+
+class Redact(Node):
+    """Which rules take values out of every text: `[email]` stands for an address.
+
+    A rule, one of ftbuild/dataset/redact.py, finds a form. `credit_card` wants the Luhn sum, `iban` its check
+    digits, `api_key` the form of a vendor's key; `phone` finds numbers with + or a leading 0, and those of North
+    America. Names and streets have no form.
+    """
+
+    private_key: bool = False
+    jwt: bool = False
+    api_key: bool = False
+    url_password: bool = False
+    email: bool = False
+    iban: bool = False
+    credit_card: bool = False
+    ipv6: bool = False
+    ipv4: bool = False
+    phone: bool = False
 
 
 class Dataset(Node):
     """Sources by name, and the split. `limit` keeps that many examples of all, null keeps all.
 
     `deduplicate` says which examples are one: `exact` those that say the same, `near` also those that differ
-    in case, width, spaces or punctuation alone. `parallel_calls` leaves several calls at once as they are (`keep`), or
-    makes one follow the other (`one_by_one`), as it does unasked where a provider takes no parallel calls.
+    in case, width, spaces or punctuation alone. `redact` takes personal values and secrets out, rule by rule.
+    `parallel_calls` leaves several calls at once as they are (`keep`), or makes one follow the other (`one_by_one`),
+    as it does unasked where a provider takes no parallel calls.
     """
 
     sources: Annotated[dict[str, Source], BeforeValidator(without_nulls)]
@@ -29,3 +88,4 @@ class Dataset(Node):
     limit: int | None = Field(default=None, ge=4)
     deduplicate: Literal["exact", "near"] = "exact"
     parallel_calls: Literal["keep", "one_by_one"] = "keep"
+    redact: Redact = Redact()

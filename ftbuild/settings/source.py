@@ -28,19 +28,19 @@ SourceKind = Literal[
     "huggingface",
 ]
 Layout = Literal["chat_jsonl", "sharegpt", "alpaca", "dpo_jsonl"]
-COLUMNS = ("input", "target", "rejected", "layout", "group", "keep", "schema")
+COLUMNS = ("input", "target", "rejected", "layout", "group", "keep", "time", "schema")
 # What a kind needs, and what it takes besides what every kind takes.
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "pairs": (("input", "target", "group"), ("rejected", "keep", "schema")),
-    "csv": (("input", "target"), ("group", "rejected", "keep", "schema")),
-    "dpo_jsonl": ((), ("group", "keep", "schema")),
-    "chat_jsonl": ((), ("group", "keep", "schema")),
-    "sharegpt": ((), ("group", "keep", "schema")),
-    "alpaca": ((), ("group", "keep", "schema")),
-    "bfcl": ((), ("group", "keep")),
-    "stored_completions": ((), ("group", "keep", "schema")),
-    "langfuse": ((), ("group", "keep", "schema")),
-    "langsmith": ((), ("group", "keep", "schema")),
+    "pairs": (("input", "target", "group"), ("rejected", "keep", "time", "schema")),
+    "csv": (("input", "target"), ("group", "rejected", "keep", "time", "schema")),
+    "dpo_jsonl": ((), ("group", "keep", "time", "schema")),
+    "chat_jsonl": ((), ("group", "keep", "time", "schema")),
+    "sharegpt": ((), ("group", "keep", "time", "schema")),
+    "alpaca": ((), ("group", "keep", "time", "schema")),
+    "bfcl": ((), ("group", "keep", "time")),
+    "stored_completions": ((), ("group", "keep", "time", "schema")),
+    "langfuse": ((), ("group", "keep", "time", "schema")),
+    "langsmith": ((), ("group", "keep", "time", "schema")),
     "generator": (("n", "calls", "seed"), ("unseen", "quiet", "tools")),
     "functions": ((), ("tools",)),
     "parquet": ((), COLUMNS),
@@ -118,8 +118,9 @@ class Source(Node):
     `path` is seen from the tree that holds the YAML file; with * or ? in it, it is all files of such names, **
     standing for folders at any depth; `group` names the field whose examples stay in one
     split, every example being its own group without it; `schema` names the one of `schemas` that its answers fit, as
-    JSON in a text or as they are; `slices` maps a slice's name to a field; `only` pins
-    all of it to a split.
+    JSON in a text or as they are; `slices` maps a slice's name to a field; `only` pins all of it to a split. `time`
+    names the field that says when an example was said, ISO 8601 or seconds since 1970, for a split by time; `share` is
+    how much of the training split it makes up, by leaving some of it out.
     `path` and `licence` are written beside every example, so they are keyed; `origin` is for people.
     """
 
@@ -146,6 +147,8 @@ class Source(Node):
     ] = None
     slices: dict[str, str] = {}
     only: Split | None = None
+    time: str | None = None
+    share: float | None = Field(default=None, gt=0, lt=1)
     licence: str
     origin: str
 
@@ -163,6 +166,8 @@ class Source(Node):
             raise ValueError(f"a source of the kind {self.kind} is one {one}, no pattern")
         if "layout" in taken:
             self._fits_a_table()
+        if self.share is not None and self.only not in (None, "train"):
+            raise ValueError(f"share is for what is learnt from, and only: {self.only} keeps it out")
         return self
 
     def _fits_a_table(self) -> None:

@@ -19,7 +19,7 @@ from ftbuild.rows import Row
 from ftbuild.rules.lines import INPUT_KEYS, SUPERVISED_KEYS, check
 from ftbuild.rules.pack import PACKS
 from ftbuild.settings import Source
-from ftbuild.sources.fields import missing, placed, text
+from ftbuild.sources.fields import missing, placed, text, time, untimely
 from ftbuild.sources.filters import LEFT_OUT
 
 # Any name will do for a tool: a dataset tells a provider another where it needs one.
@@ -81,7 +81,7 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
     """Return the reader of a layout: it yields examples, and what is wrong; warnings stand before their example."""
 
     def read(listed: Iterable[Row], name: str, source: Source) -> Iterator[Example | Problem]:
-        fields = [*source.slices.values(), *([source.group] if source.group else [])]
+        fields = [*source.slices.values(), *(each for each in (source.group, source.time) if each)]
         for row in listed:
             if row.problems:
                 yield from placed(row.problems, source.path, row.line)
@@ -90,7 +90,7 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
             if any(problem.rule == LEFT_OUT for problem in converted.problems):
                 yield from placed(converted.problems, source.path, row.line)
                 continue
-            problems = [*converted.problems, *missing(row.value, fields)]
+            problems = [*converted.problems, *missing(row.value, fields), *untimely(row.value, source)]
             broken = bool(problems)
             if not converted.problems:
                 # What a line without tools will be offered is known when the dataset is built, and checked then.
@@ -143,6 +143,7 @@ def _example(row: Row, converted: Converted, name: str, source: Source) -> Examp
         tools=tools_of(line["tools"]) if line.get("tools") else (),
         parallel_tool_calls=line.get("parallel_tool_calls"),
         rejected=Message.from_json(rejected) if rejected is not None else None,
+        time=time(row.value, source),
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from ftbuild.problem import Problem, nearest
+from ftbuild.settings import Source
+from ftbuild.times import seconds
 from ftbuild.tools.schemas import shown
 
 ABSENT = object()
@@ -23,6 +25,22 @@ def missing(value: Any, fields: Iterable[str]) -> Iterator[Problem]:
             yield Problem(f"no field {field!r}", fix=fix, rule="missing-field")
         elif not isinstance(found, str | int | float | bool) or not text(value, field):
             yield Problem(f"{field}: {shown(found)} is not a text", rule="not-a-text")
+
+
+def untimely(value: Any, source: Source) -> Iterator[Problem]:
+    """Yield that the time of a line is none."""
+    if source.time and isinstance(value, Mapping) and source.time in value and seconds(value[source.time]) is None:
+        yield Problem(
+            f"{source.time}: {shown(value[source.time])} is no time",
+            why="The line could not be put before or after others.",
+            fix="write ISO 8601, as 2026-11-25T10:00:00Z, or seconds since 1970.",
+            rule="not-a-time",
+        )
+
+
+def time(value: Mapping[str, Any], source: Source) -> float | None:
+    """Return when a line was said, in seconds since 1970; None where the source names no time."""
+    return seconds(value[source.time]) if source.time else None
 
 
 def text(value: Mapping[str, Any], field: str) -> str:

@@ -52,7 +52,7 @@ def rows(content: bytes, source: Source) -> Iterator[Row]:
         names = list(reader.schema.names)
         labels = _labels(reader.schema.metadata)
         yield from columns.read(_records(reader, names, labels), names, source)
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         said = str(error).split("\n")[0]
         fix = "copy the file again, whole."
         yield Row(0, b"", problems=(Problem(f"cannot be read: {said}", fix=fix, rule="not-arrow"),))

@@ -12,7 +12,7 @@ from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.settings import Source
-from ftbuild.sources.fields import missing, placed, text
+from ftbuild.sources.fields import missing, placed, text, time, untimely
 from ftbuild.tools.schemas import shown
 from ftbuild.tools.structured import compact
 
@@ -31,12 +31,13 @@ def _check(value: Any, source: Source) -> Iterator[Problem]:
     if not isinstance(value, dict):
         yield Problem(f"{type(value).__name__} instead of a JSON object", rule="not-an-object")
         return
-    grouped = [source.group] if source.group else []
+    grouped = [each for each in (source.group, source.time) if each]
     texts = [str(source.input), str(source.target), *([source.rejected] if source.rejected else [])]
     open_ = [field for field in texts[1:] if source.schema_name and isinstance(value.get(field), dict | list)]
     fields = [field for field in [*texts, *grouped, *source.slices.values()] if field not in open_]
     found = list(missing(value, fields))
     yield from found
+    yield from untimely(value, source)
     for field in texts:
         if not found and not isinstance(value[field], str) and field not in open_:
             yield Problem(f"{field}: {shown(value[field])} is not a text", rule="not-a-text")
@@ -56,6 +57,7 @@ def _example(value: dict[str, Any], name: str, source: Source, number: int) -> E
         slices={"source": name, **{each: text(value, field) for each, field in sorted(source.slices.items())}},
         only=source.only,
         rejected=Message("assistant", _answer(value[source.rejected])) if source.rejected else None,
+        time=time(value, source),
     )
 
 

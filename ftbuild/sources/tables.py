@@ -68,7 +68,7 @@ def _asked(content: bytes, query: str, source: Source) -> Iterator[Row]:
             with _opened(duckdb, content, scratch) as connection:
                 found = connection.execute(query)
                 yield from columns.read(_records(found), [each[0] for each in found.description], source)
-        except duckdb.Error as error:
+        except (duckdb.Error, UnicodeDecodeError) as error:
             yield _failed(str(error).replace(str(scratch), source.path))
 
 
@@ -124,7 +124,7 @@ def _sqlite(content: bytes, query: str, source: Source) -> Iterator[Row]:
             connection.set_authorizer(_allowed)
             found = connection.execute(query)
             yield from columns.read(_records(found), [each[0] for each in found.description], source)
-        except (sqlite3.Error, sqlite3.Warning) as error:
+        except (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError) as error:
             yield _failed(str(error))
 
 

@@ -1,0 +1,76 @@
+"""Where an example of a dataset comes from and what was done to it: one line of provenance.jsonl.
+
+Owns the form of that line. Pure. The dataset knows nothing of the lines that a method makes of it; their digests are
+added where they lie side by side.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ftbuild.digest import of_bytes
+from ftbuild.example import Example, Split
+
+if TYPE_CHECKING:
+    from ftbuild.settings import Shares
+
+# What a transform is called in provenance -> the keys of the config that ask for it.
+ASKED_BY: Mapping[str, tuple[str, ...]] = {
+    "system": ("style.system",),
+    "expand": ("style.expand", "style.language"),
+    "tools": ("tools",),
+    "parallel_tool_calls": ("request.parallel_tool_calls",),
+    "one_by_one": ("dataset.parallel_calls", "provider.parallel_tool_calls"),
+    "tool_names": ("tools",),
+    "strict_tools": ("request.strict_tools",),
+}
+
+
+def entry(example: Example, split: Split, shares: "Shares", licence: str, has_share: bool) -> dict[str, Any]:
+    """Return the line of provenance of an example, as a JSON value.
+
+    `transforms` says what was done to it, in that order; `because` names for its place in the split and for each
+    of them the keys of the config that asked for it.
+    """
+    source = f"dataset.sources.{example.source}"
+    transforms = [*(["redact"] if example.redacted else []), *example.transforms]
+    because: dict[str, list[str]] = {"source": [source], "split": _split_keys(example, shares, source)}
+    if has_share and split == "train":
+        because["mix"] = [f"{source}.share"]
+    for each in transforms:
+        asked = [f"dataset.redact.{name}" for name in example.redacted] if each == "redact" else ASKED_BY[each]
+        because[each] = list(asked)
+    return {
+        "id": example.id,
+        "split": split,
+        "source": example.source,
+        "path": example.path,
+        "line": example.line,
+        "group": example.group,
+        "transforms": transforms,
+        **({"redacted": dict(example.redacted)} if example.redacted else {}),
+        "because": because,
+        "licence": licence,
+    }
+
+
+def _split_keys(example: Example, shares: "Shares", source: str) -> list[str]:
+    if example.only is not None:
+        return [source]
+    if shares.by == "time" and example.time is not None:
+        return ["dataset.split.by", "dataset.split.validation_from", "dataset.split.test_from", f"{source}.time"]
+    return ["dataset.split.validation", "dataset.split.test", "dataset.split.seed"]
+
+
+def with_digests(entries: Iterable[Mapping[str, Any]], lines: Mapping[str, bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the provenance with its number in the split's file and the sha256 of that line, its line end left out.
+
+    `lines` are the files by split; provenance lists the examples in their order.
+    """
+    numbered = {split: enumerate(content.split(b"\n"), 1) for split, content in lines.items()}
+    for each in entries:
+        yield with_digest(each, *next(numbered[each["split"]]))
+
+
+def with_digest(entry: Mapping[str, Any], number: int, line: bytes) -> dict[str, Any]:
+    """Return a line of provenance with the number and the sha256 of its training line."""
+    return {**entry, "number": number, "digest": of_bytes(line)}
