@@ -207,8 +207,8 @@ def _one_by_one(example: Example) -> tuple[Example, int]:
     rejected = example.rejected
     if rejected is not None and len(rejected.tool_calls) > 1:
         rejected = with_calls(rejected, rejected.tool_calls[:1])
-    known = replace(example, messages=tuple(messages), rejected=rejected, parallel_tool_calls=False)
-    return known if known == example else replace(known, transforms=(*known.transforms, "one_by_one")), n_cut
+    after = replace(example, messages=tuple(messages), rejected=rejected, parallel_tool_calls=False)
+    return after if after == example else replace(after, transforms=(*after.transforms, "one_by_one")), n_cut
 
 
 def _leading(messages: Sequence[Message]) -> Iterator[Message]:
