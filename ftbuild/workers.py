@@ -113,11 +113,14 @@ class Processes:
             ) from error
 
     def stop(self) -> None:
-        """Kill the processes; what they had not finished was never kept."""
+        """Kill the processes; what they had not finished was never kept.
+
+        The pool's own thread is waited for: a program that ends while it tidies up ends in a traceback.
+        """
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.kill()
+            self._pool.shutdown(cancel_futures=True)
             self._pool = None
 
 
