@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -181,7 +182,10 @@ def test_a_fault_that_stays_keeps_what_came_and_the_same_command_goes_on(own: Ow
     assert not (own.folder / PARTIAL).exists()
 
 
-def test_a_killed_run_leaves_no_half_file_and_the_next_one_goes_on(own: Own, kept: Kept) -> None:
+@pytest.mark.parametrize(("ended_by", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_a_run_that_is_cut_off_leaves_no_half_file_and_the_next_goes_on(
+    own: Own, kept: Kept, ended_by: signal.Signals, code: int
+) -> None:
     stored = kept.store(8)
     reached, goes_on = threading.Event(), threading.Event()
 
@@ -192,18 +196,17 @@ def test_a_killed_run_leaves_no_half_file_and_the_next_one_goes_on(own: Own, kep
 
     kept.meanwhile = meanwhile
     process = subprocess.Popen(
-        [sys.executable, "-m", "ftbuild", *command(kept)],
-        cwd=own.folder,
-        env={**os.environ, "ACME_API_KEY": KEY},
+        [sys.executable, "-m", "ftbuild", *command(kept)], cwd=own.folder, stderr=subprocess.PIPE
     )
     assert reached.wait(HANGS_SECONDS)
     other = fetched(own, kept)
-    process.kill()
-    process.wait()
+    process.send_signal(ended_by)
+    _, err = process.communicate()
     goes_on.set()
-    place = own.folder / PARTIAL
-    assert other == Ended(2, "", f"{place}: another run is fetching into it\n    Fix: wait for it.\n")
-    assert not (own.folder / TO).exists()
+    told = "" if ended_by == signal.SIGKILL else "interrupted; the same command goes on from here\n"
+    assert (process.returncode, err.decode()) == (code, told)
+    assert other == Ended(2, "", f"{PARTIAL}: another run is fetching into it\n    Fix: wait for it.\n")
+    assert (ids(own, PARTIAL), (own.folder / TO).exists()) == (stored[:4], False)
     assert fetched(own, kept).code == 0
     assert ids(own) == stored
 
@@ -254,11 +257,10 @@ def test_another_query_adds_to_the_file_but_not_to_one_that_was_cut_off(own: Own
     assert fetched(own, kept, "--metadata", "team=support").code == 0
     kept.faults = [(f"/{sales[1]}/messages", 400)]
     assert fetched(own, kept, "--metadata", "team=sales").code == 4
-    place = own.folder / PARTIAL
     assert fetched(own, kept) == Ended(
         2,
         "",
-        f"{place}: was begun with other options: base_url {kept.url!r}, metadata {{'team': 'sales'}}\n"
+        f"{PARTIAL}: was begun with other options: base_url {kept.url!r}, metadata {{'team': 'sales'}}\n"
         "    Fix: finish that run with its options, or delete the file.\n",
     )
     assert fetched(own, kept, "--metadata", "team=sales").code == 0
@@ -352,8 +354,7 @@ def test_nothing_stored_is_said_and_no_file_is_made(own: Own, kept: Kept) -> Non
 def test_a_file_of_something_else_is_left_alone(own: Own, kept: Kept) -> None:
     own.write(TO, '{"messages": []}\n')
     ended = fetched(own, kept)
-    place = own.folder / TO
-    told = f"{place}:1: no stored completion: it has no id and choices\n    Fix: fetch into a file of its own.\n"
+    told = f"{TO}:1: no stored completion: it has no id and choices\n    Fix: fetch into a file of its own.\n"
     assert ended == Ended(1, "", told)
     assert (own.folder / TO).read_text() == '{"messages": []}\n'
 

@@ -129,7 +129,7 @@ def _path(options: Options) -> Path:
     if options.to is None or not options.to.endswith(".jsonl"):
         said = f", not {options.to!r}" if options.to else ""
         raise ConfigError(Problem(f"--to takes a file that ends in .jsonl{said}", "command line", fix=fix))
-    return options.folder / options.to
+    return Path(options.to)
 
 
 def _address(url: str) -> str:

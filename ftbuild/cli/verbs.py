@@ -97,7 +97,7 @@ VERBS = {
     ),
     "init": Verb("begin with a file of your own", "init:init", ("--from",), words="NAME"),
     "fetch": Verb(
-        "download what a provider stored into a file; a build never does, it reads the file",
+        "download what a provider stored, for a source to read; no build goes to the network for data",
         "fetch:fetch",
         ("--to", "--model", "--metadata", "--limit", "--base-url", "--api-key-env", "--format"),
         ("text", "json"),
