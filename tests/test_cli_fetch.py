@@ -1,23 +1,27 @@
 """`ftbuild fetch`: whatever happens on the way, every stored completion is in the file once, and no half of one."""
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import failpoints
 import pytest
 from config_fixture import Ended, Own
-from stored_fixture import DROPPED, KEY, WEATHER, Kept, keeping
+from stored_fixture import DROPPED, KEY, WEATHER, Kept, keeping, one
 from stub_server import stub
 
 from ftbuild.cli.fetch import Progress
-from ftbuild.providers.stored_completions import LATE_SECONDS
+from ftbuild.errors import FtbuildError
+from ftbuild.providers.stored_completions import LATE_SECONDS, fetch
 from ftbuild.settings import Source
 from ftbuild.sources import read_files
 from ftbuild.world import World
@@ -220,6 +224,50 @@ def test_a_run_killed_after_the_file_was_replaced_writes_nothing_twice(own: Own,
     assert fetched(own, kept).code == 0
     assert ids(own) == stored
     assert (own.folder / TO).read_bytes().startswith(content)
+
+
+class Memory:
+    """A provider without a network."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def stored_completions(self, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        return (one(f"c{number}", number, "m", dict(asked), f"{number}")[0] for number in range(self.n))
+
+    def stored_messages(self, completion_id: str) -> list[dict[str, Any]] | None:
+        return one(completion_id, 0, "m", {}, completion_id)[1]
+
+
+def into(path: Path, n: int) -> int:
+    """Fetch what is stored when there are `n`; return the exit code."""
+    try:
+        fetch(Memory(n), {}, {}, path, None, lambda _n: None)
+    except FtbuildError as error:
+        return error.exit_code
+    return 0
+
+
+@pytest.mark.parametrize("fault", ["broken", "full", "killed"])
+def test_wherever_the_disk_fails_the_file_is_whole_and_the_next_run_completes_it(
+    fault: failpoints.Fault, tmp_path: Path
+) -> None:
+    states = []
+    for n in (2, 4):
+        assert into(tmp_path / "whole.jsonl", n) == 0
+        states.append((tmp_path / "whole.jsonl").read_bytes())
+    for n in itertools.count(1):
+        path = tmp_path / f"{n}" / "logged.jsonl"
+        assert into(path, 2) == 0
+        ended = failpoints.run(partial(into, path, 4), n, fault)
+        if not ended.struck:
+            break
+        assert (ended.code in ((137,) if fault == "killed" else (0, 5)), ended.raised) == (True, "")
+        assert path.read_bytes() in states
+        assert into(path, 4) == 0
+        assert path.read_bytes() == states[1]
+        assert [each.name for each in path.parent.iterdir() if not each.name.startswith(".tmp-")] == ["logged.jsonl"]
+    assert n > 8
 
 
 def test_again_fetches_only_what_is_newer_and_leaves_the_lines_before_as_they_are(own: Own, kept: Kept) -> None:

@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -85,7 +85,7 @@ def fetch(
         StoreError: the file cannot be written.
     """
     partial = path.with_name(f"{path.name}.partial")
-    with _alone(partial):
+    with _alone(partial) as handle:
         before = _held(path, fetched)
         begun = _begun(partial, fetched, before.ids)
         n_new, n_gone = len(begun), 0
@@ -104,7 +104,8 @@ def fetch(
             tell(n_new)
         if n_new:
             durable.write(path, _Whole(path, partial, before.ids))
-        _empty(partial)
+        with suppress(OSError):  # what stays there is in the file, and left out the next time
+            os.ftruncate(handle, 0)
     return Fetched(n_new, len(before.ids) + n_new, n_gone, len(begun))
 
 
@@ -118,8 +119,8 @@ def _line(completion: Mapping[str, Any], messages: list[dict[str, Any]], fetched
 
 
 @contextmanager
-def _alone(partial: Path) -> Iterator[None]:
-    """Hold the partial file, made for it; one that is empty in the end is deleted.
+def _alone(partial: Path) -> Iterator[int]:
+    """Hold the partial file, open and made for it; one that is empty in the end is deleted.
 
     Raises:
         ConfigError: another process holds it.
@@ -127,18 +128,12 @@ def _alone(partial: Path) -> Iterator[None]:
     """
     handle = _locked(partial)
     try:
-        yield
+        yield handle
     finally:
         if os.fstat(handle).st_size == 0:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink()
         os.close(handle)
-
-
-def _empty(partial: Path) -> None:
-    try:
-        os.truncate(partial, 0)
-    except OSError as error:
-        raise durable.refused(partial, error) from error
 
 
 def _locked(partial: Path) -> int:
