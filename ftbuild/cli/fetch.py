@@ -143,7 +143,7 @@ def _address(url: str) -> str:
     if not plain or "@" in parts.netloc:
         what = "--base-url takes an address of http or https, without a password or a query"
         raise ConfigError(Problem(what, "command line", fix=f"--base-url {BASE_URL}"))
-    return url
+    return url.rstrip("/")
 
 
 def _metadata(given: tuple[str, ...]) -> dict[str, str]:
