@@ -33,7 +33,7 @@ STOREYS = (
     ("compositions", "runners"),
     ("described",),
     ("points", "runs", "run_diff", "descent"),
-    ("lockfile",),
+    ("lockfile", "tracking"),
     ("site",),
     ("cli",),
 )
@@ -48,6 +48,7 @@ SIDEWAYS = {
     "rules": {"render", "tools"},
     "scorers": {"style"},
     "ledger": {"store"},
+    "embedded": {"trackers"},  # as a provider it writes runs of its own
 }
 DOORS = {"", "__main__"}  # the package itself and `python -m ftbuild`
 
@@ -61,7 +62,7 @@ ONLY_IN = {
     "jsonschema_rs": ("tools",),
     "orjson": ("digest", "rows", "example", "runners"),
     "toktok": ("tokens",),
-    "wandb": (),
+    "wandb": ("trackers.wandb_writer",),
     "torch": ("embedded",),
     "tokenizers": ("embedded",),
     "safetensors": ("embedded",),

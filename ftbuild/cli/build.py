@@ -4,13 +4,14 @@ import json
 import os
 import shlex
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftbuild import lockfile, planfile, runs
+from ftbuild import history, lockfile, planfile, runs, tracking
 from ftbuild.cache import cache_folder
 from ftbuild.cli.options import Options, parse
 from ftbuild.composed import SMOKE
@@ -48,14 +49,28 @@ def build(options: Options) -> int:
     started = world.now()
     store = Store(world.store)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
+    tracking.refuse_unready(points, world.environment)
     endings = _built(graph, points, store, world, options)
     if not options.multirun:
         [ending] = endings
         _tell(ending, points[0], world.now() - started)
-        return int(ending.code)
-    width = max(len(point.name) for point in points)
-    print("\n".join(f"{point.name:{width}}   {each.said}" for point, each in zip(points, endings, strict=True)))
+    else:
+        width = max(len(point.name) for point in points)
+        print("\n".join(f"{point.name:{width}}   {each.said}" for point, each in zip(points, endings, strict=True)))
+    _track(points, endings, world, options)
     return int(max(each.code for each in endings))
+
+
+def _track(points: Sequence[Point], endings: "Sequence[_Ending]", world: World, options: Options) -> None:
+    """Send the runs where they are wanted, and say what came of it."""
+    finished = []
+    for point, ending in zip(points, endings, strict=True):
+        run = history.read(world.root / ending.path) if ending.path and tracking.wanted(point) else None
+        if isinstance(run, Run):
+            finished.append(tracking.Finished(point, ending.done, run))
+    sys.stdout.flush()
+    for line in tracking.track(finished, world, options.overrides if options.multirun else None):
+        print(line, file=sys.stderr)
 
 
 def _as_planned(options: Options, path: str) -> Options:

@@ -3,7 +3,7 @@
 Names and statuses are OpenAI's; a status is an open string, only the terminal ones are known here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +14,10 @@ CREATE_TIMEOUT_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job to create. `metadata` holds our key, by which the job is found again."""
+    """A job to create. `metadata` holds our key, by which the job is found again.
+
+    `integrations` are where the provider itself reports to; they change no result, so they are in no key.
+    """
 
     model: str
     training_file: str
@@ -23,6 +26,7 @@ class JobRequest:
     seed: int
     suffix: str
     metadata: Mapping[str, str]
+    integrations: Sequence[Mapping[str, Any]] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the body of the request."""
@@ -34,6 +38,7 @@ class JobRequest:
             "suffix": self.suffix,
             "metadata": dict(self.metadata),
         }
+        body |= {"integrations": [dict(each) for each in self.integrations]} if self.integrations else {}
         return body if self.validation_file is None else {**body, "validation_file": self.validation_file}
 
 

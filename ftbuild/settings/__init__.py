@@ -17,7 +17,8 @@ from ftbuild.settings.schema import JsonSchema, Schemas
 from ftbuild.settings.source import Source
 from ftbuild.settings.style import Style, StyleRules
 from ftbuild.settings.tools import Argument, Tool, Tools
-from ftbuild.settings.training import Hyperparameters, Method, Model, Package, Provider, RandomWeights, Tracker
+from ftbuild.settings.tracker import Tracker
+from ftbuild.settings.training import Hyperparameters, Method, Model, Package, Provider, RandomWeights
 
 
 class Settings(Node):

@@ -1,4 +1,4 @@
-"""What is trained, how, and where: model, method, provider, tracker."""
+"""What is trained, how, and where: model, method, provider."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
@@ -113,9 +113,3 @@ class Provider(Node):
     at_once: int = Field(default=1, ge=1)
     methods: list[MethodName] = ["supervised", "dpo", "reinforcement"]
     parallel_tool_calls: bool | None = None
-
-
-class Tracker(Node):
-    """Where metrics go. `local` writes outputs/runs/<run>/metrics.jsonl, always."""
-
-    kind: Literal["local"]

@@ -1,0 +1,170 @@
+"""Write runs with the wandb package, in a process of its own: the only module that imports it.
+
+    python -m ftbuild.trackers.wandb_writer FOLDER
+
+FOLDER holds `how.json` and `asked.jsonl`, a WandbRun a line; a line of `told.jsonl` says what became of
+each. A process of its own because wandb may hang in a place that no time-out of its own reaches; then
+the watch here ends it. A server that does not answer, or refuses the key, costs its time-out once:
+from then on runs are kept as files, which `wandb sync` sends.
+"""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftbuild.trackers.wandb_run import JOB_TYPE, WandbRun
+
+if TYPE_CHECKING:
+    import wandb
+
+GRACE_SECONDS = 10.0  # beyond wandb's own time-outs, for what no server is asked for
+HUNG = 3
+
+
+@dataclass(frozen=True)
+class How:
+    """`folder` is where wandb writes `wandb/...`; `mode` is online or offline."""
+
+    folder: Path
+    mode: str
+    timeout_seconds: float
+
+
+def opened(run: WandbRun, how: How) -> "wandb.Run":
+    """Begin or continue a run.
+
+    Raises:
+        Exception: whatever wandb raises, in bounded time.
+    """
+    import wandb
+
+    how.folder.mkdir(parents=True, exist_ok=True)
+    settings = wandb.Settings(
+        mode=how.mode,
+        silent=True,
+        console="off",
+        x_disable_stats=True,
+        x_disable_meta=True,
+        x_disable_machine_info=True,
+        x_save_requirements=False,
+        disable_git=True,
+        disable_code=True,
+        disable_job_creation=True,
+        save_code=False,
+        init_timeout=how.timeout_seconds,
+        finish_timeout=how.timeout_seconds,
+        finish_timeout_raises=True,
+        summary_timeout=int(how.timeout_seconds) + 1,
+        x_graphql_timeout_seconds=how.timeout_seconds,
+        x_file_stream_timeout_seconds=how.timeout_seconds,
+    )
+    return wandb.init(
+        dir=str(how.folder),
+        project=run.project,
+        entity=run.entity,
+        id=run.id,
+        resume="allow",
+        name=run.name,
+        group=run.group,
+        job_type=JOB_TYPE,
+        tags=list(run.tags),
+        config=dict(run.config),
+        settings=settings,
+        reinit="finish_previous",
+    )
+
+
+def log(to: "wandb.Run", rows: Iterable[Mapping[str, Any]]) -> None:
+    """Add rows to the history, each at its step."""
+    for row in rows:
+        to.log({name: value for name, value in row.items() if name != "step"}, step=row["step"])
+
+
+def write(run: WandbRun, how: How) -> dict[str, Any]:
+    """Write a whole run and return where it lies: `url` online, `folder` always.
+
+    Raises:
+        Exception: whatever wandb raises, in bounded time.
+    """
+    import wandb
+
+    to = opened(run, how)
+    place = {"url": to.url if how.mode == "online" else None, "folder": str(Path(str(to.dir)).parent)}
+    try:
+        log(to, run.history)
+        for name, table in run.tables.items():
+            to.log({name: wandb.Table(columns=list(table["columns"]), data=[list(row) for row in table["rows"]])})
+        to.summary.update(dict(run.summary))
+        for each in run.artifacts:
+            artifact = wandb.Artifact(each.name, type=each.type, metadata=dict(each.metadata))
+            for name, path in each.files.items():
+                artifact.add_file(path, name=name, policy="immutable")  # where it lies, no copy
+            to.log_artifact(artifact, aliases=list(each.aliases))
+        to.finish(exit_code=0)
+    except Exception as error:
+        raise UnfinishedError(str(place["folder"]), error) from error
+    return place
+
+
+class UnfinishedError(Exception):
+    """A run was begun and could not be finished; what was written lies in `folder`."""
+
+    def __init__(self, folder: str, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.folder = folder
+
+
+@contextmanager
+def watched(seconds: float, hung: str = "") -> Iterator[None]:
+    """End this process if what is done here takes longer, after saying `hung` on stderr."""
+
+    def end() -> None:
+        print(hung, file=sys.stderr, flush=True)
+        os._exit(HUNG)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def written(run: WandbRun, how: How) -> dict[str, Any]:
+    """Return what became of a run: `url` and `folder`, and under `error` why it is not online; tries offline then."""
+    try:
+        return {**write(run, how), "mode": how.mode, "error": None}
+    except UnfinishedError as error:
+        return {"url": None, "folder": error.folder, "mode": how.mode, "error": str(error)}
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        if how.mode == "offline":
+            return {"url": None, "folder": None, "mode": "offline", "error": said}
+    return {**written(run, How(how.folder, "offline", how.timeout_seconds)), "error": said}
+
+
+def main(folder: Path) -> None:
+    """Write the runs that are asked for, in their order."""
+    said = json.loads((folder / "how.json").read_bytes())
+    how = How(Path(said["folder"]), said["mode"], said["timeout_seconds"])
+    with (folder / "told.jsonl").open("w", encoding="utf-8") as told:
+        for line in (folder / "asked.jsonl").read_text(encoding="utf-8").splitlines():
+            with watched(2 * how.timeout_seconds + GRACE_SECONDS, "wandb hangs"):
+                result = written(WandbRun.from_json(json.loads(line)), how)
+            told.write(json.dumps(result) + "\n")
+            told.flush()
+            if result["error"] is not None:
+                how = How(how.folder, "offline", how.timeout_seconds)
+    sys.stderr.flush()
+    os._exit(0)  # wandb's own end would wait for a server that does not answer
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
