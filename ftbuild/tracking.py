@@ -100,7 +100,8 @@ def _batch(batch: "Sequence[tuple[Finished, Tracker]]", world: World, sweep: Seq
             durable.write(each.run.folder / SENT, json.dumps(value, indent=1).encode() + b"\n")
     kept = [os.path.relpath(each.folder) for each in told if each.folder is not None and not (each.url or each.error)]
     if kept:
-        lines.append(f"W&B: offline, since {by.why}. Look: wandb leet {kept[0]}     Send: {_sync(kept, by, tracker)}")
+        folder = shlex.quote(os.path.dirname(kept[0]))
+        lines.append(f"W&B: offline, since {by.why}. Look: wandb leet {folder}     Send: {_sync(kept, by, tracker)}")
     if errors := list(dict.fromkeys(each.error for each in told if each.error is not None)):
         lost = [os.path.relpath(each.folder) for each in told if each.error is not None and each.folder is not None]
         lines.append(render([_warning(errors, _sync(lost, by, tracker) if lost else None, len(told))]))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from ftbuild.embedded import mirror
 from ftbuild.embedded.engine import Reader
 from ftbuild.embedded.lessons import InvalidFileError, epoch, read_lessons
 from ftbuild.embedded.state import CHECKPOINTS_KEPT, Record, State, new_id
@@ -88,6 +89,7 @@ class Training:
         job |= {"hyperparameters": used, "status": "running", "_pid": os.getpid()}
         state.write_job(job)
         state.add_event(job["id"], "Fine-tuning job started")
+        self._mirrors = mirror.start(state, job)  # held: they end when we do
 
     def run(self, learner: Learner) -> None:
         """Train, write checkpoints, and write the job's end."""

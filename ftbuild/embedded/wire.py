@@ -15,6 +15,8 @@ from ftbuild.embedded.state import Record, new_id
 
 AUTO = "auto"
 DEFAULT_MAX_TOKENS = 512
+INTEGRATIONS_AT_MOST = 5
+TAGS_AT_MOST = 50
 NEUTRAL: Mapping[str, Sequence[Any]] = {  # what a request may say although nothing comes of it
     "stream": (False,),
     "n": (1,),
@@ -57,6 +59,7 @@ class JobRequest:
     seed: int | None
     metadata: Mapping[str, str] | None
     hyperparameters: Mapping[str, int | float | str]
+    integrations: Sequence[Record] = ()
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,6 @@ def job_request(body: Any) -> JobRequest:
     """
     known = {"model", "training_file", "validation_file", "suffix", "seed", "metadata", "method", "hyperparameters"}
     given = _given(body, known | {"integrations"})
-    if given.get("integrations"):
-        raise _unsupported("integrations")
     suffix = _typed(given, "suffix", str)
     if suffix is not None and not re.fullmatch(r"[A-Za-z0-9._ -]{1,64}", suffix):
         raise ApiError(
@@ -131,6 +132,7 @@ def job_request(body: Any) -> JobRequest:
         seed=seed,
         metadata=_metadata(given.get("metadata")),
         hyperparameters=_hyperparameters(given),
+        integrations=_integrations(given.get("integrations")),
     )
 
 
@@ -166,6 +168,49 @@ def _hyperparameters(given: Record) -> dict[str, int | float | str]:
                 code="invalid_value",
             )
     return {name: asked.get(name, AUTO) for name in limits}
+
+
+def _integrations(value: Any) -> list[Record]:
+    """Return the integrations as a job tells them: every field of the SDK's type, null where it was not given."""
+    value = [] if value is None else value
+    if not isinstance(value, list):
+        raise ApiError("Invalid type for 'integrations': expected a list.", param="integrations", code="invalid_type")
+    if len(value) > INTEGRATIONS_AT_MOST:
+        message = f"'integrations' has {len(value)} entries, but at most {INTEGRATIONS_AT_MOST} are allowed."
+        raise ApiError(message, param="integrations", code="array_above_max_length")
+    found = []
+    for number, each in enumerate(value):
+        at = f"integrations[{number}]"
+        given = _given(each, {"type", "wandb"}, f"{at}.")
+        if given.get("type") != "wandb":
+            message = f"Invalid value for '{at}.type': {given.get('type')!r}. Supported values are: 'wandb'."
+            raise ApiError(message, param=f"{at}.type", code="invalid_value")
+        if "wandb" not in given:
+            raise ApiError(
+                f"Missing required parameter: '{at}.wandb'.", param=f"{at}.wandb", code="missing_required_parameter"
+            )
+        found.append({"type": "wandb", "wandb": _wandb(given["wandb"], f"{at}.wandb")})
+    return found
+
+
+def _wandb(value: Any, at: str) -> Record:
+    given = _given(value, {"project", "entity", "name", "tags"}, f"{at}.")
+    if "project" not in given:
+        raise ApiError(
+            f"Missing required parameter: '{at}.project'.", param=f"{at}.project", code="missing_required_parameter"
+        )
+    for name in ("project", "entity", "name"):
+        if name in given and (not isinstance(given[name], str) or not given[name]):
+            message = f"Invalid type for '{at}.{name}': expected a string with at least one character."
+            raise ApiError(message, param=f"{at}.{name}", code="invalid_type")
+    tags = given.get("tags", [])
+    if not isinstance(tags, list) or not all(isinstance(tag, str) and 0 < len(tag) <= 64 for tag in tags):
+        message = f"Invalid '{at}.tags': expected a list of strings of 1 to 64 characters."
+        raise ApiError(message, param=f"{at}.tags", code="invalid_value")
+    if len(tags) > TAGS_AT_MOST:
+        message = f"'{at}.tags' has {len(tags)} entries, but at most {TAGS_AT_MOST} are allowed."
+        raise ApiError(message, param=f"{at}.tags", code="array_above_max_length")
+    return {name: given.get(name) for name in ("project", "entity", "name")} | {"tags": given.get("tags")}
 
 
 def _metadata(value: Any) -> dict[str, str] | None:
@@ -208,7 +253,7 @@ def job_record(request: JobRequest, seed: int) -> Record:
         "trained_tokens": None,
         "seed": seed,
         "estimated_finish": None,
-        "integrations": [],
+        "integrations": [dict(each) for each in request.integrations],
         "metadata": request.metadata,
         "user_provided_suffix": request.suffix,
         "error": None,

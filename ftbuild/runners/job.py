@@ -19,6 +19,7 @@ from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.problem import Problem
 from ftbuild.report.sparkline import sparkline
+from ftbuild.runners.integrations import explained, integrations, notes
 from ftbuild.runners.workshop import Remote, Workshop
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
@@ -49,16 +50,19 @@ def _run(shop: Workshop, remote: Remote, action: Action, key: str, done: Build, 
     clock = Clock(shop.world.now, voice.sleep)
     digests = done.digests(action)
     remembered = shop.remembered(key)
-    launched = launch_once(
-        journal,
-        remote,
-        lambda metadata: _request(shop, remote, action, digests, metadata),
-        clock,
-        shop.settings.provider.settle_seconds,
-        shop.command,
-        shop.experiment,
-        remembered,
-    )
+    try:
+        launched = launch_once(
+            journal,
+            remote,
+            lambda metadata: _request(shop, remote, action, digests, metadata),
+            clock,
+            shop.settings.provider.settle_seconds,
+            shop.command,
+            shop.experiment,
+            remembered,
+        )
+    except ProviderError as error:
+        raise explained(error, shop.settings.tracker) from error.__cause__
     if remembered is not None and launched.how == "launched":
         voice.say(f"{remembered}, which the lock file remembers, is gone at the provider: trained again")
     before_now = "" if launched.how == "launched" else f" before: {launched.how}, not paid again"
@@ -88,6 +92,8 @@ def _run(shop: Workshop, remote: Remote, action: Action, key: str, done: Build, 
     journal.append(shop.world.now(), "ended", job_id=state.id, status=state.status, error=state.error)
     if state.status != "succeeded":
         raise _ended_badly(state.id, state.status, state.error)
+    for note in notes(shop.settings.tracker, ended.events):
+        voice.say(note)
     return _made(shop, remote, ended)
 
 
@@ -107,6 +113,7 @@ def _request(
         seed=shop.settings.seed,
         suffix=re.sub(r"[^a-z0-9]+", "-", shop.experiment.lower()).strip("-")[:SUFFIX_AT_MOST],
         metadata={**metadata, "ftbuild_experiment": shop.experiment},
+        integrations=integrations(shop.settings.tracker, shop.experiment, shop.command),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 JOB_TYPE = "fine-tune"
 CURVES = ("train_loss", "valid_loss", "full_valid_loss")
-OF_JOB = ("model", "training_file", "validation_file", "hyperparameters", "seed")
+OF_JOB = ("model", "training_file", "validation_file", "seed")
 TAG_AT_MOST = 64
 NAME_AT_MOST = 128
 
@@ -56,13 +56,18 @@ class WandbRun:
 
 def run_name(experiment: str, command: Iterable[str]) -> str:
     """Return the name of a run: the experiment, and the overrides that it was asked for with."""
-    words = [word for word in command if word != f"+experiment={experiment}"]
+    words = [word for word in _telling(command) if word != f"+experiment={experiment}"]
     return " ".join([experiment, *words])[:NAME_AT_MOST]
 
 
-def group(experiment: str, sweep: Sequence[str] | None) -> str:
+def group(experiment: str, sweep: Iterable[str] | None) -> str:
     """Return what a run is grouped by: the words of its sweep, the experiment where it is of none."""
-    return (" ".join(sweep) if sweep is not None else experiment)[:NAME_AT_MOST]
+    return (" ".join(_telling(sweep)) if sweep is not None else experiment)[:NAME_AT_MOST]
+
+
+def _telling(words: Iterable[str]) -> list[str]:
+    """Return the words without those that say where the run goes."""
+    return [word for word in words if not word.lstrip("+").startswith("tracker")]
 
 
 def tags(base_model: str, job_id: str | None, own: Iterable[str]) -> list[str]:
@@ -73,6 +78,7 @@ def tags(base_model: str, job_id: str | None, own: Iterable[str]) -> list[str]:
 
 def of_job(job: Mapping[str, Any], asked: Mapping[str, Any]) -> WandbRun:
     """Return the run that a provider writes of a job while it trains; `asked` is the `wandb` of its integration."""
+    method = job["method"]
     return WandbRun(
         id=job["id"],
         project=asked["project"],
@@ -80,7 +86,10 @@ def of_job(job: Mapping[str, Any], asked: Mapping[str, Any]) -> WandbRun:
         name=asked["name"] or job["id"],
         group=None,
         tags=tags(job["model"], job["id"], asked["tags"] or ()),
-        config={name: job[name] for name in OF_JOB},
+        config={
+            **{name: job[name] for name in OF_JOB},
+            "hyperparameters": method[method["type"]]["hyperparameters"],
+        },
     )
 
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,27 @@ class Sent:
 def send(
     runs: Sequence[WandbRun], by: Account, outputs: Path, environment: Mapping[str, str], timeout_seconds: float
 ) -> list[Sent]:
-    """Return what became of each run. wandb writes into `outputs`/wandb, and nowhere else."""
+    """Return what became of each run. wandb writes into `outputs`/wandb, and nowhere else.
+
+    A server that does not answer, or refuses the key, costs its time-out once: that run and those
+    after it are kept as files, which `wandb sync` sends.
+    """
+    sent = _written(runs, by, outputs, environment, timeout_seconds)
+    if by.mode == "offline" or sent[-1].error is None:
+        return sent
+    first = next(number for number, each in enumerate(sent) if each.error is not None)
+    first += sent[first].folder is not None  # begun, so its folder holds it
+    kept = _written(runs[first:], replace(by, mode="offline"), outputs, environment, timeout_seconds)
+    why = sent[-1].error
+    return [*sent[:first], *(replace(each, error=why) for each in kept)]
+
+
+def _written(
+    runs: Sequence[WandbRun], by: Account, outputs: Path, environment: Mapping[str, str], timeout_seconds: float
+) -> list[Sent]:
+    """Return what became of each run; after one that went wrong, the rest has its error."""
+    if not runs:
+        return []
     beside = outputs / "wandb" / ".state"
     beside.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=beside) as name:
@@ -45,6 +65,7 @@ def send(
         at_most = START_SECONDS + len(runs) * (2 * timeout_seconds + GRACE_SECONDS)
         why = _ended(folder, by.environment(outputs, environment), at_most)
         found = [_sent(each, by.api_key) for each in _told(folder / "told.jsonl")]
+    why = found[-1].error or why if found else why
     return [*found, *[Sent(error=_without(by.api_key, why))] * (len(runs) - len(found))]
 
 

@@ -3,9 +3,8 @@
     python -m ftbuild.trackers.wandb_writer FOLDER
 
 FOLDER holds `how.json` and `asked.jsonl`, a WandbRun a line; a line of `told.jsonl` says what became of
-each. A process of its own because wandb may hang in a place that no time-out of its own reaches; then
-the watch here ends it. A server that does not answer, or refuses the key, costs its time-out once:
-from then on runs are kept as files, which `wandb sync` sends.
+each, up to the first that went wrong: wandb does not begin a run again in the same process. A process of
+its own also because wandb may hang where no time-out of its own reaches; then the watch here ends it.
 """
 
 import json
@@ -138,16 +137,13 @@ def watched(seconds: float, hung: str = "") -> Iterator[None]:
 
 
 def written(run: WandbRun, how: How) -> dict[str, Any]:
-    """Return what became of a run: `url` and `folder`, and under `error` why it is not online; tries offline then."""
+    """Return what became of a run: `url`, `folder`, and under `error` what went wrong."""
     try:
-        return {**write(run, how), "mode": how.mode, "error": None}
+        return {**write(run, how), "error": None}
     except UnfinishedError as error:
-        return {"url": None, "folder": error.folder, "mode": how.mode, "error": str(error)}
+        return {"url": None, "folder": error.folder, "error": str(error)}
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        if how.mode == "offline":
-            return {"url": None, "folder": None, "mode": "offline", "error": said}
-    return {**written(run, How(how.folder, "offline", how.timeout_seconds)), "error": said}
+        return {"url": None, "folder": None, "error": f"{type(error).__name__}: {error}"}
 
 
 def main(folder: Path) -> None:
@@ -161,7 +157,7 @@ def main(folder: Path) -> None:
             told.write(json.dumps(result) + "\n")
             told.flush()
             if result["error"] is not None:
-                how = How(how.folder, "offline", how.timeout_seconds)
+                break
     sys.stderr.flush()
     os._exit(0)  # wandb's own end would wait for a server that does not answer
 
