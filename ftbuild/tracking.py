@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftbuild import runs
 from ftbuild.digest import of_value
-from ftbuild.errors import ConfigError
+from ftbuild.errors import ConfigError, FtbuildError
 from ftbuild.example import SPLITS
 from ftbuild.history import Run
 from ftbuild.outcome import Build
@@ -25,7 +25,7 @@ from ftbuild.store import durable
 from ftbuild.trackers import wandb_run
 from ftbuild.trackers.wandb_account import INSTALL, Account, account, installed
 from ftbuild.trackers.wandb_run import Artifact, WandbRun
-from ftbuild.trackers.wandb_send import Sent, send
+from ftbuild.trackers.wandb_send import send
 from ftbuild.world import World
 
 if TYPE_CHECKING:
@@ -72,6 +72,13 @@ def refuse_unready(points: Iterable[Point], environment: Mapping[str, str]) -> N
 
 def track(finished: Sequence[Finished], world: World, sweep: Sequence[str] | None) -> list[str]:
     """Send the runs that are not sent yet and return what to say; `sweep` are the words that asked for several."""
+    try:
+        return _tracked(finished, world, sweep)
+    except (FtbuildError, OSError) as error:
+        return [render([_warning([str(error)], None, len(finished))])]
+
+
+def _tracked(finished: Sequence[Finished], world: World, sweep: Sequence[str] | None) -> list[str]:
     batches: dict[str, list[tuple[Finished, Tracker]]] = {}
     for each in finished:
         if (tracker := wanted(each.point)) is not None:
@@ -89,10 +96,7 @@ def _batch(batch: "Sequence[tuple[Finished, Tracker]]", world: World, sweep: Seq
     tracker = batch[0][1]
     by = _account(tracker, world.environment)
     described = [described_run(each, one, world, sweep) for each, one in batch]
-    try:
-        told = send(described, by, world.outputs, world.environment, tracker.timeout_seconds)
-    except OSError as error:
-        told = [Sent(error=str(error))] * len(batch)
+    told = send(described, by, world.outputs, world.environment, tracker.timeout_seconds)
     lines = [f"W&B: {each.url}" for each in told if each.url is not None and each.error is None]
     for (each, one), run, sent in zip(batch, described, told, strict=True):
         if sent.error is None:

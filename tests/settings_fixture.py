@@ -129,6 +129,18 @@ TINY = deepcopy(FULL) | {
     },
 }
 
+TINY["tracker"] = {
+    "kind": "wandb",
+    "from": "both",
+    "project": "tone",
+    "entity": "people",
+    "tags": ["ours"],
+    "mode": "auto",
+    "api_key_env": "WANDB_API_KEY",
+    "base_url": "https://wandb.example.com",
+    "examples": True,
+    "timeout_seconds": 30.0,
+}
 TINY["style"] = {"language": "ja", "system": "丁寧に。", "rules": {"desu_masu": "always"}}
 TINY["method"] = {"type": "dpo", "hyperparameters": {"n_epochs": 3, "beta": 0.2}}
 TINY["dataset"]["sources"]["pairs"]["rejected"] = "casual"

@@ -150,10 +150,10 @@ UNNAMED = {
     **{f"Redact.{name}": "keyed() in plan/resolve.py; dataset/redact.py has the rule of that name" for name in RULES},
     "Request.max_completion_tokens": "keyed() in runners/answers.py, sent with every request",
     "Request.temperature": "keyed() in runners/answers.py, sent with every request",
-    "Settings.tracker": "one kind so far, always on",
     "Shares.test_from": "test_seconds, in dataset/times.py",
     "Shares.validation_from": "validation_seconds, in dataset/times.py",
-    "Tracker.kind": "one kind so far, always on",
+    "Tracker.kind": "at_provider and here, in settings/tracker.py; the tree's is read in tracking.py",
+    "Tracker.side": "at_provider and here, in settings/tracker.py",
 }
 
 

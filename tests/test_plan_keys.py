@@ -34,6 +34,7 @@ ONE_VALUE = {
     "dataset.sources.pairs.schema",
     "provider.kind",
     "tracker.kind",
+    "tracker.api_key_env",  # a name in capitals
     "evaluation.arms.echo.kind",
     "evaluation.arms.rules.kind",
     "evaluation.arms.base.kind",
@@ -45,6 +46,8 @@ OTHER = {
     "dataset.sources.unseen.only": "train",
     "dataset.sources.asked.layout": "sharegpt",
     "provider.engine": "scripted",
+    "tracker.from": "client",
+    "tracker.mode": "online",
     "dataset.deduplicate": "exact",
     "dataset.parallel_calls": "keep",
     "request.strict_tools": "base",

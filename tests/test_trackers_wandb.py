@@ -229,6 +229,8 @@ WARNINGS = {
     "refuses": "warning: W&B: the run is not sent: CommError: .*user is not logged in",
     "hangs": "warning: W&B: the run is not sent: CommError: ",
     "dies": "warning: W&B: the run is not sent: TimeoutError: Timed out finishing run",
+    "rows": "warning: W&B: the run is not sent: UploadError: the server has not taken all of it; ",
+    "uploads": "warning: W&B: the run is not sent: UploadError: the server has not taken all of it; ",
 }
 
 

@@ -1,7 +1,7 @@
 """A recorder of what the wandb package sends: as much of W&B's HTTP interface as wandb 0.31 needs. It is not W&B.
 
-`fault` says what goes wrong: "refuses" the key, "hangs" at the first question, or "dies" with the first
-row of a history, from when on every connection is cut.
+`fault` says what goes wrong: "refuses" the key, "hangs" at the first question, "dies" with the first row
+of a history, from when on every connection is cut, or takes no "rows", or no "uploads".
 """
 
 import json
@@ -109,6 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if recorder.fault == "refuses":
             self._give(401, {"errors": [{"message": "user is not logged in"}]})
+        elif {"rows": "/file_stream", "uploads": "/up/"}.get(recorder.fault, "/nothing") in self.path:
+            self._give(403, {})
         elif self.path == "/graphql":
             self._give(200, {"data": self._operation(json.loads(body))})
         elif self.path.endswith("/file_stream"):

@@ -40,8 +40,12 @@ class Account:
 
 
 def installed() -> bool:
-    """Return whether the wandb package is there; it is not loaded."""
-    return find_spec("wandb") is not None
+    """Return whether the wandb package is there; it is not loaded.
+
+    The folder `wandb` that it leaves wherever it runs has no origin, and is not it.
+    """
+    found = find_spec("wandb")
+    return found is not None and found.origin is not None
 
 
 def account(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 10.0  # beyond wandb's own time-outs, for what no server is asked for
 HUNG = 3
+REFUSALS = ("/file_stream", "file transfer: upload: failed", "failed to log artifact")  # in errors of wandb's log
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,27 @@ def write(run: WandbRun, how: How) -> dict[str, Any]:
                 artifact.add_file(path, name=name, policy="immutable")  # where it lies, no copy
             to.log_artifact(artifact, aliases=list(each.aliases))
         to.finish(exit_code=0)
+        if how.mode == "online":
+            refuse_refusals(Path(str(place["folder"])))
     except Exception as error:
         raise UnfinishedError(str(place["folder"]), error) from error
     return place
+
+
+def refuse_refusals(folder: Path) -> None:
+    """Raise if the server has refused what was uploaded; wandb itself only notes it in its log (0.31).
+
+    Raises:
+        UploadError: it has.
+    """
+    for path in sorted(folder.glob("logs/*.log")):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            if '"level":"ERROR"' in line and any(each in line for each in REFUSALS):
+                raise UploadError(f"the server has not taken all of it; {path.name} in {path.parent} says more")
+
+
+class UploadError(Exception):
+    """A server has refused a part of a run."""
 
 
 class UnfinishedError(Exception):
