@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from embedded_fixture import until
+from embedded_fixture import lines, running, until
 from project_fixture import Ended, Project, project_in
 from rehearsal_fixture import REHEARSED, stop_server
 from wandb_recorder import Recorder, recording
@@ -49,13 +49,13 @@ def offline(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[t
 
 
 def records(path: Path) -> list[dict[str, Any]]:
-    """Return what wandb says that it has recorded."""
+    """Return what wandb says that it has recorded, nothing where it has just begun."""
     told = subprocess.run(
         [sys.executable, "-m", "wandb", "leet", "inspect", "--json", path],
         capture_output=True,
         text=True,
-        check=True,
-        env={**os.environ, "WANDB_CONFIG_DIR": str(path), "WANDB_CACHE_DIR": str(path)},
+        check=False,
+        env={"HOME": str(path), "WANDB_CONFIG_DIR": str(path), "WANDB_CACHE_DIR": str(path)},
     ).stdout
     return [json.loads(line) for line in told.splitlines() if line.startswith("{")]
 
@@ -214,6 +214,51 @@ def test_a_second_try_continues_the_same_run_with_the_same_rows(offline: tuple[P
         built = next((project.folder / OUTPUTS / "datasets/tone_formal").iterdir())
         assert recorder.uploads["train.jsonl"] == (built / "train.jsonl").read_bytes()
         assert recorder.uploads["report.html"] == (project.folder / LATEST / "report.html").read_bytes()
+
+
+def test_what_was_kept_offline_is_sent_by_the_command_that_was_said(
+    offline: tuple[Project, Ended], ours: Any, tmp_path: Path
+) -> None:
+    project, ended = offline
+    words = ended.err.splitlines()[-1].partition("Send: ")[2].split()
+    beside = {f"WANDB_{name}DIR": str(tmp_path) for name in ("", "DATA_", "CACHE_", "CONFIG_")}
+    with recording() as recorder:
+        subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=project.folder,
+            env={**os.environ, **beside, "WANDB_BASE_URL": recorder.url, "WANDB_API_KEY": CANARY},
+            check=True,
+            capture_output=True,
+        )
+        told = recorder.history(of_type(ours, "run")[0]["run_id"])
+    assert [row["train_loss"] for row in told if "train_loss" in row] == [row["train_loss"] for row in history(ours)]
+    assert recorder.exit_codes() == [0]
+    [marker] = (project.folder / OUTPUTS / "wandb").glob("offline-run-*/*.synced")
+    marker.unlink()
+
+
+WANDB = [{"type": "wandb", "wandb": {"project": "p"}}]
+
+
+@pytest.mark.parametrize("fault", ["", "refuses"])
+def test_the_server_goes_online_with_its_own_key_and_keeps_the_run_where_that_fails(
+    fault: str, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with recording(fault) as recorder:
+        for name, value in {"WANDB_API_KEY": CANARY, "WANDB_BASE_URL": recorder.url, "WANDB_MODE": ""}.items():
+            monkeypatch.setenv(name, value)
+        with running(tmp_path / "state", cache, "scripted") as server:
+            job = server.ended(server.job(lines(), integrations=WANDB).id)
+            assert job.status == "succeeded"
+            folder = tmp_path / "state/jobs" / job.id
+            if fault:
+                kept = folder / "wandb"
+                until(lambda: any(of_type(records(each), "exit") for each in kept.glob("offline-run-*")))
+            else:
+                until(lambda: recorder.exit_codes() == [0])
+                assert [row["_step"] for row in recorder.history(job.id)] == list(range(1, 7))
+    holding = [path for path in tmp_path.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
+    assert holding == []
 
 
 def test_without_examples_only_numbers_leave(offline: tuple[Project, Ended]) -> None:

@@ -1,5 +1,8 @@
 """Who writes a run of W&B and what is told of it, as plain values; the rest is in test_trackers_wandb.py."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from ftbuild.runners.integrations import explained, integrations, notes
 from ftbuild.settings import Tracker
 from ftbuild.trackers import wandb_run
 from ftbuild.trackers.wandb_account import Account, account
+from ftbuild.trackers.wandb_send import Sent, send
 
 KEY = "0123456789abcdef" * 3
 
@@ -202,3 +206,26 @@ def test_tags_are_each_there_once_and_no_longer_than_w_and_b_takes() -> None:
 def test_a_group_is_the_sweep_or_the_experiment() -> None:
     assert wandb_run.group("tone", None) == "tone"
     assert wandb_run.group("tone", ["+experiment=tone", "seed=1,2", "tracker=wandb"]) == "+experiment=tone seed=1,2"
+
+
+def sent(folder: Path, package: str, n: int) -> list[Sent]:
+    """Return what becomes of `n` runs where this is the package wandb."""
+    (folder / "wandb.py").write_text(package)
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+    run = wandb_run.WandbRun("id", "p", None, "n", None, [], {})
+    return send([run] * n, Account("online", "http://w", KEY), folder, {**os.environ, "PYTHONPATH": path}, 1.0)
+
+
+def test_a_package_that_breaks_is_told_as_a_value_and_no_run_is_forgotten(tmp_path: Path) -> None:
+    said = "AttributeError: module 'wandb' has no attribute 'Settings'"
+    assert sent(tmp_path, "", 2) == [Sent(error=said)] * 2
+    assert sent(tmp_path, "import os; os._exit(9)", 2) == [Sent(error="its process ended with code 9")] * 2
+    assert sent(tmp_path, f"raise ValueError('{KEY} is no key')", 1) == [Sent(error="ValueError: [key] is no key")]
+    assert [path.name for path in (tmp_path / "wandb").rglob("*") if path.is_file()] == []
+
+
+def test_a_hang_that_no_time_out_reaches_is_ended() -> None:
+    program = "import time\nfrom ftbuild.trackers.wandb_writer import watched\n"
+    program += "with watched(0.1, 'wandb hangs'):\n    time.sleep(600)\n"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (3, "wandb hangs\n")

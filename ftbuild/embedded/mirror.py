@@ -67,13 +67,14 @@ def follow(state: State, job: Record, number: int, mode: str, gone: threading.Ev
     """Write a run of a job while it goes on, and its end; `gone` is set when nobody trains it any more."""
     run = wandb_run.of_job(job, job["integrations"][number]["wandb"])
     folder = state.job_folder(job["id"])
+    before = dict(os.environ)
     try:
         to = opened(run, How(folder, mode, TIMEOUT_SECONDS))
     except Exception:
         if mode == "offline":
             raise
-        # Anew, since wandb does not begin a run again in the same process.
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:-1], "offline"])
+        # Anew, without what wandb has put into the environment: it does not begin a run again in the same process.
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:-1], "offline"], before)
     log(to, rows(state, job["id"], gone))
     ended = state.job(job["id"]) or job
     to.summary.update({name: ended[name] for name in ("status", "fine_tuned_model", "trained_tokens")})

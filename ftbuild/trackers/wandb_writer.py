@@ -22,7 +22,7 @@ from ftbuild.trackers.wandb_run import JOB_TYPE, WandbRun
 if TYPE_CHECKING:
     import wandb
 
-GRACE_SECONDS = 10.0  # beyond wandb's own time-outs, for what no server is asked for
+GRACE_SECONDS = 20.0  # beyond wandb's own time-outs, for what no server is asked for: loading it, starting its service
 HUNG = 3
 REFUSALS = ("/file_stream", "file transfer: upload: failed", "failed to log artifact")  # in errors of wandb's log
 
