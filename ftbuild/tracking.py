@@ -60,11 +60,11 @@ def refuse_unready(points: Iterable[Point], environment: Mapping[str, str]) -> N
     """
     trackers = [tracker for point in points if (tracker := wanted(point)) is not None]
     why = "Nothing has run."
-    if trackers and not installed():
-        fix = f"{INSTALL}, or leave it out: tracker=local"
-        raise ConfigError(Problem("tracker=wandb needs the package wandb, which is not installed", why=why, fix=fix))
     for tracker in trackers:
         by = _account(tracker, environment)
+        if by.mode != "disabled" and not installed():
+            what, fix = "tracker=wandb needs the package wandb, which is not installed", f"{INSTALL}, or tracker=local"
+            raise ConfigError(Problem(what, why=why, fix=fix))
         if tracker.mode == "online" and by.mode != "online":
             fix = f"export {tracker.api_key_env}=..., or tracker.mode=offline"
             raise ConfigError(Problem(f"tracker.mode is online, and {by.why}", why=why, fix=fix))
@@ -140,7 +140,7 @@ def described_run(each: Finished, tracker: "Tracker", world: World, sweep: Seque
         "experiment": composed.experiment,
         "dataset": told["dataset"],
         "settings": composed.tree,
-        **{name: told[name] for name in ("command", "commit", "dirty", "jobs", "provider", "result_id", "run_id")},
+        **{name: told.get(name) for name in ("command", "commit", "dirty", "jobs", "provider", "result_id", "run_id")},
     }
     return WandbRun(
         id=of_value(["wandb run", composed.experiment, told["result_id"]])[:ID_LETTERS],

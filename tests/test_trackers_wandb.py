@@ -126,6 +126,7 @@ def test_the_config_is_what_was_composed_and_holds_nothing_of_the_machine(
     assert config["settings"]["tracker"]["api_key_env"] == "WANDB_API_KEY"
     assert config["dataset"] == project.run_json(LATEST)["dataset"]
     assert of_type(ours, "environment") == []
+    assert config["commit"] is None  # ours, of a folder without git
     kept = [path.name for path in (project.folder / OUTPUTS / "wandb").rglob("*")]
     assert not {"requirements.txt", "output.log", "wandb-metadata.json"} & set(kept)
 
@@ -211,6 +212,9 @@ def test_a_second_try_continues_the_same_run_with_the_same_rows(offline: tuple[P
         losses = [row["train_loss"] for row in recorder.history(name) if "train_loss" in row]
         assert losses == [row["train_loss"] for row in history(ours)] * 2
         assert recorder.exit_codes() == [0, 0]
+        assert {(each["host"], each["repo"], each["commit"]) for each in recorder.asked("UpsertBucket")} == {
+            (None,) * 3
+        }
         built = next((project.folder / OUTPUTS / "datasets/tone_formal").iterdir())
         assert recorder.uploads["train.jsonl"] == (built / "train.jsonl").read_bytes()
         assert recorder.uploads["report.html"] == (project.folder / LATEST / "report.html").read_bytes()
@@ -341,7 +345,7 @@ def test_without_the_package_nothing_runs_and_the_remedy_is_said(project: Projec
         "",
         "tracker=wandb needs the package wandb, which is not installed\n"
         "    Nothing has run.\n"
-        "    Fix: pip install 'ftbuild[wandb]', or leave it out: tracker=local\n",
+        "    Fix: pip install 'ftbuild[wandb]', or tracker=local\n",
     )
     assert run(project, "plan", *TRACKED, PYTHONPATH=hidden(tmp_path)).code == 0
 
