@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ftbuild.tools.schemas import Checker
+from ftbuild.tools.schemas import Checker, pointed
 
 DEEPEST = 50  # references that lead to references; more of them lead round in a circle
 
@@ -41,10 +41,10 @@ def followed(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
             return {}
         if not isinstance(schema.get("$ref"), str):
             return schema
-        found: Any = root
-        for part in schema["$ref"].lstrip("#").split("/")[1:]:
-            name = part.replace("~1", "/").replace("~0", "~")
-            found = found.get(name) if isinstance(found, Mapping) else None
+        try:
+            found = pointed(root, schema["$ref"])
+        except LookupError:
+            return {}
         schema = found
     return {}
 
