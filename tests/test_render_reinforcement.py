@@ -93,6 +93,19 @@ def test_calls_are_a_reference_as_text_and_as_they_are() -> None:
     assert json.loads(line["reference"]) == line["reference_tools"]
 
 
+def test_numbers_of_any_length_make_a_line() -> None:
+    messages = (Message("user", "?"), Message("assistant", '{"a":123456789012345678901234567890}'))
+    whole = Example(messages, "", "s", "p", 1, "g", "?", response_format=FORM).conversation()
+    assert b'"reference_json":{"a":123456789012345678901234567890}' in reinforcement.line(whole)
+
+
+def test_a_text_beside_calls_is_no_json_to_compare_with() -> None:
+    answer = Message("assistant", "Let me see.", (ToolCall("c1", "ping", "{}"),))
+    whole = Example((Message("user", "?"), answer), "", "s", "p", 1, "g", "?", response_format=FORM).conversation()
+    line = reinforcement.value(whole)
+    assert (line["reference"], "reference_json" in line) == ("Let me see.", False)
+
+
 def test_what_a_grader_reads_is_looked_for_in_every_line() -> None:
     whole = example("hey", "Hello.").conversation()
     assert lacking(whole, "reinforcement", ["reference"]) == ""

@@ -6,6 +6,7 @@ A line with a problem gives a finding and no example; the others are read all th
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ftbuild import digits
 from ftbuild.chat import Message
 from ftbuild.digest import of_plain
 from ftbuild.example import Example
@@ -14,7 +15,6 @@ from ftbuild.rows import Row
 from ftbuild.settings import Source
 from ftbuild.sources.fields import missing, placed, text, time, untimely
 from ftbuild.tools.schemas import shown
-from ftbuild.tools.structured import compact
 
 
 def read(rows: Iterable[Row], name: str, source: Source) -> Iterator[Example | Problem]:
@@ -63,4 +63,4 @@ def _example(value: dict[str, Any], name: str, source: Source, number: int) -> E
 
 def _answer(value: Any) -> str:
     """Return what a field says: a text, or a value as JSON where the source has a schema."""
-    return value.strip() if isinstance(value, str) else compact(value)
+    return value.strip() if isinstance(value, str) else digits.written(value, ",", ":")
