@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ftbuild import digits
+from ftbuild.rows import NotJsonError, parse
 from ftbuild.tools.names import OTHER
 from ftbuild.tools.schemas import Checker, Found, nodes, pointed, within
 from ftbuild.tools.strict import SAYS_WHAT, Target, beyond, is_of, violations
@@ -51,6 +53,15 @@ def strictify(schema: Mapping[str, Any], target: Target) -> Strict:
         assert isinstance(node, dict)
         lost += _closed(node, at)
     return Strict(made, tuple(lost), tuple(violations(made, target)))
+
+
+def read_arguments(text: str) -> Any:
+    """Return what the text of arguments says, its numbers with their digits; None where it is no JSON."""
+    try:
+        parse(text.encode("utf-8", "surrogatepass"))
+    except NotJsonError:
+        return None
+    return digits.parse(text)
 
 
 def with_nulls(value: Any, strict: Checker) -> Any:
