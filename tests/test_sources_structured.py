@@ -281,6 +281,25 @@ def test_the_order_of_properties_changes_the_key_and_a_comment_does_not(own: Own
         ),
         (
             "title: {type: string}",
+            "grader: {type: 5}",  # named as pydantic names a branch, or as a key that holds several models
+            "4: schemas.note.properties.grader.type: 5 should be 'string', 'number', 'integer', 'boolean', 'object',"
+            " 'array' or 'null' or a valid array\n",
+        ),
+        (
+            "title: {type: string}",
+            "str: {anyOf: [{typ: string}]}",
+            "4: no key 'schemas.note.properties.str.anyOf.0.typ'\n"
+            "    schemas.note.properties.str.anyOf.0 has $schema, $id, $comment, title, description, type, enum, const"
+            " and 39 more.\n"
+            "    Fix: the nearest key is schemas.note.properties.str.anyOf.0.type.\n",
+        ),
+        (
+            "title: {type: string}",
+            "title: {additionalProperties: {typ: string}}",
+            "4: no key 'schemas.note.properties.title.additionalProperties.typ'\n",
+        ),
+        (
+            "title: {type: string}",
             "title: {type: string, minLength: 1}",
             "4: schemas.note.properties.title.minLength: a fine-tuned model takes no 'minLength'\n"
             "    Fix: a fine-tuned model is held to a subset of JSON Schema: take it out, or say it otherwise.\n",
