@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from ftbuild.dataset import lineage
+from ftbuild.dataset import lineage, offered
 from ftbuild.dataset.card import Card
 from ftbuild.example import SPLITS
 from ftbuild.runners import counting
@@ -29,6 +29,7 @@ def described(
         dropped=json.loads(store.get(made["dropped.json"])),
         by_time=settings.dataset.split.by == "time",
         made_from=made_from,
+        beside={name: what for name, what in offered.BESIDE.items() if name in made},
     )
     return {
         "provenance.jsonl": _provenance(store, made, lines),

@@ -141,9 +141,18 @@ def test_strict_tools_are_sound_and_their_calls_have_nulls(target: Any) -> None:
     assert json.loads(told.target.tool_calls[0].arguments) == {"a": 2, "b": None}
     assert told.target.tool_calls[1].arguments == CALLS[1].arguments
     assert list(losses(pairs(told, terms), terms)) == []
-    schemas = beside(pairs(told, terms), terms)["tool_schemas.json"]
-    assert (schemas["math.add"]["own"], schemas["math.add"]["strict"]) == (ADD.parameters, True)
-    assert schemas["math.add"]["told"]["required"] == ["a", "b"]
+    add, _ = beside(pairs(told, terms), terms)["tool_schemas.json"]
+    assert (add["name"], add["own"], add["strict"]) == ("math.add", ADD.parameters, True)
+    assert add["told"]["required"] == ["a", "b"]
+
+
+def test_two_tools_of_one_name_are_both_kept_beside() -> None:
+    """As in a source whose lines bring their own tools."""
+    terms = Terms({}, "tuned")
+    other = replace(ADD, parameters=SKY.parameters)
+    told = {key: two for tool in (ADD, other) for key, two in pairs(example(tools=(tool,)), terms).items()}
+    kept = beside(told, terms)["tool_schemas.json"]
+    assert [each["own"] for each in kept] == [ADD.parameters, SKY.parameters]
 
 
 def test_what_strict_tools_lose_is_told_once_for_each() -> None:
@@ -336,21 +345,26 @@ def built(own: Own, *words: str) -> tuple[list[dict[str, Any]], str]:
     return [json.loads(each) for each in lines], ended.err
 
 
-def test_foreign_names_are_mapped_and_the_map_is_kept(own: Own) -> None:
+def test_foreign_names_are_mapped_and_the_map_lies_beside_the_lines(own: Own) -> None:
     lines, _ = built(own)
     names = {tool["function"]["name"] for line in lines for tool in line["tools"]}
     assert names == {"math_add", "tool_bc79d84d"}
     assert all(list(line) == ["messages", "tools"] for line in lines)
-    kept = [
-        path
-        for path in (own.folder / "outputs" / ".ftbuild").rglob("*")
-        if path.is_file() and path.read_bytes().startswith(b'{\n "math_add": "math.add"')
-    ]
-    assert len(kept) == 1
+    [folder] = (own.folder / "datasets" / "built" / "sums").iterdir()
+    assert json.loads((folder / "tool_names.json").read_bytes()) == {"math_add": "math.add", "tool_bc79d84d": "天気"}
+    assert "`tool_names.json` holds the name that each tool was told by, with its own.\n" in (
+        folder / "card.md"
+    ).read_text(encoding="utf-8")
+    assert not (folder / "tool_schemas.json").exists()
+    (folder / "tool_names.json").unlink()
+    built(own)
+    assert (folder / "tool_names.json").exists()
 
 
 def test_strict_tools_are_asked_for_in_the_request(own: Own) -> None:
     lines, _ = built(own, "+request.strict_tools=tuned")
+    [schemas] = (own.folder / "datasets" / "built" / "sums").glob("*/tool_schemas.json")
+    assert [each["name"] for each in json.loads(schemas.read_bytes())] == ["math.add", "天気"]
     assert all(tool["function"]["strict"] for line in lines for tool in line["tools"])
     assert all(
         json.loads(line["messages"][-1]["tool_calls"][0]["function"]["arguments"])["b"] is None for line in lines

@@ -6,7 +6,7 @@ whatever provider, so tokens are counted as each known encoding counts them and 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from ftbuild.dataset import histogram, prices
@@ -52,7 +52,7 @@ def fact(split: str, example: Mapping[str, Any], n_tokens: int, n_learnt: int) -
 class Card:
     """A dataset as its card tells of it. `dropped` is why and how many, `method` what its lines are for.
 
-    `made_from` is the digest of everything in it that the lines do not say.
+    `made_from` is the digest of everything in it that the lines do not say, `beside` what other files there are.
     """
 
     digest: str
@@ -63,6 +63,7 @@ class Card:
     dropped: Mapping[str, int]
     by_time: bool = False
     made_from: str = ""
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     def histograms(self) -> list[Histogram]:
         """Return the pictures: tokens a line, and calls a turn where there are tools."""
@@ -86,6 +87,7 @@ class Card:
                 "Each line of the split files is what a provider takes, and nothing else; `provenance.jsonl` says for\n"
                 "every example, in the same order, where it came from and what was done to it. `ftbuild blame` reads\n"
                 "it, for a line or a digest of one.\n",
+                *(f"`{name}` holds {what}.\n" for name, what in self.beside.items()),
                 f"Digest of the lines `{self.digest}`, of where they come from `{self.made_from}`.\n",
             ]
         )

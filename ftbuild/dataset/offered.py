@@ -24,6 +24,12 @@ from ftbuild.tools.strictify import Strict, read_arguments, strictify, with_null
 
 OTHER_NAME = re.compile(rb'"name": ?"(?![a-zA-Z0-9_-]{1,64}")')
 CUT = "calls beside the first"  # as a reason in dropped.json
+NAMES, SCHEMAS = "tool_names.json", "tool_schemas.json"
+# What is kept beside a dataset where it is, and what it is.
+BESIDE: Mapping[str, str] = {
+    NAMES: "the name that each tool was told by, with its own",
+    SCHEMAS: "the arguments of each strict tool, as they were and as they are told",
+}
 
 
 @dataclass(frozen=True)
@@ -100,16 +106,16 @@ def pairs(example: Example, terms: Terms) -> Pairs:
     return {_written(was): (was, told) for was, told in zip(own, example.tools, strict=True)} if terms.strict else {}
 
 
-def beside(told: Pairs, terms: Terms) -> dict[str, dict[str, Any]]:
+def beside(told: Pairs, terms: Terms) -> dict[str, Any]:
     """Return what is kept beside a dataset, by file name: the names told, and the schemas as they were and as told."""
-    files: dict[str, dict[str, Any]] = {}
+    files: dict[str, Any] = {}
     if terms.names:
-        files["tool_names.json"] = {name: own for own, name in sorted(terms.names.items())}
+        files[NAMES] = {name: own for own, name in sorted(terms.names.items())}
     if terms.strict:
-        files["tool_schemas.json"] = {
-            own.name: {"own": own.parameters, "told": tool.parameters, "strict": tool.strict}
+        files[SCHEMAS] = [
+            {"name": own.name, "own": own.parameters, "told": tool.parameters, "strict": tool.strict}
             for _, (own, tool) in sorted(told.items())
-        }
+        ]
     return files
 
 
