@@ -224,6 +224,45 @@ def test_a_grader_that_could_not_grade_is_told(own: Own, grader: str, said: str)
     assert own.refused("plan", TONE, "method=ours") == f"conf/method/ours.yaml:4: method.grader{said}"
 
 
+GRADING = "graders: {same: {type: string_check, name: s, operation: eq, input: a, reference: b}}, type: multi, name: a"
+ARITHMETIC = "numbers, graders, + - * / ^ and the functions min, max, abs, floor, ceil, exp, sqrt, log"
+
+
+@pytest.mark.parametrize("formula", ["same > 0.5", "same.score", "same if same else 0", "'same'", "same % 2"])
+def test_a_formula_is_arithmetic(own: Own, formula: str) -> None:
+    own.write("conf/method/ours.yaml", GRADER.rstrip() + f' {{{GRADING}, calculate_output: "{formula}"}}\n')
+    assert own.refused("plan", TONE, "method=ours") == (
+        "conf/method/ours.yaml:4: method.grader: calculate_output holds what is no arithmetic; there are "
+        f"{ARITHMETIC}\n"
+    )
+
+
+JUDGE = "type: score_model, name: j, model: m"
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        (
+            "input: [{role: usr, content: a}]",
+            ".input.0.role: 'usr' should be 'user', 'assistant', 'system' or 'developer'\n"
+            "    Fix: the nearest is 'user'.\n",
+        ),
+        ("input: [{role: user}]", ".input.0.content is missing\n"),
+        ("input: [{role: user, content: a}], range: [1, 0]", ": range: 1 is not below 0\n"),
+        (
+            "input: [{role: user, content: a}], sampling_params: {temperatur: 0}",
+            ".sampling_params.temperatur'\n    method.grader.sampling_params has max_completions_tokens,"
+            " reasoning_effort, seed, temperature, top_p.\n"
+            "    Fix: the nearest key is method.grader.sampling_params.temperature.\n",
+        ),
+    ],
+)
+def test_what_a_judging_model_is_told_is_checked_before_it_is_paid_for(own: Own, given_: str, said: str) -> None:
+    own.write("conf/method/ours.yaml", GRADER.rstrip() + f" {{{JUDGE}, {given_}}}\n")
+    assert own.refused("plan", TONE, "method=ours").endswith(f"method.grader{said}")
+
+
 def test_a_long_source_is_refused() -> None:
     source = "def grade(sample, item):\n    return 1.0\n" + "#" * 256_000
     with pytest.raises(ValidationError, match="source has 256,040 bytes, below 256,000 are taken"):
