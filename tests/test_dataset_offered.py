@@ -356,6 +356,8 @@ def test_foreign_names_are_mapped_and_the_map_lies_beside_the_lines(own: Own) ->
         folder / "card.md"
     ).read_text(encoding="utf-8")
     assert not (folder / "tool_schemas.json").exists()
+    told = json.loads((folder / "provenance.jsonl").read_bytes().splitlines()[0])
+    assert (told["transforms"], told["because"]["tool_names"]) == (["tool_names"], ["dataset.sources.chats"])
     (folder / "tool_names.json").unlink()
     built(own)
     assert (folder / "tool_names.json").exists()
