@@ -141,9 +141,9 @@ def test_strict_tools_are_sound_and_their_calls_have_nulls(target: Any) -> None:
     assert json.loads(told.target.tool_calls[0].arguments) == {"a": 2, "b": None}
     assert told.target.tool_calls[1].arguments == CALLS[1].arguments
     assert list(losses(pairs(told, terms), terms)) == []
-    add, _ = beside(pairs(told, terms), terms)["tool_schemas.json"]
-    assert (add["name"], add["own"], add["strict"]) == ("math.add", ADD.parameters, True)
-    assert add["told"]["required"] == ["a", "b"]
+    schemas = beside(pairs(told, terms), terms)["tool_schemas.json"]
+    assert (schemas["math.add"]["own"], schemas["math.add"]["strict"]) == (ADD.parameters, True)
+    assert schemas["math.add"]["told"]["required"] == ["a", "b"]
 
 
 def test_two_tools_of_one_name_are_both_kept_beside() -> None:
@@ -152,7 +152,10 @@ def test_two_tools_of_one_name_are_both_kept_beside() -> None:
     other = replace(ADD, parameters=SKY.parameters)
     told = {key: two for tool in (ADD, other) for key, two in pairs(example(tools=(tool,)), terms).items()}
     kept = beside(told, terms)["tool_schemas.json"]
-    assert [each["own"] for each in kept] == [ADD.parameters, SKY.parameters]
+    assert {name: each["own"] for name, each in kept.items()} == {
+        "math.add": ADD.parameters,
+        "math.add (2)": SKY.parameters,
+    }
 
 
 def test_what_strict_tools_lose_is_told_once_for_each() -> None:
@@ -366,7 +369,7 @@ def test_foreign_names_are_mapped_and_the_map_lies_beside_the_lines(own: Own) ->
 def test_strict_tools_are_asked_for_in_the_request(own: Own) -> None:
     lines, _ = built(own, "+request.strict_tools=tuned")
     [schemas] = (own.folder / "datasets" / "built" / "sums").glob("*/tool_schemas.json")
-    assert [each["name"] for each in json.loads(schemas.read_bytes())] == ["math.add", "天気"]
+    assert list(json.loads(schemas.read_bytes())) == ["math.add", "天気"]
     assert all(tool["function"]["strict"] for line in lines for tool in line["tools"])
     assert all(
         json.loads(line["messages"][-1]["tool_calls"][0]["function"]["arguments"])["b"] is None for line in lines

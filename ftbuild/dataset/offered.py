@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import takewhile
+from itertools import chain, count, takewhile
 from typing import Any
 
 from ftbuild import digits
@@ -106,16 +106,21 @@ def pairs(example: Example, terms: Terms) -> Pairs:
     return {_written(was): (was, told) for was, told in zip(own, example.tools, strict=True)} if terms.strict else {}
 
 
-def beside(told: Pairs, terms: Terms) -> dict[str, Any]:
-    """Return what is kept beside a dataset, by file name: the names told, and the schemas as they were and as told."""
-    files: dict[str, Any] = {}
+def beside(told: Pairs, terms: Terms) -> dict[str, dict[str, Any]]:
+    """Return what is kept beside a dataset, by file name: the names told, and the schemas as they were and as told.
+
+    Of several tools of one name, the second schema is told under `NAME (2)`.
+    """
+    files: dict[str, dict[str, Any]] = {}
     if terms.names:
         files[NAMES] = {name: own for own, name in sorted(terms.names.items())}
     if terms.strict:
-        files[SCHEMAS] = [
-            {"name": own.name, "own": own.parameters, "told": tool.parameters, "strict": tool.strict}
-            for _, (own, tool) in sorted(told.items())
-        ]
+        schemas: dict[str, Any] = {}
+        for _, (own, tool) in sorted(told.items()):
+            more = (f"{own.name} ({number})" for number in count(2))
+            name = next(each for each in chain([own.name], more) if each not in schemas)
+            schemas[name] = {"own": own.parameters, "told": tool.parameters, "strict": tool.strict}
+        files[SCHEMAS] = schemas
     return files
 
 
