@@ -19,8 +19,9 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
         ConfigError: there is no source, or a tool cannot be read.
     """
     sources = composed.settings.dataset.sources
-    if not sources:
-        raise ConfigError(Problem("dataset.sources is empty", "command line", fix="take an experiment."))
+    if not composed.settings.dataset.of_examples:
+        what = "dataset.sources is empty" if not sources else "dataset.sources has documents and no examples"
+        raise ConfigError(Problem(what, "command line", fix="take an experiment."))
     digests, problems = {}, []
     for name in sources:
         try:

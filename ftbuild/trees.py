@@ -9,7 +9,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 GROUPS = (
     "goal", "source", "dataset", "style", "tools", "model", "method", "provider", "evaluation", "tracker", "schema",
-    "experiment",
+    "retrieval", "experiment",
 )  # fmt: skip
 
 

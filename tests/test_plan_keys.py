@@ -16,6 +16,8 @@ ONE_VALUE = {
     "dataset.sources.unseen.kind",
     "dataset.sources.made.kind",
     "dataset.sources.asked.kind",
+    "dataset.sources.handbook.kind",
+    "retrieval.documents",
     "dataset.split.by",
     # What stands in the file enters the key.
     "tools.a.python",
@@ -46,6 +48,8 @@ OTHER = {
     "dataset.sources.asked.layout": "sharegpt",
     "provider.engine": "scripted",
     "dataset.deduplicate": "exact",
+    "retrieval.sources": ["pairs", "made"],
+    "retrieval.gold_in": ["train", "test"],
     "dataset.parallel_calls": "keep",
     "request.strict_tools": "base",
     "schemas.note.type": "array",

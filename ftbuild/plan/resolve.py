@@ -75,6 +75,9 @@ def _dataset(
 ) -> str:
     inputs = []
     for name, source in settings.dataset.sources.items():
+        is_documents = source.kind == "documents"
+        if is_documents and name != settings.retrieval.documents:
+            continue  # nothing is made of them
         ingest = Action(
             INGEST,
             name,
@@ -86,7 +89,7 @@ def _dataset(
                 **({"response_format": _text(forms[name])} if name in forms else {}),
             },
         )
-        inputs.append(Input(name, graph.add(ingest), "examples.jsonl"))
+        inputs.append(Input(name, graph.add(ingest), "passages.jsonl" if is_documents else "examples.jsonl"))
     inputs.sort(key=lambda each: each.role)
     style = settings.style
     return graph.add(
@@ -100,11 +103,12 @@ def _dataset(
                 "system": style.system,
                 "language": style.language,
                 "expand": [[short, long] for short, long in style.expand.items()],
-                "licences": {name: source.licence for name, source in settings.dataset.sources.items()},
+                "licences": {name: source.licence for name, source in settings.dataset.of_examples.items()},
                 **_tools(settings, tools),
                 **({"deduplicate": "near"} if settings.dataset.deduplicate == "near" else {}),
                 **_redact(settings),
                 **_shares(settings),
+                **_retrieval(settings),
             },
             tuple(inputs),
         )
@@ -126,6 +130,11 @@ def _shares(settings: Settings) -> dict[str, object]:
     """Return the shares of sources in the training split, where any has one."""
     shares = {name: each.share for name, each in settings.dataset.sources.items() if each.share is not None}
     return {"shares": shares} if shares else {}
+
+
+def _retrieval(settings: Settings) -> dict[str, object]:
+    """Return which passages go into the prompts, where any do."""
+    return {"retrieval": settings.retrieval.keyed()} if settings.retrieval.documents is not None else {}
 
 
 def _tools(settings: Settings, tools: Sequence[Tool]) -> dict[str, object]:

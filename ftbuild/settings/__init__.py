@@ -13,6 +13,7 @@ from ftbuild.settings.evaluation import Arm, Evaluation, Request
 from ftbuild.settings.goal import Condition, Goal
 from ftbuild.settings.graders import Grader, ModelGrader, MultiGrader, PythonGrader, StringCheck, TextSimilarity
 from ftbuild.settings.node import Node
+from ftbuild.settings.retrieval import Retrieval
 from ftbuild.settings.schema import JsonSchema, Schemas
 from ftbuild.settings.source import Source
 from ftbuild.settings.style import Style, StyleRules
@@ -30,6 +31,7 @@ class Settings(Node):
     style: Style
     tools: Tools = {}
     schemas: Schemas = {}
+    retrieval: Retrieval = Retrieval()
     request: Request
     model: Model
     method: Method
@@ -59,6 +61,7 @@ __all__ = [
     "RandomWeights",
     "Redact",
     "Request",
+    "Retrieval",
     "Schemas",
     "Settings",
     "Shares",

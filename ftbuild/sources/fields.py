@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ftbuild.example import PassageName
 from ftbuild.problem import Problem, nearest
 from ftbuild.settings import Source
 from ftbuild.times import seconds
@@ -41,6 +42,21 @@ def untimely(value: Any, source: Source) -> Iterator[Problem]:
 def time(value: Mapping[str, Any], source: Source) -> float | None:
     """Return when a line was said, in seconds since 1970; None where the source names no time."""
     return seconds(value[source.time]) if source.time else None
+
+
+def passage_fields(value: Any, source: Source) -> list[str]:
+    """Return the fields that name a passage, but for those that are null: there it is not known."""
+    said = source.passage
+    named = [each for each in (said.document, said.section) if each] if said is not None else []
+    return [each for each in named if not isinstance(value, Mapping) or value_of(value, each) is not None]
+
+
+def passage(value: Mapping[str, Any], source: Source) -> PassageName | None:
+    """Return the name of the passage that a line's answer is taken from; None where that is not known."""
+    fields = passage_fields(value, source)
+    if source.passage is None or source.passage.document not in fields:
+        return None
+    return PassageName(*(text(value, each) for each in fields))
 
 
 def text(value: Mapping[str, Any], field: str) -> str:
