@@ -1,13 +1,18 @@
 """Settings become a graph: the actions in order, each with what it needs and nothing else."""
 
 import pytest
-from settings_fixture import BYTES, FULL, VERSIONS, graph, settings, tools_of
+from settings_fixture import BYTES, FULL, VERSIONS, forms_of, graph, settings, tools_of
 
 from ftbuild.plan.action import Action, Input, Kind
 from ftbuild.plan.graph import Graph
 from ftbuild.plan.resolve import resolve
 
 PURE = Kind("toy", 1, "pure")
+
+
+def resolved(digests: dict[str, str], versions: dict[str, int]) -> Graph:
+    given = settings()
+    return resolve(given, digests, versions, tools=tools_of(given), forms=forms_of(given))
 
 
 def toy(label: str, *inputs: str, **keyed: object) -> Action:
@@ -71,19 +76,13 @@ def test_a_comparison_without_a_verdict_is_another_action() -> None:
 
 def test_other_bytes_of_a_source_reach_everything_but_the_other_source() -> None:
     before = {action.label: action.id for action in graph()}
-    after = {
-        action.label: action.id
-        for action in resolve(settings(), BYTES | {"unseen": "c" * 64}, VERSIONS, tools=tools_of(settings()))
-    }
+    after = {action.label: action.id for action in resolved(BYTES | {"unseen": "c" * 64}, VERSIONS)}
     assert {label for label in before if before[label] == after[label]} == {"pairs"}
 
 
 def test_a_new_version_of_a_scorer_touches_no_answer() -> None:
     before = {action.label: action.id for action in graph()}
-    after = {
-        action.label: action.id
-        for action in resolve(settings(), BYTES, VERSIONS | {"chrf": 2}, tools=tools_of(settings()))
-    }
+    after = {action.label: action.id for action in resolved(BYTES, VERSIONS | {"chrf": 2})}
     assert {label for label in before if before[label] != after[label]} == {
         "echo scores",
         "rules scores",

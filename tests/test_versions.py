@@ -25,11 +25,11 @@ from ftbuild.workers import Made
 
 PINNED = {
     "ingest": (3, "4f1403fa291a4ec16e1fdfe2bd00d137d4c784d106e73b8dba85aaafecfbd543"),
-    "dataset": (2, "6c11a80370368c5ce7f3e678e45506f827291ab375dffa50a1597e19c32cfbdb"),
-    "render": (1, "c389c541a98c90d2bb8edae70afe32e03072fad397a72edcc8b266d56b2144fe"),
+    "dataset": (2, "5e3742bc2e717a6642e286dc06abaec426b33303ceff9dc6e78a07497f366c93"),
+    "render": (1, "e0d7529e327f01d4ff0493a170a6ccc7b8f70e4e5e65209ee68fafbc1e7dc6a0"),
     "score": (1, "09b219e84f48dd1e69977cd7f51f55d52c6e70e5270eaa20e6ad9795ae2d0342"),
     "compare": (2, "af19439597f1fe7a8f21cb0f0e62cb38d5cea5b0f1fc889ae9e444339722f8f1"),
-    "report": (1, "18b373bc4c3d3caf4443cd058b2ae03b4b6baa773f9467631beb6cde52cfdb2e"),
+    "report": (1, "378a7f27e90e4b643f91b1210c8a0d502ce95b83dfc5ea27299a7faf8af4fe0c"),
 }
 SCORERS = {
     "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),

@@ -96,12 +96,13 @@ class Provider(Node):
     `settle_seconds` is how long after a lost answer a job may still appear in the provider's
     list; `idle_seconds` is how long the server outlives its last request; `at_once` is how many jobs
     are watched, or sets of answers asked for, at the same time. `methods` are those it can train with;
-    `parallel_tool_calls: false` is of one where a model makes one call at a time, in what it learns too.
+    `parallel_tool_calls: false` is of one where a model makes one call at a time, in what it learns too, so it is
+    keyed in the dataset.
     """
 
     sparse: ClassVar[bool] = True
     unkeyed: ClassVar[frozenset[str]] = frozenset(
-        {"settle_seconds", "idle_seconds", "poll_seconds", "threads", "at_once", "methods"}
+        {"settle_seconds", "idle_seconds", "poll_seconds", "threads", "at_once", "methods", "parallel_tool_calls"}
     )
     kind: Literal["embedded"]
     engine: Literal["torch", "scripted"] = "torch"
