@@ -50,6 +50,7 @@ class Shown:
         """Return the JSON form."""
         told = {"method": self.method, "split": self.split, "line": self.line, "n_lines": self.n_lines}
         told |= {name: self.place[name] for name in ("id", "source", "path", "group", "transforms", "licence")}
+        told |= {name: self.place[name] for name in ("passages",) if name in self.place}
         return {
             **told,
             "source_line": self.place["line"],
@@ -117,6 +118,8 @@ def text(shown: Shown, width: int) -> str:
         lines.append(hang(_left("tools"), names, width))
     if form := shown.conversation.get(FORM):
         lines.append(hang(_left("form"), f"JSON of the schema {form['json_schema']['name']}", width))
+    if passages := shown.place.get("passages"):
+        lines.append(hang(_left("passages"), ", ".join(map(_passage, passages)), width))
     *asked, target = shown.conversation["messages"]
     is_graded = shown.method == "reinforcement"
     for value in (*asked, target):
@@ -125,6 +128,11 @@ def text(shown: Shown, width: int) -> str:
     if REJECTED in shown.conversation:
         lines += _message(Message.from_json(shown.conversation[REJECTED]), width, REJECTED)
     return "\n".join(lines)
+
+
+def _passage(told: Mapping[str, Any]) -> str:
+    """Return where a passage stands; the gold one is the one that the answer is taken from."""
+    return f"{told['path'].rpartition('/')[2]}:{told['line']}{' (gold)' if told.get('gold') else ''}"
 
 
 def _left(role: str) -> str:

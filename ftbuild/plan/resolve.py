@@ -74,10 +74,7 @@ def _dataset(
     forms: Mapping[str, ResponseFormat],
 ) -> str:
     inputs = []
-    for name, source in settings.dataset.sources.items():
-        is_documents = source.kind == "documents"
-        if is_documents and name != settings.retrieval.documents:
-            continue  # nothing is made of them
+    for name, source in settings.sources.items():
         ingest = Action(
             INGEST,
             name,
@@ -89,7 +86,8 @@ def _dataset(
                 **({"response_format": _text(forms[name])} if name in forms else {}),
             },
         )
-        inputs.append(Input(name, graph.add(ingest), "passages.jsonl" if is_documents else "examples.jsonl"))
+        output = "passages.jsonl" if source.kind == "documents" else "examples.jsonl"
+        inputs.append(Input(name, graph.add(ingest), output))
     inputs.sort(key=lambda each: each.role)
     style = settings.style
     return graph.add(
@@ -103,7 +101,7 @@ def _dataset(
                 "system": style.system,
                 "language": style.language,
                 "expand": [[short, long] for short, long in style.expand.items()],
-                "licences": {name: source.licence for name, source in settings.dataset.of_examples.items()},
+                "licences": {name: source.licence for name, source in settings.sources.items()},
                 **_tools(settings, tools),
                 **({"deduplicate": "near"} if settings.dataset.deduplicate == "near" else {}),
                 **_redact(settings),

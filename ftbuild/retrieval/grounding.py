@@ -35,10 +35,16 @@ class Given:
     gold: tuple[bool, ...] = ()
     is_known: bool = False
 
-    def to_json(self) -> list[dict[str, Any]]:
-        """Return what provenance tells of them."""
+    def to_json(self, licence: str) -> list[dict[str, Any]]:
+        """Return what provenance tells of them; `licence` is that of the documents."""
         return [
-            {"path": each.path, "line": each.line, "name": each.name, **({"gold": gold} if self.is_known else {})}
+            {
+                "path": each.path,
+                "line": each.line,
+                "name": each.name,
+                "licence": licence,
+                **({"gold": gold} if self.is_known else {}),
+            }
             for each, gold in zip(self.passages, self.gold, strict=True)
         ]
 

@@ -52,7 +52,7 @@ class Lexical:
         self._ends = np.cumsum(found_in)
         self._starts = self._ends - found_in
         idf = np.log(1 + (self._n - found_in + 0.5) / (found_in + 0.5))
-        length = np.asarray(lengths) / max(1.0, sum(lengths) / max(1, self._n))
+        length = np.asarray(lengths) / (sum(lengths) / max(1, self._n) or 1.0)
         often = np.asarray(counts)[by_gram]
         weights = idf[gram] * often * (K1 + 1) / (often + K1 * (1 - B + B * length[self._texts]))
         self._weights = np.rint(weights * SCALE)
@@ -77,5 +77,7 @@ class Lexical:
 
     def best(self, query: str, among: Sequence[int]) -> int:
         """Return the nearest of some texts, of equals the first."""
+        if len(among) == 1:
+            return among[0]
         scores = self.scores(query)
         return max(among, key=lambda each: (scores[each], -each))

@@ -13,7 +13,8 @@ UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
 FENCE = re.compile(r"[ \t]*(?:(`{3,})[^`]*|(~{3,}).*)")
 NO_PARAGRAPH = re.compile(r" {0,3}(?:[#>|]|[-*+][ \t]|\d+[.)][ \t])|    |\t")  # what no setext heading is made of
 MATTER = {"---": ("---", "..."), "+++": ("+++",)}
-ENTRY = re.compile(r"\s*(?:#.*|[\w.-]+\s*[:=].*)?")
+ENTRY = re.compile(r"[\w.-]+\s*[:=].*")
+BESIDE = re.compile(r"[\w.-]+\s*[:=].*|\s.*|#.*|- .*|[\]}].*|")  # what else stands in front matter
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,6 @@ def _fences(lines: Sequence[str], first: int) -> tuple[tuple[bool, ...], int | N
 def _after_matter(lines: Sequence[str]) -> int:
     """Return the number of the first line after the front matter, 0 where there is none."""
     ends = MATTER.get(lines[0].rstrip()) if lines else None
-    if ends is None or len(lines) < 2 or not ENTRY.fullmatch(lines[1]):
-        return 0
-    return next((number + 1 for number in range(1, len(lines)) if lines[number].rstrip() in ends), 0)
+    end = next((number for number in range(1, len(lines)) if lines[number].rstrip() in ends), 0) if ends else 0
+    inside = lines[1:end]
+    return end + 1 if any(map(ENTRY.fullmatch, inside)) and all(map(BESIDE.fullmatch, inside)) else 0

@@ -1,10 +1,11 @@
 """Documents -> passages: Markdown cut at its headings, text at blank lines, both packed up to a bound.
 
 A passage is whole paragraphs, in the words of its document: none is cut, nor is fenced code, so that one may be longer
-than the bound, and is told. Every line of a document that says something stands in one passage, but for headings
+than the bound, and is told. Every line of a document that has a word in it stands in one passage, but for headings
 and front matter.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from ftbuild.problem import Problem
 from ftbuild.retrieval.markdown import Markdown, Section, parsed
 
 MARKDOWN = (".md", ".markdown", ".mdx", ".qmd")
+WORD = re.compile(r"\w")
 LONGEST = 1200  # characters: about 200 words of English, a page of a phone
 
 
@@ -73,6 +75,8 @@ def read(content: bytes, path: str, longest: int = LONGEST) -> Iterator[Passage 
             is_first = not any(line.strip() for line in lines[section.start : first])
             at = section.heading if section.heading is not None and is_first else first
             said = "\n".join(line.rstrip() for line in lines[first:last])
+            if not WORD.search(said):
+                continue  # a rule between two parts
             found = True
             yield Passage(path, at + 1, known.title or (stem if dot else ending), section.headings, said)
             if len(said) > longest:

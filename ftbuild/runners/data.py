@@ -157,7 +157,7 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     """
     grounds = passages.grounds_of(settings, inputs)
     if grounds is not None:
-        inputs = {name: each for name, each in inputs.items() if name != grounds.settings.documents}
+        inputs = {name: each for name, each in inputs.items() if name != grounds.documents}
     names = sorted(inputs)
     recipe = _recipe(settings)
     redacting = tuple(settings.get("redact", ()))
@@ -260,7 +260,7 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
         has_share = example.source in ways.with_share
         entry = lineage.entry(example, ready.split, recipe.shares, ways.licences[example.source], has_share)
         if ways.grounds is not None:
-            entry |= {"passages": ready.given.to_json()}
+            entry |= {"passages": ready.given.to_json(ways.licences[ways.grounds.documents])}
             golds.append(passages.gold(ready.given))
         beside.append(line(entry) + b"\n")
         plain = ready.plain  # two that ask the same leak, whatever passages stand before the question

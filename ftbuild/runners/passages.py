@@ -70,6 +70,11 @@ class Grounds:
     settings: Retrieval
     passages: bytes
 
+    @property
+    def documents(self) -> str:
+        """Return the name of the source that the passages are of."""
+        return str(self.settings.documents)
+
     def ground(self, example: Example, split: Split) -> tuple[Example, Given | Problem]:
         """Return an example of a split with its context, and the passages in that, or what keeps it from having any."""
         if self.settings.sources is not None and example.source not in self.settings.sources:
@@ -105,12 +110,16 @@ def recall(settings: Retrieval, golds: Iterable[bytes], splits: Mapping[Split, I
     """
     every: npt.NDArray[np.uint8] = np.frombuffer(b"".join(golds), np.uint8)
     counts = {split: Counter(every[rows].tolist()) for split, rows in splits.items()}
-    known = {split: {"n": n[AMONG] + n[MISSING], "with_gold": n[AMONG]} for split, n in counts.items()}
-    told = {split: each for split, each in known.items() if each["n"]}
+    told = {
+        split: {"n": n[AMONG] + n[MISSING], "with_gold": n[AMONG], "is_given": split in settings.gold_in}
+        for split, n in counts.items()
+        if n[AMONG] + n[MISSING]
+    }
     return {"documents": settings.documents, "n_passages": settings.n_passages, "gold_passage": told}
 
 
 def told(recalled: Mapping[str, Any]) -> str:
-    """Return for people how often the gold passage is among those given, "" where none is named."""
-    parts = [f"{each['with_gold']:,} of {each['n']:,} {split}" for split, each in recalled["gold_passage"].items()]
-    return f", gold passage given in {', '.join(parts)}" if parts else ""
+    """Return for people how often a search has found the gold passage, "" where none is known."""
+    searched = {split: each for split, each in recalled["gold_passage"].items() if not each["is_given"]}
+    parts = [f"{each['with_gold']:,} of {each['n']:,} {split}" for split, each in searched.items()]
+    return f", gold passage found for {', '.join(parts)}" if parts else ""

@@ -39,6 +39,12 @@ class Settings(Node):
     evaluation: Evaluation
     tracker: Tracker
 
+    @property
+    def sources(self) -> dict[str, Source]:
+        """Return the sources that a dataset is made of, by name: those of examples, and the documents of retrieval."""
+        found = self.dataset.of_examples
+        return {name: each for name, each in self.dataset.sources.items() if name in {*found, self.retrieval.documents}}
+
 
 __all__ = [
     "Argument",
