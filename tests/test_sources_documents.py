@@ -25,6 +25,12 @@ TOPICS = {
     "Trains": "travel.md",
     "Hotels": "travel.md",
 }
+PLACES = {
+    ("docs/leave.md", 3): "Carrying over",
+    ("docs/leave.md", 7): "Special days",
+    ("docs/travel.md", 3): "Trains",
+    ("docs/travel.md", 7): "Hotels",
+}
 N = 40
 
 
@@ -109,7 +115,7 @@ def test_an_example_is_shown_with_its_passages_and_where_they_stand(own: Own) ->
         f"{each['path'].removeprefix('docs/')}:{each['line']}{' (gold)' * each['gold']}" for each in first["passages"]
     ]
     assert f"  passages   {', '.join(places)}\n" in ended.out
-    assert question.startswith(f'<passage name="{first["passages"][0]["name"]}">\n')
+    assert question.startswith('<passage name="Leave, ')
     assert question.endswith("?")
     assert first["transforms"] == ["grounded"]
 
@@ -117,8 +123,10 @@ def test_an_example_is_shown_with_its_passages_and_where_they_stand(own: Own) ->
 def test_the_gold_passage_is_always_given_in_what_is_learnt_from(own: Own) -> None:
     for split in ("train", "validation"):
         for each in shown(own, "--split", split):
-            told = [passage["name"].partition(", ")[2] for passage in each["passages"] if passage["gold"]]
-            assert told == [each["messages"][-2]["content"].rpartition("\n\n")[2].partition(",")[0]]
+            [told] = [PLACES[passage["path"], passage["line"]] for passage in each["passages"] if passage["gold"]]
+            question = each["messages"][-2]["content"]
+            assert told == question.rpartition("\n\n")[2].partition(",")[0]
+            assert question.count(f', {told}">\n') == 1
 
 
 def test_a_build_tells_how_often_the_gold_passage_is_found(own: Own) -> None:
@@ -137,11 +145,30 @@ def test_a_build_tells_how_often_the_gold_passage_is_found(own: Own) -> None:
     [place, *_] = [json.loads(line) for line in (built / "provenance.jsonl").read_bytes().splitlines()]
     keys = ["documents", "n_passages", "gold_in", "without_gold"]
     assert place["because"]["grounded"] == [f"retrieval.{key}" for key in keys]
-    assert [set(each) for each in place["passages"]] == [{"path", "line", "name", "licence", "gold"}] * 2
+    assert [set(each) for each in place["passages"]] == [{"source", "path", "line", "licence", "gold"}] * 2
     blamed = own.run("blame", f"{built}/train.jsonl:1").out
     for each in place["passages"]:
         gold = ", the gold one" * each["gold"]
-        assert f"  given     {each['path']}:{each['line']} ({each['name']}){gold}\n" in blamed
+        assert f"  given     {each['path']}:{each['line']}{gold}\n" in blamed
+
+
+def test_a_document_can_be_taken_back(own: Own) -> None:
+    assert own.run("dataset", "+experiment=mine").code == 0
+    told = own.run("retract", "docs").out
+    assert told.startswith("source docs, docs/leave.md, docs/travel.md: 4 passages read, in the prompts of 40 examples")
+    assert "Edit: conf/experiment/mine.yaml: retrieval: {documents: null}\n" in told
+    assert "Or without the edit: ftbuild +experiment=mine retrieval.documents=null\n" in told
+    told = own.run("retract", "docs/leave.md:7").out
+    assert told.startswith("docs/leave.md:7: 1 passage read, in the prompts of ")
+    n = len(shown(own))
+    assert f"; {n} left to learn from" in told
+    assert "Edit: docs/leave.md: delete the passage at line 7, and what asks for it\n" in told
+    assert "sed" not in told
+    assert own.run("retract", "docs/leave.md:8").err == (
+        "command line: nothing was learnt from 'docs/leave.md:8'\n"
+        "    The file was read, and its line 8 holds no example and begins no passage.\n"
+        "    Fix: check the number.\n"
+    )
 
 
 def test_without_retrieval_the_documents_are_not_even_read(own: Own) -> None:

@@ -152,7 +152,7 @@ class Blamed:
             rows.append(("done", _done(name, place)))
         for passage in place.get("passages", ()):
             gold = ", the gold one" if passage.get("gold") else ""
-            rows.append(("given", f"{passage['path']}:{passage['line']} ({passage['name']}){gold}"))
+            rows.append(("given", f"{passage['path']}:{passage['line']}{gold}"))
         because = place.get("because", {}).get("split")
         rows.append(("split", place["split"] + (f", by {_listed(because)}" if because else "")))
         if mix := place.get("because", {}).get("mix"):

@@ -35,13 +35,16 @@ class Given:
     gold: tuple[bool, ...] = ()
     is_known: bool = False
 
-    def to_json(self, licence: str) -> list[dict[str, Any]]:
-        """Return what provenance tells of them; `licence` is that of the documents."""
+    def to_json(self, source: str, licence: str) -> list[dict[str, Any]]:
+        """Return what provenance tells of them; `source` is the name of the documents, with their licence.
+
+        Nothing of what they say: that may be redacted.
+        """
         return [
             {
+                "source": source,
                 "path": each.path,
                 "line": each.line,
-                "name": each.name,
                 "licence": licence,
                 **({"gold": gold} if self.is_known else {}),
             }

@@ -260,7 +260,8 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
         has_share = example.source in ways.with_share
         entry = lineage.entry(example, ready.split, recipe.shares, ways.licences[example.source], has_share)
         if ways.grounds is not None:
-            entry |= {"passages": ready.given.to_json(ways.licences[ways.grounds.documents])}
+            documents = ways.grounds.documents
+            entry |= {"passages": ready.given.to_json(documents, ways.licences[documents])}
             golds.append(passages.gold(ready.given))
         beside.append(line(entry) + b"\n")
         plain = ready.plain  # two that ask the same leak, whatever passages stand before the question
