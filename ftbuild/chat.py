@@ -63,6 +63,8 @@ class Message(NamedTuple):
     def from_json(cls, value: Mapping[str, Any]) -> "Message":
         """Return the message that `to_json` wrote, or that a provider takes."""
         get = value.get
+        if len(value) == 2 and "content" in value:  # most messages are a text of a role
+            return cls(value["role"], value["content"])
         calls = get("tool_calls")
         return cls(
             value["role"],

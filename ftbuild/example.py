@@ -19,6 +19,7 @@ from ftbuild.rows import written
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+CONVERSATION = ("messages", "tools", "parallel_tool_calls", "own_tools", "response_format", "rejected")
 
 
 class PassageName(NamedTuple):
@@ -110,7 +111,7 @@ class Example:
             "group": self.group,
             "raw": self.raw,
             "slices": dict(self.slices),
-            "only": self.only,
+            **({} if self.only is None else {"only": self.only}),
             **({} if self.time is None else {"time": self.time}),
             **({} if self.passage is None else {"passage": list(self.passage)}),
         }
@@ -127,7 +128,7 @@ class Example:
             group=value["group"],
             raw=value["raw"],
             slices=value["slices"],
-            only=value["only"],
+            only=value.get("only"),
             tools=tools_of(value["tools"]) if "tools" in value else (),
             parallel_tool_calls=value.get("parallel_tool_calls"),
             rejected=Message.from_json(value["rejected"]) if "rejected" in value else None,
@@ -136,6 +137,11 @@ class Example:
             time=value.get("time"),
             passage=PassageName(*value["passage"]) if "passage" in value else None,
         )
+
+
+def said_in(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `conversation` says of the example that a JSON form holds."""
+    return {name: value[name] for name in CONVERSATION if name in value}
 
 
 def tools_of(value: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:

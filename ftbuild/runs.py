@@ -22,7 +22,6 @@ from ftbuild.outcome import Build, Ran, result_id
 from ftbuild.report.input import ReportInput
 from ftbuild.runners.formats import json_file
 from ftbuild.store import durable
-from ftbuild.stream import Stream
 from ftbuild.trackers import local
 from ftbuild.world import World
 
@@ -169,10 +168,9 @@ def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:
     if not whole or told.encode() not in (folder / "card.md").read_bytes():
         from ftbuild.described import described
 
-        rendered: dict[str, Stream] = {split: done.store.stream(lines[f"{split}.jsonl"]) for split in SPLITS}
-        written = described(done.store, made, rendered, composed.settings, manifest["digest"], told)
+        written = described(done.store, made, lines, composed.settings, manifest["digest"], told)
         for name in files:
-            durable.write(folder / name, rendered[name.removesuffix(".jsonl")])
+            durable.write(folder / name, done.store.stream(lines[name]))
         for name, content in written.items():
             durable.write(folder / name, content)
         durable.write(folder / "manifest.json", done.store.get(lines["manifest.json"]))

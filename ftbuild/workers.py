@@ -6,6 +6,7 @@ that dies takes its action with it and nothing else. What a computation prints g
 """
 
 import asyncio
+import gc
 import json
 import multiprocessing
 import os
@@ -187,7 +188,11 @@ def context() -> "multiprocessing.context.BaseContext":
 
 
 def begin() -> None:
-    """Leave Ctrl-C to the process that people talk to, and end with it, however it ends."""
+    """Leave Ctrl-C to the process that people talk to, end with it, however it ends, and seldom look for garbage.
+
+    What is made of data is free of cycles; looking through it for some takes a tenth of the time.
+    """
+    gc.set_threshold(200_000, 20, 100)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -7,7 +7,7 @@ from ftbuild.chat import Tool
 from ftbuild.dataset import facts
 from ftbuild.dataset.build import Recipe, decide, fact, prepared, problems
 from ftbuild.dataset.mix import Mix
-from ftbuild.dataset.times import latest_times
+from ftbuild.dataset.times import latest_times, split_in
 from ftbuild.example import Example, Split
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares, Style
@@ -38,7 +38,10 @@ def build(
     ready = [each for each in (prepared(example, recipe) for example in examples) if each is not None]
     sources, paths = (sorted({getattr(each, name) for each in ready}) for name in ("source", "path"))
     places = [(sources.index(each.source), paths.index(each.path)) for each in ready]
-    packed = [fact(each, each.conversation(), recipe, *at).packed() for each, at in zip(ready, places, strict=True)]
+    packed = [
+        fact(each, each.conversation(), recipe, split_in(each, shares, latest), *at).packed()
+        for each, at in zip(ready, places, strict=True)
+    ]
     table = facts.table([b"".join(packed)], [list(range(len(paths)))], [[0]])
     held = Mix(mix, shares.seed, sources, paths) if mix else None
     decided = decide(table, limit, len(examples) - len(ready), held)

@@ -18,25 +18,26 @@ DATA = ("ingest", "dataset", "render")
 # The artifacts of the data actions of the command above, pinned: a change of any of them is a decision.
 PINNED = {
     "pairs": {
-        "examples.jsonl": "a184f818b059bcdd711772605dc96db511f4826bbe62e9c2b07cc0089d11cc4f",
+        "examples.jsonl": "a73dca7df2cb3a54fe041bf59bc712a2a399b485c4dc0bb1df2b705a3b79fedb",
         "source": "46b0aa3a5f85a752faee3d828b5b74705341969f69f00780594c3bf84e7d1f22",
     },
     "unseen": {
-        "examples.jsonl": "b6e2bda468b64b98e681c62813e321dee700f81ab01ce6cefb0e20df37df85da",
+        "examples.jsonl": "8f8ff26980aeed13f7f32d4aeddeec3f478e69d85ff6691363a177db4c460f4f",
         "source": "9c39cbecd0957de1b536ee823cbf94985af253130330a7251ae16f1ac363fe38",
     },
     "dataset": {
         "dropped.json": "5027c035be8e641df2d44f66ed891f0c6dbe9a891c2dfc8315b61e67faba10f7",
-        "provenance.jsonl": "796efed212fc938a459bb7e975f198ad02c712d662a576f7e0f1f6c020258fc1",
-        "test.jsonl": "1cd5dc7628d866ce4be29227a0d099bf92009ea661fa34c1f0b8806a7ccd6b15",
-        "train.jsonl": "42d66d3e0bb035534e317229420d6f55a93cc843c0c7dc4d2a895343cc2c035f",
-        "validation.jsonl": "2d23f885fad61378bef388136ee57cefb5176f0019eb77278f5276b90235e383",
+        "provenance.jsonl": "e7198fa7e06277e4814c5ee06ec078817e57091a72dd2a983bd2054b3ce4a3b2",
+        "test.jsonl": "917ae9d96862e9877a2f058a72d3db1e6f770c000c239202e494588f17dc7e00",
+        "train.jsonl": "36db4f29f14e8ec0f9b6c12c3bdee028a3c9732b17d929bac3877fdd27a8de1f",
+        "validation.jsonl": "3a96cd70630b991ebeea63113c4f1cc8deefadfd6654c6884a4a68837a0e4f70",
     },
     "lines": {
-        "manifest.json": "7df7f5dcec108554e749828c54604a63e28f611e2cde7284ddbbb18d14920a03",
-        "test.jsonl": "86664dc89a0e42a4597f04610afa73f67472ab0e02703c26dac8dfc052964603",
-        "train.jsonl": "ae918ddd795ac4ccda7222dcc14b6440e78e7b615471aaf729fbe8e3c51dce31",
-        "validation.jsonl": "211096bbc9ef73ac454dfc3f5f7160db6b34eeee33359cb59d8ef0a75f091c74",
+        "facts.jsonl": "2592a546c746b2ae62b7288e0d4fa1c4fdf5ff1e5fa316586db9c2bc7434c93a",
+        "manifest.json": "ac16ad9a18cb382dcc9ca74abacf4111a8a4740e2345abaa6da2d42247c0d541",
+        "test.jsonl": "3094c6d128e907c261e088465142d40d873c7fa4ec15284e5b2cd9db20094488",
+        "train.jsonl": "98c0dafac1b6178fca0aadf76f2963401c0337c9c12b1b274cccbe89715072b7",
+        "validation.jsonl": "e1bbd8d46e66d09fcba00b184e01c7ae160cbae14bcb4a0a65d94cafa8d4dc79",
     },
 }
 

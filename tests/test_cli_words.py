@@ -12,7 +12,7 @@ from ftbuild import __version__
 
 VERBS = (
     "build, dataset, plan, why, show, diff, runs, check, jobs, retry, cancel, blame, retract, verify, gc, init, "
-    "schema, completion"
+    "fetch, schema, completion"
 )
 
 
@@ -57,7 +57,11 @@ def own(tmp_path: Path) -> Own:
         ),
         (
             ["--api-key=sk-abcdefghijklmnop"],
-            "no option '--api-key'\n"
+            "no option '--api-key'\n    Fix: the nearest is --api-key-env; ftbuild --help lists them.\n",
+        ),
+        (
+            ["--qqq=sk-abcdefghijklmnop"],
+            "no option '--qqq'\n"
             "    Fix: there are --multirun, --smoke, --cfg, --jobs, --keep-going, --locked, --plan, --help, "
             "--version.\n",
         ),

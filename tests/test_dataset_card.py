@@ -1,6 +1,5 @@
 """The dataset card: what is in the folder, counted; a price has a date, and no price is not nothing."""
 
-import json
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from ftbuild import tokens
 from ftbuild.dataset import histogram, prices
 from ftbuild.dataset.card import Card, Fact
-from ftbuild.described import facts
+from ftbuild.runners.counting import facts, read, written
 from ftbuild.settings import Source
 
 SOURCE = Source(
@@ -141,12 +140,10 @@ def test_an_example_is_counted_by_its_turns_and_what_of_it_is_learnt() -> None:
         {"role": "tool", "tool_call_id": "1", "content": "done"},
         {"role": "assistant", "content": "Done.", "weight": 0},
     ]
-    example = {"messages": messages, "tools": [], "slices": {"source": "a", "language": "en"}}
-    place = {"split": "train", "source": "a"}
-    line = json.dumps({"messages": messages}).encode()
-    found, tested = facts([(place, example, line), ({**place, "split": "test"}, example, line)])
+    example = {"messages": messages, "slices": {"source": "a", "language": "en"}}
+    [found], [tested] = (list(facts([example], split, "supervised")) for split in ("train", "test"))
     slices = (("language", "en"),)
-    assert (found.calls, found.called, found.slices, found.has_tools) == ((2, 0), ("f",), slices, True)
+    assert (found.calls, found.called, found.slices, found.has_tools) == ((2, 0), ("f",), slices, False)
     assert found.n_tokens == tokens.of_line({"messages": messages}, "o200k_base")
     assert found.n_learnt == tokens.of_line({"messages": messages[1:2]}, "o200k_base")
     assert (tested.n_tokens, tested.n_learnt) == (found.n_tokens, 0)
@@ -154,11 +151,17 @@ def test_an_example_is_counted_by_its_turns_and_what_of_it_is_learnt() -> None:
 
 @given(st.lists(st.integers(0, 10_000), max_size=50))
 def test_a_histogram_counts_everything_once(numbers: list[int]) -> None:
-    doubling, each = histogram.doubling("t", numbers), histogram.each_number("t", [n % 7 for n in numbers])
+    doubling = histogram.doubling("t", Counter(numbers))
+    each = histogram.each_number("t", Counter(n % 7 for n in numbers))
     assert sum(n for _, n in doubling.bars) == sum(n for _, n in each.bars) == len(numbers)
     for said, n in zip(histogram.text(doubling).splitlines(), (n for _, n in doubling.bars), strict=True):
         assert said.endswith(f" {n:,}")
         assert (n > 0) == any(letter in said for letter in "▏▎▍▌▋▊▉█")
+
+
+def test_facts_are_read_as_they_were_written() -> None:
+    counted = Counter({each: number for number, each in enumerate(FACTS, 1)})
+    assert read(written(counted)) == counted
 
 
 def test_the_picture_is_an_svg_file_of_its_own() -> None:

@@ -19,14 +19,14 @@ FREE = ("echo", "rules", "echo scores", "rules scores")
 
 # The keys of what no provider has to do with, pinned: a change of any of them is a decision.
 KEYS = {
-    "pairs": "ef11126dfbcd4447361f0b0453d511bee83abb10b03c95352eaa4e6117a5e2e4",
-    "unseen": "56536f7de43e5f5d674312b807359fd65286d9ea62203fd50caf4851ba1bfd91",
-    "dataset": "665e564ea28ad5e74bc149d7936bb676a2dc13d9f7baf284afd488641c6c377c",
-    "lines": "c8968d303237d1923aa7913d6df2b1bee8954f552adc56ea09731aefc9984956",
-    "echo": "099dcdaaeb6fd17a6705f141a615beb1bd987d6f8b69bc087ac68bd4f8feb497",
-    "rules": "16673cd2011505cfc529388526b3bdd1f8d702c2de51f7d1300f804b967ac29a",
-    "echo scores": "1cbfeab6ace16c9c3f55b1744e288259f470a7c55867f86db1f788769222d990",
-    "rules scores": "e2b3ef16a9ef8c45158ad3653456b70e0c4ee2d65a718a2c284b36688f166c69",
+    "pairs": "56455c926adc3b727cd845d1508d469975e4a170dfbdfba0d344e6b8819981a8",
+    "unseen": "19db0d1e7fcf794099ae19470ddfeb1f4c84ce5c550ce5b599fe1cb566951505",
+    "dataset": "5d3d3df2e1f92ce649779bf287b5e9b5ca6362f56f8a2a5fee05bfb044c5aae0",
+    "lines": "6ae1c3d500c86bbaea16d099a0cc34ea1b4627dc5312bdf5d946f40a9854d818",
+    "echo": "e0d0bd24d832e62bf504972c3d0c86f123fc6a8e0106899abc1fedd3bf1cddc7",
+    "rules": "bb39319d338bb98ac038cc9cbc8a823e12357cd28ac14b85be417303ed6c5c58",
+    "echo scores": "507b58348520918bc3358e658604689bb313fd1ac3f2be82afca1dea4aca0b6b",
+    "rules scores": "0944f9bb10e4bbdd97364e07cd38dddaaff6afc21f818bb75cbcf6206b6442c4",
 }
 
 

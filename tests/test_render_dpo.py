@@ -29,9 +29,9 @@ def test_a_line_reads_back_as_written(example_: Example) -> None:
 def test_the_bytes_of_a_line_are_pinned() -> None:
     pair = replace(example("hey", "Hello."), rejected=Message("assistant", "hey"))
     assert dpo.line(pair.conversation()).decode() == (
-        '{"input": {"messages": [{"role": "user", "content": "hey"}]}, '
-        '"preferred_output": [{"role": "assistant", "content": "Hello."}], '
-        '"non_preferred_output": [{"role": "assistant", "content": "hey"}]}'
+        '{"input":{"messages":[{"role":"user","content":"hey"}]},'
+        '"preferred_output":[{"role":"assistant","content":"Hello."}],'
+        '"non_preferred_output":[{"role":"assistant","content":"hey"}]}'
     )
     assert check(dpo.value(pair.conversation()), "dpo", PACKS["openai"]) == []
 

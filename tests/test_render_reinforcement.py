@@ -77,8 +77,8 @@ def test_the_bytes_of_a_line_are_pinned() -> None:
     messages = (Message("system", "Be brief."), Message("user", "ü?"), Message("assistant", '{"a":1}', weight=1))
     whole = Example(messages, "", "s", "p", 1, "g", "ü?", response_format=FORM).conversation()
     assert reinforcement.line(whole).decode() == (
-        '{"messages": [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "ü?"}], '
-        '"reference": "{\\"a\\":1}", "reference_json": {"a": 1}}'
+        '{"messages":[{"role":"developer","content":"Be brief."},{"role":"user","content":"ü?"}],'
+        '"reference":"{\\"a\\":1}","reference_json":{"a":1}}'
     )
     assert check(reinforcement.value(whole), "reinforcement", PACKS["openai"]) == []
 

@@ -44,8 +44,8 @@ def test_the_bytes_of_a_line_are_pinned() -> None:
     messages = (Message("system", "Be formal."), Message("user", "ü\n\u2028"), Message("assistant", 'Say "no".'))
     example = Example(messages, "", "s", "p", 1, "g", "ü")
     assert supervised.line(example.conversation()).decode() == (
-        '{"messages": [{"role": "system", "content": "Be formal."}, '
-        '{"role": "user", "content": "ü\\n\u2028"}, {"role": "assistant", "content": "Say \\"no\\"."}]}'
+        '{"messages":[{"role":"system","content":"Be formal."},'
+        '{"role":"user","content":"ü\\n\u2028"},{"role":"assistant","content":"Say \\"no\\"."}]}'
     )
 
 
@@ -59,13 +59,13 @@ def test_the_bytes_of_a_line_with_calls_are_pinned() -> None:
     tool = Tool("rain", "Whether it rains.", {"type": "object", "properties": {"z": {}, "a": {}}}, strict=False)
     example = Example(messages, "", "s", "p", 1, "g", "Rain?", tools=(tool,), parallel_tool_calls=True)
     assert supervised.line(example.conversation()).decode() == (
-        '{"messages": [{"role": "user", "content": "Rain?"}, '
-        '{"role": "assistant", "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "rain", '
-        '"arguments": "{\\"z\\": 1, \\"a\\": 2}"}}]}, {"role": "tool", "tool_call_id": "c1", "content": "No."}, '
-        '{"role": "assistant", "content": "No rain.", "weight": 1}], '
-        '"tools": [{"type": "function", "function": {"name": "rain", "description": "Whether it rains.", '
-        '"parameters": {"type": "object", "properties": {"z": {}, "a": {}}}, "strict": false}}], '
-        '"parallel_tool_calls": true}'
+        '{"messages":[{"role":"user","content":"Rain?"},'
+        '{"role":"assistant","tool_calls":[{"id":"c1","type":"function","function":{"name":"rain",'
+        '"arguments":"{\\"z\\": 1, \\"a\\": 2}"}}]},{"role":"tool","tool_call_id":"c1","content":"No."},'
+        '{"role":"assistant","content":"No rain.","weight":1}],'
+        '"tools":[{"type":"function","function":{"name":"rain","description":"Whether it rains.",'
+        '"parameters":{"type":"object","properties":{"z":{},"a":{}}},"strict":false}}],'
+        '"parallel_tool_calls":true}'
     )
 
 

@@ -94,11 +94,18 @@ def test_what_is_written_is_read_again(value: Any) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["messages", "tools", "raw", "a"]), VALUES))
-def test_a_line_is_what_python_writes(value: dict[str, Any]) -> None:
+def test_a_line_says_what_python_says(value: dict[str, Any]) -> None:
     try:
-        expected = json.dumps(value, ensure_ascii=False).encode()
+        json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         with pytest.raises(ValueError, match=r"^not JSON: half a surrogate pair in a text$"):
             line(value)
         return
-    assert line(value) == expected
+    assert told(line(value)) == repr(value)
+    assert b"\n" not in line(value)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_is_no_number_is_not_written(number: float) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        line({"a": [number]})

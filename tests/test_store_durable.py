@@ -85,6 +85,15 @@ def test_a_line_is_never_glued_to_one_cut_short(tmp_path: Path) -> None:
     assert path.read_bytes() == b"one\ntwo\n"
 
 
+@pytest.mark.parametrize("whole", [b"", b"one\n", b"o" * (durable.TAIL_BYTES - 1) + b"\n"])
+@pytest.mark.parametrize("torn", [1, durable.TAIL_BYTES, 3 * durable.TAIL_BYTES])
+def test_a_line_cut_short_may_be_long(tmp_path: Path, whole: bytes, torn: int) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(whole + b"x" * torn)
+    durable.append_line(path, b"two")
+    assert path.read_bytes() == whole + b"two\n"
+
+
 def test_a_line_that_does_not_fit_is_taken_off_by_the_next(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     durable.append_line(path, b"one")

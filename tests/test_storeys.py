@@ -42,6 +42,7 @@ SIDEWAYS = {
     "chat": {"remembered"},
     "completion": {"chat"},
     "example": {"chat", "remembered", "rows"},
+    "tokens": {"rows"},
     "dataset": {"style", "tools"},
     "sources": {"rules", "tools"},
     "rules": {"render", "tools"},

@@ -24,12 +24,12 @@ from ftbuild.stream import whole
 from ftbuild.workers import Made
 
 PINNED = {
-    "ingest": (3, "4f1403fa291a4ec16e1fdfe2bd00d137d4c784d106e73b8dba85aaafecfbd543"),
-    "dataset": (2, "5e3742bc2e717a6642e286dc06abaec426b33303ceff9dc6e78a07497f366c93"),
-    "render": (1, "e0d7529e327f01d4ff0493a170a6ccc7b8f70e4e5e65209ee68fafbc1e7dc6a0"),
-    "score": (1, "09b219e84f48dd1e69977cd7f51f55d52c6e70e5270eaa20e6ad9795ae2d0342"),
+    "ingest": (4, "e32d2f8c7abbcdf854f82b61fb5c2ad12ad47847d138bcd9a90d92b159806a83"),
+    "dataset": (3, "088e10e1866db6cf20ba709eb63b06bbb46c5246098d3a8ffe27abc9a1665298"),
+    "render": (2, "ec7d684f3cbd5e9c3619e287933dffb37b6d9eea2eed954ddb9f28cc096d5db9"),
+    "score": (2, "76f84d99554e7b591b130e21788d9739700f2ddffc42d142312ebc7499519f96"),
     "compare": (2, "af19439597f1fe7a8f21cb0f0e62cb38d5cea5b0f1fc889ae9e444339722f8f1"),
-    "report": (1, "378a7f27e90e4b643f91b1210c8a0d502ce95b83dfc5ea27299a7faf8af4fe0c"),
+    "report": (2, "3988eb4b895314db4761cb71314e90e1b297cb9d0930f5faf888ccff67f59af5"),
 }
 SCORERS = {
     "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),

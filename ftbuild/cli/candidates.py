@@ -88,6 +88,8 @@ def _names(verb: str, before: Sequence[str], root: Path) -> list[Candidate]:
             return list(_jobs(verb, root))
         case ["SOURCE|PATH:LINE"]:
             return _sources(World.at(root))
+        case ["stored_completions"]:
+            return [Candidate("stored_completions", "chat completions asked for with store=True")]
         case ["SHELL"]:
             return [Candidate(each) for each in SHELLS]
     return []

@@ -28,6 +28,12 @@ VALUED = {
     "--split": "train",
     "--from": "FILE",
     "--count": "3",
+    "--to": "FILE",
+    "--model": "NAME",
+    "--metadata": "KEY=VALUE",
+    "--limit": "1000",
+    "--base-url": "URL",
+    "--api-key-env": "NAME",
 }
 # option -> all that it may say
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -37,7 +43,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "--split": SPLITS,
 }
 FIELDS = {"--from": "source"}  # whose field of Options has another name
-NUMBERS = ("--jobs", "--keep-days", "--count")
+NUMBERS = ("--jobs", "--keep-days", "--count", "--limit")
+REPEATED = ("--metadata",)
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,12 @@ class Options:
     split: str | None = None
     source: str | None = None
     count: int | None = None
+    to: str | None = None
+    model: str | None = None
+    metadata: tuple[str, ...] = ()
+    limit: int | None = None
+    base_url: str | None = None
+    api_key_env: str | None = None
     folder: Path = Path()
 
     @property
@@ -89,6 +102,7 @@ def parse(verb: str, arguments: Sequence[str]) -> Options:
     """
     known = VERBS[verb]
     found: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {name: [] for name in REPEATED}
     rest: list[str] = []
     queue = list(arguments)
     while queue:
@@ -98,7 +112,11 @@ def parse(verb: str, arguments: Sequence[str]) -> Options:
         if not word.startswith("-"):
             rest.append(word)
         elif name in VALUED:
-            found[name] = _checked(known, verb, typed, name, value or (queue.pop(0) if queue else ""))
+            given = _checked(known, verb, typed, name, value or (queue.pop(0) if queue else ""))
+            if name in REPEATED:
+                repeated[name].append(given)
+            else:
+                found[name] = given
         elif name in SWITCHES and not value:
             found[name] = "yes"
             if name not in (*known.options, *ALWAYS):
@@ -111,6 +129,7 @@ def parse(verb: str, arguments: Sequence[str]) -> Options:
         words=tuple(word for word, name in zip(rest, is_name, strict=True) if name),
         overrides=tuple(word for word, name in zip(rest, is_name, strict=True) if not name),
         folder=Path.cwd(),
+        metadata=tuple(repeated["--metadata"]),
         **_fields(found),  # type: ignore[arg-type]
     )
 

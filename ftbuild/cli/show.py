@@ -15,7 +15,7 @@ from ftbuild.errors import ExitCode
 from ftbuild.example import SPLITS
 from ftbuild.plan.graph import Graph
 from ftbuild.points import one_graph
-from ftbuild.render import dpo, reinforcement
+from ftbuild.render.methods import VALUES
 from ftbuild.rules.lines import INPUT_KEYS
 from ftbuild.rules.pack import DEFAULT, PACKS
 from ftbuild.runners.formats import parse_lines
@@ -102,8 +102,7 @@ def _lines(made: Mapping[str, Content], method: str, split: str, n: int) -> Iter
         is_learnt = split != "test" and method != "reinforcement"
         learnt = tokens.learnt(told["messages"]) if is_learnt else []
         n_learnt = tokens.of_line({"messages": learnt}, ENCODING) if learnt else 0
-        line = dpo.value(told) if REJECTED in told else told
-        line = reinforcement.value(told) if method == "reinforcement" else line
+        line = VALUES[method](told) if method != "dpo" or REJECTED in told else told
         yield Shown(method, split, number, len(examples), place, told, tokens.of_line(line, ENCODING), n_learnt)
 
 

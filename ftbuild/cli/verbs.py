@@ -96,6 +96,13 @@ VERBS = {
         ("text", "json"),
     ),
     "init": Verb("begin with a file of your own", "init:init", ("--from",), words="NAME"),
+    "fetch": Verb(
+        "download what a provider stored, for a source to read; no build goes to the network for data",
+        "fetch:fetch",
+        ("--to", "--model", "--metadata", "--limit", "--base-url", "--api-key-env", "--format"),
+        ("text", "json"),
+        "stored_completions",
+    ),
     "schema": Verb("write JSON Schemas for editors", "schema:schema", ("--out",)),
     "completion": Verb("print the completion of bash, zsh or fish", "completion:completion", words="SHELL"),
 }

@@ -15,7 +15,6 @@ from ftbuild.chat import Message, Tool
 from ftbuild.dataset import facts
 from ftbuild.dataset.facts import Fact, Indexes, Table
 from ftbuild.dataset.mix import Mix, mixed
-from ftbuild.dataset.times import split_in
 from ftbuild.digest import of_bytes, of_plain
 from ftbuild.example import SPLITS, Example, Split, sorted_json
 from ftbuild.problem import Problem
@@ -58,26 +57,26 @@ def prepared(example: Example, recipe: Recipe) -> Example | None:
         "tools": own != example.tools,
         "parallel_tool_calls": flag is not None and flag != example.parallel_tool_calls,
     }
-    return replace(
-        example,
-        messages=(*system, *prompt, example.target),
-        tools=own,
-        parallel_tool_calls=flag,
-        transforms=tuple(name for name, is_done in done.items() if is_done),
-    )
+    transforms = tuple(name for name, is_done in done.items() if is_done)
+    if not transforms and flag == example.parallel_tool_calls:
+        return example
+    messages = (*system, *prompt, example.target)
+    return replace(example, messages=messages, tools=own, parallel_tool_calls=flag, transforms=transforms)
 
 
-def fact(example: Example, value: Mapping[str, Any], recipe: Recipe, source: int, path: int, **sizes: int) -> Fact:
+def fact(
+    example: Example, value: Mapping[str, Any], recipe: Recipe, split: Split, source: int, path: int, **sizes: int
+) -> Fact:
     """Return what decides where a prepared example goes; `value` is its conversation, the others as in Fact."""
     return Fact(
         same=of_bytes(sorted_json(folded(value)) if recipe.near else sorted_json(value)),
-        asked=of_bytes(_asked(example)),
+        asked=of_bytes(_asked(value["messages"][:-1])),
         order=of_plain(["order.v1", recipe.shares.seed, example.id]),
         id=example.id,
         line=example.line,
         path=path,
         source=source,
-        split=split_in(example, recipe.shares, recipe.latest),
+        split=split,
         pinned=example.only is not None,
         **sizes,
     )
@@ -167,9 +166,9 @@ def folded(value: Any) -> Any:
     return [folded(each) for each in value] if isinstance(value, list) else value
 
 
-def _asked(example: Example) -> bytes:
+def _asked(prompt: Sequence[Mapping[str, Any]]) -> bytes:
     """Return what is asked, the case of letters and the space between words aside; the system does not count."""
-    asked = [each for each in example.prompt if each.role not in SYSTEM]
+    asked = [each for each in prompt if each["role"] not in SYSTEM]
     if len(asked) == 1:
-        return " ".join((asked[0].content or "").lower().split()).encode()
-    return sorted_json([each.to_json() for each in asked])
+        return " ".join((asked[0].get("content") or "").lower().split()).encode()
+    return sorted_json(asked)

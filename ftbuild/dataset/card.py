@@ -7,7 +7,7 @@ whatever provider, so tokens are counted as each known encoding counts them and 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from ftbuild.dataset import histogram, prices
 from ftbuild.dataset.histogram import Histogram
@@ -16,11 +16,11 @@ from ftbuild.settings import Source
 
 REDACTED = " redacted"
 VALUES_AT_MOST = 20
+Key = TypeVar("Key")
 PICTURE = "card.svg"
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     """What the card tells of one example: `calls` are how many each turn of the assistant makes, `called` whom."""
 
     split: str
@@ -33,12 +33,12 @@ class Fact:
     has_tools: bool
 
 
-def fact(place: Mapping[str, Any], example: Mapping[str, Any], n_tokens: int, n_learnt: int) -> Fact:
-    """Return the facts of an example: its provenance, what the dataset says of it, and how many tokens it has."""
+def fact(split: str, example: Mapping[str, Any], n_tokens: int, n_learnt: int) -> Fact:
+    """Return the facts of an example of a split: what the dataset says of it, and how many tokens it has."""
     turns = [each.get("tool_calls") or [] for each in example["messages"] if each["role"] == "assistant"]
     return Fact(
-        split=place["split"],
-        source=place["source"],
+        split=split,
+        source=example["slices"]["source"],
         slices=tuple((name, value) for name, value in example["slices"].items() if name != "source"),
         n_tokens=n_tokens,
         n_learnt=n_learnt,
@@ -66,17 +66,12 @@ class Card:
     made_from: str = ""
     retrieval: Mapping[str, Any] | None = None
 
-    @property
-    def facts(self) -> Iterable[Fact]:
-        """Return the facts of every example; equal ones are one object."""
-        return self.counted.elements()
-
     def histograms(self) -> list[Histogram]:
         """Return the pictures: tokens a line, and calls a turn where there are tools."""
-        lengths = histogram.doubling("Tokens a line, all splits", (each.n_tokens for each in self.facts))
-        turns = [n for each in self.facts if each.has_tools for n in each.calls]
-        calls = [histogram.each_number("Calls a turn, all splits", turns)] if turns else []
-        return [lengths, *calls]
+        lengths = _summed((each.n_tokens, n) for each, n in self.counted.items())
+        turns = _summed((calls, n) for each, n in self.counted.items() if each.has_tools for calls in each.calls)
+        pictures = [histogram.doubling("Tokens a line, all splits", lengths)]
+        return [*pictures, *([histogram.each_number("Calls a turn, all splits", turns)] if turns else [])]
 
     def markdown(self) -> str:
         """Return the card."""
@@ -105,19 +100,18 @@ class Card:
     def _splits(self) -> str:
         rows = []
         for split in SPLITS:
-            own = [each for each in self.facts if each.split == split]
-            n_tokens, n_learnt = sum(each.n_tokens for each in own), sum(each.n_learnt for each in own)
-            longest = max((each.n_tokens for each in own), default=0)
-            rows.append((split, f"{len(own):,}", f"{n_tokens:,}", f"{n_learnt:,}", f"{longest:,}"))
+            own = [(each, n) for each, n in self.counted.items() if each.split == split]
+            n_tokens, n_learnt = sum(each.n_tokens * n for each, n in own), sum(each.n_learnt * n for each, n in own)
+            longest = max((each.n_tokens for each, _ in own), default=0)
+            rows.append((split, f"{sum(n for _, n in own):,}", f"{n_tokens:,}", f"{n_learnt:,}", f"{longest:,}"))
         table = _table(("split", "examples", "tokens", "of them answers to learn", "longest line"), rows)
-        train = sum(each.n_tokens for each in self.facts if each.split == "train")
         return (
             f"{table}\nTokens are counted in {self.encoding}, as OpenAI counts; other models cut texts otherwise.\n"
-            f"An epoch trains on {train:,} tokens.\n"
+            f"An epoch trains on {self._epoch():,} tokens.\n"
         )
 
     def _sources(self) -> str:
-        n = Counter((each.source, each.split) for each in self.facts)
+        n = _summed(((each.source, each.split), n) for each, n in self.counted.items())
         rows = [
             (
                 name,
@@ -147,28 +141,16 @@ class Card:
 
     def _parts(self) -> Iterable[str]:
         """Yield a table for the tools, for the calls a turn, and for each slice, where there are any."""
-        if any(each.has_tools for each in self.facts):
-            yield self._counted("calls", ((name, each.split) for each in self.facts for name in each.called))
-            most = ((max(each.calls), each.split) for each in self.facts if each.has_tools and each.calls)
-            arity = Counter(most)
+        facts = self.counted.items()
+        if any(each.has_tools for each in self.counted):
+            yield _shares("calls", _summed(((name, each.split), n) for each, n in facts for name in each.called))
+            turns = ((each, n) for each, n in facts if each.has_tools and each.calls)
+            arity = _summed(((max(each.calls), each.split), n) for each, n in turns)
             rows = [(_at_once(n), *(f"{arity[n, split]:,}" for split in SPLITS)) for n in sorted({n for n, _ in arity})]
             yield _table(("most calls in a turn", *SPLITS), rows)
         for name in sorted({name for each in self.counted for name, _ in each.slices}):
-            pairs = ((dict(each.slices)[name], each.split) for each in self.facts if name in dict(each.slices))
-            yield self._counted(name, pairs)
-
-    @staticmethod
-    def _counted(title: str, pairs: Iterable[tuple[str, str]]) -> str:
-        counts = Counter(pairs)
-        total = Counter[str]()
-        for (value, _), n in counts.items():
-            total[value] += n
-        ranked = sorted(total, key=lambda value: (-total[value], value))
-        rows = [(value, *(f"{counts[value, split]:,}" for split in SPLITS)) for value in ranked[:VALUES_AT_MOST]]
-        if rest := ranked[VALUES_AT_MOST:]:
-            others = (f"{sum(counts[value, split] for value in rest):,}" for split in SPLITS)
-            rows.append((f"{len(rest):,} more", *others))
-        return _table((title, *SPLITS), rows)
+            own = ((value, each.split, n) for each, n in facts for slice_, value in each.slices if slice_ == name)
+            yield _shares(name, _summed(((value, split), n) for value, split, n in own))
 
     def _lost(self) -> str:
         taken = [(name, n) for name, n in self.dropped.items() if name.endswith(REDACTED)]
@@ -180,7 +162,6 @@ class Card:
         return "## What is not in it\n\n" + "\n".join(lines) + "\n"
 
     def _costs(self) -> str:
-        train = sum(each.n_tokens for each in self.facts if each.split == "train")
         rows: list[tuple[str, ...]] = []
         for provider in prices.PROVIDERS:
             known = prices.of(provider, self.method)
@@ -189,9 +170,31 @@ class Card:
             elif not known:
                 rows.append((provider, "any", "unknown", f"no price of {self.method} is known here"))
             for each in known:
-                cost = _cost(prices.epoch_usd(each, train))
+                cost = _cost(prices.epoch_usd(each, self._epoch()))
                 rows.append((provider, each.model, cost, f"${each.usd_per_million:.2f} a million tokens, {each.as_of}"))
         return "## What an epoch costs\n\n" + _table(("provider", "model", "an epoch", "because"), rows)
+
+    def _epoch(self) -> int:
+        """Return how many tokens an epoch trains on."""
+        return sum(each.n_tokens * n for each, n in self.counted.items() if each.split == "train")
+
+
+def _summed(pairs: Iterable[tuple[Key, int]]) -> Counter[Key]:
+    counts: Counter[Key] = Counter()
+    for key, n in pairs:
+        counts[key] += n
+    return counts
+
+
+def _shares(title: str, counts: Counter[tuple[str, str]]) -> str:
+    """Return a table of values with how often each occurs in each split, the most frequent first."""
+    total = _summed((value, n) for (value, _), n in counts.items())
+    ranked = sorted(total, key=lambda value: (-total[value], value))
+    rows = [(value, *(f"{counts[value, split]:,}" for split in SPLITS)) for value in ranked[:VALUES_AT_MOST]]
+    if rest := ranked[VALUES_AT_MOST:]:
+        others = (f"{sum(counts[value, split] for value in rest):,}" for split in SPLITS)
+        rows.append((f"{len(rest):,} more", *others))
+    return _table((title, *SPLITS), rows)
 
 
 def _cost(usd: float) -> str:

@@ -3,7 +3,7 @@
 Owns geometry. The SVG carries its own few colours, for light and dark pages, since it is looked at by itself.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -25,21 +25,21 @@ class Histogram:
     bars: Sequence[tuple[str, int]]
 
 
-def doubling(title: str, numbers: Iterable[int]) -> Histogram:
-    """Return how many of the numbers lie in 1, 2-3, 4-7, 8-15 and so on, from the least to the greatest."""
+def doubling(title: str, numbers: Mapping[int, int]) -> Histogram:
+    """Return how many of the numbers lie in 1, 2-3, 4-7, 8-15 and so on, from the least to the greatest.
+
+    `numbers` says how often each occurs.
+    """
     counts: dict[int, int] = {}
-    for number in numbers:
-        counts[number.bit_length()] = counts.get(number.bit_length(), 0) + 1
+    for number, n in numbers.items():
+        counts[number.bit_length()] = counts.get(number.bit_length(), 0) + n
     bits = range(min(counts), max(counts) + 1) if counts else ()
     return Histogram(title, [(_between(each), counts.get(each, 0)) for each in bits])
 
 
-def each_number(title: str, numbers: Iterable[int]) -> Histogram:
+def each_number(title: str, numbers: Mapping[int, int]) -> Histogram:
     """Return how often each number occurs, from 0 to the greatest."""
-    counts: dict[int, int] = {}
-    for number in numbers:
-        counts[number] = counts.get(number, 0) + 1
-    return Histogram(title, [(str(each), counts.get(each, 0)) for each in range(max(counts, default=-1) + 1)])
+    return Histogram(title, [(str(each), numbers.get(each, 0)) for each in range(max(numbers, default=-1) + 1)])
 
 
 def text(histogram: Histogram) -> str:

@@ -69,9 +69,10 @@ def with_digests(entries: Iterable[Mapping[str, Any]], lines: Mapping[str, bytes
     """
     numbered = {split: enumerate(content.split(b"\n"), 1) for split, content in lines.items()}
     for each in entries:
-        yield with_digest(each, *next(numbered[each["split"]]))
+        number, line = next(numbered[each["split"]])
+        yield {**each, "number": number, "digest": of_bytes(line)}
 
 
-def with_digest(entry: Mapping[str, Any], number: int, line: bytes) -> dict[str, Any]:
-    """Return a line of provenance with the number and the sha256 of its training line."""
-    return {**entry, "number": number, "digest": of_bytes(line)}
+def with_digest(entry: bytes, number: int, line: bytes) -> bytes:
+    """Return a line of provenance, as bytes, with the number and the sha256 of its training line."""
+    return b'%s,"number":%d,"digest":"%s"}' % (entry[:-1], number, of_bytes(line).encode())

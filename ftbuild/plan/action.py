@@ -29,14 +29,14 @@ class Kind:
     contract: Contract
 
 
-INGEST = Kind("ingest", 3, "pure")
-DATASET = Kind("dataset", 2, "pure")
-RENDER = Kind("render", 1, "pure")
+INGEST = Kind("ingest", 4, "pure")
+DATASET = Kind("dataset", 3, "pure")
+RENDER = Kind("render", 2, "pure")
 JOB = Kind("job", 1, "paid")
 PREDICT = Kind("predict", 1, "calls")
-SCORE = Kind("score", 1, "pure")
+SCORE = Kind("score", 2, "pure")
 COMPARE = Kind("compare", 2, "pure")
-REPORT = Kind("report", 1, "pure")
+REPORT = Kind("report", 2, "pure")
 
 
 KINDS = {kind.name: kind for kind in (INGEST, DATASET, RENDER, JOB, PREDICT, SCORE, COMPARE, REPORT)}

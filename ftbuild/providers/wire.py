@@ -5,9 +5,9 @@ and no idempotency key is sent (openai-python 3.54). Reads keep two retries.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 READ_RETRIES = 2
 FILE_WAIT_SECONDS = 60.0
 COMPLETION_TIMEOUT_SECONDS = 900.0
+LIST_RETRIES = 5  # a long download outlives a restart at the other end
+LIST_TIMEOUT_SECONDS = 60.0
+PAGE = 100  # the most that OpenAI gives at once
+NO_ROUTE = (404, 405, 501)
+SHORTEST_KEY = 8
 
 
 class WireClient:
@@ -39,6 +44,7 @@ class WireClient:
         client = openai.DefaultHttpxClient(verify=_trusted())
         self._client = OpenAI(base_url=base_url, api_key=api_key, max_retries=READ_RETRIES, http_client=client)
         self._once = self._client.with_options(max_retries=0, timeout=CREATE_TIMEOUT_SECONDS)
+        self._patient = self._client.with_options(max_retries=LIST_RETRIES, timeout=LIST_TIMEOUT_SECONDS)
         self._async: AsyncOpenAI | None = None
         self._address = (base_url, api_key)
 
@@ -129,6 +135,49 @@ class WireClient:
             ),
         )
 
+    def stored_completions(self, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the stored chat completions as the provider sent them, oldest first, each once.
+
+        `asked` may hold `model` and `metadata`; what is stored meanwhile comes too.
+
+        Raises:
+            ProviderError: no answer, a refusal, or a server that stores none.
+        """
+        listed = self._patient.chat.completions.with_raw_response.list
+        begun = False
+        try:
+            for each in self._listed(partial(listed, order="asc", limit=PAGE, **asked)):
+                begun = True
+                yield each
+        except ProviderError as error:
+            if begun or error.status not in NO_ROUTE:
+                raise
+            what = f"{error.problems[0].what} ({error.status}): no stored chat completions are to be had here"
+            fix = "ask a provider that keeps them; an address usually ends in /v1."
+            raise ProviderError(Problem(what, fix=fix), status=error.status, code=error.code) from error
+
+    def stored_messages(self, completion_id: str) -> list[dict[str, Any]] | None:
+        """Return the messages that a stored completion answers, None when it is no longer stored.
+
+        Raises:
+            ProviderError: no answer, a refusal, or a server that keeps completions without their messages.
+        """
+        stored = self._patient.chat.completions
+        try:
+            listed = stored.messages.with_raw_response.list
+            return list(self._listed(partial(listed, completion_id, order="asc", limit=PAGE)))
+        except ProviderError as error:
+            if error.status != 404:
+                raise
+            try:
+                with self._translated():
+                    stored.retrieve(completion_id)
+            except ProviderError as gone:
+                if gone.status == 404:
+                    return None
+                raise
+            raise
+
     def hang_up(self) -> None:
         """Close the connections of everything but `complete`; the client is of no more use."""
         self._client.close()
@@ -138,6 +187,43 @@ class WireClient:
         self.hang_up()
         if self._async is not None:
             await self._async.close()
+
+    def _listed(self, listed: Callable[..., Any]) -> Iterator[dict[str, Any]]:
+        """Yield what all pages of a list hold, each id once: a list may move between two pages.
+
+        Raises:
+            ProviderError: an answer that is no page, or a page that comes again and again.
+        """
+        seen: set[str] = set()
+        cursors: set[str] = set()
+        after: dict[str, str] = {}
+        while True:
+            with self._translated():
+                answer = listed(**after).http_response
+            page = self._page(answer)
+            yield from {each["id"]: each for each in page["data"] if each["id"] not in seen}.values()
+            seen.update(each["id"] for each in page["data"])
+            last = page["data"][-1]["id"] if page["data"] else None
+            more = page.get("has_more")
+            if more is False or (more is None and (last is None or last in cursors)):
+                return
+            if last is None or last in cursors:
+                raise self._error("a list that does not move on: it has more, and gives the same page again")
+            cursors.add(last)
+            after = {"after": last}
+
+    def _page(self, answer: "httpx2.Response") -> dict[str, Any]:
+        """Return a page of a list; not by way of the SDK's types, which do not know what another server adds."""
+        try:
+            found = answer.json()
+        except ValueError:
+            found = None
+        listed = found.get("data") if isinstance(found, dict) else None
+        if not isinstance(listed, list) or not all(
+            isinstance(each, dict) and _is_id(each.get("id")) for each in listed
+        ):
+            raise self._error("an answer that is no list")
+        return dict(found)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -152,6 +238,9 @@ class WireClient:
             raise self._error(str(error)) from error
 
     def _error(self, what: str, status: int | None = None, code: str | None = None) -> ProviderError:
+        """Return the error; a server may repeat the key that it refuses, we do not."""
+        key = self._address[1]
+        what = what.replace(key, "[key]") if len(key) >= SHORTEST_KEY else what
         return ProviderError(Problem(f"{self._name}: {what}"), status=status, code=code)
 
     def _job(self, job: object) -> JobState:
@@ -189,6 +278,10 @@ def _event(event: Mapping[str, Any]) -> JobEvent:
         message=event["message"],
         data=event.get("data") or {},
     )
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def _whole_letters(text: str) -> str:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ftbuild import rows
 from ftbuild.digest import canonical
 
 BESIDE = ("tools", "parallel_tool_calls")
@@ -42,7 +43,7 @@ def line(conversation: Mapping[str, Any]) -> bytes:
     """
     found = value(conversation)
     canonical(found)
-    return json.dumps(found, ensure_ascii=False, separators=(", ", ": ")).encode()
+    return rows.line(found)
 
 
 def parse(content: bytes) -> dict[str, Any]:

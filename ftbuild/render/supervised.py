@@ -10,19 +10,24 @@ from typing import Any
 from ftbuild import rows
 
 
-def line(conversation: Mapping[str, Any]) -> bytes:
-    """Return one training line without its line end: members in the documented order, UTF-8.
+def value(conversation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the line of a conversation as a JSON value, its members in the documented order.
 
     `conversation` is what `Example.conversation` says.
+    """
+    return {name: conversation[name] for name in ("messages", "tools", "parallel_tool_calls") if name in conversation}
+
+
+def line(conversation: Mapping[str, Any]) -> bytes:
+    """Return one training line without its line end, UTF-8.
 
     Raises:
         ValueError: it holds what JSON cannot say.
     """
-    value = {name: conversation[name] for name in ("messages", "tools", "parallel_tool_calls") if name in conversation}
-    return rows.line(value)
+    return rows.line(value(conversation))
 
 
 def parse(content: bytes) -> dict[str, Any]:
     """Return the conversation of a line that `line` wrote."""
-    value: dict[str, Any] = json.loads(content)
-    return value
+    found: dict[str, Any] = json.loads(content)
+    return found

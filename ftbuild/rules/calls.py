@@ -113,18 +113,18 @@ def _arguments(function: Mapping[str, Any], at: str, checker: Checker | None) ->
     elif checker is not None:
         for inner, said in checker.misfits(value):
             yield found("arguments-misfit", within(at, inner), said)
-        yield from _undefined(value, checker.schema, at)
-
-
-def _undefined(value: Mapping[str, Any], schema: Mapping[str, Any], at: str) -> Iterator[Problem]:
-    if schema.get("additionalProperties") is not None or schema.get("patternProperties"):
-        return
-    properties = schema.get("properties") or {}
-    for name in value:
-        if name not in properties and name not in schema.get("required", ()):
-            close = nearest(name, properties)
+        for name in undefined(value, checker.schema):
+            close = nearest(name, checker.schema.get("properties") or {})
             fix = f"the nearest is {close!r}." if close else "define it, or take it out."
             yield found("undefined-argument", within(at, name), f"the tool has no argument {name!r}", fix)
+
+
+def undefined(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Return the names of arguments of which a schema says nothing, though it takes them."""
+    if schema.get("additionalProperties") is not None or schema.get("patternProperties"):
+        return []
+    properties, required = schema.get("properties") or {}, schema.get("required", ())
+    return [name for name in arguments if name not in properties and name not in required]
 
 
 def _repeated(listed: Sequence[Any], at: str) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from ftbuild.problem import Problem, nearest
 from ftbuild.rules import calls, definitions
 from ftbuild.rules.messages import conversation
 from ftbuild.rules.pack import Method, Pack, found
+from ftbuild.rules.sound import is_sound
 from ftbuild.tools.schemas import shown
 
 SUPERVISED_KEYS = ("messages", "tools", "parallel_tool_calls", "functions")
@@ -28,6 +29,8 @@ def check(value: Any, method: Method, pack: Pack) -> list[Problem]:
     """Return what is wrong with one line, weighed as the pack does."""
     if not isinstance(value, dict):
         problems = iter([found("not-an-object", "", f"{shown(value)} is not a JSON object")])
+    elif method == "supervised" and is_sound(value, pack):
+        return []
     else:
         problems = METHODS[method](value, pack)
     return list(weighed(problems, pack))

@@ -6,9 +6,10 @@ all examples sees a fact of each; their lines wait on disk meanwhile.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,22 +18,23 @@ from ftbuild import source_files
 from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.dataset import facts, lineage, offered, redact
 from ftbuild.dataset.build import Decided, Recipe, decide, fact, prepared, problems
+from ftbuild.dataset.card import Fact
 from ftbuild.dataset.facts import Table
 from ftbuild.dataset.mix import Mix
 from ftbuild.dataset.times import latest_times, split_in
-from ftbuild.digest import of_pieces, short
+from ftbuild.digest import of_pieces, of_value, short
 from ftbuild.errors import DataError
-from ftbuild.example import SPLITS, Example, Split
+from ftbuild.example import SPLITS, Example, Split, said_in
 from ftbuild.partitions import mapped
 from ftbuild.problem import Problem
-from ftbuild.render import dpo, reinforcement, supervised
 from ftbuild.render.lacking import lacking
 from ftbuild.render.lacking import problem as lacking_problem
+from ftbuild.render.methods import LINES
 from ftbuild.retrieval.grounding import Given, grounded
 from ftbuild.rows import line
 from ftbuild.rules import examples as rules
 from ftbuild.rules.coverage import Company, Coverage, company
-from ftbuild.runners import passages
+from ftbuild.runners import counting, passages
 from ftbuild.runners.formats import json_file, json_lines, parse_lines
 from ftbuild.runners.terms import terms_of
 from ftbuild.settings import Shares, Source, Style
@@ -42,11 +44,7 @@ from ftbuild.sources.structured import formed
 from ftbuild.stream import Content, Gathered, Spool, lines
 from ftbuild.workers import Made
 
-LINES: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {
-    "supervised": supervised.line,
-    "dpo": dpo.line,
-    "reinforcement": reinforcement.line,
-}
+AT_ONCE = 512  # examples whose tokens are counted together
 
 
 # --- ingest --------------------------------------------------------------------------------------
@@ -245,13 +243,14 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
     tools: dict[str, tuple[Tool, Tool]] = {}
     recipe, terms, pack = ways.recipe, ways.terms, rules.pack_for(ways.terms.strict)
     for value in parse_lines(partition.lines):
-        ready = _ready(Example.from_json(value), ways)
+        read = Example.from_json(value)
+        ready = _ready(read, ways)
         if ready is None:
             n_equal_answers += 1
             continue
         example, n_cut = ready.example, n_cut + ready.n_cut
         tools |= offered.pairs(example, terms)
-        said = example.conversation()
+        said = said_in(value) if example is read else example.conversation()
         if example.redacted:
             redacted[len(told)] = example.redacted
         if found := [*ready.problems, *rules.check(said, example.path, example.line, pack)]:
@@ -269,6 +268,7 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
             plain,
             said if plain is example else plain.conversation(),
             recipe,
+            ready.split,
             partition.source,
             paths.setdefault(example.path, len(paths)),
             n_bytes=len(told[-1]),
@@ -355,41 +355,45 @@ def render(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
     """
     outputs: dict[str, Content] = {}
     counts = {}
+    counted: Counter[Fact] = Counter()
     for split in SPLITS:
         spool, n, without = Spool(given.get("scratch")), 0, Counter[str]()
-        work = partial(_render, settings["method"], settings.get("reads", ()))
-        for rendered, n_lines, wanting in mapped(work, lines(inputs[split]), given.get("jobs", 1)):
-            spool.add(rendered)
-            n, without = n + n_lines, without + wanting
+        work = partial(_render, settings["method"], settings.get("reads", ()), split)
+        for each in mapped(work, lines(inputs[split]), given.get("jobs", 1)):
+            spool.add(each.lines)
+            n, without = n + each.n, without + each.wanting
+            counted.update(each.facts)
         if without:
             raise DataError(*(lacking_problem(what, without[what], n, split, settings["method"]) for what in without))
         outputs[f"{split}.jsonl"], counts[split] = spool.content(), n
-    digest = _digest_of_lines([outputs[f"{split}.jsonl"] for split in SPLITS])
+    digest = of_value(["lines.v2", *(of_pieces(lines(outputs[f"{split}.jsonl"])) for split in SPLITS)])
+    outputs["facts.jsonl"] = counting.written(counted)
     outputs["manifest.json"] = json_file({"schema_version": 1, "digest": digest, "counts": counts})
     return Made(outputs, f"training lines {short(digest)}")
 
 
-def _render(method: str, reads: Sequence[str], content: bytes) -> tuple[bytes, int, Counter[str]]:
-    """Return the lines of some examples, how many there are, and how many lack what the method learns from."""
-    examples = list(parse_lines(content))
-    if wanting := Counter(what for each in examples if (what := lacking(each, method, reads))):
-        return b"", len(examples), wanting
-    return b"".join(LINES[method](each) + b"\n" for each in examples), len(examples), wanting
+@dataclass(frozen=True)
+class Rendered:
+    """The lines of some examples, their facts, how many there are, and how many lack what the method learns from."""
+
+    lines: bytes
+    facts: Counter[Fact]
+    n: int
+    wanting: Counter[str]
 
 
-def _digest_of_lines(contents: Sequence[Content]) -> str:
-    """Return the digest of ["lines.v1", the text of each file], without holding any of them."""
-
-    def said() -> Iterator[bytes]:
-        yield b'["lines.v1"'
-        for content in contents:
-            yield b',"'
-            for piece in lines(content):
-                yield json.dumps(piece.decode(), ensure_ascii=False).encode()[1:-1]
-            yield b'"'
-        yield b"]"
-
-    return of_pieces(said())
+def _render(method: str, reads: Sequence[str], split: str, content: bytes) -> Rendered:
+    written: list[bytes] = []
+    counted: Counter[Fact] = Counter()
+    wanting: Counter[str] = Counter()
+    n, examples = 0, parse_lines(content)
+    while some := list(islice(examples, AT_ONCE)):
+        n += len(some)
+        wanting.update(what for each in some if (what := lacking(each, method, reads)))
+        if not wanting:
+            written += (LINES[method](each) + b"\n" for each in some)
+            counted.update(counting.facts(some, split, method))
+    return Rendered(b"".join(written), counted, n, wanting)
 
 
 def _warnings(found: Sequence[Problem]) -> Sequence[Problem]:

@@ -1,7 +1,8 @@
 """Chat completions that OpenAI stored (`store=True`), exported with their requests.
 
 A line is a completion as `client.chat.completions.list()` gives it, with the messages that
-`client.chat.completions.messages.list(id)` gives, in `messages` or `input_messages`:
+`client.chat.completions.messages.list(id)` gives, in `messages` or `input_messages`. `ftbuild fetch stored_completions`
+writes such a file; with the SDK alone it is:
 
     for each in client.chat.completions.list():
         messages = client.chat.completions.messages.list(each.id)

@@ -14,6 +14,8 @@ from ftbuild.errors import StoreError
 from ftbuild.problem import Problem
 from ftbuild.stream import Content, pieces
 
+TAIL_BYTES = 1 << 16
+
 
 def write(path: Path, content: Content, mode: int = 0o644) -> None:
     """Put `content` at `path`: temporary file beside it, fsync, rename, fsync of the folder.
@@ -83,7 +85,7 @@ def append_line(path: Path, line: bytes) -> None:
         new = not path.exists()
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            if not new and (torn := _torn(path)):
+            if not new and (torn := _torn(handle)):
                 os.ftruncate(handle, os.fstat(handle).st_size - torn)
             _write_all(handle, line + b"\n")
             os.fsync(handle)
@@ -138,10 +140,15 @@ def _write_all(handle: int, content: bytes) -> None:
         rest = rest[os.write(handle, rest) :]
 
 
-def _torn(path: Path) -> int:
-    """Return how many bytes follow the last line end."""
-    content = path.read_bytes()
-    return len(content) - (content.rfind(b"\n") + 1)
+def _torn(handle: int) -> int:
+    """Return how many bytes follow the last line end; no more of the file is read than it takes to find it."""
+    size = at = os.fstat(handle).st_size
+    while at:
+        start = max(0, at - TAIL_BYTES)
+        if (end := os.pread(handle, at - start, start).rfind(b"\n")) >= 0:
+            return size - (start + end + 1)
+        at = start
+    return size
 
 
 def sync_folder(folder: Path) -> None:

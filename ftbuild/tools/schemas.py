@@ -115,9 +115,13 @@ class Checker:
         except (ValueError, jsonschema_rs.ValidationError):
             self._quick = None  # it cannot follow a reference, or reads a pattern otherwise
 
+    def fits(self, value: Any) -> bool:
+        """Return whether a value is told to fit the quick way; False says nothing."""
+        return self._quick is not None and bool(self._quick.is_valid(value))
+
     def misfits(self, value: Any) -> list[Found]:
         """Return where a value does not fit, in the order of the value."""
-        if self._quick is not None and self._quick.is_valid(value):
+        if self.fits(value):
             return []
         return [(place(*error.absolute_path), _said(error)) for error in _ordered(self._slow.iter_errors(value))]
 
