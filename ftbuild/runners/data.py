@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -280,18 +280,14 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
     return Prepared(*written, [*paths], [*companies], wrong, redacted, n_equal_answers, n_cut, tools, bytes(golds))
 
 
-NOTHING = Given()
-
-
-@dataclass(frozen=True)
-class Ready:
+class Ready(NamedTuple):
     """An example as it will be learnt, and `plain`, the same without passages; `given` are those it has."""
 
     example: Example
     plain: Example
     split: Split
     n_cut: int
-    given: Given = NOTHING
+    given: Given = Given()
     problems: Sequence[Problem] = ()
 
 

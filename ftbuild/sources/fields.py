@@ -46,17 +46,18 @@ def time(value: Mapping[str, Any], source: Source) -> float | None:
 
 def passage_fields(value: Any, source: Source) -> list[str]:
     """Return the fields that name a passage, but for those that are null: there it is not known."""
-    said = source.passage
-    named = [each for each in (said.document, said.section) if each] if said is not None else []
+    if source.passage is None:
+        return []
+    named = [each for each in (source.passage.document, source.passage.section) if each]
     return [each for each in named if not isinstance(value, Mapping) or value_of(value, each) is not None]
 
 
 def passage(value: Mapping[str, Any], source: Source) -> PassageName | None:
     """Return the name of the passage that a line's answer is taken from; None where that is not known."""
-    fields = passage_fields(value, source)
-    if source.passage is None or source.passage.document not in fields:
+    if source.passage is None:
         return None
-    return PassageName(*(text(value, each) for each in fields))
+    fields = passage_fields(value, source)
+    return PassageName(*(text(value, each) for each in fields)) if source.passage.document in fields else None
 
 
 def text(value: Mapping[str, Any], field: str) -> str:
