@@ -193,6 +193,11 @@ def test_a_passage_is_called_by_its_document_and_a_heading(
             "no document is called 'note.txt'\n    Fix: the nearest is 'notes.txt'.    unknown-passage",
         ),
         (
+            "sick.pdf",
+            None,
+            "no document is called 'sick.pdf'\n    Fix: there are 'leave.md', 'notes.txt'.    unknown-passage",
+        ),
+        (
             "leave.md",
             "Days",
             "document 'leave.md' is 'hr/leave.md', 'it/leave.md'\n    Fix: write more of its path.    unclear-passage",
@@ -217,7 +222,7 @@ def test_a_passage_is_called_by_its_document_and_a_heading(
         (
             "notes.txt",
             "Any",
-            "no section of notes.txt is called 'Any'\n    Fix: it has no headings.    unknown-passage",
+            "no section of notes.txt is called 'Any'\n    Fix: it has none.    unknown-passage",
         ),
     ],
 )

@@ -256,6 +256,9 @@ def test_why_names_the_key_of_retrieval(own: Own) -> None:
     assert "    retrieval.n_passages   2 -> 3     command line\n" in why
     why = own.run("why", "docs", "+experiment=mine", "+dataset.sources.docs.passage_characters=300").out
     assert "    dataset.sources.docs.passage_characters   None -> 300     command line\n" in why
+    own.write("docs/travel.md", FILES["docs/travel.md"].replace("90 euros", "95 euros"))
+    why = own.run("why", "docs", "+experiment=mine").out
+    assert "    docs/travel.md:9\n  - A room costs 90 euros at most.\n  + A room costs 95 euros at most.\n" in why
 
 
 def read(settings: dict[str, Any], folder: Path, name: str, jobs: int = 1) -> Content:
@@ -355,3 +358,11 @@ def test_what_is_redacted_has_one_label_in_passages_and_question(own: Own) -> No
             assert "@" not in asked
             assert "is [email] or [email_2] right" in asked
             assert "move on" not in asked or "move on; ask [email_2]." in asked
+
+
+def test_short_forms_are_written_out_in_questions_and_not_in_documents(own: Own) -> None:
+    made = built(own, rows(), expand=[["days", "dates"]])
+    asked = [json.loads(line)["messages"][0]["content"] for line in made["train.jsonl"].splitlines()]
+    assert any("Special dates, what holds" in each for each in asked)
+    assert all("Special dates" not in each.rpartition("\n\n")[0] for each in asked)
+    assert any("Six unused days move on" in each for each in asked)

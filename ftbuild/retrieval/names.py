@@ -1,6 +1,6 @@
 """Passages by what people call them: a document's file name and a heading in it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from ftbuild.example import PassageName
 from ftbuild.packed import plain_name
@@ -9,7 +9,6 @@ from ftbuild.retrieval.passages import Passage
 
 UNDER = " > "  # between a heading and the one it stands under
 LISTED = 6
-Sections = Mapping[str, Mapping[tuple[str, ...], Sequence[int]]]
 
 
 class Names:
@@ -42,7 +41,8 @@ class Names:
         """Return the passages of a name, one at least, or why there are none."""
         paths = sorted(self._documents.get(name.document, ()))
         if not paths:
-            return _unknown("document", name.document, self._documents, "the documents have")
+            known = [each for each in self._documents if ("/" in each) == ("/" in name.document)]
+            return _unknown("document", name.document, known, "there are")
         if len(paths) > 1:
             fix = "write more of its path."
             return Problem(f"document {name.document!r} is {_few(paths)}", fix=fix, rule="unclear-passage")
@@ -69,7 +69,7 @@ def _folded(name: str) -> str:
 
 def _unknown(what: str, said: str, known: Iterable[str], there: str) -> Problem:
     close = nearest(said, known)
-    fix = f"the nearest is {close!r}." if close else f"{there} {_few(list(known)) or 'no headings'}."
+    fix = f"the nearest is {close!r}." if close else f"{there} {_few(list(known)) or 'none'}."
     return Problem(f"no {what} is called {said!r}", fix=fix, rule="unknown-passage")
 
 
