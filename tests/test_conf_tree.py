@@ -119,6 +119,7 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
         "Provider.at_once",
         "Provider.idle_seconds",
         "Provider.methods",
+        "Provider.parallel_tool_calls",
         "Provider.poll_seconds",
         "Provider.settle_seconds",
         "Provider.threads",
