@@ -150,6 +150,8 @@ def test_a_build_tells_how_often_the_gold_passage_is_found(own: Own) -> None:
     for each in place["passages"]:
         gold = ", the gold one" * each["gold"]
         assert f"  given     {each['path']}:{each['line']}{gold}\n" in blamed
+        told = json.loads(own.run("blame", f"{each['path']}:{each['line']}", "--format", "json").out)
+        assert place["id"] in {one["id"] for one in told["examples"]}
 
 
 def test_a_document_can_be_taken_back(own: Own) -> None:

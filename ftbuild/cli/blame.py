@@ -14,7 +14,7 @@ from typing import Any
 from ftbuild.cli.build import world_of
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
-from ftbuild.descent import Dataset, Found, Held, datasets, holding, read_at
+from ftbuild.descent import Dataset, Found, Held, datasets, holding, of_it, read_at
 from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.example import SPLITS
 from ftbuild.problem import Problem
@@ -83,7 +83,7 @@ def wanted(word: str, world: World, folder: Path) -> Callable[[Held], bool]:
             and held.place["line"] == built["line"]
         )
     is_here = at(path, world, folder)
-    return lambda held: held.place["line"] == line and is_here(held.place["path"])
+    return lambda held: of_it(lambda place: place["line"] == line and is_here(place["path"]), held.place)
 
 
 def at(path: str, world: World, folder: Path) -> Callable[[str], bool]:
