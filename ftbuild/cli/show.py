@@ -144,7 +144,7 @@ def _message(message: Message, width: int, how: str) -> Iterator[str]:
     mark = f"   {how}" if how else ""
     for number, part in enumerate(said or [""]):
         left = _left(message.role if number == 0 else "")
-        wrapped = hang(left, part, width - len(mark)).split("\n")
+        wrapped = hang(left, part, width - len(mark), break_long_words=True).split("\n")
         gap = " " * max(0, width - len(mark) - width_of(wrapped[0]))
         yield f"{wrapped[0]}{gap}{mark}" if mark else wrapped[0]
         yield from wrapped[1:]
