@@ -216,6 +216,14 @@ def test_what_is_referred_to_does_not_become_null_with_the_property_it_stands_in
     assert strict.misfits({"start": None, "end": {"day": "Mon"}, "days": [None]}) != []
 
 
+def test_a_null_that_is_the_default_is_as_good_as_nothing_and_another_is_not() -> None:
+    """The way pydantic writes `Optional[str] = None`."""
+    nullable = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    schema = {"type": "object", "properties": {"a": {**nullable, "default": None}, "b": nullable}}
+    assert with_nulls({}, Checker(strictify(schema, "tuned").schema)) == {"a": None, "b": None}
+    assert without_nulls({"a": None, "b": None}, Checker(schema)) == {"b": None}
+
+
 @pytest.mark.parametrize(
     ("given_", "lost", "broken"),
     [

@@ -196,13 +196,19 @@ def _without_nulls(value: Any, schema: Any, own: Checker) -> Any:
     stands_for_nothing = [
         name
         for name, each in value.items()
-        if each is None and name in properties and name not in required and not own.fits_within(properties[name], None)
+        if each is None and name in properties and name not in required and _says_nothing(properties[name], own)
     ]
     return {
         name: _without_nulls(each, properties.get(name, {}), own)
         for name, each in value.items()
         if name not in stands_for_nothing
     }
+
+
+def _says_nothing(schema: Any, own: Checker) -> bool:
+    """Return whether null for a property is as good as leaving it out: it may not be null, or is null by default."""
+    is_default = isinstance(schema, Mapping) and schema.get("default", ...) is None
+    return is_default or not own.fits_within(schema, None)
 
 
 def _written_by(schema: Any, value: Any, checker: Checker, depth: int = 0) -> Mapping[str, Any]:
