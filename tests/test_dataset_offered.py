@@ -285,11 +285,13 @@ def test_answers_are_calls_of_the_own_tools() -> None:
         ToolCall("x1", "math_add", '{"a": 2, "b": null}'),
         ToolCall("x2", "math_add", "{"),
         ToolCall("x3", "else", '{"b": null}'),
+        ToolCall("x4", "math_add", f'{{"a": {"[" * 600}{"]" * 600}}}'),
     ]
     assert own_calls(answer, line) == (
         ToolCall("x1", "math.add", '{"a": 2}'),
         ToolCall("x2", "math.add", "{"),
         ToolCall("x3", "else", '{"b": null}'),
+        ToolCall("x4", "math.add", answer[3].arguments),
     )
     assert own_calls(answer, CALLING.conversation()) == tuple(answer)
 

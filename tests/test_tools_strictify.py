@@ -183,6 +183,10 @@ def test_a_schema_that_is_one_reference_says_at_its_root_what_that_is() -> None:
     assert Checker(made.schema).misfits(with_nulls({"v": 1, "next": {"v": 2}}, Checker(made.schema))) == []
 
 
+def test_a_schema_that_refers_to_anything_at_all_can_be_no_strict_tool() -> None:
+    assert strictify({"$ref": "#/$defs/any", "$defs": {"any": True}}, "tuned").broken != ()
+
+
 def test_what_is_said_beside_a_reference_is_kept_and_the_reference_stands_alone() -> None:
     schema = {
         "type": "object",

@@ -47,9 +47,12 @@ def _own(call: ToolCall, told: Mapping[str, Any], own: Mapping[str, Any]) -> Too
 def _arguments(text: str, told: Mapping[str, Any], own: Mapping[str, Any]) -> str:
     if told.get("parameters") == own.get("parameters"):
         return text
-    given = read_arguments(text)
-    kept = without_nulls(given, _checker(json.dumps(own.get("parameters") or {})))
-    return digits.written(kept) if kept != given else text
+    try:
+        given = read_arguments(text)
+        kept = without_nulls(given, _checker(json.dumps(own.get("parameters") or {})))
+        return digits.written(kept) if kept != given else text
+    except RecursionError:  # a model that went on opening brackets
+        return text
 
 
 @lru_cache(maxsize=1024)

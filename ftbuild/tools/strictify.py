@@ -79,8 +79,10 @@ def _object_at_root(schema: dict[str, Any]) -> dict[str, Any]:
     for _ in range(DEEPEST):
         if not isinstance(schema.get("$ref"), str) or not schema.keys() <= {"$ref", *BESIDE_REFERENCE}:
             return schema
-        beside = {name: each for name, each in schema.items() if name != "$ref"}
-        schema = {**copy.deepcopy(pointed(schema, schema["$ref"])), **beside}
+        found = pointed(schema, schema["$ref"])
+        if not isinstance(found, Mapping):
+            return schema
+        schema = {**copy.deepcopy(found), **{name: each for name, each in schema.items() if name != "$ref"}}
     return schema
 
 
