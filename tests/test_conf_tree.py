@@ -117,8 +117,10 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
         "Model.licence",
         "Model.title",
         "Provider.at_once",
+        "Provider.faults",
         "Provider.idle_seconds",
         "Provider.methods",
+        "Provider.parallel_tool_calls",
         "Provider.poll_seconds",
         "Provider.settle_seconds",
         "Provider.threads",
@@ -128,8 +130,16 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
     assert [model.__name__ for model in MODELS if not model.unkeyed <= set(model.model_fields)] == []
 
 
+FAULTS = [
+    f"{model.__name__}.{name}"
+    for model in MODELS
+    for name in model.model_fields
+    if model.__module__ == "ftbuild.settings.faults"
+]
+
 # Keys that no code outside ftbuild/settings names: their node is handed on whole, or there is nothing to choose yet.
 UNNAMED = {
+    **dict.fromkeys(FAULTS, "model_dump() in providers/embedded.py; embedded/faults.py reads them"),
     "Hyperparameters.batch_size": "keyed() in runners/job.py; the server reads it off the wire",
     "Hyperparameters.beta": "keyed() in runners/job.py",
     "Hyperparameters.learning_rate_multiplier": "keyed() in runners/job.py; the server reads it off the wire",

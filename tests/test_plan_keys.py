@@ -57,6 +57,8 @@ OTHER = {
     "method.grader.graders.judge.range": [0.0, 2.0],
     "method.grader.calculate_output": "same",
     "provider.methods": ["supervised"],
+    "provider.faults.rate_limited.request": "create",
+    "provider.faults.slow_body.request": "create",
     "dataset.split.validation_from": "2026-10-02",
     "dataset.split.test_from": "2026-11-02",
     "tools.get_weather.args.city.type": "integer",
