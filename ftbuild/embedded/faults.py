@@ -29,6 +29,7 @@ from ftbuild.embedded.wire import ApiError
 FAULTS = "faults.json"
 STRIKES = "strikes.json"
 STRUCK = "ftbuild.struck"  # in a request's scope: the names of the faults that struck it
+SUCCESS = 200
 DROPS = 10
 LOOK_SECONDS = 0.02
 HELD_SECONDS = 600.0
@@ -55,6 +56,8 @@ QUOTA = (
     "You exceeded your current quota, please check your plan and billing details. For more information on this error, "
     "read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors."
 )
+FORBIDDEN = "You have insufficient permissions for this operation. Missing scopes: api.fine_tuning.jobs.write."
+GONE = "invalid training_file: the file has expired or was deleted"
 BROKEN = "The server had an error while processing your request. Sorry about that!"
 
 
@@ -198,24 +201,17 @@ def _too_soon(fault: Record) -> Reply:
     return replace(reply, headers=(*reply.headers, (b"retry-after", when.encode())))
 
 
-# What is refused before the routes see it: the kind of request it concerns (None: the fault says which), the answer.
-REFUSALS: Mapping[str, tuple[str | None, Callable[[Record], Reply]]] = {
-    "rate_limited": (None, _too_soon),
-    "error_before_commit": ("create", _refusal(500, BROKEN, kind="server_error")),
-    "permission_denied": (
-        "create",
-        _refusal(
-            403, "You have insufficient permissions for this operation. Missing scopes: api.fine_tuning.jobs.write."
-        ),
-    ),
-    "training_closed": ("create", _refusal(403, CLOSED, "training_not_available")),
-    "quota_exceeded": ("create", _refusal(429, QUOTA, "insufficient_quota", kind="insufficient_quota")),
-    "training_file_gone": (
-        "create",
-        _refusal(
-            400, "invalid training_file: the file has expired or was deleted", "invalid_file", param="training_file"
-        ),
-    ),
+CREATE = ("create",)
+JOBS = ("create", "list", "look")
+
+# What is refused before the routes see it: the kinds of request it concerns (none: the fault says which), the answer.
+REFUSALS: Mapping[str, tuple[Sequence[str], Callable[[Record], Reply]]] = {
+    "rate_limited": ((), _too_soon),
+    "error_before_commit": (CREATE, _refusal(500, BROKEN, kind="server_error")),
+    "permission_denied": (CREATE, _refusal(403, FORBIDDEN)),
+    "training_closed": (CREATE, _refusal(403, CLOSED, "training_not_available")),
+    "quota_exceeded": (CREATE, _refusal(429, QUOTA, "insufficient_quota", kind="insufficient_quota")),
+    "training_file_gone": (CREATE, _refusal(400, GONE, "invalid_file", param="training_file")),
 }
 
 
@@ -256,7 +252,6 @@ def _in_base64(reply: Reply, _: Record) -> Reply:
 
 
 # What becomes of an answer that is a success: the kinds of request it concerns, the change.
-JOBS = ("create", "list", "look")
 CHANGES: Mapping[str, tuple[Sequence[str], Callable[[Reply, Record], Reply]]] = {
     "list_lag": (("list",), _lagging),
     "events_repeated": (("events",), _repeated),
@@ -265,8 +260,37 @@ CHANGES: Mapping[str, tuple[Sequence[str], Callable[[Reply, Record], Reply]]] = 
     "empty_error": (JOBS, _with_empty_error),
     "result_truncated": (("content",), _in_half),
     "result_base64": (("content",), _in_base64),
-    "error_after_commit": (("create",), lambda _, fault: _refusal(500, BROKEN, kind="server_error")(fault)),
+    "error_after_commit": (CREATE, lambda _, fault: _refusal(500, BROKEN, kind="server_error")(fault)),
 }
+
+
+class Asked:
+    """One request: its kind, the id in its path, the faults that have struck it."""
+
+    def __init__(self, scope: Any, faults: Mapping[str, Record], strikes: Strikes) -> None:
+        self.kind, self.id = _kind(scope["method"], scope["path"])
+        self.struck: list[str] = []
+        self._is_read = scope["method"] == "GET"
+        self._faults, self._strikes = faults, strikes
+
+    def strikes(self, name: str, kinds: Sequence[str] = ()) -> Record | None:
+        """Return the parameters of a fault if it strikes; without `kinds` the fault itself says whom it concerns."""
+        if name not in self._faults:
+            return None
+        concerned = kinds or (self._faults[name]["request"],)
+        if self.kind not in concerned and "any" not in concerned and not ("read" in concerned and self._is_read):
+            return None
+        fault = self._strikes.strikes(name)
+        self.struck += [name] if fault is not None else []
+        return fault
+
+
+def _kind(method: str, path: str) -> tuple[str, str]:
+    """Return what kind of request it is and the id in its path, "" where there is none."""
+    for kind, of_method, pattern in KINDS:
+        if method == of_method and (found := re.fullmatch(pattern, path)):
+            return kind, found.group(1) if found.groups() else ""
+    return "", ""
 
 
 class FaultyRoutes:
@@ -281,49 +305,35 @@ class FaultyRoutes:
         if not faults:
             await self._app(scope, receive, send)
             return
-        struck: list[str] = []
-        scope[STRUCK] = struck
-        kind, job_id = _kind(scope["method"], scope["path"])
-        concerned = {kind, "any", "read" if scope["method"] == "GET" else ""}
-        reply = self._refused(faults, concerned, struck)
-        if reply is None:
-            if kind == "look" and self._fate.is_deadly(job_id):
-                os.kill(os.getpid(), signal.SIGKILL)
-            reply = await _answered(self._app, scope, receive)
-            if kind == "look":
-                self._fate.looked(job_id)
-            for name, (kinds, change) in CHANGES.items():
-                if name in faults and kind in kinds and reply.status == 200 and (fault := self._strikes.strikes(name)):
-                    struck.append(name)
-                    reply = change(reply, fault)
-        lost = kind == "create" and reply.status == 200 and self._strikes.strikes("answer_lost") is not None
-        slow = self._slowed(faults, concerned)
-        struck += ["answer_lost"] * lost + ["slow_body"] * (slow > 0)
-        await _send(reply, send, slow, lost=lost)
+        asked = Asked(scope, faults, self._strikes)
+        scope[STRUCK] = asked.struck
+        if (reply := _refused(asked)) is not None:
+            while (await receive()).get("more_body"):  # a server hears a request out before it refuses
+                pass
+        else:
+            reply = await self._from_routes(asked, scope, receive)
+        lost = reply.status == SUCCESS and asked.strikes("answer_lost", CREATE) is not None
+        slow = asked.strikes("slow_body") or {"seconds": 0.0}
+        await _send(reply, send, slow["seconds"], lost=lost)
 
-    def _refused(self, faults: Mapping[str, Record], concerned: set[str], struck: list[str]) -> Reply | None:
-        for name, (kind, answer) in REFUSALS.items():
-            if (
-                name in faults
-                and (kind or faults[name]["request"]) in concerned
-                and (fault := self._strikes.strikes(name))
-            ):
-                struck.append(name)
-                return answer(fault)
-        return None
-
-    def _slowed(self, faults: Mapping[str, Record], concerned: set[str]) -> float:
-        if "slow_body" in faults and faults["slow_body"]["request"] in concerned:
-            return float((self._strikes.strikes("slow_body") or {"seconds": 0})["seconds"])
-        return 0.0
+    async def _from_routes(self, asked: Asked, scope: Any, receive: Any) -> Reply:
+        """Return the answer of the routes, changed by the faults that strike it."""
+        if asked.kind == "look" and self._fate.is_deadly(asked.id):
+            os.kill(os.getpid(), signal.SIGKILL)
+        reply = await _answered(self._app, scope, receive)
+        if asked.kind == "look":
+            self._fate.looked(asked.id)
+        for name, (kinds, change) in CHANGES.items():
+            if reply.status == SUCCESS and (fault := asked.strikes(name, kinds)):
+                reply = change(reply, fault)
+        return reply
 
 
-def _kind(method: str, path: str) -> tuple[str, str]:
-    """Return what kind of request it is and the id in its path, "" where there is none."""
-    for kind, of_method, pattern in KINDS:
-        if method == of_method and (found := re.fullmatch(pattern, path)):
-            return kind, found.group(1) if found.groups() else ""
-    return "", ""
+def _refused(asked: Asked) -> Reply | None:
+    for name, (kinds, refusal) in REFUSALS.items():
+        if fault := asked.strikes(name, kinds):
+            return refusal(fault)
+    return None
 
 
 async def _answered(app: Any, scope: Any, receive: Any) -> Reply:

@@ -27,8 +27,8 @@ SECRET = ("authorization", "api-key", "cookie")
 class Recorder:
     """An ASGI application that writes down what another one is asked."""
 
-    def __init__(self, app: Any, folder: Path) -> None:
-        self._app, self._path = app, folder / REQUESTS
+    def __init__(self, app: Any, folder: Path, full: int = FULL) -> None:
+        self._app, self._path, self._full = app, folder / REQUESTS, full
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Pass one request on and write it down when it is answered."""
@@ -60,7 +60,7 @@ class Recorder:
                 "status": status,
                 "faults": scope.get(STRUCK, []),
             }
-            if self._path.exists() and self._path.stat().st_size > FULL:
+            if self._path.exists() and self._path.stat().st_size > self._full:
                 self._path.replace(self._path.with_name("requests.1.jsonl"))
             append_line(self._path, line)
 
