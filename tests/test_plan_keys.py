@@ -57,6 +57,7 @@ OTHER = {
     "method.grader.graders.judge.range": [0.0, 2.0],
     "method.grader.calculate_output": "same",
     "provider.methods": ["supervised"],
+    "provider.faults.answer_lost.request": "look",
     "provider.faults.rate_limited.request": "create",
     "provider.faults.slow_body.request": "create",
     "dataset.split.validation_from": "2026-10-02",

@@ -114,6 +114,7 @@ class Hold:
         last = time.monotonic() + HELD_SECONDS
         while not (self.over.wait(LOOK_SECONDS) or cancelled.is_set() or time.monotonic() > last):
             pass
+        self.over.set()
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,7 @@ JOBS = ("create", "list", "look")
 # What is refused before the routes see it: the kinds of request it concerns (none: the fault says which), the answer.
 REFUSALS: Mapping[str, tuple[Sequence[str], Callable[[Record], Reply]]] = {
     "rate_limited": ((), _too_soon),
-    "error_before_commit": (CREATE, _refusal(500, BROKEN, kind="server_error")),
+    "error_before_commit": ((), _refusal(500, BROKEN, kind="server_error")),
     "permission_denied": (CREATE, _refusal(403, FORBIDDEN)),
     "training_closed": (CREATE, _refusal(403, CLOSED, "training_not_available")),
     "quota_exceeded": (CREATE, _refusal(429, QUOTA, "insufficient_quota", kind="insufficient_quota")),
@@ -251,7 +252,7 @@ def _in_base64(reply: Reply, _: Record) -> Reply:
     return replace(reply, body=base64.b64encode(reply.body))
 
 
-# What becomes of an answer that is a success: the kinds of request it concerns, the change.
+# What becomes of an answer that is a success: the kinds of request it concerns (none: as above), the change.
 CHANGES: Mapping[str, tuple[Sequence[str], Callable[[Reply, Record], Reply]]] = {
     "list_lag": (("list",), _lagging),
     "events_repeated": (("events",), _repeated),
@@ -260,7 +261,7 @@ CHANGES: Mapping[str, tuple[Sequence[str], Callable[[Reply, Record], Reply]]] = 
     "empty_error": (JOBS, _with_empty_error),
     "result_truncated": (("content",), _in_half),
     "result_base64": (("content",), _in_base64),
-    "error_after_commit": (CREATE, lambda _, fault: _refusal(500, BROKEN, kind="server_error")(fault)),
+    "error_after_commit": ((), lambda _, fault: _refusal(500, BROKEN, kind="server_error")(fault)),
 }
 
 
@@ -312,7 +313,7 @@ class FaultyRoutes:
                 pass
         else:
             reply = await self._from_routes(asked, scope, receive)
-        lost = reply.status == SUCCESS and asked.strikes("answer_lost", CREATE) is not None
+        lost = reply.status == SUCCESS and asked.strikes("answer_lost") is not None
         slow = asked.strikes("slow_body") or {"seconds": 0.0}
         await _send(reply, send, slow["seconds"], lost=lost)
 
@@ -359,8 +360,8 @@ async def _send(reply: Reply, send: Any, seconds: float, *, lost: bool) -> None:
     if lost:
         return
     size = -(-len(reply.body) // DROPS) if seconds else len(reply.body)
-    for start in range(0, len(reply.body), max(size, 1)):
-        await asyncio.sleep(seconds / DROPS)
-        more = {"type": "http.response.body", "body": reply.body[start : start + size], "more_body": True}
-        await send(more)
+    drops = [reply.body[start : start + size] for start in range(0, len(reply.body), max(size, 1))]
+    for drop in drops:
+        await asyncio.sleep(seconds / len(drops))
+        await send({"type": "http.response.body", "body": drop, "more_body": True})
     await send({"type": "http.response.body", "body": b""})

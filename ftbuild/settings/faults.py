@@ -43,6 +43,12 @@ class Strike(Fault):
     every: int = Field(default=1, ge=1)
 
 
+class Broken(Strike):
+    """Which `request` gets no answer, or an error (`read` is every GET)."""
+
+    request: Requests = "create"
+
+
 class Held(Strike):
     """How long a job stays where it is: for so many `looks` at it."""
 
@@ -78,18 +84,18 @@ class Limited(Strike):
 class Faults(Node):
     """What goes wrong, each fault by its name. Counts go on over builds and restarts, as long as nothing here changes.
 
-    Of a create: `answer_lost` and `error_after_commit` (500) leave a job behind; `error_before_commit` (500) does not,
-    and neither do `permission_denied`, `training_closed` (403, to organisations that may no longer
-    fine-tune), `quota_exceeded` and `training_file_gone`. Of any request: `rate_limited` (429), `slow_body`.
-    `list_lag` keeps a new job out of the list. Of a job: `stuck_validating`, `paused` and `unknown_status` hold it for
-    some looks, `moderation_failed` ends it, `server_dies` kills the server in its midst. Of answers: `events_repeated`,
-    `events_disordered`, `azure_statuses`, `empty_error` (an error without a word, in a healthy job), and of result
-    files `result_truncated`, `result_base64`.
+    Of creates, or of another request: `answer_lost` and `error_after_commit` (500) leave a job behind,
+    `error_before_commit` (500) does not. Of creates alone: `permission_denied`, `training_closed` (to organisations
+    that may no longer fine-tune), `quota_exceeded`, `training_file_gone`. Of reads, or of another request:
+    `rate_limited` (429), `slow_body`. `list_lag` keeps new jobs out of the list.
+    Of jobs: `stuck_validating`, `paused` and `unknown_status` hold one for some looks, `moderation_failed` ends it when
+    it has learnt all, `server_dies` kills the server in its midst. Of answers: `events_repeated`, `events_disordered`,
+    `azure_statuses`, `empty_error` (in a healthy job, an error that says nothing), `result_truncated`, `result_base64`.
     """
 
-    answer_lost: Strike | None = None
-    error_after_commit: Strike | None = None
-    error_before_commit: Strike | None = None
+    answer_lost: Broken | None = None
+    error_after_commit: Broken | None = None
+    error_before_commit: Broken | None = None
     permission_denied: Strike | None = None
     training_closed: Strike | None = None
     quota_exceeded: Strike | None = None
