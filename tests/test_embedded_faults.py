@@ -152,11 +152,11 @@ def test_a_lost_answer_whose_job_cannot_be_looked_for_is_found_by_the_next_build
         ("training_closed", 403, "training_not_available", CLOSED),
         ("quota_exceeded", 429, "insufficient_quota", QUOTA),
         ("training_file_gone", 400, "invalid_file", GONE),
-        ("permission_denied", 403, None, FORBIDDEN),
+        ("permission_denied", 403, "missing_scope", FORBIDDEN),
     ],
 )
 def test_a_refused_create_leaves_no_job_and_the_next_one_ends_well(
-    rehearsal: Rehearsal, fault: str, status: int, code: str | None, said: str
+    rehearsal: Rehearsal, fault: str, status: int, code: str, said: str
 ) -> None:
     rehearsal.set(**{fault: 1})
     with pytest.raises(ProviderError) as refused:
@@ -222,7 +222,7 @@ def test_an_answer_in_drops_takes_its_time_and_is_whole(rehearsal: Rehearsal) ->
     [
         ({"stuck_validating": 4}, "validating_files"),
         ({"paused": 4}, "paused"),
-        ({"unknown_status": 4}, "reticulating"),
+        ({"unknown_status": 4}, "preparing"),
         ({"stuck_validating": 4, "azure_statuses": True}, "pending"),
         ({"empty_error": True}, "succeeded"),
         ({"events_repeated": True, "events_disordered": True}, "succeeded"),
@@ -246,6 +246,15 @@ def test_a_paused_job_can_be_cancelled_and_azure_spells_it_its_own_way(rehearsal
     until(lambda: rehearsal.client.retrieve_job(job.id).status == "paused")
     rehearsal.client.cancel_job(job.id)
     assert rehearsal.watch().job.status == "canceled"
+
+
+def test_a_job_that_is_held_goes_on_when_the_faults_are_taken_away(rehearsal: Rehearsal) -> None:
+    rehearsal.set(paused=1000, server_dies=True)
+    rehearsal.launch()
+    [job] = rehearsal.jobs()
+    until(lambda: rehearsal.client.retrieve_job(job.id).status == "paused")
+    rehearsal.set()
+    assert rehearsal.watch().job.status == "succeeded"
 
 
 def test_a_model_that_does_not_pass_the_safety_checks_fails_its_job_for_good(rehearsal: Rehearsal) -> None:

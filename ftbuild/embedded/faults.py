@@ -5,8 +5,8 @@ Owns what each fault does. Which are set lies in faults.json, written by whoever
 before the fault strikes, so that a server started again goes on counting. Other faults, or none in
 between, start anew. Where none is set the layer passes everything on.
 
-Wording: OpenAI's, from its API reference and from reports of users (2026-11): `training_closed` and
-`quota_exceeded` word for word; of `permission_denied` and `moderation_failed` only the shape is known.
+Wording: OpenAI's, from reports of users (2026-11), but for `moderation_failed`, of which only the shape is
+known, and `training_file_gone`, which speaks as our own routes do.
 """
 
 import asyncio
@@ -56,7 +56,11 @@ QUOTA = (
     "You exceeded your current quota, please check your plan and billing details. For more information on this error, "
     "read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors."
 )
-FORBIDDEN = "You have insufficient permissions for this operation. Missing scopes: api.fine_tuning.jobs.write."
+FORBIDDEN = (
+    "You have insufficient permissions for this operation. Missing scopes: api.fine_tuning.jobs.write. Check that you "
+    "have the correct role in your organization (Reader, Writer, Owner) and project (Member, Owner), and if you're "
+    "using a restricted API key, that it has the necessary scopes."
+)
 GONE = "invalid training_file: the file has expired or was deleted"
 BROKEN = "The server had an error while processing your request. Sorry about that!"
 
@@ -141,7 +145,7 @@ class Fate:
         if not self._strikes.wanted():
             return NO_TROUBLES
         first = [self._hold("stuck_validating", None)]
-        halfway = [self._hold("paused", "paused"), self._hold("unknown_status", "reticulating")]
+        halfway = [self._hold("paused", "paused"), self._hold("unknown_status", "preparing")]
         if self._strikes.strikes("server_dies"):
             halfway.append(Hold(1, deadly=True))
         verdict = (BLOCKED, "moderation_failed") if self._strikes.strikes("moderation_failed") else None
@@ -155,6 +159,13 @@ class Fate:
             hold.looks -= 1
             if hold.looks <= 0:
                 hold.over.set()
+
+    def release(self) -> None:
+        """Let every job go on: no fault is set any more."""
+        for troubles in self._held.values():
+            for hold in (*troubles.first, *troubles.halfway):
+                hold.over.set()
+        self._held.clear()
 
     def is_deadly(self, job_id: str) -> bool:
         """Return whether the server dies of a look at this job."""
@@ -209,7 +220,7 @@ JOBS = ("create", "list", "look")
 REFUSALS: Mapping[str, tuple[Sequence[str], Callable[[Record], Reply]]] = {
     "rate_limited": ((), _too_soon),
     "error_before_commit": ((), _refusal(500, BROKEN, kind="server_error")),
-    "permission_denied": (CREATE, _refusal(403, FORBIDDEN)),
+    "permission_denied": (CREATE, _refusal(403, FORBIDDEN, "missing_scope")),
     "training_closed": (CREATE, _refusal(403, CLOSED, "training_not_available")),
     "quota_exceeded": (CREATE, _refusal(429, QUOTA, "insufficient_quota", kind="insufficient_quota")),
     "training_file_gone": (CREATE, _refusal(400, GONE, "invalid_file", param="training_file")),
@@ -304,6 +315,7 @@ class FaultyRoutes:
         """Answer one request."""
         faults = self._strikes.wanted()
         if not faults:
+            self._fate.release()
             await self._app(scope, receive, send)
             return
         asked = Asked(scope, faults, self._strikes)
