@@ -139,6 +139,11 @@ def test_an_answer_that_does_not_come_leaves_one_job(
     assert (len(rehearsal.jobs()), rehearsal.watch().job.status) == (1, "succeeded")
 
 
+def test_a_list_that_lags_beyond_the_settle_time_makes_a_lost_answer_cost_a_second_job(rehearsal: Rehearsal) -> None:
+    rehearsal.set(answer_lost=1, list_lag=60)
+    assert (rehearsal.launch(settle_seconds=0), len(rehearsal.jobs())) == ("launched", 2)
+
+
 def test_a_lost_answer_whose_job_cannot_be_looked_for_is_found_by_the_next_build(rehearsal: Rehearsal) -> None:
     rehearsal.set(answer_lost=1, rate_limited={"request": "list", "after": 1, "times": 3, "seconds": 0})
     with pytest.raises(ProviderError, match="Rate limit reached for requests"):
@@ -225,6 +230,7 @@ def test_an_answer_in_drops_takes_its_time_and_is_whole(rehearsal: Rehearsal) ->
         ({"unknown_status": 4}, "preparing"),
         ({"stuck_validating": 4, "azure_statuses": True}, "pending"),
         ({"empty_error": True}, "succeeded"),
+        ({"bare_job": True}, "succeeded"),
         ({"events_repeated": True, "events_disordered": True}, "succeeded"),
     ],
 )
@@ -347,7 +353,7 @@ def test_faults_that_no_rehearsal_has_are_told_with_their_place_and_the_nearest_
     has = "answer_lost, error_after_commit, error_before_commit, permission_denied, training_closed"
     assert own.refused("plan", "experiment=mine") == (
         "conf/experiment/mine.yaml:5: no key 'provider.faults.answr_lost'\n"
-        f"    provider.faults has {has}, quota_exceeded, training_file_gone, rate_limited and 13 more.\n"
+        f"    provider.faults has {has}, quota_exceeded, training_file_gone, rate_limited and 14 more.\n"
         "    Fix: the nearest key is provider.faults.answer_lost.\n"
         "conf/experiment/mine.yaml:5: no key 'provider.faults.rate_limited.evry'\n"
         "    provider.faults.rate_limited has times, after, every, request, seconds, as_date.\n"

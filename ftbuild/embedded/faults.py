@@ -43,6 +43,7 @@ KINDS = (
     ("complete", "POST", r"/v1/chat/completions"),
 )
 AZURE = {"validating_files": "pending", "queued": "notRunning", "cancelled": "canceled"}
+MORE = ("method", "seed", "trained_tokens", "integrations", "estimated_finish", "error", "user_provided_suffix")
 NO_ERROR = {"code": None, "message": None, "param": None}
 BLOCKED = (
     "The job failed because the fine-tuned model did not pass our safety checks: it was identified to produce content "
@@ -255,6 +256,10 @@ def _with_empty_error(reply: Reply, _: Record) -> Reply:
     return reply.with_json(_each_job(lambda job: {**job, "error": job["error"] or NO_ERROR}))
 
 
+def _bare(reply: Reply, _: Record) -> Reply:
+    return reply.with_json(_each_job(lambda job: {name: value for name, value in job.items() if name not in MORE}))
+
+
 def _in_half(reply: Reply, _: Record) -> Reply:
     return replace(reply, body=reply.body[: len(reply.body) // 2])
 
@@ -270,6 +275,7 @@ CHANGES: Mapping[str, tuple[Sequence[str], Callable[[Reply, Record], Reply]]] = 
     "events_disordered": (("events",), _disordered),
     "azure_statuses": (JOBS, _in_azures_words),
     "empty_error": (JOBS, _with_empty_error),
+    "bare_job": (JOBS, _bare),
     "result_truncated": (("content",), _in_half),
     "result_base64": (("content",), _in_base64),
     "error_after_commit": ((), lambda _, fault: _refusal(500, BROKEN, kind="server_error")(fault)),

@@ -87,10 +87,12 @@ class Faults(Node):
     Of creates, or of another request: `answer_lost` and `error_after_commit` (500) leave a job behind,
     `error_before_commit` (500) does not. Of creates alone: `permission_denied`, `training_closed` (to organisations
     that may no longer fine-tune), `quota_exceeded`, `training_file_gone`. Of reads, or of another request:
-    `rate_limited` (429), `slow_body`. `list_lag` keeps new jobs out of the list.
+    `rate_limited` (429), `slow_body`. `list_lag` keeps new jobs out of the list: a lag beyond `settle_seconds` makes a
+    lost answer cost a second job.
     Of jobs: `stuck_validating`, `paused` and `unknown_status` hold one for some looks, `moderation_failed` ends it when
     it has learnt all, `server_dies` kills the server in its midst. Of answers: `events_repeated`, `events_disordered`,
-    `azure_statuses`, `empty_error` (in a healthy job, an error that says nothing), `result_truncated`, `result_base64`.
+    `azure_statuses`, `empty_error` (in a healthy job, an error that says nothing), `bare_job` (no more than id, model,
+    files, status and times), `result_truncated`, `result_base64`.
     """
 
     answer_lost: Broken | None = None
@@ -112,5 +114,6 @@ class Faults(Node):
     events_disordered: Strike | None = None
     azure_statuses: Strike | None = None
     empty_error: Strike | None = None
+    bare_job: Strike | None = None
     result_truncated: Strike | None = None
     result_base64: Strike | None = None
