@@ -129,6 +129,25 @@ TINY = deepcopy(FULL) | {
     },
 }
 
+# What goes wrong in a rehearsal: every fault, every parameter.
+TINY["provider"] |= {
+    "engine": "scripted",
+    "faults": {
+        "answer_lost": {"times": 1, "after": 1, "every": 2, "request": "create"},
+        "server_dies": {"times": 1, "after": 0, "every": 1},
+        "rate_limited": {"times": 1, "after": 0, "every": 1, "request": "look", "seconds": 1, "as_date": True},
+        "slow_body": {"times": 1, "after": 0, "every": 1, "request": "events", "seconds": 0.5},
+        "list_lag": {"seconds": 2.0},
+        "result_base64": {"times": 1},
+        "paused": {"times": 1, "after": 0, "every": 1, "looks": 2},
+        **{name: {"looks": 2} for name in ("stuck_validating", "unknown_status")},
+        **{name: {"times": 1} for name in ("error_after_commit", "error_before_commit", "permission_denied")},
+        **{name: {"times": 1} for name in ("training_closed", "quota_exceeded", "training_file_gone")},
+        **{name: {"times": 1} for name in ("moderation_failed", "events_repeated", "events_disordered")},
+        **{name: {"times": 1} for name in ("azure_statuses", "empty_error", "bare_job", "result_truncated")},
+    },
+}
+
 TINY["style"] = {"language": "ja", "system": "丁寧に。", "rules": {"desu_masu": "always"}}
 TINY["method"] = {"type": "dpo", "hyperparameters": {"n_epochs": 3, "beta": 0.2}}
 TINY["dataset"]["sources"]["pairs"]["rejected"] = "casual"

@@ -127,6 +127,7 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
         "Model.licence",
         "Model.title",
         "Provider.at_once",
+        "Provider.faults",
         "Provider.idle_seconds",
         "Provider.methods",
         "Provider.parallel_tool_calls",
@@ -140,8 +141,16 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
 
 
 GRADERS = (StringCheck, TextSimilarity, PythonGrader, ModelGrader, MultiGrader, GraderMessage, GraderSampling)
+FAULTS = [
+    f"{model.__name__}.{name}"
+    for model in MODELS
+    for name in model.model_fields
+    if model.__module__ == "ftbuild.settings.faults"
+]
+
 # Keys that no code outside ftbuild/settings names: their node is handed on whole, or there is nothing to choose yet.
 UNNAMED = {
+    **dict.fromkeys(FAULTS, "model_dump() in providers/embedded.py; embedded/faults.py reads them"),
     "Hyperparameters.batch_size": "keyed() in runners/job.py; the server reads it off the wire",
     "Hyperparameters.beta": "keyed() in runners/job.py",
     **{f"Hyperparameters.{name}": "keyed() in runners/job.py" for name in OF_METHOD},

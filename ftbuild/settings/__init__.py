@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ftbuild.settings.dataset import Dataset, Redact, Shares
 from ftbuild.settings.evaluation import Arm, Evaluation, Request
+from ftbuild.settings.faults import Faults
 from ftbuild.settings.goal import Condition, Goal
 from ftbuild.settings.graders import Grader, ModelGrader, MultiGrader, PythonGrader, StringCheck, TextSimilarity
 from ftbuild.settings.node import Node
@@ -52,6 +53,7 @@ __all__ = [
     "Condition",
     "Dataset",
     "Evaluation",
+    "Faults",
     "Goal",
     "Grader",
     "Hyperparameters",
