@@ -13,17 +13,18 @@ from ftbuild.settings.evaluation import Arm, Evaluation, Request
 from ftbuild.settings.goal import Condition, Goal
 from ftbuild.settings.graders import Grader, ModelGrader, MultiGrader, PythonGrader, StringCheck, TextSimilarity
 from ftbuild.settings.node import Node
+from ftbuild.settings.provider import Budget, Deployment, Ends, Limits, Prices, Provider, Spelling, SuffixRule, Tunable
 from ftbuild.settings.schema import JsonSchema, Schemas
 from ftbuild.settings.source import Source
 from ftbuild.settings.style import Style, StyleRules
 from ftbuild.settings.tools import Argument, Tool, Tools
-from ftbuild.settings.training import Hyperparameters, Method, Model, Package, Provider, RandomWeights, Tracker
+from ftbuild.settings.training import Hyperparameters, Method, Model, Package, RandomWeights, Tracker
 
 
 class Settings(Node):
     """Everything a build is asked to do. `seed` is for training and sampling; the split has its own."""
 
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"tracker"})
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"tracker", "budget"})
     seed: int = Field(ge=0, le=2147483647)
     goal: Goal
     dataset: Dataset
@@ -36,24 +37,30 @@ class Settings(Node):
     provider: Provider
     evaluation: Evaluation
     tracker: Tracker
+    budget: Budget = Budget()
 
 
 __all__ = [
     "Argument",
     "Arm",
+    "Budget",
     "Condition",
     "Dataset",
+    "Deployment",
+    "Ends",
     "Evaluation",
     "Goal",
     "Grader",
     "Hyperparameters",
     "JsonSchema",
+    "Limits",
     "Method",
     "Model",
     "ModelGrader",
     "MultiGrader",
     "Node",
     "Package",
+    "Prices",
     "Provider",
     "PythonGrader",
     "RandomWeights",
@@ -63,11 +70,14 @@ __all__ = [
     "Settings",
     "Shares",
     "Source",
+    "Spelling",
     "StringCheck",
     "Style",
     "StyleRules",
+    "SuffixRule",
     "TextSimilarity",
     "Tool",
     "Tools",
     "Tracker",
+    "Tunable",
 ]
