@@ -47,7 +47,7 @@ def describe(
         "overrides": list(composed.overrides),
         **commit,
         "started_at": started.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "provider": composed.settings.provider.kind,
+        "provider": composed.settings.provider.title,
         "cost_usd": 0,
     }
 

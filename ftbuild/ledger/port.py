@@ -14,7 +14,9 @@ CREATE_TIMEOUT_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job to create. `metadata` holds our key, by which the job is found again."""
+    """A job to create. `metadata` holds our key, by which the job is found again; `extra_body` is what one provider
+    takes besides the protocol.
+    """
 
     model: str
     training_file: str
@@ -23,6 +25,7 @@ class JobRequest:
     seed: int
     suffix: str
     metadata: Mapping[str, str]
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the body of the request."""
@@ -33,6 +36,7 @@ class JobRequest:
             "seed": self.seed,
             "suffix": self.suffix,
             "metadata": dict(self.metadata),
+            **self.extra_body,
         }
         return body if self.validation_file is None else {**body, "validation_file": self.validation_file}
 

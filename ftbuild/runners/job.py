@@ -5,7 +5,6 @@ a record or an error. Ctrl-C leaves the job running.
 """
 
 import json
-import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -19,12 +18,11 @@ from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.problem import Problem
 from ftbuild.report.sparkline import sparkline
+from ftbuild.runners.wording import learning, suffix
 from ftbuild.runners.workshop import Remote, Workshop
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
 from ftbuild.world import World
-
-SUFFIX_AT_MOST = 40
 
 
 def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> Made:
@@ -98,28 +96,17 @@ def _request(
     for role, digest in digests.items():
         shop.store.get(digest)  # reads it whole and refuses damaged bytes before anything is paid for
         files[role] = remote.upload(shop.store.path(digest), f"{shop.experiment}-{role}-{digest[:12]}.jsonl")
-    method = action.settings["method"]
+    method, provider = action.settings["method"], shop.settings.provider
     return JobRequest(
         model=shop.settings.model.id,
         training_file=files["training_file"],
         validation_file=files["validation_file"],
-        method={"type": method["type"], method["type"]: learning(action.settings)},
+        method={"type": method["type"], method["type"]: learning(action.settings, provider)},
         seed=shop.settings.seed,
-        suffix=re.sub(r"[^a-z0-9]+", "-", shop.experiment.lower()).strip("-")[:SUFFIX_AT_MOST],
+        suffix=suffix(shop.experiment, provider),
         metadata={**metadata, "ftbuild_experiment": shop.experiment},
+        extra_body=provider.extra_body,
     )
-
-
-def learning(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how the method learns, as the protocol spells it: hyperparameters, and grader and form where it has any.
-
-    The form of answers is where OpenAI's guide to reinforcement has it (2026-11); the SDK's types do not name it.
-    """
-    method = settings["method"]
-    learning = {"hyperparameters": method["hyperparameters"]}
-    learning |= {"grader": method["grader"]} if "grader" in method else {}
-    form = settings.get("response_format")
-    return learning | ({"response_format": json.loads(form)} if form is not None else {})
 
 
 def _made(shop: Workshop, remote: Remote, ended: Watched) -> Made:

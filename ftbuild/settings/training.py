@@ -38,7 +38,7 @@ class Model(Node):
     """
 
     unkeyed: ClassVar[frozenset[str]] = frozenset({"title", "licence", "languages"})
-    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:-]*$")
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")
     title: str
     licence: str
     languages: list[str] | None = None
