@@ -3,22 +3,28 @@
 import json
 from collections.abc import Mapping
 
-from ftbuild.dataset import lineage
+from ftbuild.dataset import lineage, prices
 from ftbuild.dataset.card import Card
 from ftbuild.example import SPLITS
 from ftbuild.runners import counting
 from ftbuild.runners.formats import each_line
-from ftbuild.settings import Settings
+from ftbuild.settings import Provider, Settings
 from ftbuild.store.store import Store
 from ftbuild.stream import Content, Spool
 
 
 def described(
-    store: Store, made: Mapping[str, str], lines: Mapping[str, str], settings: Settings, digest: str, made_from: str
+    store: Store,
+    made: Mapping[str, str],
+    lines: Mapping[str, str],
+    settings: Settings,
+    digest: str,
+    made_from: str,
+    providers: Mapping[str, Provider],
 ) -> dict[str, Content]:
     """Return the files by name; `made` are the outputs of the dataset, `lines` those of its training lines.
 
-    `digest` names the lines, `made_from` what is told beside them.
+    `digest` names the lines, `made_from` what is told beside them; `providers` are all profiles there are.
     """
     card = Card(
         digest=digest,
@@ -29,6 +35,7 @@ def described(
         dropped=json.loads(store.get(made["dropped.json"])),
         by_time=settings.dataset.split.by == "time",
         made_from=made_from,
+        prices=prices.of_profiles(providers, settings.method.type),
     )
     return {
         "provenance.jsonl": _provenance(store, made, lines),

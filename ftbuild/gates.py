@@ -36,7 +36,7 @@ def today(world: World) -> date:
 def problems(points: Sequence[Point], planned: Sequence[Planned], world: World) -> list[Problem]:
     """Return what speaks against the jobs and answers to come, each thing once; warnings are told, errors refuse."""
     found: dict[str, Problem] = {}
-    others = cache(lambda: profiles(world.root))
+    others = cache(lambda: profiles(world.root, world.environment))
     for point, launches in asking(points, planned):
         settings = point.composed.settings
         of_point = gates.findings(settings, today(world), others)
@@ -143,7 +143,7 @@ def shutdowns(
 ) -> list[Problem]:
     """Return what the providers' own lists say of the ends of base models; `ask` asks one."""
     found = []
-    others = cache(lambda: profiles(world.root))
+    others = cache(lambda: profiles(world.root, world.environment))
     for point, launches in asking(points, planned):
         if launches and not point.composed.settings.provider.is_ours:
             day = ask(point)

@@ -75,15 +75,17 @@ class Gate:
         planned = self._planned()
         if problems := gates.of_lines(self._points, planned, self._store):
             raise DataError(*problems)
+        self.costs = estimates(planned, self._points, self._store)
+        found = bill(planned, self._points, self.costs)
+        limit, names = budget(self._points), self._names(planned)
+        if found.is_paid:
+            refuse_dear(found, self._consent.max_cost)
+            self._refuse_beyond(limit, found, names)
+            refuse_unasked(found, self._consent)
         told = gates.shutdowns(self._points, planned, self._world, self._shutdown_date)
         self._tell(told)
         refuse(told)
-        self.costs = estimates(planned, self._points, self._store)
-        found = bill(planned, self._points, self.costs)
         if found.is_paid:
-            refuse_dear(found, self._consent.max_cost)
-            limit, names = budget(self._points), self._names(planned)
-            self._refuse_beyond(limit, found, names)
             confirm(found, self._consent)
             self._reserve(names, limit, found)
 
@@ -188,22 +190,32 @@ def budget(points: Sequence[Point]) -> float:
     return min((float(each) for each in said if each is not None), default=NO_LIMIT)
 
 
-def confirm(found: Bill, consent: Consent) -> None:
-    """Ask at a terminal whether to pay; `--yes` has said so already.
+def refuse_unasked(found: Bill, consent: Consent) -> None:
+    """Say nothing where somebody has said yes, or can.
 
     Raises:
-        ConfigError: the answer was no, or there is nobody to ask.
+        ConfigError: there is no terminal to ask at.
+    """
+    if consent.yes or (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    fix = "add --yes, or rehearse it for nothing: provider.rehearsed=true"
+    what = f"{found}, to be paid to {' and '.join(found.providers)}, and no terminal to ask at"
+    raise ConfigError(Problem(what, "command line", why="Nothing was sent.", fix=fix))
+
+
+def confirm(found: Bill, consent: Consent) -> None:
+    """Ask at the terminal whether to pay; `--yes` has said so already.
+
+    Raises:
+        ConfigError: the answer was no.
     """
     if consent.yes:
         return
-    where = " and ".join(found.providers)
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        fix = "add --yes, or rehearse it for nothing: provider.rehearsed=true"
-        what = f"{found}, to be paid to {where}, and no terminal to ask at"
-        raise ConfigError(Problem(what, "command line", why="Nothing was sent.", fix=fix))
-    print(f"{_capital(str(found))}, to be paid to {where}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    said = str(found)
+    asked = f"{said[0].upper()}{said[1:]}, to be paid to {' and '.join(found.providers)}. Go on? [y/N] "
+    print(asked, end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in YES:
-        raise ConfigError(Problem("not paid for, nothing was sent", fix="the same command asks again."))
+        raise ConfigError(Problem("not paid for: nothing was sent", fix="the same command asks again."))
 
 
 def _beyond(found: Bill, limit: float, reserved: float) -> ConfigError:
@@ -215,7 +227,3 @@ def _beyond(found: Bill, limit: float, reserved: float) -> ConfigError:
 def _up(usd: float) -> float:
     """Return an amount rounded up to the cent."""
     return -(-round(usd * 100, 6) // 1) / 100
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]

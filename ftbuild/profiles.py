@@ -1,10 +1,11 @@
 """The profiles of providers, read off the config trees as they stand there: for doctor, cards and ways out.
 
 A profile is a file of conf/provider. Read without Hydra: of a defaults list only files of the same group count, and
-what is interpolated stays as it is written.
+of what is interpolated only variables of the environment with a default.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -16,13 +17,16 @@ from pydantic import ValidationError
 from ftbuild.settings import Provider
 from ftbuild.trees import group_options, trees
 
+VARIABLE = re.compile(r"\$\{oc\.env:(\w+),(\w*)\}")
 
-def profiles(root: Path) -> dict[str, Provider]:
+
+def profiles(root: Path, environment: Mapping[str, str]) -> dict[str, Provider]:
     """Return the profiles by name, those of the project in front of ours; one that is not valid is left out."""
     found = {}
     for name in group_options(root, "provider"):
         try:
-            found[name] = Provider.model_validate_json(json.dumps(_merged(root, name, ())))
+            text = VARIABLE.sub(lambda it: environment.get(it[1], it[2]), json.dumps(_merged(root, name, ())))
+            found[name] = Provider.model_validate_json(text)
         except (ValidationError, yaml.YAMLError, OSError):
             continue  # whoever chooses it is told what is wrong with it
     return found

@@ -260,7 +260,7 @@ HOSTED = deepcopy(FULL) | {
         "extra_body": {"trainingType": "GlobalStandard"},
         "statuses": {"pending": "queued"},
         "free": False,
-        "prices": {"as_of": "2026-11", "source": "their page", "encoding": "o200k_base"},
+        "prices": {"as_of": "2026-11", "source": "their page", "encoding": "o200k_base", "methods": ["supervised"]},
         "ends": {"new_jobs": "2031-01", "models": "2031-02-01", "source": "their page", "firm": True},
         "horizon_days": 90,
         "deploys": {"command": "deploy {model} as {name}", "source": "their page"},

@@ -62,6 +62,7 @@ OTHER = {
     "provider.models.model_1.ends": "2031-01-02",
     "provider.api_key_env": "ELSEWHERE",
     "provider.prices.as_of": "2026-12",
+    "provider.prices.methods": ["dpo"],
     "provider.ends.new_jobs": "2031-02",
     "provider.ends.models": "2031-02-02",
     "dataset.split.validation_from": "2026-10-02",

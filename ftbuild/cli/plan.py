@@ -143,7 +143,7 @@ def _money(paid: Bill) -> str:
     if not paid.is_paid:
         return "No money."
     said = str(paid)
-    return f"{said[0].upper()}{said[1:]}. Without paying: add provider.rehearsed=true."
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def _paid(estimate: Estimate) -> Iterator[str]:
@@ -172,7 +172,8 @@ def _tail(planned: list[Planned], paid: Bill, options: Options, width: int) -> s
     rest = f"; and {len(why) - REASONS_AT_MOST} more" if len(why) > REASONS_AT_MOST else ""
     command = ["ftbuild", *options.command, *(["-m"] if options.multirun else [])]
     lines = [
-        f"\nPlan: {', '.join(parts)}. {_money(paid)}",
+        "\n" + hang("Plan: ", f"{', '.join(parts)}. {_money(paid)}", width),
+        *(["Without paying: add provider.rehearsed=true."] if paid.is_paid else []),
         hang("Why: ", f"{'; '.join(why[:REASONS_AT_MOST])}{rest}.", width),
     ]
     failed = [one.reasons[0].split()[0] for one in roots if one.status == "FAILED"]

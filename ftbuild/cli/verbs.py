@@ -104,6 +104,13 @@ VERBS = {
         ("text", "json"),
         "stored_completions",
     ),
+    "doctor": Verb(
+        "say what is here and what is missing: versions, keys, providers and their end dates",
+        "doctor:doctor",
+        ("--format",),
+        ("text", "json"),
+        "[PROVIDER ...]",
+    ),
     "schema": Verb("write JSON Schemas for editors", "schema:schema", ("--out",)),
     "completion": Verb("print the completion of bash, zsh or fish", "completion:completion", words="SHELL"),
 }

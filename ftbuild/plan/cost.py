@@ -62,6 +62,8 @@ def of_job(settings: Settings, sizes: Sizes | None) -> Estimate:
     asked = settings.method.hyperparameters.n_epochs
     n_tokens = sizes.train_tokens * epochs(asked, sizes.n_train)
     price = _price(provider, settings.model, lambda found: found.usd_training)
+    if not is_free(provider) and (provider.prices is None or settings.method.type not in provider.prices.methods):
+        price = None
     return Estimate(n_tokens, _usd(n_tokens, price), asked == "auto" or not _counts_alike(provider, sizes))
 
 

@@ -133,13 +133,17 @@ def _ends(settings: Settings, today: date, others: Others) -> Iterator[Finding]:
         yield from _end(settings, "provider.ends.models", said, ends.models, ends.source, today, others)
 
 
+def first_day(said: str) -> date:
+    """Return the day that is said, of a month its first."""
+    return date.fromisoformat(said if len(said) > MONTH else f"{said}-01")
+
+
 def _end(
     settings: Settings, key: str, said: str, day: str, source: str, today: date, others: Others
 ) -> Iterator[Finding]:
     provider = settings.provider
     firm = provider.ends is None or provider.ends.firm
-    ending = date.fromisoformat(day if len(day) > MONTH else f"{day}-01")
-    days = (ending - today).days
+    days = (first_day(day) - today).days
     if days > provider.horizon_days:
         return
     when = f"in {days} days" if days > 1 else "tomorrow" if days == 1 else "today" if days == 0 else "which is past"

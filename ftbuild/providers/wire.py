@@ -105,10 +105,24 @@ class WireClient:
         return events[::-1]
 
     def job_checkpoints(self, job_id: str) -> list[Mapping[str, Any]]:
-        """Return the checkpoints, by step."""
+        """Return the checkpoints, by step; none where a provider has no such list."""
+        try:
+            with self._translated():
+                page = self._client.fine_tuning.jobs.checkpoints.list(job_id, limit=100)
+                return sorted((each.to_dict() for each in page), key=lambda each: each["step_number"])
+        except ProviderError as error:
+            if error.status not in NO_ROUTE:
+                raise
+            return []
+
+    def count_models(self) -> int:
+        """Return how many models the provider lists.
+
+        Raises:
+            ProviderError: no answer within a few seconds, or a refusal.
+        """
         with self._translated():
-            page = self._client.fine_tuning.jobs.checkpoints.list(job_id, limit=100)
-            return sorted((each.to_dict() for each in page), key=lambda each: each["step_number"])
+            return len(self._quick.models.list().data)
 
     def shutdown_date(self, model: str) -> str | None:
         """Return when a model goes (YYYY-MM-DD), None where the provider does not say, or has no such list.

@@ -117,7 +117,8 @@ def _made(shop: Workshop, remote: Remote, ended: Watched) -> Made:
         if event.type == "metrics" and event.data.get("step") is not None
     ]
     checkpoints = remote.job_checkpoints(job.id)
-    method = job.raw["method"]
+    method = job.raw.get("method") or {}
+    learnt = method.get(method.get("type")) or job.raw
     value = {
         "schema_version": 1,
         "job_id": job.id,
@@ -126,13 +127,13 @@ def _made(shop: Workshop, remote: Remote, ended: Watched) -> Made:
         "fine_tuned_model": job.fine_tuned_model,
         "trained_tokens": job.raw.get("trained_tokens"),
         "seed": job.raw.get("seed"),
-        "hyperparameters": method[method["type"]]["hyperparameters"],
+        "hyperparameters": learnt.get("hyperparameters") or {},
         "asked": shop.settings.method.hyperparameters.keyed(),
         "checkpoints": [
             {
                 "step": each["step_number"],
-                "valid_loss": each["metrics"].get("full_valid_loss", each["metrics"].get("valid_loss")),
-                "model": each["fine_tuned_model_checkpoint"],
+                "valid_loss": _valid_loss(each.get("metrics") or {}),
+                "model": each.get("fine_tuned_model_checkpoint"),
             }
             for each in checkpoints
         ],
@@ -147,6 +148,10 @@ def _made(shop: Workshop, remote: Remote, ended: Watched) -> Made:
         },
         f"{job.id}  {len(losses)} steps{curve}",
     )
+
+
+def _valid_loss(metrics: Mapping[str, Any]) -> Any:
+    return metrics.get("full_valid_loss", metrics.get("valid_loss"))
 
 
 class _Progress:

@@ -56,11 +56,12 @@ class Tunable(Node):
 
 
 class Prices(Node):
-    """When and where the prices of the models were seen, and what tokens are counted in."""
+    """When and where the prices of the models were seen, which methods they are of, what tokens are counted in."""
 
     as_of: Date
     source: str
     encoding: str
+    methods: list[MethodName] = ["supervised"]
 
 
 class Ends(Node):
