@@ -53,4 +53,4 @@ def suffix(experiment: str, provider: Provider) -> str:
     rule = provider.suffix
     lower = experiment if re.fullmatch(f"[{rule.letters}]", "A") else experiment.lower()
     joint = "-" if re.fullmatch(f"[{rule.letters}]", "-") else ""
-    return re.sub(f"[^{rule.letters}]+", joint, lower)[: rule.characters].strip("-")
+    return re.sub(f"[^{rule.letters}]+", joint, lower).strip("-")[: rule.characters].strip("-")
