@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ftbuild.lookup import Planned
 from ftbuild.plan import cost
-from ftbuild.plan.cost import NOTHING, Estimate, Sizes
+from ftbuild.plan.cost import Sizes
+from ftbuild.plan.estimate import NOTHING, Estimate, total
 from ftbuild.points import Point, owners
 from ftbuild.runners import counting
 from ftbuild.store.store import Store
@@ -79,7 +80,7 @@ class Bill:
     def money(self) -> str:
         """Return the sum in words; a price that is not known is said to be unknown."""
         if self.total.cost_usd is not None:
-            return dollars(self.total)
+            return self.total.dollars()
         if self.total.n_tokens is None and self.as_of:
             return "cost unknown until the data is built (ftbuild dataset)"
         return f"cost unknown: no price of {' and '.join(self.providers)} is known here"
@@ -94,15 +95,7 @@ def bill(planned: Sequence[Planned], points: Sequence[Point], costs: Mapping[str
     return Bill(
         n_jobs=len(jobs),
         n_answers=len(paid) - len(jobs),
-        total=cost.total(costs.values()),
+        total=total(costs.values()),
         providers=tuple(dict.fromkeys(each.title for each in providers)),
         as_of=tuple(dict.fromkeys(each.prices.as_of for each in providers if each.prices is not None)),
     )
-
-
-def dollars(estimate: Estimate) -> str:
-    """Return a cost in words."""
-    if estimate.cost_usd is None:
-        return "cost unknown"
-    said = "under $0.01" if 0 < estimate.cost_usd < 0.01 else f"${estimate.cost_usd:,.2f}"
-    return f"about {said}" if estimate.estimated and not said.startswith("under") else said

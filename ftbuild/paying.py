@@ -4,18 +4,19 @@ The data is built by then, so what a job trains on is counted. What is agreed to
 first request. Nothing is asked where nothing is paid.
 """
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ftbuild import gates
-from ftbuild.errors import ConfigError, DataError
+from ftbuild.errors import ConfigError, DataError, ProviderError
 from ftbuild.estimates import Bill, bill, estimates
 from ftbuild.ledger.budget import Reservations
 from ftbuild.lookup import LedgerFolder, Planned, look_up
 from ftbuild.outcome import Build
 from ftbuild.plan.action import JOB
-from ftbuild.plan.cost import Estimate
+from ftbuild.plan.estimate import Estimate
 from ftbuild.plan.graph import Graph
 from ftbuild.points import Point
 from ftbuild.problem import Problem
@@ -23,6 +24,7 @@ from ftbuild.providers.connection import Connection
 from ftbuild.store.store import Store
 from ftbuild.world import World
 
+LINE_BYTES = 1024
 NO_LIMIT = float("inf")
 YES = ("y", "yes")
 
@@ -33,6 +35,43 @@ class Consent:
 
     yes: bool = False
     max_cost: float | None = None
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a plan says of money: the cost of each action by id, the bill, and what speaks against building it."""
+
+    costs: Mapping[str, Estimate]
+    bill: Bill
+    problems: Sequence[Problem]
+
+
+def foresee(planned: Sequence[Planned], points: Sequence[Point], store: Store, world: World) -> Foreseen:
+    """Return what a build would be told before it pays. Where the key is set, the end of the model is asked for."""
+    costs = estimates(planned, points, store)
+    problems = [*gates.problems(points, planned, world), *gates.of_lines(points, planned, store)]
+    lacking = gates.lacking(points, planned, world)
+    if not lacking:
+        try:
+            problems += gates.shutdowns(points, planned, world, shutdown_date(world))
+        except ProviderError as error:
+            problems += [replace(error.problems[0], severity="warning")]
+    without = [replace(each, what=f"{each.what}: a build would be refused", severity="warning") for each in lacking]
+    return Foreseen(costs, bill(planned, points, costs), [*problems, *without])
+
+
+def shutdown_date(world: World) -> Callable[[Point], str | None]:
+    """Return how to ask the provider of a point when its base model goes."""
+
+    def ask(point: Point) -> str | None:
+        settings = point.composed.settings
+        remote = Connection(settings.provider, None, world)
+        try:
+            return remote.shutdown_date(settings.model.id)
+        finally:
+            remote.hang_up()
+
+    return ask
 
 
 class Gate:
@@ -82,7 +121,7 @@ class Gate:
             refuse_dear(found, self._consent.max_cost)
             self._refuse_beyond(limit, found, names)
             refuse_unasked(found, self._consent)
-        told = gates.shutdowns(self._points, planned, self._world, self._shutdown_date)
+        told = gates.shutdowns(self._points, planned, self._world, shutdown_date(self._world))
         self._tell(told)
         refuse(told)
         if found.is_paid:
@@ -112,14 +151,6 @@ class Gate:
         for each in found:
             if each.severity == "warning":
                 self._say(str(each))
-
-    def _shutdown_date(self, point: Point) -> str | None:
-        settings = point.composed.settings
-        remote = Connection(settings.provider, None, self._world)
-        try:
-            return remote.shutdown_date(settings.model.id)
-        finally:
-            remote.hang_up()
 
     def _names(self, planned: Sequence[Planned]) -> dict[str, str]:
         """Return under which names what is paid is reserved, by action id: a job that is retried is paid again."""
@@ -214,7 +245,8 @@ def confirm(found: Bill, consent: Consent) -> None:
     said = str(found)
     asked = f"{said[0].upper()}{said[1:]}, to be paid to {' and '.join(found.providers)}. Go on? [y/N] "
     print(asked, end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in YES:
+    # Not through sys.stdin: a thread that waits in it would keep the process from ending after Ctrl-C.
+    if os.read(sys.stdin.fileno(), LINE_BYTES).decode(errors="replace").strip().lower() not in YES:
         raise ConfigError(Problem("not paid for: nothing was sent", fix="the same command asks again."))
 
 

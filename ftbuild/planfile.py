@@ -11,8 +11,7 @@ from typing import Any
 
 from ftbuild.errors import ConfigError, PlanError
 from ftbuild.lookup import Planned
-from ftbuild.plan import cost
-from ftbuild.plan.cost import NOTHING, Estimate
+from ftbuild.plan.estimate import NOTHING, Estimate, total
 from ftbuild.problem import Problem
 from ftbuild.store import durable
 
@@ -27,7 +26,7 @@ def contract(planned: Sequence[Planned], costs: Mapping[str, Estimate] | None = 
     """
     states = [one.status for one in planned]
     each_cost = {one.action.id: (costs or {}).get(one.action.id, NOTHING) for one in planned}
-    total = cost.total(each_cost.values())
+    sum_ = total(each_cost.values())
     return {
         "schema_version": 1,
         "actions": [
@@ -49,8 +48,8 @@ def contract(planned: Sequence[Planned], costs: Mapping[str, Estimate] | None = 
             "run": states.count("RUN"),
             "maybe": states.count("MAYBE"),
             "hit": states.count("HIT"),
-            "cost_usd": total.cost_usd,
-            "n_tokens": total.n_tokens,
+            "cost_usd": sum_.cost_usd,
+            "n_tokens": sum_.n_tokens,
         },
     }
 

@@ -15,7 +15,7 @@ from ftbuild.digest import of_value
 from ftbuild.engine import Runners
 from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
-from ftbuild.plan.cost import NOTHING, Estimate, total
+from ftbuild.plan.estimate import NOTHING, Estimate, total
 from ftbuild.points import Point, command_line, owners, part_of
 from ftbuild.providers.connection import Connection
 from ftbuild.runners.pure import PURE

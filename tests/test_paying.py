@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -164,8 +165,8 @@ def test_what_was_agreed_to_and_never_asked_for_is_given_back(own: Own, server: 
     assert "POST /fine_tuning/jobs" not in [f"{each.method} {each.path}" for each in server.asked]
 
 
-def at_terminal(own: Own, typed: str, *arguments: str) -> Ended:
-    """Run a command at a terminal of its own, and type a line when it asks."""
+def at_terminal(own: Own, typed: str | signal.Signals, *arguments: str) -> Ended:
+    """Run a command at a terminal of its own, and type a line, or send a signal, when it asks."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "ftbuild", *arguments],
@@ -188,7 +189,10 @@ def at_terminal(own: Own, typed: str, *arguments: str) -> Ended:
             asked = b"[y/N]" in said
             said += more
             if not asked and b"[y/N]" in said:
-                os.write(ours, f"{typed}\n".encode())
+                if isinstance(typed, signal.Signals):
+                    process.send_signal(typed)
+                else:
+                    os.write(ours, f"{typed}\n".encode())
         return Ended(process.wait(HANGS_SECONDS), "", said.decode().replace("\r\n", "\n"))
     finally:
         process.kill()
@@ -208,6 +212,21 @@ def test_at_a_terminal_a_yes_goes_on(own: Own, server: Stub) -> None:
     ended = at_terminal(own, "yes", *AT_ELSEWHERE)
     assert (ended.code, "no room today" in ended.err) == (4, True)
     assert "/chat/completions" in [each.path for each in server.asked]
+
+
+def test_ctrl_c_at_the_question_is_a_no(own: Own, server: Stub) -> None:
+    ended = at_terminal(own, signal.SIGINT, *AT_ELSEWHERE)
+    assert (ended.code, "Fatal" in ended.err) == (130, False)
+    assert ended.err.endswith("interrupted; the same command goes on from here\n")
+    assert [each.path for each in server.asked] == [MODEL]
+    assert not (ledger(own) / LINES).exists()
+
+
+def test_plan_with_a_key_asks_when_the_model_goes_and_no_more(own: Own, server: Stub) -> None:
+    server.answers[f"GET {MODEL}"] = [(200, HERE | {"shutdown_date": "2001-01-01"}), refusal(503, "busy")]
+    assert "elsewhere shuts tiny down on 2001-01-01, which is past\n" in own.run("plan", *AT_ELSEWHERE).out
+    assert "warning: elsewhere: busy\n" in own.run("plan", *AT_ELSEWHERE).out
+    assert [f"{each.method} {each.path}" for each in server.asked] == [f"GET {MODEL}"] * 2
 
 
 def test_plan_tells_all_of_it_and_sends_nothing(own: Own, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from settings_fixture import FULL, HOSTED, settings
 
-from ftbuild.plan.cost import NOTHING, Estimate, Sizes, epochs, of_answers, of_job, total
+from ftbuild.plan.cost import Sizes, epochs, of_answers, of_job
+from ftbuild.plan.estimate import NOTHING, Estimate, total
 
 SIZES = Sizes(n_train=100, train_tokens=10_000, n_test=20, test_tokens=2_000, encoding="o200k_base")
 

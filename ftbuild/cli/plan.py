@@ -5,22 +5,23 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ftbuild import gates, planfile
+from ftbuild import planfile
 from ftbuild.cli.build import composed_of, smoke_overrides, world_of
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
 from ftbuild.errors import ExitCode
-from ftbuild.estimates import Bill, bill, dollars, estimates
 from ftbuild.lookup import LedgerFolder, Planned, look_up
 from ftbuild.plan import drawing
-from ftbuild.plan.cost import Estimate
-from ftbuild.points import Point, apart, one_graph
-from ftbuild.problem import Problem, render
+from ftbuild.plan.estimate import NOTHING, Estimate
+from ftbuild.points import Point, apart, has_more_to_say, one_graph
+from ftbuild.problem import render
 from ftbuild.store.store import Store
+
+if TYPE_CHECKING:
+    from ftbuild.estimates import Bill
 
 WORDS = {
     "HIT": "cached",
@@ -42,9 +43,12 @@ def plan(options: Options) -> int:
     store = Store(world.store)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
     planned = look_up(graph, store, LedgerFolder(world))
-    costs = estimates(planned, points, store)
-    problems = gates.problems(points, planned, world)
-    problems += gates.of_lines(points, planned, store)
+    foreseen = None
+    if any(map(has_more_to_say, points)):
+        from ftbuild import paying  # slow, and there is nothing to say otherwise
+
+        foreseen = paying.foresee(planned, points, store, world)
+    costs = foreseen.costs if foreseen else {}
     if options.out is not None:
         planfile.write(Path(options.out), options.command, options.multirun, planned, costs)
     if options.format == "json":
@@ -52,25 +56,26 @@ def plan(options: Options) -> int:
     elif options.format == "mermaid":
         print(drawing.mermaid(planned, apart(points)))
     else:
-        _print(points, planned, costs, options)
-        problems += [_of_plan(each) for each in gates.lacking(points, planned, world)]
-    if problems:
-        print(render(problems), file=sys.stdout if options.format == "text" else sys.stderr)
-    return int(ExitCode.CONFIG if any(each.severity == "error" for each in problems) else ExitCode.DONE)
+        _print(points, planned, costs, foreseen.bill if foreseen else None, options)
+    if foreseen and foreseen.problems:
+        print(render(foreseen.problems), file=sys.stdout if options.format == "text" else sys.stderr)
+    refused = foreseen and any(each.severity == "error" for each in foreseen.problems)
+    return int(ExitCode.CONFIG if refused else ExitCode.DONE)
 
 
-def _print(points: list[Point], planned: list[Planned], costs: Mapping[str, Estimate], options: Options) -> None:
+def _print(
+    points: list[Point],
+    planned: list[Planned],
+    costs: Mapping[str, Estimate],
+    paid: "Bill | None",
+    options: Options,
+) -> None:
     width = columns()
     print(_head(points, width))
     if not options.smoke and len({json.dumps(point.composed.tree["goal"]) for point in points}) == 1:
         print("\n".join(_goal(points[0].composed.tree["goal"], width)))
     print(_table(planned, apart(points), costs, width))
-    print(_tail(planned, bill(planned, points, costs), options, width))
-
-
-def _of_plan(problem: Problem) -> Problem:
-    """Return what a plan does without and a build does not."""
-    return replace(problem, what=f"{problem.what}: a build would be refused", severity="warning")
+    print(_tail(planned, paid, options, width))
 
 
 def _head(points: list[Point], width: int) -> str:
@@ -133,14 +138,14 @@ def _table(planned: list[Planned], only: Mapping[str, str], costs: Mapping[str, 
     for one in sorted(planned, key=lambda each: STAGES.index(each.action.stage)):
         shown = one.action.stage if one.action.stage != stage else ""
         stage = one.action.stage
-        note = one.record.note if one.record else "; ".join([*one.reasons, *_paid(costs[one.action.id])])
+        note = one.record.note if one.record else "; ".join([*one.reasons, *_paid(costs.get(one.action.id, NOTHING))])
         point = f"[{only[one.action.id]}] " if one.action.id in only else ""
         lines.append(hang(f"{shown:8} {WORDS[one.status]:8} {one.action.label:13} ", point + note, width))
     return "\n".join(lines)
 
 
-def _money(paid: Bill) -> str:
-    if not paid.is_paid:
+def _money(paid: "Bill | None") -> str:
+    if paid is None or not paid.is_paid:
         return "No money."
     said = str(paid)
     return f"{said[0].upper()}{said[1:]}."
@@ -151,10 +156,10 @@ def _paid(estimate: Estimate) -> Iterator[str]:
     if estimate.n_tokens is not None:
         yield f"{'about ' if estimate.estimated else ''}{estimate.n_tokens:,} tokens"
     if estimate.cost_usd != 0:
-        yield dollars(estimate)
+        yield estimate.dollars()
 
 
-def _tail(planned: list[Planned], paid: Bill, options: Options, width: int) -> str:
+def _tail(planned: list[Planned], paid: "Bill | None", options: Options, width: int) -> str:
     count = Counter(WORDS[one.status] for one in planned)
     hits = count.pop("cached", 0)
     if not count:
@@ -173,7 +178,7 @@ def _tail(planned: list[Planned], paid: Bill, options: Options, width: int) -> s
     command = ["ftbuild", *options.command, *(["-m"] if options.multirun else [])]
     lines = [
         "\n" + hang("Plan: ", f"{', '.join(parts)}. {_money(paid)}", width),
-        *(["Without paying: add provider.rehearsed=true."] if paid.is_paid else []),
+        *(["Without paying: add provider.rehearsed=true."] if paid and paid.is_paid else []),
         hang("Why: ", f"{'; '.join(why[:REASONS_AT_MOST])}{rest}.", width),
     ]
     failed = [one.reasons[0].split()[0] for one in roots if one.status == "FAILED"]

@@ -4,9 +4,10 @@ Pure. None is unknown, which is not nothing. Sources: OpenAI fine-tuning guide (
 OpenAI cookbook's data preparation notebook for how many epochs `auto` becomes.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from ftbuild.plan.estimate import NOTHING, Estimate
 from ftbuild.settings import Model, Provider, Settings, Tunable
 from ftbuild.settings.training import Auto
 
@@ -22,18 +23,6 @@ class Sizes:
     n_test: int
     test_tokens: int
     encoding: str
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """The tokens and US dollars of an action; `estimated` where they are no exact count."""
-
-    n_tokens: int | None
-    cost_usd: float | None
-    estimated: bool = False
-
-
-NOTHING = Estimate(None, 0)
 
 
 def tunable(provider: Provider, model_id: str) -> Tunable | None:
@@ -79,15 +68,6 @@ def of_answers(settings: Settings, sizes: Sizes | None) -> Estimate:
     written = _usd(n_out, _price(provider, settings.model, lambda found: found.usd_output))
     cost = None if read is None or written is None else read + written
     return Estimate(sizes.test_tokens + n_out, cost, estimated=True)
-
-
-def total(estimates: Iterable[Estimate]) -> Estimate:
-    """Return the sum; what is unknown of one is unknown of all."""
-    listed = [each for each in estimates if each != NOTHING]
-    tokens = [each.n_tokens for each in listed if each.n_tokens is not None]
-    costs = [each.cost_usd for each in listed if each.cost_usd is not None]
-    n_tokens = sum(tokens) if listed and len(tokens) == len(listed) else None
-    return Estimate(n_tokens, sum(costs) if len(costs) == len(listed) else None, any(e.estimated for e in listed))
 
 
 def is_free(provider: Provider) -> bool:
