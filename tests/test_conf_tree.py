@@ -149,14 +149,14 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
 
 # Keys that no code outside ftbuild/settings names: their node is handed on whole, or there is nothing to choose yet.
 UNNAMED = {
-    "Hyperparameters.batch_size": "keyed() in runners/job.py; the server reads it off the wire",
-    "Hyperparameters.beta": "keyed() in runners/job.py",
-    "Hyperparameters.learning_rate_multiplier": "keyed() in runners/job.py; the server reads it off the wire",
-    "Hyperparameters.n_epochs": "keyed() in runners/job.py; the tree's is read in cli/plan.py",
+    "Budget.usd": "the tree's is read in paying.py",
+    "Settings.budget": "the tree's is read in paying.py",
+    "Hyperparameters.batch_size": "keyed() in runners/wording.py; the server reads it off the wire",
+    "Hyperparameters.beta": "keyed() in runners/wording.py",
+    "Hyperparameters.learning_rate_multiplier": "keyed() in runners/wording.py; the server reads it off the wire",
     "Model.licence": "printed by --cfg job and in the report's list of settings",
     "Model.package": "model_dump_json() in providers/embedded.py; embedded/weights.py reads it",
     "Model.random": "model_dump_json() in providers/embedded.py; embedded/weights.py reads it",
-    "Model.title": "the tree's is read in cli/plan.py",
     "Package.file": "as Model.package",
     "Package.file_sha256": "as Model.package",
     "Package.name": "as Model.package",
@@ -167,7 +167,6 @@ UNNAMED = {
     "RandomWeights.layers": "as Model.random",
     "RandomWeights.seed": "as Model.random",
     **{f"Redact.{name}": "keyed() in plan/resolve.py; dataset/redact.py has the rule of that name" for name in RULES},
-    "Request.max_completion_tokens": "keyed() in runners/answers.py, sent with every request",
     "Request.temperature": "keyed() in runners/answers.py, sent with every request",
     "Settings.tracker": "one kind so far, always on",
     "Shares.test_from": "test_seconds, in dataset/times.py",

@@ -122,7 +122,8 @@ def _ends(settings: Settings, today: date, others: Others) -> Iterator[Finding]:
     model = tunable(provider, settings.model.id)
     if ends is not None and ends.new_jobs is not None:
         said = f"{provider.name} takes no new jobs after {{day}}"
-        yield from _end(settings, "provider.ends.new_jobs", said, ends.new_jobs, ends.source, today, others)
+        source = f"{ends.source}. Closed already to {ends.closed_to}" if ends.closed_to else ends.source
+        yield from _end(settings, "provider.ends.new_jobs", said, ends.new_jobs, source, today, others)
     if model is not None and model.ends is not None:
         key = next(f"provider.models.{name}.ends" for name, each in (provider.models or {}).items() if each is model)
         said = f"{provider.name} ends {model.id} on {{day}}"

@@ -7,6 +7,7 @@ a record or an error. Ctrl-C leaves the job running.
 import json
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ftbuild.errors import Interrupted, JobError, ProviderError
@@ -20,9 +21,12 @@ from ftbuild.problem import Problem
 from ftbuild.report.sparkline import sparkline
 from ftbuild.runners.wording import learning, suffix
 from ftbuild.runners.workshop import Remote, Workshop
+from ftbuild.settings import Provider
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
 from ftbuild.world import World
+
+FORBIDDEN = 403
 
 
 def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> Made:
@@ -47,16 +51,19 @@ def _run(shop: Workshop, remote: Remote, action: Action, key: str, done: Build, 
     clock = Clock(shop.world.now, voice.sleep)
     digests = done.digests(action)
     remembered = shop.remembered(key)
-    launched = launch_once(
-        journal,
-        remote,
-        lambda metadata: _request(shop, remote, action, digests, metadata),
-        clock,
-        shop.settings.provider.settle_seconds,
-        shop.command,
-        shop.experiment,
-        remembered,
-    )
+    try:
+        launched = launch_once(
+            journal,
+            remote,
+            lambda metadata: _request(shop, remote, action, digests, metadata),
+            clock,
+            shop.settings.provider.settle_seconds,
+            shop.command,
+            shop.experiment,
+            remembered,
+        )
+    except ProviderError as error:
+        raise _told_why(error, shop.settings.provider) from error
     if remembered is not None and launched.how == "launched":
         voice.say(f"{remembered}, which the lock file remembers, is gone at the provider: trained again")
     before_now = "" if launched.how == "launched" else f" before: {launched.how}, not paid again"
@@ -87,6 +94,16 @@ def _run(shop: Workshop, remote: Remote, action: Action, key: str, done: Build, 
     if state.status != "succeeded":
         raise _ended_badly(state.id, state.status, state.error)
     return _made(shop, remote, ended)
+
+
+def _told_why(error: ProviderError, provider: Provider) -> ProviderError:
+    """Return the error; where the provider no longer takes jobs from everybody, a 403 says so."""
+    if error.status != FORBIDDEN or provider.ends is None or provider.ends.closed_to is None:
+        return error
+    why = f"It takes no new jobs from {provider.ends.closed_to} ({provider.ends.source})."
+    fix = "another provider: provider=azure, provider=embedded model=smollm2, or provider=compatible."
+    told = replace(error.problems[0], why=why, fix=fix)
+    return ProviderError(told, status=error.status, code=error.code)
 
 
 def _request(

@@ -65,7 +65,7 @@ class Prices(Node):
 
 
 class Ends(Node):
-    """From when on no new jobs are taken, when the models go, and who says so.
+    """From when on no new jobs are taken, when the models go, who is refused already (`closed_to`), and who says so.
 
     Not `firm` is a date before which nothing ends: past it, it is a warning and no refusal.
     """
@@ -73,6 +73,7 @@ class Ends(Node):
     new_jobs: Date | None = None
     models: Date | None = None
     source: str
+    closed_to: str | None = None
     firm: bool = True
 
 
