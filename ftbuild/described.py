@@ -31,11 +31,12 @@ def described(
         method=settings.method.type,
         encoding=counting.ENCODING,
         counted=counting.read(store.get(lines["facts.jsonl"])),
-        sources=settings.dataset.sources,
+        sources=settings.sources,
         dropped=json.loads(store.get(made["dropped.json"])),
         by_time=settings.dataset.split.by == "time",
         made_from=made_from,
         prices=prices.of_profiles(providers, settings.method.type),
+        retrieval=json.loads(store.get(made["retrieval.json"])) if "retrieval.json" in made else None,
     )
     return {
         "provenance.jsonl": _provenance(store, made, lines),

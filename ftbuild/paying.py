@@ -7,10 +7,11 @@ first request. Nothing is asked where nothing is paid.
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ftbuild import gates
-from ftbuild.errors import ConfigError, DataError, ProviderError
+from ftbuild.errors import ConfigError, DataError, ProviderError, StoreError
 from ftbuild.estimates import Bill, bill, estimates
 from ftbuild.ledger.budget import Reservations
 from ftbuild.lookup import LedgerFolder, Planned, look_up
@@ -142,7 +143,8 @@ class Gate:
             if gone & {each.action for each in self._graph.actions[action_id].inputs}
         }
         if left:
-            Reservations(self._ledger.folder).release([*left, *below], self._world.now())
+            with suppress(StoreError):  # what stays reserved is on the safe side, and another error may be on its way
+                Reservations(self._ledger.folder).release([*left, *below], self._world.now())
 
     def _planned(self) -> list[Planned]:
         return look_up(self._graph, self._store, self._ledger)

@@ -225,6 +225,23 @@ TINY["dataset"]["sources"]["asked"] = {
     "origin": "made here",
 }
 
+TINY["dataset"]["sources"]["pairs"]["passage"] = {"document": "document", "section": "section"}
+TINY["dataset"]["sources"]["handbook"] = {
+    "kind": "documents",
+    "path": "data/handbook/*.md",
+    "passage_characters": 900,
+    "licence": "CC0-1.0",
+    "origin": "made here",
+}
+TINY["retrieval"] = {
+    "documents": "handbook",
+    "n_passages": 4,
+    "sources": ["pairs"],
+    "gold_in": ["train"],
+    "without_gold": 0.2,
+    "seed": 3,
+}
+
 # A hosted provider, with everything that its profile can say.
 HOSTED = deepcopy(FULL) | {
     "budget": {"usd": 20.0},
@@ -275,7 +292,7 @@ HOSTED = deepcopy(FULL) | {
     },
 }
 
-BYTES = {"pairs": "a" * 64, "unseen": "b" * 64, "made": "c" * 64, "asked": "d" * 64}
+BYTES = {"pairs": "a" * 64, "unseen": "b" * 64, "made": "c" * 64, "asked": "d" * 64, "handbook": "e" * 64}
 VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1}
 
 

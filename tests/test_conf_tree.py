@@ -16,6 +16,8 @@ from ftbuild.compose import Composed, compose, compose_sweep
 from ftbuild.dataset.redact import RULES
 from ftbuild.resolving import graph_of
 from ftbuild.settings import Node, Settings
+from ftbuild.settings.graders import ModelGrader, MultiGrader, PythonGrader, StringCheck, TextSimilarity
+from ftbuild.settings.training import OF_METHOD
 from ftbuild.store.store import Store
 from ftbuild.trees import experiments, find_root
 
@@ -147,12 +149,15 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
     assert [model.__name__ for model in MODELS if not model.unkeyed <= set(model.model_fields)] == []
 
 
+GRADERS = (StringCheck, TextSimilarity, PythonGrader, ModelGrader, MultiGrader)
 # Keys that no code outside ftbuild/settings names: their node is handed on whole, or there is nothing to choose yet.
 UNNAMED = {
     "Budget.usd": "the tree's is read in paying.py",
     "Settings.budget": "the tree's is read in paying.py",
     "Hyperparameters.batch_size": "keyed() in runners/wording.py; the server reads it off the wire",
     "Hyperparameters.beta": "keyed() in runners/wording.py",
+    **{f"Hyperparameters.{name}": "keyed() in runners/wording.py" for name in OF_METHOD},
+    **{f"{each.__name__}.{name}": "keyed() in runners/wording.py" for each in GRADERS for name in each.model_fields},
     "Hyperparameters.learning_rate_multiplier": "keyed() in runners/wording.py; the server reads it off the wire",
     "Model.licence": "printed by --cfg job and in the report's list of settings",
     "Model.package": "model_dump_json() in providers/embedded.py; embedded/weights.py reads it",

@@ -17,6 +17,8 @@ ONE_VALUE = {
     "dataset.sources.unseen.kind",
     "dataset.sources.made.kind",
     "dataset.sources.asked.kind",
+    "dataset.sources.handbook.kind",
+    "retrieval.documents",
     "dataset.split.by",
     # What stands in the file enters the key.
     "tools.a.python",
@@ -47,6 +49,8 @@ OTHER = {
     "dataset.sources.asked.layout": "sharegpt",
     "provider.engine": "scripted",
     "dataset.deduplicate": "exact",
+    "retrieval.sources": ["pairs", "made"],
+    "retrieval.gold_in": ["train", "test"],
     "dataset.parallel_calls": "keep",
     "request.strict_tools": "base",
     "schemas.note.type": "array",
@@ -211,3 +215,18 @@ def test_a_share_is_of_the_mix_and_reads_no_source_anew() -> None:
     shared = with_value(TINY, ("dataset", "sources", "made", "share"), 0.3)
     assert [each.id for each in graph(shared)][:3] == ids(TINY)[:3]
     assert [each.id for each in graph(shared)][3:] != ids(TINY)[3:]
+
+
+def test_documents_enter_a_key_only_where_retrieval_asks_for_them() -> None:
+    off = deepcopy(FULL) | {"retrieval": {"documents": None, "n_passages": 7, "gold_in": []}}
+    off["dataset"]["sources"]["handbook"] = TINY["dataset"]["sources"]["handbook"]
+    assert ids(off) == ids(FULL)
+    on = with_value(off, ("retrieval", "documents"), "handbook")
+    assert {action.label for action in graph(on)} - {action.label for action in graph(FULL)} == {"handbook"}
+    [dataset] = [action for action in graph(on) if action.label == "dataset"]
+    assert [(each.role, each.output) for each in dataset.inputs] == [
+        ("handbook", "passages.jsonl"),
+        ("pairs", "examples.jsonl"),
+        ("unseen", "examples.jsonl"),
+    ]
+    assert dataset.settings["retrieval"]["gold_in"] == []

@@ -20,7 +20,7 @@ STOREYS = (
     ("stream", "remembered", "chat", "completion", "example", "rows", "times", "tokens"),
     ("world", "cache", "packed", "source_files"),
     ("settings",),
-    ("sources", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),
+    ("sources", "retrieval", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),
     ("plan", "store", "ledger"),
     ("providers", "trackers", "embedded", "evaluate", "report"),
     # The shell, from its own top down.

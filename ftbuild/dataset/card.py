@@ -53,7 +53,8 @@ def fact(split: str, example: Mapping[str, Any], n_tokens: int, n_learnt: int) -
 class Card:
     """A dataset as its card tells of it. `dropped` is why and how many, `method` what its lines are for.
 
-    `made_from` is the digest of everything in it that the lines do not say, `prices` are those of training with it.
+    `made_from` is the digest of everything in it that the lines do not say, `retrieval` what is known of the passages
+    in its prompts, `prices` are those of training with it.
     """
 
     digest: str
@@ -65,6 +66,7 @@ class Card:
     by_time: bool = False
     made_from: str = ""
     prices: Sequence[Price] = ()
+    retrieval: Mapping[str, Any] | None = None
 
     def histograms(self) -> list[Histogram]:
         """Return the pictures: tokens a line, and calls a turn where there are tools."""
@@ -80,6 +82,7 @@ class Card:
                 f"# Dataset {self.digest[:12]}\n",
                 self._splits(),
                 self._sources(),
+                *self._passages(),
                 *self._parts(),
                 *(f"## {each.title}\n\n```text\n{histogram.text(each)}\n```\n" for each in self.histograms()),
                 f"The same as a picture: [{PICTURE}]({PICTURE})\n",
@@ -114,15 +117,29 @@ class Card:
         rows = [
             (
                 name,
-                *(f"{n[name, split]:,}" for split in SPLITS),
+                *("" if source.kind == "documents" else f"{n[name, split]:,}" for split in SPLITS),
                 source.path,
-                source.only or ("by time" if self.by_time and source.time else "by group"),
+                self._split_by(source),
                 source.licence,
                 source.origin,
             )
             for name, source in sorted(self.sources.items())
         ]
         return _table(("source", *SPLITS, "file", "split", "licence", "origin"), rows)
+
+    def _split_by(self, source: Source) -> str:
+        if source.kind == "documents":
+            return "passages"
+        return source.only or ("by time" if self.by_time and source.time else "by group")
+
+    def _passages(self) -> Iterable[str]:
+        """Yield how often the gold passage is among those given, where any is known."""
+        if self.retrieval is None or not self.retrieval["gold_passage"]:
+            return
+        known = self.retrieval["gold_passage"]
+        cells = (f"{known[each]['with_gold']:,} of {known[each]['n']:,}" if each in known else "" for each in SPLITS)
+        named = f"passages of {self.retrieval['documents']} given with a question: {self.retrieval['n_passages']}"
+        yield _table((named, *SPLITS), [("the one its answer is taken from is among them", *cells)])
 
     def _parts(self) -> Iterable[str]:
         """Yield a table for the tools, for the calls a turn, and for each slice, where there are any."""

@@ -22,6 +22,7 @@ ASKED_BY: Mapping[str, tuple[str, ...]] = {
     "one_by_one": ("dataset.parallel_calls", "provider.parallel_tool_calls"),
     "tool_names": ("tools",),
     "strict_tools": ("request.strict_tools",),
+    "grounded": ("retrieval.documents", "retrieval.n_passages", "retrieval.gold_in", "retrieval.without_gold"),
 }
 
 

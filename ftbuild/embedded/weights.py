@@ -23,15 +23,16 @@ from ftbuild import digest
 from ftbuild.errors import ConfigError, ProviderError, StoreError
 from ftbuild.problem import Problem
 
-LAYOUT = 1  # a change of what a folder holds makes new folders
+LAYOUTS = {"package": 1, "random": 2}  # a change of what a folder holds makes new folders
 MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
-ORIGINS = ("package", "random")
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CHATML = (
     "{% for message in messages %}"
     "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+
+RANDOM_CONTEXT = 8192  # bytes, which are its tokens: enough for a question with a few passages
 
 Tell = Callable[[str], None]
 
@@ -68,8 +69,8 @@ def stand_in(model: Mapping[str, Any], folder: Path) -> Base:
     Raises:
         ConfigError: `model` is not a description of a model.
     """
-    is_here = any(model.get(kind) for kind in ORIGINS)
-    made_by = _origin(model)[1] if is_here else digest.of_value({"layout": LAYOUT, "id": _id(model)})
+    is_here = any(model.get(kind) for kind in LAYOUTS)
+    made_by = _origin(model)[1] if is_here else digest.of_value({"hosted": _id(model)})
     return Base(model["id"], folder, made_by)
 
 
@@ -83,10 +84,10 @@ def _id(model: Mapping[str, Any]) -> str:
 def _origin(model: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """Return what the weights are made of, and its digest."""
     name = _id(model)
-    origin = {kind: model[kind] for kind in ORIGINS if model.get(kind)}
+    origin = {kind: model[kind] for kind in LAYOUTS if model.get(kind)}
     if len(origin) != 1:
         raise ConfigError(f"model {name!r} has not exactly one of package and random")
-    return origin, digest.of_value({"layout": LAYOUT, **origin})
+    return origin, digest.of_value({"layout": LAYOUTS[next(iter(origin))], **origin})
 
 
 def _make(model: str, origin: Mapping[str, Any], cache: Path, folder: Path, tell: Tell) -> None:
@@ -263,7 +264,7 @@ def _make_random(folder: Path, hidden_size: int, layers: int, heads: int, seed: 
         layers=layers,
         heads=heads,
         kv_heads=heads,
-        context=2048,
+        context=RANDOM_CONTEXT,
         rope_theta=10000.0,
         eps=1e-5,
         special=[0, 1, 2],
@@ -282,7 +283,13 @@ def _make_random(folder: Path, hidden_size: int, layers: int, heads: int, seed: 
     _write_model(folder, config, tensors)
     vocabulary = {token: index for index, token in enumerate([*SPECIAL, *_byte_letters()])}
     _write_tokenizer(
-        folder, vocabulary=vocabulary, merges=[], special=list(SPECIAL), template=CHATML, context=2048, words=False
+        folder,
+        vocabulary=vocabulary,
+        merges=[],
+        special=list(SPECIAL),
+        template=CHATML,
+        context=RANDOM_CONTEXT,
+        words=False,
     )
 
 

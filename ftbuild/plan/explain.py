@@ -26,6 +26,7 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "licences": "dataset.sources",
         "shares": "dataset.sources",
         "redact": "dataset.redact",
+        "retrieval": "retrieval",
         "deduplicate": "dataset.deduplicate",
         "tools": "tools",
         "parallel_tool_calls": "request.parallel_tool_calls",

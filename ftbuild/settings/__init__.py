@@ -14,6 +14,7 @@ from ftbuild.settings.goal import Condition, Goal
 from ftbuild.settings.graders import Grader, ModelGrader, MultiGrader, PythonGrader, StringCheck, TextSimilarity
 from ftbuild.settings.node import Node
 from ftbuild.settings.provider import Budget, Deployment, Ends, Limits, Prices, Provider, Spelling, SuffixRule, Tunable
+from ftbuild.settings.retrieval import Retrieval
 from ftbuild.settings.schema import JsonSchema, Schemas
 from ftbuild.settings.source import Source
 from ftbuild.settings.style import Style, StyleRules
@@ -31,6 +32,7 @@ class Settings(Node):
     style: Style
     tools: Tools = {}
     schemas: Schemas = {}
+    retrieval: Retrieval = Retrieval()
     request: Request
     model: Model
     method: Method
@@ -38,6 +40,12 @@ class Settings(Node):
     evaluation: Evaluation
     tracker: Tracker
     budget: Budget = Budget()
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """Return the sources that a dataset is made of, by name: those of examples, and the documents of retrieval."""
+        found = self.dataset.of_examples
+        return {name: each for name, each in self.dataset.sources.items() if name in {*found, self.retrieval.documents}}
 
 
 __all__ = [
@@ -66,6 +74,7 @@ __all__ = [
     "RandomWeights",
     "Redact",
     "Request",
+    "Retrieval",
     "Schemas",
     "Settings",
     "Shares",

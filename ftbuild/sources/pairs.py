@@ -12,7 +12,7 @@ from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.settings import Source
-from ftbuild.sources.fields import missing, placed, text, time, untimely
+from ftbuild.sources.fields import missing, passage, passage_fields, placed, text, time, untimely
 from ftbuild.tools.schemas import shown
 from ftbuild.tools.structured import compact
 
@@ -35,6 +35,7 @@ def _check(value: Any, source: Source) -> Iterator[Problem]:
     texts = [str(source.input), str(source.target), *([source.rejected] if source.rejected else [])]
     open_ = [field for field in texts[1:] if source.schema_name and isinstance(value.get(field), dict | list)]
     fields = [field for field in [*texts, *grouped, *source.slices.values()] if field not in open_]
+    fields += passage_fields(value, source)
     found = list(missing(value, fields))
     yield from found
     yield from untimely(value, source)
@@ -58,6 +59,7 @@ def _example(value: dict[str, Any], name: str, source: Source, number: int) -> E
         only=source.only,
         rejected=Message("assistant", _answer(value[source.rejected])) if source.rejected else None,
         time=time(value, source),
+        passage=passage(value, source),
     )
 
 
