@@ -12,7 +12,7 @@ from ftbuild import __version__
 
 VERBS = (
     "build, dataset, plan, why, show, diff, runs, check, jobs, retry, cancel, blame, retract, verify, gc, init, "
-    "fetch, schema, completion"
+    "fetch, doctor, schema, completion"
 )
 
 
