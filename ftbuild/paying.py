@@ -253,7 +253,8 @@ def confirm(found: Bill, consent: Consent) -> None:
 
 
 def _beyond(found: Bill, limit: float, reserved: float) -> ConfigError:
-    what = f"{found}, ${reserved:,.2f} are spent or reserved already, and the budget is ${limit:,.2f}"
+    others = f", ${reserved:,.2f} are spent or reserved already" if reserved else ""
+    what = f"{found}{others}, and the budget is ${limit:,.2f}"
     fix = f"budget.usd={_up(reserved + (found.total.cost_usd or 0)):g}, or provider.rehearsed=true."
     return ConfigError(Problem(what, "budget.usd", why="Nothing was sent.", fix=fix))
 

@@ -42,6 +42,10 @@ def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> 
     remote = shop.connect()
     try:
         return _run(shop, remote, action, key, done, voice)
+    except ProviderError as error:
+        if (told := _told_why(error, shop.settings.provider)) is not None:
+            raise told from error
+        raise
     finally:
         remote.hang_up()
 
@@ -51,19 +55,16 @@ def _run(shop: Workshop, remote: Remote, action: Action, key: str, done: Build, 
     clock = Clock(shop.world.now, voice.sleep)
     digests = done.digests(action)
     remembered = shop.remembered(key)
-    try:
-        launched = launch_once(
-            journal,
-            remote,
-            lambda metadata: _request(shop, remote, action, digests, metadata),
-            clock,
-            shop.settings.provider.settle_seconds,
-            shop.command,
-            shop.experiment,
-            remembered,
-        )
-    except ProviderError as error:
-        raise _told_why(error, shop.settings.provider) from error
+    launched = launch_once(
+        journal,
+        remote,
+        lambda metadata: _request(shop, remote, action, digests, metadata),
+        clock,
+        shop.settings.provider.settle_seconds,
+        shop.command,
+        shop.experiment,
+        remembered,
+    )
     if remembered is not None and launched.how == "launched":
         voice.say(f"{remembered}, which the lock file remembers, is gone at the provider: trained again")
     before_now = "" if launched.how == "launched" else f" before: {launched.how}, not paid again"
@@ -96,10 +97,10 @@ def _run(shop: Workshop, remote: Remote, action: Action, key: str, done: Build, 
     return _made(shop, remote, ended)
 
 
-def _told_why(error: ProviderError, provider: Provider) -> ProviderError:
-    """Return the error; where the provider no longer takes jobs from everybody, a 403 says so."""
+def _told_why(error: ProviderError, provider: Provider) -> ProviderError | None:
+    """Return the error with what a 403 means where the provider no longer takes jobs from everybody, else None."""
     if error.status != FORBIDDEN or provider.ends is None or provider.ends.closed_to is None:
-        return error
+        return None
     why = f"It takes no new jobs from {provider.ends.closed_to} ({provider.ends.source})."
     fix = "another provider: provider=azure, provider=embedded model=smollm2, or provider=compatible."
     told = replace(error.problems[0], why=why, fix=fix)
