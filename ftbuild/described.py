@@ -3,22 +3,28 @@
 import json
 from collections.abc import Mapping
 
-from ftbuild.dataset import lineage, offered
+from ftbuild.dataset import lineage, offered, prices
 from ftbuild.dataset.card import Card
 from ftbuild.example import SPLITS
 from ftbuild.runners import counting
 from ftbuild.runners.formats import each_line
-from ftbuild.settings import Settings
+from ftbuild.settings import Provider, Settings
 from ftbuild.store.store import Store
 from ftbuild.stream import Content, Spool
 
 
 def described(
-    store: Store, made: Mapping[str, str], lines: Mapping[str, str], settings: Settings, digest: str, made_from: str
+    store: Store,
+    made: Mapping[str, str],
+    lines: Mapping[str, str],
+    settings: Settings,
+    digest: str,
+    made_from: str,
+    providers: Mapping[str, Provider],
 ) -> dict[str, Content]:
     """Return the files by name; `made` are the outputs of the dataset, `lines` those of its training lines.
 
-    `digest` names the lines, `made_from` what is told beside them.
+    `digest` names the lines, `made_from` what is told beside them; `providers` are all profiles there are.
     """
     card = Card(
         digest=digest,
@@ -30,6 +36,7 @@ def described(
         by_time=settings.dataset.split.by == "time",
         made_from=made_from,
         beside={name: what for name, what in offered.BESIDE.items() if name in made},
+        prices=prices.of_profiles(providers, settings.method.type),
         retrieval=json.loads(store.get(made["retrieval.json"])) if "retrieval.json" in made else None,
     )
     return {

@@ -55,7 +55,8 @@ class Runners:
 class How:
     """How a build goes about it: `workers` compute `jobs` pure actions at once, `remote` others are under way.
 
-    `stopping` is set by Ctrl-C or a failure, and by whoever else wants the build to stop.
+    `stopping` is set by Ctrl-C or a failure, and by whoever else wants the build to stop. `gate` is asked once, when
+    all that is free has been done and before anybody else is asked for anything; what it raises ends the build.
     """
 
     workers: Workers
@@ -63,6 +64,7 @@ class How:
     remote: int = 1
     keep_going: bool = False
     stopping: Stopping = field(default_factory=Stopping)
+    gate: Callable[[Build], None] = lambda _done: None
 
 
 def build(graph: Graph, store: Store, world: World, console: Console, runners: Runners, how: How) -> Build:
@@ -106,6 +108,7 @@ class _Walk:
         self._stopping = how.stopping
         self._first_error: BaseException | None = None
         self._free_first = True
+        self._at_gate = False
 
     async def run(self) -> Build:
         """Run what has no record; return what happened, or raise the first failure."""
@@ -115,6 +118,9 @@ class _Walk:
             try:
                 while not self._stopping.wanted:
                     self._start()
+                    if self._at_gate:
+                        await self._pass_gate(woken)
+                        continue
                     if not self._running:
                         break
                     ended, _ = await asyncio.wait([*self._running, woken], return_when=asyncio.FIRST_COMPLETED)
@@ -158,11 +164,24 @@ class _Walk:
             n_running = sum(self._is_pure(name) == pure for name in self._running.values())
             if not pure and self._free_first and any(map(self._is_pure, self._running.values())):
                 return
+            if not pure and self._free_first and self._ready[pure]:
+                self._at_gate = True
+                return
             while self._ready[pure] and n_running < limit:
                 name = self._names[heapq.heappop(self._ready[pure])]
                 self._running[asyncio.ensure_future(self._run(name))] = name
                 n_running += 1
-                self._free_first = self._free_first and pure
+
+    async def _pass_gate(self, woken: "asyncio.Future[None]") -> None:
+        """Ask the gate, in a thread: it may ask people, and Ctrl-C must still reach us."""
+        asked = asyncio.ensure_future(_in_thread(lambda: self._how.gate(self._done)))
+        await asyncio.wait([asked, woken], return_when=asyncio.FIRST_COMPLETED)
+        self._at_gate = self._free_first = False
+        if not asked.done():
+            asked.cancel()
+        elif (error := asked.exception()) is not None:
+            self._first_error = error
+            self._stopping.set()
 
     def _settle(self, task: "asyncio.Task[None]") -> None:
         """Note how a task ended, and queue what waited for it alone."""

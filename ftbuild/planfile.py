@@ -11,6 +11,7 @@ from typing import Any
 
 from ftbuild.errors import ConfigError, PlanError
 from ftbuild.lookup import Planned
+from ftbuild.plan.estimate import NOTHING, Estimate, total
 from ftbuild.problem import Problem
 from ftbuild.store import durable
 
@@ -18,9 +19,14 @@ COMPARED = ("key", "status")
 TOLD_AT_MOST = 8
 
 
-def contract(planned: Sequence[Planned]) -> dict[str, Any]:
-    """Return the machine-readable plan; its form is a promise to others."""
+def contract(planned: Sequence[Planned], costs: Mapping[str, Estimate] | None = None) -> dict[str, Any]:
+    """Return the machine-readable plan; its form is a promise to others.
+
+    `costs` say what actions cost, by id; what is not in it costs nothing.
+    """
     states = [one.status for one in planned]
+    each_cost = {one.action.id: (costs or {}).get(one.action.id, NOTHING) for one in planned}
+    sum_ = total(each_cost.values())
     return {
         "schema_version": 1,
         "actions": [
@@ -32,9 +38,9 @@ def contract(planned: Sequence[Planned]) -> dict[str, Any]:
                 "status": one.status,
                 "reason": one.reasons,
                 "inputs": [each.action for each in one.action.inputs],
-                "cost_usd": 0,
-                "n_tokens": None,
-                "estimated": False,
+                "cost_usd": each_cost[one.action.id].cost_usd,
+                "n_tokens": each_cost[one.action.id].n_tokens,
+                "estimated": each_cost[one.action.id].estimated,
             }
             for one in planned
         ],
@@ -42,19 +48,25 @@ def contract(planned: Sequence[Planned]) -> dict[str, Any]:
             "run": states.count("RUN"),
             "maybe": states.count("MAYBE"),
             "hit": states.count("HIT"),
-            "cost_usd": 0,
-            "n_tokens": None,
+            "cost_usd": sum_.cost_usd,
+            "n_tokens": sum_.n_tokens,
         },
     }
 
 
-def write(path: Path, command: Sequence[str], multirun: bool, planned: Sequence[Planned]) -> None:
+def write(
+    path: Path,
+    command: Sequence[str],
+    multirun: bool,
+    planned: Sequence[Planned],
+    costs: Mapping[str, Estimate] | None = None,
+) -> None:
     """Keep a plan in a file.
 
     Raises:
         StoreError: the file cannot be written.
     """
-    value = {**contract(planned), "command": list(command), "multirun": multirun}
+    value = {**contract(planned, costs), "command": list(command), "multirun": multirun}
     durable.write(path, json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")
 
 

@@ -72,6 +72,18 @@ def _shortened(word: str) -> str:
     return re.sub(r"^[\w.+@/]*[.+](?=[\w]+=)", "", word)
 
 
+def has_more_to_say(point: Point) -> bool:
+    """Return whether the profile of the provider may speak against a point, or cost money; read off the tree."""
+    tree = point.composed.tree
+    provider, languages = tree["provider"], tree["model"].get("languages")
+    method = tree["method"]["type"]
+    return (
+        provider["kind"] != "embedded"
+        or method not in (provider.get("methods") or [method])
+        or (languages is not None and tree["style"].get("language") not in languages)
+    )
+
+
 def owners(points: Sequence[Point]) -> Mapping[str, Point]:
     """Return the first point of each action, by id."""
     found: dict[str, Point] = {}

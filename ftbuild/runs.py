@@ -48,7 +48,7 @@ def describe(
         "overrides": list(composed.overrides),
         **commit,
         "started_at": started.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "provider": composed.settings.provider.kind,
+        "provider": composed.settings.provider.title,
         "cost_usd": 0,
     }
 
@@ -169,8 +169,10 @@ def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:
     whole = all((folder / name).exists() for name in names)
     if not whole or told.encode() not in (folder / "card.md").read_bytes():
         from ftbuild.described import described
+        from ftbuild.profiles import profiles
 
-        written = described(done.store, made, lines, composed.settings, manifest["digest"], told)
+        known = profiles(world.root, world.environment)
+        written = described(done.store, made, lines, composed.settings, manifest["digest"], told, known)
         for name in files:
             durable.write(folder / name, done.store.stream(lines[name]))
         for name in beside:

@@ -15,6 +15,7 @@ from ftbuild.digest import of_value
 from ftbuild.engine import Runners
 from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
+from ftbuild.plan.estimate import NOTHING, Estimate, total
 from ftbuild.points import Point, command_line, owners, part_of
 from ftbuild.providers.connection import Connection
 from ftbuild.runners.pure import PURE
@@ -26,7 +27,10 @@ from ftbuild.world import World
 
 
 class Site:
-    """What one build of `points` needs around it; `aside` leaves the terminal to another process for a while."""
+    """What one build of `points` needs around it; `aside` leaves the terminal to another process for a while.
+
+    `costs` say what its actions cost, as estimated before they ran; what is not in it cost nothing.
+    """
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class Site:
         self._runs: dict[int, dict[str, Any]] = {}
         self._connections: dict[str, Connection] = {}
         self._started_at = world.now()
+        self.costs: Mapping[str, Estimate] = {}
         self._how = {"jobs": jobs, "scratch": str(store.folder)}
 
     def runners(self) -> Runners:
@@ -53,9 +58,9 @@ class Site:
         """Return the facts of a point's run; its folder is made with the first question."""
         number = self._points.index(point)
         if number not in self._runs:
-            self._runs[number] = runs.describe(
-                point.composed, point.command, self._world, self._started_at, self._git()
-            )
+            facts = runs.describe(point.composed, point.command, self._world, self._started_at, self._git())
+            spent = total(self.costs[name] for name in point.ids if name in self.costs)
+            self._runs[number] = facts | {"cost_usd": spent.cost_usd}
         return self._runs[number]
 
     def release(self) -> None:
@@ -112,7 +117,7 @@ class Site:
             "git": self._git(),
             "versions": {"ftbuild": __version__, "python": platform.python_version(), "system": platform.system()},
             "command": command_line(self._owners[action.id]),
-            "cost_usd": 0,
+            "cost_usd": self.costs.get(action.id, NOTHING).cost_usd,
         }
 
     def _git(self) -> Mapping[str, Any]:

@@ -279,6 +279,56 @@ TINY["retrieval"] = {
     "seed": 3,
 }
 
+# A hosted provider, with everything that its profile can say.
+HOSTED = deepcopy(FULL) | {
+    "budget": {"usd": 20.0},
+    "model": {"id": "vendor/Model-1", "title": "hosted model", "licence": "unknown", "languages": ["en", "ja"]},
+    "provider": {
+        "kind": "hosted",
+        "name": "elsewhere",
+        "rehearsed": False,
+        "base_url": "https://models.example/v1",
+        "api_key_env": "ELSEWHERE_KEY",
+        "variables": ["ELSEWHERE_RESOURCE"],
+        "settle_seconds": 30.0,
+        "poll_seconds": 10.0,
+        "rules": "compatible",
+        "models": {
+            "model_1": {
+                "id": "vendor/Model-1",
+                "methods": ["supervised"],
+                "usd_training": 5.0,
+                "usd_input": 0.8,
+                "usd_output": 3.2,
+                "ends": "2031-01-01",
+            }
+        },
+        "tools": True,
+        "limits": {"min_examples": 10, "max_examples": 50000, "file_bytes": 1000000, "example_tokens": 65536},
+        "suffix": {"characters": 18, "letters": "a-z"},
+        "hyperparameters": {
+            "learning_rate_multiplier": {"name": "learning_rate", "times": 1e-5, "absolute": True},
+        },
+        "extra_hyperparameters": {"lora": {"r": 16}},
+        "omits_auto": True,
+        "extra_body": {"trainingType": "GlobalStandard"},
+        "statuses": {"pending": "queued"},
+        "free": False,
+        "prices": {"as_of": "2026-11", "source": "their page", "encoding": "o200k_base", "methods": ["supervised"]},
+        "ends": {
+            "new_jobs": "2031-01",
+            "models": "2031-02-01",
+            "source": "their page",
+            "closed_to": "new ones",
+            "firm": True,
+        },
+        "horizon_days": 90,
+        "deploys": {"command": "deploy {model} as {name}", "source": "their page"},
+        "deployment": "mine",
+        "base_deployment": "theirs",
+    },
+}
+
 BYTES = {"pairs": "a" * 64, "unseen": "b" * 64, "made": "c" * 64, "asked": "d" * 64, "handbook": "e" * 64}
 VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1}
 

@@ -44,7 +44,7 @@ def words(own: Own, *typed: str) -> list[str]:
 
 
 def test_the_first_word_is_a_verb_or_what_build_takes(own: Own) -> None:
-    keys = ["seed=", "request."]
+    keys = ["seed=", "request.", "budget."]
     levels, choices = [f"{group}." for group in GROUPS], [f"{group}=" for group in GROUPS]
     assert words(own, "") == [*VERBS, "+experiment=", *levels, *keys, *choices]
     assert offered(own, "pl") == [Candidate("plan", VERBS["plan"].what)]

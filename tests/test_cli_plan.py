@@ -157,13 +157,17 @@ def planned(kind: object, label: str, status: Status, *reasons: str) -> Planned:
     return Planned(action, None, status, list(reasons), record)
 
 
+def tail(rows: list[Planned]) -> str:
+    return _tail(rows, None, parse("plan", [TONE]), 100)
+
+
 def test_what_is_cached_says_what_it_was_and_what_runs_says_why() -> None:
     rows = [
         planned(DATASET, "dataset", "HIT"),
         planned(JOB, "job", "RUN", "method.hyperparameters.n_epochs   2 -> 3"),
         planned(PREDICT, "tuned", "MAYBE", "after job"),
     ]
-    assert _table(rows, {}, 100) + _tail(rows, parse("plan", [TONE]), 100) == (
+    assert _table(rows, {}, {}, 100) + tail(rows) == (
         "data     cached   dataset       240 train, 60 test\n"
         "train    run      job           method.hyperparameters.n_epochs   2 -> 3\n"
         "test     run      tuned         after job\n"
@@ -175,7 +179,7 @@ def test_what_is_cached_says_what_it_was_and_what_runs_says_why() -> None:
 
 def test_a_job_under_way_is_attached_to() -> None:
     rows = [planned(JOB, "job", "ATTACH", "ftjob-1 is under way"), planned(PREDICT, "tuned", "MAYBE", "after job")]
-    assert _tail(rows, parse("plan", [TONE]), 100) == (
+    assert tail(rows) == (
         "\nPlan: 1 action to run, 1 to attach to, 0 cached. No money.\n"
         "Why: ftjob-1 is under way.\n"
         "Do it: ftbuild +experiment=tone_formal"
@@ -188,7 +192,7 @@ def test_a_failed_job_names_the_way_on() -> None:
         planned(JOB, "job", "FAILED", "ftjob-1 failed: out of memory"),
         planned(PREDICT, "tuned", "BLOCKED", "an action above has failed"),
     ]
-    assert _tail(rows, parse("plan", [TONE]), 100) == (
+    assert tail(rows) == (
         "\nPlan: 1 failed, 1 blocked, 1 cached. No money.\n"
         "Why: ftjob-1 failed: out of memory.\n"
         "Launch it again: ftbuild retry ftjob-1"
@@ -196,9 +200,7 @@ def test_a_failed_job_names_the_way_on() -> None:
 
 
 def test_nothing_to_do() -> None:
-    assert _tail([planned(DATASET, "dataset", "HIT")], parse("plan", [TONE]), 100) == (
-        "\nPlan: nothing to do, 1 cached."
-    )
+    assert tail([planned(DATASET, "dataset", "HIT")]) == ("\nPlan: nothing to do, 1 cached.")
 
 
 def test_a_plan_of_a_smoke_run_uses_the_tiny_model_and_no_goal(own: Own) -> None:

@@ -12,7 +12,7 @@ from ftbuild import __version__
 
 VERBS = (
     "build, dataset, plan, why, show, diff, runs, check, jobs, retry, cancel, blame, retract, verify, gc, init, "
-    "fetch, schema, completion"
+    "fetch, doctor, schema, completion"
 )
 
 
@@ -62,8 +62,8 @@ def own(tmp_path: Path) -> Own:
         (
             ["--qqq=sk-abcdefghijklmnop"],
             "no option '--qqq'\n"
-            "    Fix: there are --multirun, --smoke, --cfg, --jobs, --keep-going, --locked, --plan, --help, "
-            "--version.\n",
+            "    Fix: there are --multirun, --smoke, --cfg, --jobs, --keep-going, --locked, --plan, --yes, "
+            "--max-cost, --help, --version.\n",
         ),
         (["plan", "--format", "xml"], "--format takes text or json or mermaid, not 'xml'\n    Fix: --format mermaid\n"),
         (["plan", "--format"], "--format takes text or json or mermaid, not ''\n    Fix: --format mermaid\n"),

@@ -364,7 +364,7 @@ def test_faults_that_no_rehearsal_has_are_told_with_their_place_and_the_nearest_
         "    Fix: the nearest is 'look'.\n"
     )
     said = own.refused("plan", TONE, "provider.faults={answer_lost: 1}")
-    assert said.endswith("provider: faults are for rehearsals: provider=rehearsal\n")
+    assert said.endswith("provider: faults are for rehearsals: provider=rehearsal, or provider.rehearsed=true\n")
 
 
 # --- the record ---------------------------------------------------------------------------------

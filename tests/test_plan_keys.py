@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from settings_fixture import FULL, GRADED, TINY, graph, settings
+from settings_fixture import FULL, GRADED, HOSTED, TINY, graph, settings
 
 from ftbuild.settings import Node, Settings
 
+TREES = (FULL, TINY, GRADED, HOSTED)
 # Fields with one lawful value so far, and kinds of arms, which cannot change alone.
 ONE_VALUE = {
     "dataset.sources.pairs.kind",
@@ -68,6 +69,13 @@ OTHER = {
     "provider.faults.answer_lost.request": "look",
     "provider.faults.rate_limited.request": "create",
     "provider.faults.slow_body.request": "create",
+    "provider.models.model_1.methods": ["dpo"],
+    "provider.models.model_1.ends": "2031-01-02",
+    "provider.api_key_env": "ELSEWHERE",
+    "provider.prices.as_of": "2026-12",
+    "provider.prices.methods": ["dpo"],
+    "provider.ends.new_jobs": "2031-02",
+    "provider.ends.models": "2031-02-02",
     "dataset.split.validation_from": "2026-10-02",
     "dataset.split.test_from": "2026-11-02",
     "tools.get_weather.args.city.type": "integer",
@@ -122,7 +130,7 @@ def is_keyed(tree: dict[str, Any], path: tuple[str, ...]) -> bool:
 
 
 def changeable() -> list[str]:
-    keys = [".".join(path) for tree in (FULL, TINY, GRADED) for path in leaves(tree)]
+    keys = [".".join(path) for tree in TREES for path in leaves(tree)]
     return [key for key in dict.fromkeys(keys) if key not in ONE_VALUE]
 
 
@@ -133,7 +141,7 @@ def ids(tree: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("key", changeable())
 def test_a_keyed_value_changes_a_key_and_an_unkeyed_one_changes_none(key: str) -> None:
     path = tuple(key.split("."))
-    tree = next(tree for tree in (FULL, TINY, GRADED) if path in leaves(tree))
+    tree = next(tree for tree in TREES if path in leaves(tree))
     changed = with_value(tree, path, another(key, at(tree, path)))
     assert (ids(changed) != ids(tree)) == is_keyed(tree, path)
 
@@ -167,7 +175,7 @@ def test_the_written_out_settings_hold_every_field() -> None:
         inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
         return set().union(*map(said, inner))
 
-    assert set().union(*(said(settings(tree)) for tree in (FULL, TINY, GRADED))) == fields(Settings)
+    assert set().union(*(said(settings(tree)) for tree in TREES)) == fields(Settings)
 
 
 def test_unkeyed_names_are_fields() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -267,3 +268,48 @@ def test_an_answer_that_is_none_is_an_error(answer: object, text: str, server: S
     with pytest.raises(ProviderError) as caught:
         answered(server)
     assert str(caught.value) == text
+
+
+def test_what_one_provider_takes_besides_the_protocol_travels_at_the_top(server: Stub, client: WireClient) -> None:
+    server.answers[f"POST {JOBS}"] = [(200, job())]
+    asked = replace(request({}), extra_body={"trainingType": "Standard"})
+    client.create_job(asked)
+    [sent] = server.asked
+    assert sent.body == asked.to_json() == {**request({}).to_json(), "trainingType": "Standard"}
+
+
+def test_a_status_in_their_words_is_told_in_openai_s(server: Stub) -> None:
+    server.answers[f"GET {JOBS}/ftjob-1"] = [(200, job(status="canceled")), (200, job(status="resting"))]
+    client = WireClient(server.url, "token", "acme", {"canceled": "cancelled"})
+    assert [client.retrieve_job("ftjob-1").status for _ in range(2)] == ["cancelled", "resting"]
+    client.hang_up()
+
+
+def test_checkpoints_of_a_provider_without_such_a_list_are_none(server: Stub, client: WireClient) -> None:
+    server.answers[f"GET {JOBS}/ftjob-1/checkpoints"] = [refusal(404, "no such route")]
+    assert client.job_checkpoints("ftjob-1") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ((200, {"id": "m", "object": "model", "created": 1, "owned_by": "o"}), None),
+        ((200, {"id": "m", "object": "model", "shutdown_date": "2027-01-14"}), "2027-01-14"),
+        ((200, {"id": "m", "object": "model", "shutdown_date": "2027-01-14T00:00:00Z"}), "2027-01-14"),
+        (refusal(404, "no such model"), None),
+    ],
+)
+def test_the_end_of_a_model_is_what_the_provider_s_list_says(
+    answer: object, told: str | None, server: Stub, client: WireClient
+) -> None:
+    server.answers["GET /models/m"] = [answer]
+    assert client.shutdown_date("m") == told
+    assert len(server.asked) == 1
+
+
+def test_a_look_at_the_models_is_not_repeated(server: Stub, client: WireClient) -> None:
+    server.answers["GET /models"] = [listed({"id": "m", "object": "model"}), refusal(503, "busy")]
+    assert client.count_models() == 1
+    with pytest.raises(ProviderError, match="busy"):
+        client.count_models()
+    assert len(server.asked) == 2

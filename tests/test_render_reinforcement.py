@@ -13,7 +13,7 @@ from hypothesis import given
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 from openai.types.fine_tuning import job_create_params
 from pydantic import TypeAdapter, ValidationError
-from settings_fixture import GRADED
+from settings_fixture import GRADED, settings
 
 from ftbuild.chat import Message, ResponseFormat, ToolCall
 from ftbuild.example import Example
@@ -23,7 +23,7 @@ from ftbuild.render import dpo, reinforcement, supervised
 from ftbuild.render.lacking import lacking
 from ftbuild.rules.lines import check
 from ftbuild.rules.pack import PACKS
-from ftbuild.runners.job import learning
+from ftbuild.runners.wording import learning
 from ftbuild.settings import Method
 from ftbuild.settings.graders import templates
 
@@ -119,11 +119,11 @@ def test_what_a_grader_reads_is_looked_for_in_every_line() -> None:
 
 def request(method: dict[str, Any], form: ResponseFormat | None = None) -> dict[str, Any]:
     """Return the body with which a job of the method is created."""
-    settings = {"method": Method.model_validate_json(json.dumps(method)).keyed()}
-    settings |= {"response_format": json.dumps(form.to_json())} if form is not None else {}
-    action = Action(JOB, "job", "train", settings)
+    asked = {"method": Method.model_validate_json(json.dumps(method)).keyed()}
+    asked |= {"response_format": json.dumps(form.to_json())} if form is not None else {}
+    action = Action(JOB, "job", "train", asked)
     name = action.settings["method"]["type"]
-    learnt = {"type": name, name: learning(action.settings)}
+    learnt = {"type": name, name: learning(action.settings, settings().provider)}
     return JobRequest("m", "file-1", "file-2", learnt, 7, "s", {}).to_json()
 
 

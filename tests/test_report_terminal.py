@@ -55,6 +55,7 @@ def test_changes_not_committed_are_said():
 
 def test_unknown_cost_is_never_nought():
     assert summary(small(cost_usd=None), 120).endswith("5 min 16 s; cost unknown")
+    assert summary(small(cost_usd=0.004), 120).endswith("5 min 16 s; under $0.01")
 
 
 def condition(

@@ -25,7 +25,7 @@ STOREYS = (
     ("providers", "trackers", "embedded", "evaluate", "report"),
     # The shell, from its own top down.
     ("origins", "trees", "voice"),
-    ("yaml_marks", "composed", "merging", "workers", "editor_schemas"),
+    ("yaml_marks", "composed", "merging", "workers", "editor_schemas", "profiles"),
     ("defaults_lists", "lookup", "partitions", "tool_files", "answer_forms"),
     ("resolving",),
     ("config_problems", "outcome", "history", "planfile", "compiling"),
@@ -33,8 +33,9 @@ STOREYS = (
     ("compositions", "runners"),
     ("described",),
     ("points", "runs", "run_diff", "descent"),
-    ("lockfile", "tracking"),
-    ("site",),
+    ("lockfile", "estimates", "tracking"),
+    ("gates",),
+    ("site", "paying"),
     ("cli",),
 )
 SIDEWAYS = {

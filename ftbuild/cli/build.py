@@ -20,7 +20,6 @@ from ftbuild.errors import ConfigError, ExitCode, PlanError
 from ftbuild.history import Run
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, found, result_id
-from ftbuild.plan.action import JOB
 from ftbuild.plan.graph import Graph
 from ftbuild.points import Point, apart, command_line, one_graph, owners, part_of
 from ftbuild.problem import Problem, render
@@ -85,7 +84,8 @@ def _as_planned(options: Options, path: str) -> Options:
         )
     kept = planfile.read(Path(path))
     again = parse("build", [*kept["command"], *(["-m"] if kept["multirun"] else [])])
-    return replace(again, plan=path, folder=options.folder, jobs=options.jobs, keep_going=options.keep_going)
+    allowed = replace(again, yes=options.yes, max_cost=options.max_cost, keep_going=options.keep_going)
+    return replace(allowed, plan=path, folder=options.folder, jobs=options.jobs)
 
 
 def composed_of(options: Options) -> Compositions:
@@ -158,13 +158,12 @@ def walked(
 
     Raises:
         FtbuildError: as `engine.build`.
-        ConfigError: there is a job, and its provider cannot train with the method.
+        ConfigError: there is a job, and something speaks against it: the provider, the money, a missing key.
     """
-    if any(action.kind is JOB for action in graph.actions.values()):
-        refuse_methods(points)
     from ftbuild.cli.console import TerminalConsole
     from ftbuild.engine import How
     from ftbuild.engine import build as run_graph
+    from ftbuild.paying import Consent, Gate
     from ftbuild.site import Site
     from ftbuild.voice import Stopping
     from ftbuild.workers import Processes
@@ -174,12 +173,20 @@ def walked(
     stopping = Stopping()
     jobs = options.jobs or cores()
     site = Site(world, store, points, console.aside, stopping, jobs)
+    gate = Gate(graph, points, store, world, Consent(options.yes, options.max_cost), console.say)
+    gate.look()
+
+    def pass_gate(done: Build) -> None:
+        gate.pass_(done)
+        site.costs = gate.costs
+
     how = How(
         Processes(jobs),
         jobs,
         max(point.composed.settings.provider.at_once for point in _each_provider(points)),
         options.keep_going or options.multirun,
         stopping,
+        pass_gate,
     )
     try:
         done = run_graph(graph, store, world, console, site.runners(), how)
@@ -188,30 +195,8 @@ def walked(
     finally:
         how.workers.stop()
         console.close()
+        gate.settle()
         site.release()
-
-
-def refuse_methods(points: Sequence[Point]) -> None:
-    """Refuse methods that a provider cannot train with, before anything runs or is sent.
-
-    Raises:
-        ConfigError: there is one.
-    """
-    problems = {}
-    for point in points:
-        tree = point.composed.tree
-        method, known = tree["method"]["type"], tree["provider"].get("methods")
-        if known is not None and method not in known:
-            origin = point.composed.origins.of("method.type")
-            problems[method] = Problem(
-                f"method.type: the provider cannot train with {method!r}",
-                origin.path if origin else "command line",
-                origin.line if origin else None,
-                why=f"It trains with {' and '.join(known)}. Nothing has run, and nothing was sent to it.",
-                fix="ftbuild dataset writes the lines all the same, for a provider that can.",
-            )
-    if problems:
-        raise ConfigError(*problems.values())
 
 
 def _each_provider(points: Sequence[Point]) -> Iterable[Point]:

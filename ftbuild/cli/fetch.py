@@ -18,7 +18,7 @@ from ftbuild.cli.console import CLEAR, LIVE_EVERY_SECONDS, PLAIN_EVERY_SECONDS
 from ftbuild.cli.options import Options
 from ftbuild.errors import ConfigError, DataError, ExitCode, ProviderError
 from ftbuild.problem import Problem
-from ftbuild.providers import stored_completions
+from ftbuild.providers import hosted, stored_completions
 from ftbuild.providers.stored_completions import Fetched
 from ftbuild.trees import find_root
 from ftbuild.world import World
@@ -169,13 +169,7 @@ def _key(variable: str, environment: Mapping[str, str]) -> str:
         why = "The key itself belongs on no command line."
         what = "--api-key-env takes the name of an environment variable, in capitals"
         raise ConfigError(Problem(what, "command line", why=why, fix=f"--api-key-env {API_KEY_ENV}"))
-    key = environment.get(variable, "").strip()
-    if not key:
-        fix = f"export {variable}=..., or name another variable: --api-key-env NAME"
-        raise ConfigError(Problem("holds no key", variable, fix=fix))
-    if not (key.isascii() and key.isprintable()):
-        raise ConfigError(Problem("holds characters that no key has", variable, fix="copy the key anew."))
-    return key
+    return hosted.key(variable, environment, "--api-key-env NAME")
 
 
 def _with_advice(error: ProviderError, variable: str, n_kept: int) -> ProviderError:

@@ -17,7 +17,7 @@ from ftbuild.cli.options import Options
 from ftbuild.cli.verify import PAID_KINDS, counted, megabytes
 from ftbuild.errors import ExitCode
 from ftbuild.report.words import cost, duration
-from ftbuild.store.collect import Garbage, mark, sweep
+from ftbuild.store.collect import Garbage, mark, summed, sweep
 from ftbuild.store.contents import names, names_in
 from ftbuild.store.locks import live_since, using
 from ftbuild.store.place import refuse_network
@@ -125,7 +125,7 @@ def _contract(garbage: Garbage, keep_days: int, *, deleted: bool) -> dict[str, o
         "n_bytes": garbage.n_bytes,
         "again": {
             "seconds": round(sum(each.seconds for each in garbage.again.values()), 3),
-            "cost_usd": sum(each.cost_usd for each in garbage.again.values()),
+            "cost_usd": summed(each.cost_usd for each in garbage.again.values()),
             "kinds": {
                 kind: {"n": each.n, "seconds": round(each.seconds, 3), "cost_usd": each.cost_usd}
                 for kind, each in garbage.again.items()
@@ -159,7 +159,7 @@ def _said(garbage: Garbage, options: Options) -> list[str]:
     if garbage.again:
         kinds = ", ".join(f"{each.n:,} {kind} {duration(each.seconds)}" for kind, each in garbage.again.items())
         seconds = sum(each.seconds for each in garbage.again.values())
-        cost_usd = sum(each.cost_usd for each in garbage.again.values())
+        cost_usd = summed(each.cost_usd for each in garbage.again.values())
         lines.append(f"To make it again: {duration(seconds)} ({kinds}), {cost(cost_usd)}.")
     lines.append(f"Kept: {stays}; with it all that was paid for, and every cached call.")
     if not options.yes:

@@ -23,6 +23,8 @@ OPTIONS = [
     ("--cfg job", "print the composed config and do nothing else"),
     ("-j, --jobs N", "how many actions are computed at once; as many as there are cores"),
     ("--keep-going", "after a failure, go on with what does not depend on it"),
+    ("--yes", "pay without being asked, where a build costs money; with gc: delete"),
+    ("--max-cost USD", "refuse to build if it costs more than so many US dollars, or if nobody knows what it costs"),
     ("--locked", "refuse to build if data or settings differ from the experiment's lock file"),
     ("--from FILE", "with init: the file; its layout is recognised, and source and experiment are written for it"),
     ("--to FILE", "with fetch: the file, .jsonl; the same command again adds what is newer"),

@@ -42,7 +42,7 @@ def retry(options: Options) -> int:
             )
         journal.append(world.now(), "retry")
     again = parse("build", state.command)
-    return build(replace(again, folder=options.folder))
+    return build(replace(again, folder=options.folder, yes=options.yes, max_cost=options.max_cost))
 
 
 def cancel(options: Options) -> int:

@@ -1,5 +1,6 @@
 """Our own options, taken out from between Hydra's overrides."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ VALUED = {
     "--sort": "COLUMN",
     "--experiment": "NAME",
     "--keep-days": "30",
+    "--max-cost": "5.00",
     "--method": "supervised",
     "--provider": "openai",
     "--split": "train",
@@ -44,6 +46,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 FIELDS = {"--from": "source"}  # whose field of Options has another name
 NUMBERS = ("--jobs", "--keep-days", "--count", "--limit")
+AMOUNTS = ("--max-cost",)
+AMOUNT = re.compile(r"\d+(\.\d+)?")
 REPEATED = ("--metadata",)
 
 
@@ -69,6 +73,7 @@ class Options:
     yes: bool = False
     jobs: int | None = None
     keep_days: int | None = None
+    max_cost: float | None = None
     format: str = "text"
     out: str | None = None
     plan: str | None = None
@@ -140,7 +145,8 @@ def _fields(found: Mapping[str, str]) -> dict[str, object]:
     for name, value in found.items():
         switched = name in SWITCHES or name == "--cfg"
         field = FIELDS.get(name, name[2:].replace("-", "_"))
-        fields[field] = True if switched else int(value) if name in NUMBERS else value
+        number = int if name in NUMBERS else float if name in AMOUNTS else str
+        fields[field] = True if switched else number(value)
     return fields
 
 
@@ -165,6 +171,9 @@ def _checked(known: Verb, verb: str, typed: str, name: str, value: str) -> str:
         wanted = "a number above 0" if name in NUMBERS else "a value"
         said = f", not {value!r}" if value else ""
         raise ConfigError(Problem(f"{typed} takes {wanted}{said}", "command line", fix=f"{typed} {VALUED[name]}"))
+    if name in AMOUNTS and not AMOUNT.fullmatch(value):
+        what = f"{typed} takes an amount in US dollars, not {value!r}"
+        raise ConfigError(Problem(what, "command line", fix=f"{typed} {VALUED[name]}"))
     return value
 
 

@@ -2,10 +2,11 @@
 
 import json
 import shlex
+import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftbuild import planfile
 from ftbuild.cli.build import composed_of, smoke_overrides, world_of
@@ -14,8 +15,13 @@ from ftbuild.cli.options import Options
 from ftbuild.errors import ExitCode
 from ftbuild.lookup import LedgerFolder, Planned, look_up
 from ftbuild.plan import drawing
-from ftbuild.points import Point, apart, one_graph
+from ftbuild.plan.estimate import NOTHING, Estimate
+from ftbuild.points import Point, apart, has_more_to_say, one_graph
+from ftbuild.problem import render
 from ftbuild.store.store import Store
+
+if TYPE_CHECKING:
+    from ftbuild.estimates import Bill
 
 WORDS = {
     "HIT": "cached",
@@ -37,21 +43,39 @@ def plan(options: Options) -> int:
     store = Store(world.store)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
     planned = look_up(graph, store, LedgerFolder(world))
+    foreseen = None
+    if any(map(has_more_to_say, points)):
+        from ftbuild import paying  # slow, and there is nothing to say otherwise
+
+        foreseen = paying.foresee(planned, points, store, world)
+    costs = foreseen.costs if foreseen else {}
     if options.out is not None:
-        planfile.write(Path(options.out), options.command, options.multirun, planned)
+        planfile.write(Path(options.out), options.command, options.multirun, planned, costs)
     if options.format == "json":
-        print(json.dumps(planfile.contract(planned), indent=1))
-        return int(ExitCode.DONE)
-    if options.format == "mermaid":
+        print(json.dumps(planfile.contract(planned, costs), indent=1))
+    elif options.format == "mermaid":
         print(drawing.mermaid(planned, apart(points)))
-        return int(ExitCode.DONE)
+    else:
+        _print(points, planned, costs, foreseen.bill if foreseen else None, options)
+    if foreseen and foreseen.problems:
+        print(render(foreseen.problems), file=sys.stdout if options.format == "text" else sys.stderr)
+    refused = foreseen and any(each.severity == "error" for each in foreseen.problems)
+    return int(ExitCode.CONFIG if refused else ExitCode.DONE)
+
+
+def _print(
+    points: list[Point],
+    planned: list[Planned],
+    costs: Mapping[str, Estimate],
+    paid: "Bill | None",
+    options: Options,
+) -> None:
     width = columns()
     print(_head(points, width))
     if not options.smoke and len({json.dumps(point.composed.tree["goal"]) for point in points}) == 1:
         print("\n".join(_goal(points[0].composed.tree["goal"], width)))
-    print(_table(planned, apart(points), width))
-    print(_tail(planned, options, width))
-    return int(ExitCode.DONE)
+    print(_table(planned, apart(points), costs, width))
+    print(_tail(planned, paid, options, width))
 
 
 def _head(points: list[Point], width: int) -> str:
@@ -62,7 +86,9 @@ def _head(points: list[Point], width: int) -> str:
     n_epochs = tree["method"]["hyperparameters"].get("n_epochs", "auto")
     epochs = "epochs auto" if n_epochs == "auto" else f"{n_epochs} epoch{'s' if n_epochs > 1 else ''}"
     method = f"{tree['method']['type']}, {epochs}"
-    facts = [tree["provider"]["kind"], tree["model"]["title"], method, f"seed {tree['seed']}"]
+    provider = tree["provider"].get("name") or tree["provider"]["kind"]
+    where = f"{provider} rehearsed" if tree["provider"].get("rehearsed") else provider
+    facts = [where, tree["model"]["title"], method, f"seed {tree['seed']}"]
     left = f"{', '.join(names)}   "
     if len(points) > 1:
         return "\n" + hang(left, f"{len(points)} points: {', '.join(point.name for point in points)}", width) + "\n"
@@ -106,19 +132,34 @@ def _wants(condition: Mapping[str, Any]) -> str:
     return f"at most {condition.get('may_drop') or 0:.2f} below {condition['compared_to']}"
 
 
-def _table(planned: list[Planned], only: Mapping[str, str], width: int) -> str:
+def _table(planned: list[Planned], only: Mapping[str, str], costs: Mapping[str, Estimate], width: int) -> str:
     """Return the actions in order; `only` says for which points of a sweep an action is, if not for all."""
     lines, stage = [], ""
     for one in sorted(planned, key=lambda each: STAGES.index(each.action.stage)):
         shown = one.action.stage if one.action.stage != stage else ""
         stage = one.action.stage
-        note = one.record.note if one.record else "; ".join(one.reasons)
+        note = one.record.note if one.record else "; ".join([*one.reasons, *_paid(costs.get(one.action.id, NOTHING))])
         point = f"[{only[one.action.id]}] " if one.action.id in only else ""
         lines.append(hang(f"{shown:8} {WORDS[one.status]:8} {one.action.label:13} ", point + note, width))
     return "\n".join(lines)
 
 
-def _tail(planned: list[Planned], options: Options, width: int) -> str:
+def _money(paid: "Bill | None") -> str:
+    if paid is None or not paid.is_paid:
+        return "No money."
+    said = str(paid)
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def _paid(estimate: Estimate) -> Iterator[str]:
+    """Yield what a paid action costs, and how many tokens that is."""
+    if estimate.n_tokens is not None:
+        yield f"{'about ' if estimate.estimated else ''}{estimate.n_tokens:,} tokens"
+    if estimate.cost_usd != 0:
+        yield estimate.dollars()
+
+
+def _tail(planned: list[Planned], paid: "Bill | None", options: Options, width: int) -> str:
     count = Counter(WORDS[one.status] for one in planned)
     hits = count.pop("cached", 0)
     if not count:
@@ -136,7 +177,8 @@ def _tail(planned: list[Planned], options: Options, width: int) -> str:
     rest = f"; and {len(why) - REASONS_AT_MOST} more" if len(why) > REASONS_AT_MOST else ""
     command = ["ftbuild", *options.command, *(["-m"] if options.multirun else [])]
     lines = [
-        f"\nPlan: {', '.join(parts)}. No money.",
+        "\n" + hang("Plan: ", f"{', '.join(parts)}. {_money(paid)}", width),
+        *(["Without paying: add provider.rehearsed=true."] if paid and paid.is_paid else []),
         hang("Why: ", f"{'; '.join(why[:REASONS_AT_MOST])}{rest}.", width),
     ]
     failed = [one.reasons[0].split()[0] for one in roots if one.status == "FAILED"]

@@ -9,6 +9,7 @@ from importlib import import_module
 
 ALWAYS = ("--help", "--version")
 COMPOSED = ("--multirun", "--smoke")
+PAYING = ("--yes", "--max-cost")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ VERBS = {
     "build": Verb(
         "build everything an experiment asks for (no verb means build)",
         "build:build",
-        (*COMPOSED, "--cfg", "--jobs", "--keep-going", "--locked", "--plan"),
+        (*COMPOSED, "--cfg", "--jobs", "--keep-going", "--locked", "--plan", *PAYING),
     ),
     "dataset": Verb("build the data and no more", "dataset:dataset", (*COMPOSED, "--cfg", "--jobs", "--keep-going")),
     "plan": Verb(
@@ -67,7 +68,7 @@ VERBS = {
         "FILE...",
     ),
     "jobs": Verb("list the jobs of this project", "jobs:jobs"),
-    "retry": Verb("launch a job that ended badly once more", "jobs:retry", words="JOB"),
+    "retry": Verb("launch a job that ended badly once more", "jobs:retry", PAYING, words="JOB"),
     "cancel": Verb("stop a job", "jobs:cancel", words="JOB"),
     "blame": Verb(
         "say where an example came from, and what learnt from it",
@@ -102,6 +103,13 @@ VERBS = {
         ("--to", "--model", "--metadata", "--limit", "--base-url", "--api-key-env", "--format"),
         ("text", "json"),
         "stored_completions",
+    ),
+    "doctor": Verb(
+        "say what is here and what is missing: versions, keys, providers and their end dates",
+        "doctor:doctor",
+        ("--format",),
+        ("text", "json"),
+        "[PROVIDER ...]",
     ),
     "schema": Verb("write JSON Schemas for editors", "schema:schema", ("--out",)),
     "completion": Verb("print the completion of bash, zsh or fish", "completion:completion", words="SHELL"),

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ftbuild.dataset import histogram, prices
 from ftbuild.dataset.histogram import Histogram
+from ftbuild.dataset.prices import Price
 from ftbuild.example import SPLITS
 from ftbuild.settings import Source
 
@@ -53,7 +54,7 @@ class Card:
     """A dataset as its card tells of it. `dropped` is why and how many, `method` what its lines are for.
 
     `made_from` is the digest of everything in it that the lines do not say, `retrieval` what is known of the passages
-    in its prompts, `beside` what other files there are.
+    in its prompts, `beside` what other files there are, `prices` those of training with it.
     """
 
     digest: str
@@ -65,6 +66,7 @@ class Card:
     by_time: bool = False
     made_from: str = ""
     beside: Mapping[str, str] = field(default_factory=dict)
+    prices: Sequence[Price] = ()
     retrieval: Mapping[str, Any] | None = None
 
     def histograms(self) -> list[Histogram]:
@@ -165,15 +167,15 @@ class Card:
 
     def _costs(self) -> str:
         rows: list[tuple[str, ...]] = []
-        for provider in prices.PROVIDERS:
-            known = prices.of(provider, self.method)
-            if provider in prices.FREE:
-                rows.append((provider, "any", "nothing", "trains on your own machine"))
-            elif not known:
-                rows.append((provider, "any", "unknown", f"no price of {self.method} is known here"))
-            for each in known:
-                cost = _cost(prices.epoch_usd(each, self._epoch()))
-                rows.append((provider, each.model, cost, f"${each.usd_per_million:.2f} a million tokens, {each.as_of}"))
+        for each in self.prices:
+            if each.usd_per_million is None:
+                rows.append((each.provider, each.model, "unknown", f"no price of {self.method} is known here"))
+            elif each.usd_per_million == 0:
+                rows.append((each.provider, each.model, "nothing", "trains on your own machine"))
+            else:
+                cost = _cost(prices.epoch_usd(each.usd_per_million, self._epoch()))
+                because = f"${each.usd_per_million:.2f} a million tokens, {each.as_of}"
+                rows.append((each.provider, each.model, cost, because))
         return "## What an epoch costs\n\n" + _table(("provider", "model", "an epoch", "because"), rows)
 
     def _epoch(self) -> int:

@@ -1,42 +1,45 @@
-"""What training costs, as last seen: facts with their date and source.
+"""What training costs where, as the profiles of providers last saw it: facts with their date and source.
 
-What stands here is no offer: a provider's page may say otherwise by now. What does not stand here is unknown, which
-is not nothing. A list of facts, to move into the providers' profiles when there are any.
+What is said here is no offer: a provider's page may say otherwise by now. What a profile does not say is unknown,
+which is not nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from ftbuild.settings import Provider
 
 
 @dataclass(frozen=True)
 class Price:
-    """The price of a million tokens trained on, for one pass; `encoding` is what the provider counts them in."""
+    """The price of a million tokens trained on, for one pass; None is unknown, 0 is nothing."""
 
     provider: str
     model: str
-    method: str
-    usd_per_million: float
-    encoding: str
-    as_of: str
-    source: str
+    usd_per_million: float | None
+    as_of: str = ""
+    source: str = ""
 
 
-_OPENAI = ("o200k_base", "2025-11", "OpenAI pricing page, standard tier")
-PRICES = (
-    Price("openai", "gpt-4.1", "supervised", 25.00, *_OPENAI),
-    Price("openai", "gpt-4.1-mini", "supervised", 5.00, *_OPENAI),
-    Price("openai", "gpt-4.1-nano", "supervised", 1.50, *_OPENAI),
-    Price("openai", "gpt-4o", "supervised", 25.00, *_OPENAI),
-    Price("openai", "gpt-4o-mini", "supervised", 3.00, *_OPENAI),
-)
-FREE = ("embedded",)  # trains on the machine it runs on
-PROVIDERS = ("embedded", "openai", "azure", "compatible")
+def of_profiles(profiles: Mapping[str, Provider], method: str) -> list[Price]:
+    """Return what each provider that trains with the method takes for it, in the order given; a rehearsal is none."""
+    found = []
+    for name, each in profiles.items():
+        if each.engine == "scripted" or method not in each.methods:
+            continue
+        if each.kind == "embedded" or each.free:
+            found.append(Price(name, "any", 0))
+            continue
+        known = [
+            Price(name, model.id, model.usd_training, each.prices.as_of, each.prices.source)
+            for model in (each.models or {}).values()
+            if each.prices is not None and model.usd_training is not None
+            if method in (model.methods or ()) and method in each.prices.methods
+        ]
+        found += known or [Price(name, "any", None)]
+    return found
 
 
-def of(provider: str, method: str) -> list[Price]:
-    """Return the known prices of a provider for a method; none is "unknown"."""
-    return [each for each in PRICES if (each.provider, each.method) == (provider, method)]
-
-
-def epoch_usd(price: Price, n_tokens: int) -> float:
+def epoch_usd(usd_per_million: float, n_tokens: int) -> float:
     """Return what one pass over `n_tokens` costs; validation is free (OpenAI fine-tuning guide, 2026-11)."""
-    return n_tokens * price.usd_per_million / 1e6
+    return n_tokens * usd_per_million / 1e6

@@ -31,11 +31,12 @@ PURPOSES = ("fine-tune", "assistants", "batch", "vision", "user_data", "evals")
 
 @dataclass(frozen=True)
 class Service:
-    """What the routes act on."""
+    """What the routes act on; one that `rehearses` takes jobs worded for other providers."""
 
     state: State
     jobs: JobQueue
     answerer: Answerer
+    rehearses: bool = False
 
     def a_file(self, file_id: str) -> Record:
         """Return the file's record, or answer 404."""
@@ -172,7 +173,7 @@ async def delete_file(service: Service, request: Request) -> Response:
 
 async def create_job(service: Service, request: Request) -> Response:
     """POST /fine_tuning/jobs."""
-    asked = wire.job_request(await _json(request))
+    asked = wire.job_request(await _json(request), rehearses=service.rehearses)
     if service.state.base(asked.model) is None:
         raise ApiError(
             f"Model {asked.model} is not available for fine-tuning or does not exist.",

@@ -72,7 +72,8 @@ def _serve(state: State, engine: str, idle_seconds: float, threads: int) -> None
 
     jobs, answerer, around = _engine(engine, state, threads)
     token = secrets.token_urlsafe(32)
-    door = Door(around(application(Service(state, jobs, answerer))), token, state.folder / "requests.log")
+    service = Service(state, jobs, answerer, rehearses=engine == "scripted")
+    door = Door(around(application(service)), token, state.folder / "requests.log")
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
     config = uvicorn.Config(door, log_level="warning", access_log=False, timeout_graceful_shutdown=3, lifespan="off")
     server = uvicorn.Server(config)

@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from ftbuild.embedded.weights import MODEL_ID, Base
 
@@ -53,21 +54,25 @@ class State:
 
     def register(self, base: Base) -> None:
         """Say where a base model lies."""
-        write_json(self.folder / "bases" / f"{base.model}.json", {"folder": str(base.folder), "digest": base.digest})
+        write_json(self._base_file(base.model), {"folder": str(base.folder), "digest": base.digest})
 
     def base(self, model: str) -> Base | None:
         """Return the base model of that name, None if it is not registered or its folder is gone."""
         if not MODEL_ID.fullmatch(model):
             return None
-        record = read_json(self.folder / "bases" / f"{model}.json")
+        record = read_json(self._base_file(model))
         if record is None or not Path(record["folder"]).is_dir():
             return None
         return Base(model, Path(record["folder"]), record["digest"])
 
     def bases(self) -> list[Base]:
         """Return the registered base models by name."""
-        names = sorted(path.stem for path in (self.folder / "bases").glob("*.json"))
+        names = sorted(unquote(path.stem) for path in (self.folder / "bases").glob("*.json"))
         return [base for name in names if (base := self.base(name))]
+
+    def _base_file(self, model: str) -> Path:
+        """Return where a base model is noted; a name may have slashes."""
+        return self.folder / "bases" / f"{quote(model, safe='')}.json"
 
     # --- files ---
 

@@ -24,7 +24,7 @@ from ftbuild.errors import ConfigError, ProviderError, StoreError
 from ftbuild.problem import Problem
 
 LAYOUTS = {"package": 1, "random": 2}  # a change of what a folder holds makes new folders
-MODEL_ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
+MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CHATML = (
     "{% for message in messages %}"
@@ -57,7 +57,7 @@ def prepare(model: Mapping[str, Any], cache: Path, tell: Tell) -> Base:
         StoreError: the cache cannot be written.
     """
     origin, made_by = _origin(model)
-    folder = cache / "models" / f"{model['id']}-{digest.short(made_by)}"
+    folder = cache / "models" / f"{model['id'].replace('/', '-')}-{digest.short(made_by)}"
     if not folder.is_dir():
         _make(model["id"], origin, cache, folder, tell)
     return Base(model["id"], folder, made_by)
@@ -69,17 +69,24 @@ def stand_in(model: Mapping[str, Any], folder: Path) -> Base:
     Raises:
         ConfigError: `model` is not a description of a model.
     """
-    _, made_by = _origin(model)
+    is_here = any(model.get(kind) for kind in LAYOUTS)
+    made_by = _origin(model)[1] if is_here else digest.of_value({"hosted": _id(model)})
     return Base(model["id"], folder, made_by)
+
+
+def _id(model: Mapping[str, Any]) -> str:
+    """Return the name of the model on the wire."""
+    if not isinstance(model.get("id"), str) or not MODEL_ID.fullmatch(model["id"]):
+        raise ConfigError(f"no model id: {model.get('id')!r}")
+    return str(model["id"])
 
 
 def _origin(model: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """Return what the weights are made of, and its digest."""
-    if not isinstance(model.get("id"), str) or not MODEL_ID.fullmatch(model["id"]):
-        raise ConfigError(f"no model id: {model.get('id')!r}")
-    origin = {kind: model[kind] for kind in ("package", "random") if model.get(kind)}
+    name = _id(model)
+    origin = {kind: model[kind] for kind in LAYOUTS if model.get(kind)}
     if len(origin) != 1:
-        raise ConfigError(f"model {model['id']!r} has not exactly one of package and random")
+        raise ConfigError(f"model {name!r} has not exactly one of package and random")
     return origin, digest.of_value({"layout": LAYOUTS[next(iter(origin))], **origin})
 
 

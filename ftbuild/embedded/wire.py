@@ -106,14 +106,14 @@ def metadata_filter(query: Mapping[str, str]) -> dict[str, str]:
 # --- jobs ---------------------------------------------------------------------------------------
 
 
-def job_request(body: Any) -> JobRequest:
-    """Return the checked request of POST /fine_tuning/jobs.
+def job_request(body: Any, *, rehearses: bool = False) -> JobRequest:
+    """Return the checked request of POST /fine_tuning/jobs; one that `rehearses` may say what other providers take.
 
     Raises:
         ApiError: something is missing, out of range, unknown or not supported here.
     """
     known = {"model", "training_file", "validation_file", "suffix", "seed", "metadata", "method", "hyperparameters"}
-    given = _given(body, known | {"integrations"})
+    given = _given(body, set(body) if rehearses and isinstance(body, dict) else known | {"integrations"})
     suffix = _typed(given, "suffix", str)
     if suffix is not None and not re.fullmatch(r"[A-Za-z0-9._ -]{1,64}", suffix):
         raise ApiError(
@@ -131,12 +131,12 @@ def job_request(body: Any) -> JobRequest:
         suffix=suffix,
         seed=seed,
         metadata=_metadata(given.get("metadata")),
-        hyperparameters=_hyperparameters(given),
+        hyperparameters=_hyperparameters(given, rehearses=rehearses),
         integrations=_integrations(given.get("integrations")),
     )
 
 
-def _hyperparameters(given: Record) -> dict[str, int | float | str]:
+def _hyperparameters(given: Record, *, rehearses: bool) -> dict[str, int | float | str]:
     method = given.get("method") or {"type": "supervised"}
     where = "hyperparameters"
     asked = given.get("hyperparameters")
@@ -156,7 +156,9 @@ def _hyperparameters(given: Record) -> dict[str, int | float | str]:
         "batch_size": (int, 1, 256),
         "learning_rate_multiplier": (float, 1e-6, 1e3),
     }
-    asked = _given(asked or {}, set(limits), f"{where}.")
+    theirs = set(asked or {}) - set(limits) if rehearses else set()
+    asked = _given(asked or {}, set(limits) | theirs, f"{where}.")
+    taken = {name: asked.pop(name) for name in theirs & set(asked)}
     for name, value in asked.items():
         kind, least, most = limits[name]
         number = isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
@@ -167,7 +169,7 @@ def _hyperparameters(given: Record) -> dict[str, int | float | str]:
                 param=f"{where}.{name}",
                 code="invalid_value",
             )
-    return {name: asked.get(name, AUTO) for name in limits}
+    return {name: asked.get(name, AUTO) for name in limits} | taken
 
 
 def _integrations(value: Any) -> list[Record]:

@@ -16,7 +16,8 @@ CREATE_TIMEOUT_SECONDS = 120.0
 class JobRequest:
     """A job to create. `metadata` holds our key, by which the job is found again.
 
-    `integrations` are where the provider itself reports to; they change no result, so they are in no key.
+    `integrations` are where the provider itself reports to; they change no result, so they are in no key. `extra_body`
+    is what one provider takes besides the protocol.
     """
 
     model: str
@@ -27,6 +28,7 @@ class JobRequest:
     suffix: str
     metadata: Mapping[str, str]
     integrations: Sequence[Mapping[str, Any]] = ()
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the body of the request."""
@@ -37,6 +39,7 @@ class JobRequest:
             "seed": self.seed,
             "suffix": self.suffix,
             "metadata": dict(self.metadata),
+            **self.extra_body,
         }
         body |= {"integrations": [dict(each) for each in self.integrations]} if self.integrations else {}
         return body if self.validation_file is None else {**body, "validation_file": self.validation_file}

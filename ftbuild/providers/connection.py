@@ -1,6 +1,6 @@
-"""A connection that survives the death of the server it talks to.
+"""A connection to a provider; to our own server one that survives the death of the server.
 
-Wraps the wire client: when a read gets no answer, or the answer of another server (401), the
+Wraps the wire client: when a read gets no answer from our own server, or the answer of another one (401), the
 server is started again and the read repeated once. A create is never repeated.
 """
 
@@ -14,7 +14,7 @@ from ftbuild.chat import Message
 from ftbuild.completion import Completion
 from ftbuild.errors import FtbuildError, ProviderError
 from ftbuild.ledger.port import JobEvent, JobRequest, JobState
-from ftbuild.providers import embedded
+from ftbuild.providers import embedded, hosted
 from ftbuild.settings import Model, Provider
 from ftbuild.world import World
 
@@ -50,6 +50,7 @@ class Connection:
         self._model = model
         self._world = world
         self._aside = aside
+        self._is_ours = provider.is_ours
         self._client: WireClient | None = None
         self._gate = _Gate()
 
@@ -87,6 +88,10 @@ class Connection:
         """Return the checkpoints, by step."""
         return self._again(lambda client: client.job_checkpoints(job_id))
 
+    def shutdown_date(self, model: str) -> str | None:
+        """Return when a model goes, None where the provider does not say."""
+        return self._connected().shutdown_date(model)
+
     async def complete(self, model: str, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         """Return the answer of `model` to the messages."""
         return await self._connected().complete(model, messages, parameters)
@@ -107,12 +112,17 @@ class Connection:
         if self._client is None:
             from ftbuild.providers.wire import WireClient
 
-            with self._gate.lock:
-                if self._model is not None and not self._gate.prepared:
-                    self._prepare(self._model)
-                address = embedded.start(self._provider, self._world)
-            self._client = WireClient(address.base_url, address.api_key, "embedded server")
+            address = self._served() if self._is_ours else hosted.address(self._provider, self._world.environment)
+            name = "embedded server" if self._is_ours else self._provider.title
+            self._client = WireClient(address.base_url, address.api_key, name, self._provider.statuses)
         return self._client
+
+    def _served(self) -> hosted.Address:
+        """Return the address of our own server, the model made ready and the server started where they are not."""
+        with self._gate.lock:
+            if self._model is not None and not self._gate.prepared:
+                self._prepare(self._model)
+            return embedded.start(self._provider, self._world)
 
     def _prepare(self, model: Model) -> None:
         if self._gate.refused is not None:
@@ -130,7 +140,7 @@ class Connection:
         try:
             return ask(client)
         except ProviderError as error:
-            if error.status not in (None, 401):
+            if not self._is_ours or error.status not in (None, 401):
                 raise
             client.hang_up()
             self._client = None

@@ -10,12 +10,12 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ftbuild.errors import ExitCode, ProviderError, StoreError
 from ftbuild.problem import Problem
+from ftbuild.providers.hosted import Address
 from ftbuild.settings import Model, Provider
 from ftbuild.store import durable
 from ftbuild.store.durable import refused
@@ -23,14 +23,6 @@ from ftbuild.world import World
 
 START_SECONDS = 60.0
 LOOK_SECONDS = 0.1
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a running server answers."""
-
-    base_url: str
-    api_key: str
 
 
 def prepare(provider: Provider, model: Model, world: World) -> None:
@@ -43,7 +35,7 @@ def prepare(provider: Provider, model: Model, world: World) -> None:
         StoreError: the server's folder or the cache cannot be written.
     """
     state = _made(state_folder(provider, world))
-    asked = ["--state", str(state), "--engine", provider.engine, "--model", model.model_dump_json()]
+    asked = ["--state", str(state), "--engine", engine(provider), "--model", model.model_dump_json()]
     code = _run(["prepare", *asked], world)
     if code != 0:
         kind = StoreError if code == ExitCode.FAILED else ProviderError
@@ -58,14 +50,14 @@ def start(provider: Provider, world: World) -> Address:
         StoreError: its folder cannot be made.
     """
     state = _made(state_folder(provider, world))
-    if provider.engine == "scripted":
+    if engine(provider) == "scripted":
         set_faults(state, provider, world.now())
     if (address := running(state)) is not None:
         return address
     log = state / "server.log"
     with log.open("ab") as output:
         command = [sys.executable, "-m", "ftbuild.embedded", "serve", "--state", str(state)]
-        options = ["--engine", provider.engine, "--threads", str(provider.threads)]
+        options = ["--engine", engine(provider), "--threads", str(provider.threads)]
         options += ["--idle-seconds", str(provider.idle_seconds)]
         subprocess.Popen(
             [*command, *options],
@@ -99,9 +91,14 @@ def running(state: Path) -> Address | None:
         return address
 
 
+def engine(provider: Provider) -> str:
+    """Return the engine behind the server: a rehearsal makes everything up."""
+    return "scripted" if provider.rehearsed else provider.engine
+
+
 def state_folder(provider: Provider, world: World) -> Path:
     """Return the folder in which the server of this store keeps everything: what was made up apart from the real."""
-    return world.store / ("rehearsal" if provider.engine == "scripted" else "embedded")
+    return world.store / ("rehearsal" if engine(provider) == "scripted" else "embedded")
 
 
 def set_faults(state: Path, provider: Provider, now: float) -> None:

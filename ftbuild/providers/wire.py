@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 READ_RETRIES = 2
 FILE_WAIT_SECONDS = 60.0
 COMPLETION_TIMEOUT_SECONDS = 900.0
+LOOK_TIMEOUT_SECONDS = 5.0
 LIST_RETRIES = 5  # a long download outlives a restart at the other end
 LIST_TIMEOUT_SECONDS = 60.0
 PAGE = 100  # the most that OpenAI gives at once
@@ -37,13 +38,18 @@ SHORTEST_KEY = 8
 
 
 class WireClient:
-    """One provider, spoken to through its `base_url`. Implements the ledger's JobProvider."""
+    """One provider, spoken to through its `base_url`. Implements the ledger's JobProvider.
 
-    def __init__(self, base_url: str, api_key: str, name: str) -> None:
+    `statuses` maps what it calls the status of a job to what OpenAI does.
+    """
+
+    def __init__(self, base_url: str, api_key: str, name: str, statuses: Mapping[str, str] | None = None) -> None:
         self._name = name
+        self._statuses = statuses or {}
         client = openai.DefaultHttpxClient(verify=_trusted())
         self._client = OpenAI(base_url=base_url, api_key=api_key, max_retries=READ_RETRIES, http_client=client)
         self._once = self._client.with_options(max_retries=0, timeout=CREATE_TIMEOUT_SECONDS)
+        self._quick = self._client.with_options(max_retries=0, timeout=LOOK_TIMEOUT_SECONDS)
         self._patient = self._client.with_options(max_retries=LIST_RETRIES, timeout=LIST_TIMEOUT_SECONDS)
         self._async: AsyncOpenAI | None = None
         self._address = (base_url, api_key)
@@ -69,8 +75,9 @@ class WireClient:
     def create_job(self, request: JobRequest) -> JobState:
         """Create a job with one POST, never repeated."""
         body: dict[str, Any] = request.to_json()
+        extra = {name: body.pop(name) for name in request.extra_body}
         with self._translated():
-            return self._job(self._once.fine_tuning.jobs.create(**body))
+            return self._job(self._once.fine_tuning.jobs.create(**body, extra_body=extra or None))
 
     def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
         """Return the jobs that carry `metadata`, oldest first."""
@@ -98,10 +105,40 @@ class WireClient:
         return events[::-1]
 
     def job_checkpoints(self, job_id: str) -> list[Mapping[str, Any]]:
-        """Return the checkpoints, by step."""
+        """Return the checkpoints, by step; none where a provider has no such list."""
+        try:
+            with self._translated():
+                page = self._client.fine_tuning.jobs.checkpoints.list(job_id, limit=100)
+                return sorted((each.to_dict() for each in page), key=lambda each: each["step_number"])
+        except ProviderError as error:
+            if error.status not in NO_ROUTE:
+                raise
+            return []
+
+    def count_models(self) -> int:
+        """Return how many models the provider lists.
+
+        Raises:
+            ProviderError: no answer within a few seconds, or a refusal.
+        """
         with self._translated():
-            page = self._client.fine_tuning.jobs.checkpoints.list(job_id, limit=100)
-            return sorted((each.to_dict() for each in page), key=lambda each: each["step_number"])
+            return len(self._quick.models.list().data)
+
+    def shutdown_date(self, model: str) -> str | None:
+        """Return when a model goes (YYYY-MM-DD), None where the provider does not say, or has no such list.
+
+        Raises:
+            ProviderError: no answer within a few seconds, or a refusal.
+        """
+        try:
+            with self._translated():
+                found = self._quick.models.retrieve(model)
+        except ProviderError as error:
+            if error.status not in NO_ROUTE:
+                raise
+            return None
+        said = getattr(found, "shutdown_date", None)
+        return said[:10] if isinstance(said, str) and said else None
 
     async def complete(self, model: str, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         """Return the answer of `model` to the messages."""
@@ -254,7 +291,7 @@ class WireClient:
         error = job.error if job.error and (job.error.code or job.error.message) else None
         return JobState(
             id=job.id,
-            status=job.status,
+            status=self._statuses.get(job.status, job.status),
             created_at=job.created_at,
             fine_tuned_model=job.fine_tuned_model,
             error=error.message if error else None,

@@ -111,6 +111,8 @@ def cost(usd: float | None) -> str:
     """Return a bill in words; None is unknown, never 0."""
     if usd is None:
         return "cost unknown"
+    if 0 < usd < 0.01:
+        return "under $0.01"
     return "no money" if usd == 0 else f"${usd:,.2f}"
 
 

@@ -8,9 +8,13 @@ from typing import Any
 from ftbuild.chat import Message
 from ftbuild.completion import Completion, Prompt
 from ftbuild.digest import of_value, short
+from ftbuild.errors import ConfigError
 from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
+from ftbuild.plan.gates import deploying
+from ftbuild.problem import Problem
 from ftbuild.runners.formats import json_lines, parse_lines
+from ftbuild.runners.wording import suffix
 from ftbuild.runners.workshop import Workshop
 from ftbuild.tools.own import own_calls
 from ftbuild.voice import Voice
@@ -34,7 +38,7 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
         answers = {each["id"]: Completion(arms.rules(each["raw"], shop.settings.style, arm)) for each in examples}
     else:
         job = json.loads(done.read(action, "job")) if kind == "tuned" else None
-        answers = _ask(shop, job["fine_tuned_model"] if job else shop.settings.model.id, examples, voice)
+        answers = _ask(shop, kind, job["fine_tuned_model"] if job else shop.settings.model.id, examples, voice)
         asked = {each["id"]: each for each in examples}
         answers = {
             name: replace(each, tool_calls=own_calls(each.tool_calls, asked[name])) if each.tool_calls else each
@@ -55,12 +59,39 @@ def prompt(example: Mapping[str, Any], parameters: Mapping[str, Any]) -> Prompt:
     return Prompt(tuple(each._replace(weight=None) for each in asked), {**parameters, **own})
 
 
-def _ask(shop: Workshop, model: str, examples: list[dict[str, Any]], voice: Voice) -> dict[str, Completion]:
+def deployed(shop: Workshop, kind: str, model: str) -> str:
+    """Return by which name a model answers: its own, or that of its deployment where the provider wants one.
+
+    Raises:
+        ConfigError: it must be deployed first; with the command.
+    """
+    provider = shop.settings.provider
+    if provider.deploys is None or provider.is_ours:
+        return model
+    key, name = (
+        ("deployment", provider.deployment) if kind == "tuned" else ("base_deployment", provider.base_deployment)
+    )
+    if name is None:
+        suggested = suffix(shop.experiment, provider)
+        raise ConfigError(
+            Problem(
+                f"{model} answers only where it is deployed ({provider.deploys.source})",
+                f"provider.{key}",
+                why=f"Deploy it, and wait until it is there: {deploying(provider, model, suggested)}",
+                fix=f"the same command and provider.{key}={suggested}; delete the deployment afterwards, for it costs.",
+            )
+        )
+    return name
+
+
+def _ask(shop: Workshop, kind: str, model: str, examples: list[dict[str, Any]], voice: Voice) -> dict[str, Completion]:
     from ftbuild.evaluate.calls import Calls
     from ftbuild.evaluate.sample import sample
 
     # Two providers, or two models of one name (a conf/model file edited), never share an answer.
-    asked = {"provider": shop.settings.provider.keyed(), "model": shop.settings.model.keyed()}
+    asked: dict[str, Any] = {"provider": shop.settings.provider.keyed(), "model": shop.settings.model.keyed()}
+    named = deployed(shop, kind, model)
+    asked |= {"deployed": model} if named != model else {}
     calls = Calls(shop.world.store / "calls.db", scope=short(of_value(asked)))
 
     def show(n: int, total: int) -> None:
@@ -75,7 +106,7 @@ def _ask(shop: Workshop, model: str, examples: list[dict[str, Any]], voice: Voic
             prompts,
             shop.connect(),
             calls,
-            model,
+            named,
             shop.settings.evaluation.concurrency,
             show,
         )

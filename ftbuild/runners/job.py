@@ -5,9 +5,9 @@ a record or an error. Ctrl-C leaves the job running.
 """
 
 import json
-import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ftbuild.errors import Interrupted, JobError, ProviderError
@@ -20,12 +20,14 @@ from ftbuild.plan.action import Action
 from ftbuild.problem import Problem
 from ftbuild.report.sparkline import sparkline
 from ftbuild.runners.integrations import explained, integrations, notes
+from ftbuild.runners.wording import learning, suffix
 from ftbuild.runners.workshop import Remote, Workshop
+from ftbuild.settings import Provider
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
 from ftbuild.world import World
 
-SUFFIX_AT_MOST = 40
+FORBIDDEN = 403
 
 
 def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> Made:
@@ -41,6 +43,10 @@ def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> 
     remote = shop.connect()
     try:
         return _run(shop, remote, action, key, done, voice)
+    except ProviderError as error:
+        if (told := _told_why(error, shop.settings.provider)) is not None:
+            raise told from error
+        raise
     finally:
         remote.hang_up()
 
@@ -97,6 +103,16 @@ def _run(shop: Workshop, remote: Remote, action: Action, key: str, done: Build, 
     return _made(shop, remote, ended)
 
 
+def _told_why(error: ProviderError, provider: Provider) -> ProviderError | None:
+    """Return the error with what a 403 means where the provider no longer takes jobs from everybody, else None."""
+    if error.status != FORBIDDEN or provider.ends is None or provider.ends.closed_to is None:
+        return None
+    why = f"It takes no new jobs from {provider.ends.closed_to} ({provider.ends.source})."
+    fix = "another provider: provider=azure, provider=embedded model=smollm2, or provider=compatible."
+    told = replace(error.problems[0], why=why, fix=fix)
+    return ProviderError(told, status=error.status, code=error.code)
+
+
 def _request(
     shop: Workshop, remote: Remote, action: Action, digests: Mapping[str, str], metadata: Mapping[str, str]
 ) -> JobRequest:
@@ -104,29 +120,18 @@ def _request(
     for role, digest in digests.items():
         shop.store.get(digest)  # reads it whole and refuses damaged bytes before anything is paid for
         files[role] = remote.upload(shop.store.path(digest), f"{shop.experiment}-{role}-{digest[:12]}.jsonl")
-    method = action.settings["method"]
+    method, provider = action.settings["method"], shop.settings.provider
     return JobRequest(
         model=shop.settings.model.id,
         training_file=files["training_file"],
         validation_file=files["validation_file"],
-        method={"type": method["type"], method["type"]: learning(action.settings)},
+        method={"type": method["type"], method["type"]: learning(action.settings, provider)},
         seed=shop.settings.seed,
-        suffix=re.sub(r"[^a-z0-9]+", "-", shop.experiment.lower()).strip("-")[:SUFFIX_AT_MOST],
+        suffix=suffix(shop.experiment, provider),
         metadata={**metadata, "ftbuild_experiment": shop.experiment},
         integrations=integrations(shop.settings.tracker, shop.experiment, shop.command),
+        extra_body=provider.extra_body,
     )
-
-
-def learning(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how the method learns, as the protocol spells it: hyperparameters, and grader and form where it has any.
-
-    The form of answers is where OpenAI's guide to reinforcement has it (2026-11); the SDK's types do not name it.
-    """
-    method = settings["method"]
-    learning = {"hyperparameters": method["hyperparameters"]}
-    learning |= {"grader": method["grader"]} if "grader" in method else {}
-    form = settings.get("response_format")
-    return learning | ({"response_format": json.loads(form)} if form is not None else {})
 
 
 def _made(shop: Workshop, remote: Remote, ended: Watched) -> Made:
@@ -137,7 +142,8 @@ def _made(shop: Workshop, remote: Remote, ended: Watched) -> Made:
         if event.type == "metrics" and event.data.get("step") is not None
     ]
     checkpoints = remote.job_checkpoints(job.id)
-    method = job.raw["method"]
+    method = job.raw.get("method") or {}
+    learnt = method.get(method.get("type")) or job.raw
     value = {
         "schema_version": 1,
         "job_id": job.id,
@@ -146,13 +152,13 @@ def _made(shop: Workshop, remote: Remote, ended: Watched) -> Made:
         "fine_tuned_model": job.fine_tuned_model,
         "trained_tokens": job.raw.get("trained_tokens"),
         "seed": job.raw.get("seed"),
-        "hyperparameters": method[method["type"]]["hyperparameters"],
+        "hyperparameters": learnt.get("hyperparameters") or {},
         "asked": shop.settings.method.hyperparameters.keyed(),
         "checkpoints": [
             {
                 "step": each["step_number"],
-                "valid_loss": each["metrics"].get("full_valid_loss", each["metrics"].get("valid_loss")),
-                "model": each["fine_tuned_model_checkpoint"],
+                "valid_loss": _valid_loss(each.get("metrics") or {}),
+                "model": each.get("fine_tuned_model_checkpoint"),
             }
             for each in checkpoints
         ],
@@ -167,6 +173,10 @@ def _made(shop: Workshop, remote: Remote, ended: Watched) -> Made:
         },
         f"{job.id}  {len(losses)} steps{curve}",
     )
+
+
+def _valid_loss(metrics: Mapping[str, Any]) -> Any:
+    return metrics.get("full_valid_loss", metrics.get("valid_loss"))
 
 
 class _Progress:

@@ -14,19 +14,20 @@ from ftbuild.settings.faults import Faults
 from ftbuild.settings.goal import Condition, Goal
 from ftbuild.settings.graders import Grader, ModelGrader, MultiGrader, PythonGrader, StringCheck, TextSimilarity
 from ftbuild.settings.node import Node
+from ftbuild.settings.provider import Budget, Deployment, Ends, Limits, Prices, Provider, Spelling, SuffixRule, Tunable
 from ftbuild.settings.retrieval import Retrieval
 from ftbuild.settings.schema import JsonSchema, Schemas
 from ftbuild.settings.source import Source
 from ftbuild.settings.style import Style, StyleRules
 from ftbuild.settings.tools import Argument, Tool, Tools
 from ftbuild.settings.tracker import Tracker
-from ftbuild.settings.training import Hyperparameters, Method, Model, Package, Provider, RandomWeights
+from ftbuild.settings.training import Hyperparameters, Method, Model, Package, RandomWeights
 
 
 class Settings(Node):
     """Everything a build is asked to do. `seed` is for training and sampling; the split has its own."""
 
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"tracker"})
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"tracker", "budget"})
     seed: int = Field(ge=0, le=2147483647)
     goal: Goal
     dataset: Dataset
@@ -40,6 +41,7 @@ class Settings(Node):
     provider: Provider
     evaluation: Evaluation
     tracker: Tracker
+    budget: Budget = Budget()
 
     @property
     def sources(self) -> dict[str, Source]:
@@ -51,20 +53,25 @@ class Settings(Node):
 __all__ = [
     "Argument",
     "Arm",
+    "Budget",
     "Condition",
     "Dataset",
+    "Deployment",
+    "Ends",
     "Evaluation",
     "Faults",
     "Goal",
     "Grader",
     "Hyperparameters",
     "JsonSchema",
+    "Limits",
     "Method",
     "Model",
     "ModelGrader",
     "MultiGrader",
     "Node",
     "Package",
+    "Prices",
     "Provider",
     "PythonGrader",
     "RandomWeights",
@@ -75,11 +82,14 @@ __all__ = [
     "Settings",
     "Shares",
     "Source",
+    "Spelling",
     "StringCheck",
     "Style",
     "StyleRules",
+    "SuffixRule",
     "TextSimilarity",
     "Tool",
     "Tools",
     "Tracker",
+    "Tunable",
 ]

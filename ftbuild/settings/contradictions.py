@@ -32,6 +32,7 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
     """Yield them in the order of the settings."""
     yield from _shares(settings)
     yield from _times(settings)
+    yield from _place(settings)
     metrics, arms = metrics_of(settings), list(settings.evaluation.arms)
     for arm in NEEDED_ARMS:
         if arm not in arms:
@@ -57,6 +58,18 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
         fix = "dataset.parallel_calls=one_by_one makes one call follow the other; or leave the flag out."
         said = "true, and the provider takes no parallel calls"
         yield Contradiction("request.parallel_tool_calls", said, (), fix=fix)
+
+
+def _place(settings: "Settings") -> Iterator[Contradiction]:
+    """Yield that a hosted provider has no address, or that our own server has no weights to train."""
+    provider = settings.provider
+    if provider.kind == "hosted" and provider.base_url is None:
+        fix = "provider.base_url=https://HOST/v1"
+        yield Contradiction("provider.base_url", "null, and a hosted provider needs an address", (), fix=fix)
+    if provider.kind == "embedded" and not settings.model.is_here:
+        fix = "provider=openai, or wherever it is hosted; or a model of this machine: model=smollm2."
+        said = f"{settings.model.id!r} is hosted elsewhere: its weights cannot be had here"
+        yield Contradiction("model.id", said, (), fix=fix)
 
 
 def _shares(settings: "Settings") -> Iterator[Contradiction]:

@@ -1,11 +1,10 @@
-"""What is trained, how, and where: model, method, provider."""
+"""What is trained, and how: model and method."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ftbuild.settings.faults import Faults
 from ftbuild.settings.graders import Grader
 from ftbuild.settings.node import Node
 
@@ -32,19 +31,29 @@ class RandomWeights(Node):
 
 
 class Model(Node):
-    """A base model: `id` is its name on the wire; the weights come from a package or are random."""
+    """A base model: `id` is its name on the wire; the weights come from a package or are random.
 
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"title", "licence"})
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    One without either is somebody else's, to be tuned where it is hosted. `languages` are those it is made for, null
+    where nobody says.
+    """
+
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"title", "licence", "languages"})
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")
     title: str
     licence: str
+    languages: list[str] | None = None
     package: Package | None = None
     random: RandomWeights | None = None
 
+    @property
+    def is_here(self) -> bool:
+        """Return whether its weights can be had on this machine."""
+        return self.package is not None or self.random is not None
+
     @model_validator(mode="after")
-    def _has_one_origin(self) -> "Model":
-        if (self.package is None) == (self.random is None):
-            raise ValueError("a model has exactly one of package and random")
+    def _has_one_origin_at_most(self) -> "Model":
+        if self.package is not None and self.random is not None:
+            raise ValueError("a model has one of package and random, or neither where it is hosted")
         return self
 
 
@@ -87,40 +96,4 @@ class Method(Node):
         if (self.grader is not None) != (self.type == "reinforcement"):
             said = "needs a grader" if self.grader is None else "takes no grader: it is of the method reinforcement"
             raise ValueError(f"the method {self.type} {said}")
-        return self
-
-
-class Provider(Node):
-    """Where jobs and requests go: so far our own server, started on demand on this machine.
-
-    Its engine really trains (`torch`), or makes everything up at once and needs no torch (`scripted`).
-    `settle_seconds` is how long after a lost answer a job may still appear in the provider's
-    list; `idle_seconds` is how long the server outlives its last request; `at_once` is how many jobs
-    are watched, or sets of answers asked for, at the same time. `methods` are those it can train with;
-    `parallel_tool_calls: false` is of one where a model makes one call at a time, in what it learns too, so it is
-    keyed in the dataset. `faults` are what goes wrong in a rehearsal: they may end a build, but change no result.
-    """
-
-    sparse: ClassVar[bool] = True
-    unkeyed: ClassVar[frozenset[str]] = frozenset(
-        {
-            *("settle_seconds", "idle_seconds", "poll_seconds", "threads", "at_once", "methods"),
-            *("parallel_tool_calls", "faults"),
-        }
-    )
-    kind: Literal["embedded"]
-    engine: Literal["torch", "scripted"] = "torch"
-    settle_seconds: float = Field(ge=0)
-    idle_seconds: float = Field(gt=0)
-    poll_seconds: float = Field(gt=0)
-    threads: int | Auto = "auto"
-    at_once: int = Field(default=1, ge=1)
-    methods: list[MethodName] = ["supervised", "dpo", "reinforcement"]
-    parallel_tool_calls: bool | None = None
-    faults: Faults | None = None
-
-    @model_validator(mode="after")
-    def _has_faults_in_rehearsals_only(self) -> "Provider":
-        if self.faults is not None and self.engine != "scripted":
-            raise ValueError("faults are for rehearsals: provider=rehearsal")
         return self

@@ -21,11 +21,11 @@ from ftbuild.store.store import Store
 
 @dataclass(frozen=True)
 class Again:
-    """What it would take to make the records of one kind again."""
+    """What it would take to make the records of one kind again; a cost of None is unknown."""
 
     n: int
     seconds: float
-    cost_usd: float
+    cost_usd: float | None
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,15 @@ def _again(manifests: Iterable[Mapping[str, Any]]) -> dict[str, Again]:
     by_kind: dict[str, Again] = {}
     for each in manifests:
         so_far = by_kind.get(each["kind"], Again(0, 0.0, 0.0))
-        cost_usd = float(each.get("cost_usd") or 0)
-        by_kind[each["kind"]] = Again(so_far.n + 1, so_far.seconds + each["seconds"], so_far.cost_usd + cost_usd)
+        costs = (so_far.cost_usd, each.get("cost_usd", 0.0))
+        by_kind[each["kind"]] = Again(so_far.n + 1, so_far.seconds + each["seconds"], summed(costs))
     return dict(sorted(by_kind.items()))
+
+
+def summed(costs: Iterable[float | None]) -> float | None:
+    """Return the sum of some costs; with one that is unknown, None, it is unknown."""
+    listed = list(costs)
+    return None if None in listed else float(sum(each for each in listed if each is not None))
 
 
 def _delete(path: Path) -> None:

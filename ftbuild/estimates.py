@@ -1,0 +1,101 @@
+"""What the actions of a plan will cost: the exact tokens of the training lines, where they are written, at the
+prices of the profile.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ftbuild.lookup import Planned
+from ftbuild.plan import cost
+from ftbuild.plan.cost import Sizes
+from ftbuild.plan.estimate import NOTHING, Estimate, total
+from ftbuild.points import Point, owners
+from ftbuild.runners import counting
+from ftbuild.store.store import Store
+
+TO_COME = ("RUN", "MAYBE")
+ASKED = ("base", "tuned")  # arms whose answers a provider gives
+
+
+def estimates(planned: Sequence[Planned], points: Sequence[Point], store: Store) -> dict[str, Estimate]:
+    """Return what each action will cost, by id; nothing for what is done, under way, or made on this machine."""
+    own, by_id = owners(points), {one.action.id: one for one in planned}
+    sizes: dict[str, Sizes | None] = {}
+    found = {}
+    for one in planned:
+        point = own[one.action.id]
+        found[one.action.id] = NOTHING
+        if not is_asked(one) or one.status not in TO_COME or point.composed.tree["provider"]["kind"] == "embedded":
+            continue
+        lines = next(name for name in point.ids if by_id[name].action.kind.name == "render")
+        if lines not in sizes:
+            sizes[lines] = _sizes(by_id[lines], store)
+        of = cost.of_job if one.action.kind.name == "job" else cost.of_answers
+        found[one.action.id] = of(point.composed.settings, sizes[lines])
+    return found
+
+
+def is_asked(one: Planned) -> bool:
+    """Return whether an action asks a provider for something: a job, or the answers of a model."""
+    kind = one.action.kind.name
+    return kind == "job" or (kind == "predict" and one.action.settings["kind"] in ASKED)
+
+
+def _sizes(lines: Planned, store: Store) -> Sizes | None:
+    if lines.record is None:
+        return None
+    counted = counting.read(store.get(lines.record.outputs["facts.jsonl"])).items()
+    train = [(each.n_tokens, n) for each, n in counted if each.split == "train"]
+    test = [(each.n_tokens, n) for each, n in counted if each.split == "test"]
+    return Sizes(
+        n_train=sum(n for _, n in train),
+        train_tokens=sum(n_tokens * n for n_tokens, n in train),
+        n_test=sum(n for _, n in test),
+        test_tokens=sum(n_tokens * n for n_tokens, n in test),
+        encoding=counting.ENCODING,
+    )
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What a plan costs in all: the paid jobs and sets of answers to come, where, and at prices of when."""
+
+    n_jobs: int
+    n_answers: int
+    total: Estimate
+    providers: tuple[str, ...]
+    as_of: tuple[str, ...]
+
+    @property
+    def is_paid(self) -> bool:
+        """Return whether anything is paid, at whatever price."""
+        return self.n_jobs + self.n_answers > 0
+
+    def __str__(self) -> str:
+        """Return the bill in words: `one paid job, about $5.97 in all at prices of 2025-11`."""
+        jobs = {0: "no paid job", 1: "one paid job"}.get(self.n_jobs, f"{self.n_jobs} paid jobs")
+        at = f" at prices of {', '.join(self.as_of)}" if self.as_of else ""
+        return f"{jobs}, {self.money()} in all{at}" if self.total.cost_usd is not None else f"{jobs}, {self.money()}"
+
+    def money(self) -> str:
+        """Return the sum in words; a price that is not known is said to be unknown."""
+        if self.total.cost_usd is not None:
+            return self.total.dollars()
+        if self.total.n_tokens is None and self.as_of:
+            return "cost unknown until the data is built (ftbuild dataset)"
+        return f"cost unknown: no price of {' and '.join(self.providers)} is known here"
+
+
+def bill(planned: Sequence[Planned], points: Sequence[Point], costs: Mapping[str, Estimate]) -> Bill:
+    """Return the bill of a plan."""
+    own = owners(points)
+    paid = [one for one in planned if costs[one.action.id].cost_usd != 0]
+    providers = [own[one.action.id].composed.settings.provider for one in paid]
+    jobs = [one for one in paid if one.action.kind.name == "job"]
+    return Bill(
+        n_jobs=len(jobs),
+        n_answers=len(paid) - len(jobs),
+        total=total(costs.values()),
+        providers=tuple(dict.fromkeys(each.title for each in providers)),
+        as_of=tuple(dict.fromkeys(each.prices.as_of for each in providers if each.prices is not None)),
+    )

@@ -1,0 +1,112 @@
+"""What paid work has reserved of a budget: append-only lines beside the journals, under a lock of the kernel.
+
+    budget.lines   {"v":1,"at":...,"event":"reserved","name":...,"usd":...} or {..."event":"released","name":...}
+    budget.lock    held by whoever reads and reserves
+
+A name counts once, with its last line. A reservation stands before the first request is sent, and stays when the
+work is done: it is what was spent, as estimated. One that led to no request is released. A line takes effect with its
+line end. Knows nothing of prices.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftbuild.errors import StoreError
+from ftbuild.problem import Problem
+from ftbuild.store import durable
+
+LINES = "budget.lines"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What a budget has no room for: what is reserved for other work, and what was asked for, in US dollars."""
+
+    reserved: float
+    asked: float
+
+
+class Reservations:
+    """What the paid work of one store has reserved."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LINES
+
+    def standing(self) -> dict[str, float]:
+        """Return what is reserved, by name.
+
+        Raises:
+            StoreError: the file, or a line of it, cannot be read.
+        """
+        try:
+            *lines, _torn = self._path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise _unreadable(self._path, (error.strerror or str(error)).lower()) from error
+        found: dict[str, float] = {}
+        for number, line in enumerate(lines, 1):
+            try:
+                said = json.loads(line)
+                found.pop(said["name"], None)
+                if said["event"] == "reserved":
+                    found[said["name"]] = float(said["usd"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise _unreadable(self._path, "this line is damaged", number) from error
+        return found
+
+    def reserve(self, asked: Mapping[str, float], limit: float, at: float) -> Refused | None:
+        """Reserve all of `asked` where it fits below `limit` beside what others have reserved, else none of it.
+
+        Work that has reserved before counts as it is asked for now.
+
+        Raises:
+            StoreError: the file cannot be read or written; nothing may be sent then.
+        """
+        with self._locked():
+            others = sum(usd for name, usd in self.standing().items() if name not in asked)
+            wanted = sum(asked.values())
+            if others + wanted > limit:
+                return Refused(others, wanted)
+            for name, usd in asked.items():
+                self._append({"v": 1, "at": at, "event": "reserved", "name": name, "usd": usd})
+        return None
+
+    def release(self, names: Iterable[str], at: float) -> None:
+        """Give back what some work has reserved.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        with self._locked():
+            for name in names:
+                self._append({"v": 1, "at": at, "event": "released", "name": name})
+
+    def _append(self, line: Mapping[str, object]) -> None:
+        durable.append_line(self._path, json.dumps(line).encode())
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        from filelock import FileLock
+
+        path = self._path.with_suffix(".lock")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held = FileLock(path)
+            held.acquire()
+        except OSError as error:
+            raise durable.refused(path, error) from error
+        try:
+            yield
+        finally:
+            held.release()
+
+
+def _unreadable(path: Path, why: str, line: int | None = None) -> StoreError:
+    fix = "mend the line, or delete it: what it reserved counts no more."
+    return StoreError(
+        Problem(f"the reservations of the budget cannot be read: {why}", str(path), line, "", fix if line else "")
+    )

@@ -1,0 +1,264 @@
+"""Between the free part of a build and the paid one: everything is looked at, and somebody says yes.
+
+The data is built by then, so what a job trains on is counted. What is agreed to is reserved in the ledger before the
+first request. Nothing is asked where nothing is paid.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from ftbuild import gates
+from ftbuild.errors import ConfigError, DataError, ProviderError, StoreError
+from ftbuild.estimates import Bill, bill, estimates
+from ftbuild.ledger.budget import Reservations
+from ftbuild.lookup import LedgerFolder, Planned, look_up
+from ftbuild.outcome import Build
+from ftbuild.plan.action import JOB
+from ftbuild.plan.estimate import Estimate
+from ftbuild.plan.graph import Graph
+from ftbuild.points import Point
+from ftbuild.problem import Problem
+from ftbuild.providers.connection import Connection
+from ftbuild.store.store import Store
+from ftbuild.world import World
+
+LINE_BYTES = 1024
+NO_LIMIT = float("inf")
+YES = ("y", "yes")
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What the command line allows: `yes` to whatever it costs, `max_cost` US dollars at most."""
+
+    yes: bool = False
+    max_cost: float | None = None
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a plan says of money: the cost of each action by id, the bill, and what speaks against building it."""
+
+    costs: Mapping[str, Estimate]
+    bill: Bill
+    problems: Sequence[Problem]
+
+
+def foresee(planned: Sequence[Planned], points: Sequence[Point], store: Store, world: World) -> Foreseen:
+    """Return what a build would be told before it pays. Where the key is set, the end of the model is asked for."""
+    costs = estimates(planned, points, store)
+    problems = [*gates.problems(points, planned, world), *gates.of_lines(points, planned, store)]
+    lacking = gates.lacking(points, planned, world)
+    if not lacking:
+        try:
+            problems += gates.shutdowns(points, planned, world, shutdown_date(world))
+        except ProviderError as error:
+            problems += [replace(error.problems[0], severity="warning")]
+    without = [replace(each, what=f"{each.what}: a build would be refused", severity="warning") for each in lacking]
+    return Foreseen(costs, bill(planned, points, costs), [*problems, *without])
+
+
+def shutdown_date(world: World) -> Callable[[Point], str | None]:
+    """Return how to ask the provider of a point when its base model goes."""
+
+    def ask(point: Point) -> str | None:
+        settings = point.composed.settings
+        remote = Connection(settings.provider, None, world)
+        try:
+            return remote.shutdown_date(settings.model.id)
+        finally:
+            remote.hang_up()
+
+    return ask
+
+
+class Gate:
+    """The gate of one build; `say` tells people something that stays."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        points: Sequence[Point],
+        store: Store,
+        world: World,
+        consent: Consent,
+        say: Callable[[str], None],
+    ) -> None:
+        self._graph, self._points, self._store, self._world = graph, points, store, world
+        self._consent, self._say = consent, say
+        self._ledger = LedgerFolder(world)
+        self._reserved: dict[str, str] = {}
+        self.costs: Mapping[str, Estimate] = {}
+
+    def look(self) -> None:
+        """Refuse what no data could mend, before anything runs.
+
+        Raises:
+            ConfigError: the provider cannot do what is asked, has ended it, or lacks its key.
+        """
+        planned = self._planned()
+        found = gates.problems(self._points, planned, self._world)
+        self._tell(found)
+        refuse([*found, *gates.lacking(self._points, planned, self._world)])
+
+    def pass_(self, _done: Build) -> None:
+        """Let a build go on to what is paid: its data is built, nothing has been sent.
+
+        Raises:
+            ConfigError: it costs too much, or nobody agreed to it, or the base model is gone.
+            DataError: the provider would refuse the files.
+            ProviderError: it cannot be reached, or refuses the key.
+        """
+        planned = self._planned()
+        if problems := gates.of_lines(self._points, planned, self._store):
+            raise DataError(*problems)
+        self.costs = estimates(planned, self._points, self._store)
+        found = bill(planned, self._points, self.costs)
+        limit, names = budget(self._points), self._names(planned)
+        if found.is_paid:
+            refuse_dear(found, self._consent.max_cost)
+            self._refuse_beyond(limit, found, names)
+            refuse_unasked(found, self._consent)
+        told = gates.shutdowns(self._points, planned, self._world, shutdown_date(self._world))
+        self._tell(told)
+        refuse(told)
+        if found.is_paid:
+            confirm(found, self._consent)
+            self._reserve(names, limit, found)
+
+    def settle(self) -> None:
+        """Give back what was reserved for jobs that were never asked for, and for the answers of their models."""
+        left = {
+            name: action_id
+            for name, action_id in self._reserved.items()
+            if self._graph.actions[action_id].kind is JOB and not self._is_intended(action_id)
+        }
+        gone = set(left.values())
+        below = {
+            name
+            for name, action_id in self._reserved.items()
+            if gone & {each.action for each in self._graph.actions[action_id].inputs}
+        }
+        if left:
+            with suppress(StoreError):  # what stays reserved is on the safe side, and another error may be on its way
+                Reservations(self._ledger.folder).release([*left, *below], self._world.now())
+
+    def _planned(self) -> list[Planned]:
+        return look_up(self._graph, self._store, self._ledger)
+
+    def _tell(self, found: Sequence[Problem]) -> None:
+        for each in found:
+            if each.severity == "warning":
+                self._say(str(each))
+
+    def _names(self, planned: Sequence[Planned]) -> dict[str, str]:
+        """Return under which names what is paid is reserved, by action id: a job that is retried is paid again."""
+        found = {}
+        for one in planned:
+            attempt = self._ledger.journal(one.key).state().attempt if one.action.kind is JOB and one.key else 1
+            found[one.action.id] = one.action.id if attempt == 1 else f"{one.action.id}#{attempt}"
+        return found
+
+    def _reserve(self, names: Mapping[str, str], limit: float, found: Bill) -> None:
+        asked = {name: usd for action_id, name in names.items() if (usd := self.costs[action_id].cost_usd)}
+        refused = Reservations(self._ledger.folder).reserve(asked, limit, self._world.now())
+        if refused is not None:
+            raise _beyond(found, limit, refused.reserved)
+        self._reserved = {name: action_id for action_id, name in names.items() if name in asked}
+
+    def _refuse_beyond(self, limit: float, found: Bill, names: Mapping[str, str]) -> None:
+        """Refuse what does not fit the budget before anybody is asked; what counts is said when it is reserved."""
+        if limit == NO_LIMIT:
+            return
+        if found.total.cost_usd is None:
+            what = f"{found}, and the budget is ${limit:,.2f}"
+            fix = "say the price in the provider's profile, or do without a budget: budget.usd=null"
+            raise ConfigError(Problem(what, "budget.usd", why="Nothing was sent.", fix=fix))
+        standing = Reservations(self._ledger.folder).standing()
+        others = sum(usd for name, usd in standing.items() if name not in names.values())
+        if others + found.total.cost_usd > limit:
+            raise _beyond(found, limit, others)
+
+    def _is_intended(self, action_id: str) -> bool:
+        one = next(each for each in self._planned() if each.action.id == action_id)
+        if one.key is None:
+            return False
+        state = self._ledger.journal(one.key).state()
+        return one.status == "HIT" or state.job_id is not None or state.intent_at is not None
+
+
+def refuse(problems: Sequence[Problem]) -> None:
+    """Say nothing where none of the problems is an error.
+
+    Raises:
+        ConfigError: with those that are.
+    """
+    if errors := [each for each in problems if each.severity == "error"]:
+        raise ConfigError(*errors)
+
+
+def refuse_dear(found: Bill, max_cost: float | None) -> None:
+    """Say nothing where the bill is within --max-cost.
+
+    Raises:
+        ConfigError: it is not, or what it costs is unknown.
+    """
+    if max_cost is None or not found.is_paid:
+        return
+    if found.total.cost_usd is None:
+        fix = "say the price in the provider's profile, or leave --max-cost out."
+        raise ConfigError(Problem(f"{found}: unknown is not within --max-cost {max_cost:g}", "command line", fix=fix))
+    if found.total.cost_usd > max_cost:
+        fix = f"--max-cost {_up(found.total.cost_usd):g}, fewer epochs or examples, or provider.rehearsed=true."
+        what = f"{found}: more than --max-cost {max_cost:g}"
+        raise ConfigError(Problem(what, "command line", why="Nothing was sent.", fix=fix))
+
+
+def budget(points: Sequence[Point]) -> float:
+    """Return the smallest budget of the points, infinite where none is set."""
+    said = [(point.composed.tree.get("budget") or {}).get("usd") for point in points]
+    return min((float(each) for each in said if each is not None), default=NO_LIMIT)
+
+
+def refuse_unasked(found: Bill, consent: Consent) -> None:
+    """Say nothing where somebody has said yes, or can.
+
+    Raises:
+        ConfigError: there is no terminal to ask at.
+    """
+    if consent.yes or (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    fix = "add --yes, or rehearse it for nothing: provider.rehearsed=true"
+    what = f"{found}, to be paid to {' and '.join(found.providers)}, and no terminal to ask at"
+    raise ConfigError(Problem(what, "command line", why="Nothing was sent.", fix=fix))
+
+
+def confirm(found: Bill, consent: Consent) -> None:
+    """Ask at the terminal whether to pay; `--yes` has said so already.
+
+    Raises:
+        ConfigError: the answer was no.
+    """
+    if consent.yes:
+        return
+    said = str(found)
+    asked = f"{said[0].upper()}{said[1:]}, to be paid to {' and '.join(found.providers)}. Go on? [y/N] "
+    print(asked, end="", file=sys.stderr, flush=True)
+    # Not through sys.stdin: a thread that waits in it would keep the process from ending after Ctrl-C.
+    if os.read(sys.stdin.fileno(), LINE_BYTES).decode(errors="replace").strip().lower() not in YES:
+        raise ConfigError(Problem("not paid for: nothing was sent", fix="the same command asks again."))
+
+
+def _beyond(found: Bill, limit: float, reserved: float) -> ConfigError:
+    others = f", ${reserved:,.2f} are spent or reserved already" if reserved else ""
+    what = f"{found}{others}, and the budget is ${limit:,.2f}"
+    fix = f"budget.usd={_up(reserved + (found.total.cost_usd or 0)):g}, or provider.rehearsed=true."
+    return ConfigError(Problem(what, "budget.usd", why="Nothing was sent.", fix=fix))
+
+
+def _up(usd: float) -> float:
+    """Return an amount rounded up to the cent."""
+    return -(-round(usd * 100, 6) // 1) / 100

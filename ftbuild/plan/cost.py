@@ -1,0 +1,91 @@
+"""What paid actions will cost, as far as anybody knows: tokens counted, prices as last seen.
+
+Pure. None is unknown, which is not nothing. Sources: OpenAI fine-tuning guide (2026-11) for what is counted, the
+OpenAI cookbook's data preparation notebook for how many epochs `auto` becomes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ftbuild.plan.estimate import NOTHING, Estimate
+from ftbuild.settings import Model, Provider, Settings, Tunable
+from ftbuild.settings.training import Auto
+
+AUTO_EPOCHS, AUTO_LEAST, AUTO_MOST, AUTO_EPOCHS_AT_MOST = 3, 100, 25_000, 25
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many training lines and test examples there are, and their tokens, counted in `encoding`."""
+
+    n_train: int
+    train_tokens: int
+    n_test: int
+    test_tokens: int
+    encoding: str
+
+
+def tunable(provider: Provider, model_id: str) -> Tunable | None:
+    """Return what the provider's profile knows of a model."""
+    return next((each for each in (provider.models or {}).values() if each.id == model_id), None)
+
+
+def epochs(asked: int | Auto, n_examples: int) -> int:
+    """Return how often the training lines are gone over; `auto` is what OpenAI is seen to make of it."""
+    if asked != "auto":
+        return asked
+    if n_examples * AUTO_EPOCHS < AUTO_LEAST:
+        return min(AUTO_EPOCHS_AT_MOST, AUTO_LEAST // max(n_examples, 1))
+    if n_examples * AUTO_EPOCHS > AUTO_MOST:
+        return max(1, AUTO_MOST // n_examples)
+    return AUTO_EPOCHS
+
+
+def of_job(settings: Settings, sizes: Sizes | None) -> Estimate:
+    """Return what a job trains on and costs; validation is free. `sizes` are None while the data is not built."""
+    provider = settings.provider
+    if provider.kind == "embedded":
+        return NOTHING
+    if sizes is None:
+        return Estimate(None, 0 if is_free(provider) else None, estimated=True)
+    asked = settings.method.hyperparameters.n_epochs
+    n_tokens = sizes.train_tokens * epochs(asked, sizes.n_train)
+    price = _price(provider, settings.model, lambda found: found.usd_training)
+    if not is_free(provider) and (provider.prices is None or settings.method.type not in provider.prices.methods):
+        price = None
+    return Estimate(n_tokens, _usd(n_tokens, price), asked == "auto" or not _counts_alike(provider, sizes))
+
+
+def of_answers(settings: Settings, sizes: Sizes | None) -> Estimate:
+    """Return what the answers of one arm cost at most: each as long as it may be, all that it reads charged in full."""
+    provider = settings.provider
+    if provider.kind == "embedded":
+        return NOTHING
+    if sizes is None:
+        return Estimate(None, 0 if is_free(provider) else None, estimated=True)
+    n_out = sizes.n_test * settings.request.max_completion_tokens
+    read = _usd(sizes.test_tokens, _price(provider, settings.model, lambda found: found.usd_input))
+    written = _usd(n_out, _price(provider, settings.model, lambda found: found.usd_output))
+    cost = None if read is None or written is None else read + written
+    return Estimate(sizes.test_tokens + n_out, cost, estimated=True)
+
+
+def is_free(provider: Provider) -> bool:
+    """Return whether nothing is paid there."""
+    return provider.is_ours or provider.free
+
+
+def _price(provider: Provider, model: Model, of: Callable[[Tunable], float | None]) -> float | None:
+    """Return a price of a million tokens, None where it is unknown."""
+    if is_free(provider):
+        return 0
+    found = tunable(provider, model.id)
+    return of(found) if found else None
+
+
+def _usd(n_tokens: int, price: float | None) -> float | None:
+    return None if price is None else round(n_tokens * price / 1e6, 6)
+
+
+def _counts_alike(provider: Provider, sizes: Sizes) -> bool:
+    return provider.prices is not None and provider.prices.encoding == sizes.encoding

@@ -1,0 +1,276 @@
+"""Between the free part of a build and the paid one: what refuses, what asks, what is reserved; nothing is sent before.
+
+The provider is a file of the project's own conf/ and a loopback server that remembers what it was asked.
+"""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from config_fixture import Ended, Own
+from hosted_fixture import AT_ELSEWHERE, KEY, PROFILE, profile
+from stub_server import Stub, refusal, stub
+
+from ftbuild.ledger.budget import LINES, Reservations
+
+MODEL = "/models/tiny"
+HERE = {"id": "tiny", "object": "model"}
+PAID = r"one paid job, (under \$0\.01|about \$\d\.\d\d) in all at prices of 2026-11"
+HANGS_SECONDS = 120  # a guard against a hang, not a limit
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Own:
+    """Give a project whose data is built already: what is refused now is refused before money."""
+    own = Own(tmp_path_factory.mktemp("project"))
+    own.write("conf/provider/elsewhere.yaml", profile())
+    assert own.run("dataset", *AT_ELSEWHERE).code == 0
+    return own
+
+
+@pytest.fixture
+def server() -> Iterator[Stub]:
+    with stub() as served:
+        served.answers[f"GET {MODEL}"] = [(200, HERE)]
+        served.answers["POST /chat/completions"] = [refusal(400, "no room today")]
+        yield served
+
+
+@pytest.fixture
+def own(built: Own, server: Stub, monkeypatch: pytest.MonkeyPatch) -> Own:
+    monkeypatch.setenv("ELSEWHERE_KEY", KEY)
+    (ledger(built) / LINES).unlink(missing_ok=True)
+    changed(built, server)
+    return built
+
+
+def changed(own: Own, server: Stub, **values: Any) -> None:
+    own.write("conf/provider/elsewhere.yaml", profile(base_url=server.url, **values))
+
+
+def ledger(own: Own) -> Path:
+    return own.folder / "outputs" / "smoke" / ".ftbuild" / "ledger"
+
+
+def dear(usd: float) -> dict[str, Any]:
+    """Return models whose training costs so much a million tokens."""
+    return {"tiny": PROFILE["models"]["tiny"] | {"usd_training": usd}}
+
+
+def refused(own: Own, server: Stub, *more: str) -> str:
+    """Return what a build says that is refused before anything is sent."""
+    ended = own.run(*AT_ELSEWHERE, *more)
+    assert (ended.code, ended.out, server.asked) == (2, "", [])
+    assert KEY not in ended.err
+    return ended.err
+
+
+def test_without_a_terminal_nobody_pays_by_accident(own: Own, server: Stub) -> None:
+    said = refused(own, server)
+    assert re.fullmatch(
+        rf"command line: {PAID}, to be paid to elsewhere, and no terminal to ask at\n"
+        r"    Nothing was sent\.\n    Fix: add --yes, or rehearse it for nothing: provider\.rehearsed=true\n",
+        said,
+    )
+    assert not (ledger(own) / LINES).exists()
+
+
+def test_max_cost_refuses_what_costs_more(own: Own, server: Stub) -> None:
+    changed(own, server, models=dear(100_000.0))
+    said = refused(own, server, "--yes", "--max-cost", "0.50")
+    assert re.match(r"command line: one paid job, about \$\d+\.\d\d in all .*: more than --max-cost 0\.5\n", said)
+
+
+@pytest.mark.parametrize("unknown", [{"prices": None}, {"models": None}, {"models": {"tiny": {"id": "tiny"}}}])
+def test_what_nobody_knows_the_price_of_is_within_no_limit(own: Own, server: Stub, unknown: dict[str, Any]) -> None:
+    changed(own, server, **unknown)
+    said = refused(own, server, "--yes", "--max-cost", "1000")
+    assert "cost unknown: no price of elsewhere is known here: unknown is not within --max-cost 1000\n" in said
+    assert "cost unknown" in refused(own, server, "--yes", "budget.usd=1000")
+
+
+def test_the_budget_counts_what_others_have_reserved(own: Own, server: Stub) -> None:
+    changed(own, server, models=dear(1000.0))
+    Reservations(ledger(own)).reserve({"another job": 9.0}, 10.0, 1.0)
+    said = refused(own, server, "--yes", "budget.usd=10")
+    assert "$9.00 are spent or reserved already, and the budget is $10.00\n" in said
+    assert Reservations(ledger(own)).standing() == {"another job": 9.0}
+
+
+def test_a_missing_key_is_named_before_anything_runs(own: Own, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ELSEWHERE_KEY")
+    assert refused(own, server, "--yes") == (
+        "ELSEWHERE_KEY: holds no key\n"
+        "    Fix: export ELSEWHERE_KEY=..., or name another variable: provider.api_key_env=NAME\n"
+    )
+
+
+def test_a_model_that_is_not_in_the_table_is_refused_with_its_place(own: Own, server: Stub) -> None:
+    changed(own, server, models={"other": {"id": "other"}})
+    said = refused(own, server, "--yes").splitlines()
+    assert said[:2] == [
+        "command line: model.id: elsewhere cannot tune 'tiny'",
+        "    It tunes model=other. Nothing has run, and nothing was sent to it.",
+    ]
+
+
+def test_a_past_end_refuses_and_names_where_it_is_written(own: Own, server: Stub) -> None:
+    changed(own, server, ends={"new_jobs": "2001-01-01", "source": "their page"})
+    said = refused(own, server, "--yes").splitlines()
+    text = (own.folder / "conf/provider/elsewhere.yaml").read_text(encoding="utf-8").splitlines()
+    assert said[0] == (
+        f"conf/provider/elsewhere.yaml:{text.index('ends:') + 2}: provider.ends.new_jobs: "
+        "elsewhere takes no new jobs after 2001-01-01, which is past"
+    )
+    assert said[2].startswith("    Fix: provider=azure")
+
+
+def test_a_model_that_their_list_says_is_gone_is_refused_before_the_first_upload(own: Own, server: Stub) -> None:
+    server.answers[f"GET {MODEL}"] = [(200, HERE | {"shutdown_date": "2001-01-01"})]
+    ended = own.run(*AT_ELSEWHERE, "--yes")
+    assert (ended.code, [each.path for each in server.asked]) == (2, [MODEL])
+    assert "model.id: elsewhere shuts tiny down on 2001-01-01, which is past\n" in ended.err
+
+
+def test_files_are_checked_by_the_rules_of_the_profile_before_they_are_sent(own: Own, server: Stub) -> None:
+    changed(own, server, rules="openai", limits={"min_examples": 500, "max_examples": 5, "file_bytes": 100})
+    ended = own.run(*AT_ELSEWHERE, "--yes")
+    assert (ended.code, server.asked) == (1, [])
+    for said in ("elsewhere takes 100\n", "elsewhere takes 5\n", "examples, at least 500 are needed\n"):
+        assert said in ended.err
+
+
+def test_an_absolute_rate_is_not_guessed_from_a_multiplier(own: Own, server: Stub) -> None:
+    changed(own, server, hyperparameters={"learning_rate_multiplier": {"name": "learning_rate", "absolute": True}})
+    said = refused(own, server, "--yes", "method.hyperparameters.learning_rate_multiplier=2")
+    assert "elsewhere takes an absolute learning_rate, no multiplier\n" in said
+
+
+def test_what_was_agreed_to_and_never_asked_for_is_given_back(own: Own, server: Stub) -> None:
+    """The answers of the base model are refused, so the job is never asked for: what it would cost is free again."""
+    ended = own.run(*AT_ELSEWHERE, "--yes", "budget.usd=100")
+    assert (ended.code, "no room today" in ended.err) == (4, True)
+    lines = [json.loads(line) for line in (ledger(own) / LINES).read_text().splitlines()]
+    assert [each["event"] for each in lines] == ["reserved"] * 3 + ["released"] * 2
+    assert len(Reservations(ledger(own)).standing()) == 1  # the answers, of which some may have been paid for
+    assert "POST /fine_tuning/jobs" not in [f"{each.method} {each.path}" for each in server.asked]
+
+
+def at_terminal(own: Own, typed: str | signal.Signals, *arguments: str) -> Ended:
+    """Run a command at a terminal of its own, and type a line, or send a signal, when it asks."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ftbuild", *arguments],
+        cwd=own.folder,
+        stdin=theirs,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    said = b""
+    try:
+        while select.select([ours], [], [], HANGS_SECONDS)[0]:
+            try:
+                more = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not more:
+                break
+            asked = b"[y/N]" in said
+            said += more
+            if not asked and b"[y/N]" in said:
+                if isinstance(typed, signal.Signals):
+                    process.send_signal(typed)
+                else:
+                    os.write(ours, f"{typed}\n".encode())
+        return Ended(process.wait(HANGS_SECONDS), "", said.decode().replace("\r\n", "\n"))
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def test_at_a_terminal_somebody_is_asked_and_may_say_no(own: Own, server: Stub) -> None:
+    ended = at_terminal(own, "n", *AT_ELSEWHERE)
+    assert ended.code == 2
+    assert re.search(rf"O{PAID[1:]}, to be paid to elsewhere\. Go on\? \[y/N\] n\n", ended.err)
+    assert "not paid for: nothing was sent\n    Fix: the same command asks again.\n" in ended.err
+    assert [each.path for each in server.asked] == [MODEL]
+
+
+def test_at_a_terminal_a_yes_goes_on(own: Own, server: Stub) -> None:
+    ended = at_terminal(own, "yes", *AT_ELSEWHERE)
+    assert (ended.code, "no room today" in ended.err) == (4, True)
+    assert "/chat/completions" in [each.path for each in server.asked]
+
+
+def test_ctrl_c_at_the_question_is_a_no(own: Own, server: Stub) -> None:
+    ended = at_terminal(own, signal.SIGINT, *AT_ELSEWHERE)
+    assert (ended.code, "Fatal" in ended.err) == (130, False)
+    assert ended.err.endswith("interrupted; the same command goes on from here\n")
+    assert [each.path for each in server.asked] == [MODEL]
+    assert not (ledger(own) / LINES).exists()
+
+
+def test_plan_with_a_key_asks_when_the_model_goes_and_no_more(own: Own, server: Stub) -> None:
+    server.answers[f"GET {MODEL}"] = [(200, HERE | {"shutdown_date": "2001-01-01"}), refusal(503, "busy")]
+    assert "elsewhere shuts tiny down on 2001-01-01, which is past\n" in own.run("plan", *AT_ELSEWHERE).out
+    assert "warning: elsewhere: busy\n" in own.run("plan", *AT_ELSEWHERE).out
+    assert [f"{each.method} {each.path}" for each in server.asked] == [f"GET {MODEL}"] * 2
+
+
+def test_plan_tells_all_of_it_and_sends_nothing(own: Own, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ELSEWHERE_KEY")
+    changed(own, server, ends={"new_jobs": "2999-01-01", "source": "their page"}, horizon_days=999_999)
+    ended = own.run("plan", *AT_ELSEWHERE, columns=200)
+    assert (ended.code, ended.err, server.asked) == (0, "", [])
+    assert re.search(rf"Plan: \d+ actions to run, \d+ cached\. O{PAID[1:]}\.\n", ended.out)
+    assert "Without paying: add provider.rehearsed=true.\n" in ended.out
+    assert "warning: provider.ends.new_jobs: elsewhere takes no new jobs after 2999-01-01, in " in ended.out
+    assert "ELSEWHERE_KEY: warning: holds no key: a build would be refused\n" in ended.out
+
+
+def test_plan_that_would_be_refused_ends_as_the_build_would(own: Own, server: Stub) -> None:
+    changed(own, server, methods=["dpo"])
+    ended = own.run("plan", *AT_ELSEWHERE)
+    assert (ended.code, "the provider cannot train with 'supervised'" in ended.out) == (2, True)
+    told = own.run("plan", *AT_ELSEWHERE, "--format", "json")
+    assert (told.code, json.loads(told.out)["schema_version"]) == (2, 1)
+    assert "the provider cannot train with 'supervised'" in told.err
+
+
+def test_the_plan_for_machines_carries_tokens_and_cost(own: Own, server: Stub) -> None:
+    changed(own, server, models=dear(100_000.0))
+    plan = json.loads(own.run("plan", *AT_ELSEWHERE, "--format", "json").out)
+    by_label = {each["label"]: each for each in plan["actions"]}
+    train, job = by_label["lines"]["key"], by_label["job"]
+    assert (train is not None, job["estimated"]) == (True, False)
+    assert job["cost_usd"] == pytest.approx(job["n_tokens"] * 0.1)
+    assert (by_label["base"]["estimated"], by_label["tuned"]["cost_usd"]) == (True, by_label["base"]["cost_usd"])
+    assert (by_label["dataset"]["cost_usd"], by_label["echo"]["cost_usd"]) == (0, 0)
+    assert plan["totals"]["cost_usd"] == pytest.approx(job["cost_usd"] + 2 * by_label["base"]["cost_usd"])
+    changed(own, server, prices=None)
+    unknown = json.loads(own.run("plan", *AT_ELSEWHERE, "--format", "json").out)
+    assert (unknown["totals"]["cost_usd"], unknown["totals"]["n_tokens"]) == (None, plan["totals"]["n_tokens"])
+
+
+def test_a_price_or_a_date_changes_no_key(own: Own, server: Stub) -> None:
+    def ids() -> list[str]:
+        plan = json.loads(own.run("plan", *AT_ELSEWHERE, "--format", "json").out)
+        return [each["id"] for each in plan["actions"]]
+
+    before = ids()
+    changed(own, server, prices=None, models=None, settle_seconds=9.0, poll_seconds=3.0)
+    assert ids() == before
+    changed(own, server, extra_body={"trainingType": "Standard"})
+    assert ids() != before
