@@ -95,6 +95,7 @@ FULL: dict[str, Any] = {
     "method": {
         "type": "supervised",
         "hyperparameters": {"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": 1.5},
+        "checkpoint": "lowest_validation_loss",
     },
     "provider": {
         "kind": "embedded",

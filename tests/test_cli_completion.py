@@ -80,7 +80,7 @@ def test_the_tree_is_found_from_a_folder_below(own: Own) -> None:
 
 def test_keys_are_offered_a_level_at_a_time_with_their_place(own: Own) -> None:
     own.write("conf/method/slow.yaml", "type: supervised\nhyperparameters:\n  n_epochs: 9\n")
-    assert words(own, "method.") == ["method.hyperparameters.", "method.type=", "method.grader."]
+    assert words(own, "method.") == ["method.hyperparameters.", "method.type=", "method.checkpoint=", "method.grader."]
     assert offered(own, "method.hyperparameters.n") == [
         Candidate("method.hyperparameters.n_epochs=", "conf/method/slow.yaml:3")
     ]

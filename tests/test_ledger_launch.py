@@ -9,12 +9,13 @@ import pytest
 from fake_provider import LOST, REFUSED, FakeProvider, Killed, Script, request
 
 from ftbuild.errors import ProviderError, StoreError
-from ftbuild.ledger.journal import Journal
+from ftbuild.ledger.journal import Asked, Journal
 from ftbuild.ledger.launch import Launched, launch_once
 from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, JobRequest, JobState
 
 KEY = "c0ffee" * 4
 SETTLE = 30.0
+ASKED = Asked(("+experiment=x",), "tone", {"kind": "embedded"})
 
 
 class Bench:
@@ -28,7 +29,7 @@ class Bench:
         self.journal = Journal(folder / "ledger", KEY)
 
     def launch(self, make: Callable[[dict[str, str]], JobRequest] = request) -> Launched:
-        return launch_once(self.journal, self.provider, make, self.script.clock, SETTLE, ("+experiment=x",), "tone")
+        return launch_once(self.journal, self.provider, make, self.script.clock, SETTLE, ASKED)
 
     def jobs(self) -> list[JobState]:
         return self.provider.jobs()

@@ -51,6 +51,7 @@ OTHER = {
     "schemas.note.type": "array",
     "schemas.note.properties.title.type": "integer",
     "method.hyperparameters.reasoning_effort": "high",
+    "method.checkpoint": "last",
     "method.grader.graders.same.operation": "ne",
     "method.grader.graders.near.evaluation_metric": "gleu",
     "method.grader.graders.judge.input": [{"role": "user", "content": "Well?"}],

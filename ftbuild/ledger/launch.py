@@ -2,7 +2,7 @@
 
     known in the journal -> attach
     remembered elsewhere (a lock file in git), and the provider still has it under our key -> adopt
-    found at the provider by our key -> adopt
+    found at the provider by our key -> adopt the oldest, tell of the others
     intent on the disk -> one POST -> id on the disk
 
 An answer that is lost (no answer, or 5xx, which may come after the commit) leaves the intent: the
@@ -12,11 +12,12 @@ loss is taken to be now, at most as late as its request could have lasted. Any o
 refusal: nothing was launched. Cancelling is never a side effect of a dying client.
 """
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ftbuild.errors import ProviderError
-from ftbuild.ledger.journal import Journal, JournalState
+from ftbuild.ledger.journal import Asked, Journal, JournalState
 from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, JobProvider, JobRequest, JobState
 
 KEY = "ftbuild_key"
@@ -27,18 +28,23 @@ CREATES_AT_MOST = 2
 
 @dataclass(frozen=True)
 class Clock:
-    """Time as seen by the ledger, seconds since 1970."""
+    """Time as seen by the ledger, seconds since 1970; `chance` (0 to 1) keeps clients from asking in step."""
 
     now: Callable[[], float]
     sleep: Callable[[float], None]
+    chance: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True)
 class Launched:
-    """A job that is ours. `how` says whether it was launched, attached (in the journal) or adopted (found)."""
+    """A job that is ours. `how` says whether it was launched, attached (in the journal) or adopted (found).
+
+    `others` are jobs that were found beside it under the same key: somebody pays for them too.
+    """
 
     job_id: str
     how: str
+    others: tuple[str, ...] = ()
 
 
 def launch_once(
@@ -47,50 +53,72 @@ def launch_once(
     make_request: Callable[[dict[str, str]], JobRequest],
     clock: Clock,
     settle_seconds: float,
-    command: tuple[str, ...],
-    experiment: str,
+    asked: Asked,
     remembered: str | None = None,
+    waiting: Callable[[], None] = lambda: None,
 ) -> Launched:
     """Return the one job of this key; `make_request` gets the metadata that the job must carry.
 
-    `remembered` is the id of a job that may be it.
+    `remembered` is the id of a job that may be it; `waiting` is called where another process is launching it.
 
     Raises:
         ProviderError: the provider refused the job, cannot be asked, or lost the answer twice.
         StoreError: the journal cannot be read or written; nothing was sent then.
     """
-    with journal.lock():
+    with journal.lock(waiting):
         state = journal.state()
         if state.job_id is not None:
-            return Launched(state.job_id, "attached")
+            return Launched(state.job_id, "attached", state.others)
         metadata = {KEY: journal.key, ATTEMPT: str(state.attempt)}
         if remembered is not None and state.attempt == 1 and (known := _known(provider, remembered, metadata)):
-            return _adopt(journal, clock, known)
+            return _adopt(journal, clock, asked, [known])
         lost_at = _lost_at(state, clock.now())
-        if found := _look(provider, metadata, clock, None if lost_at is None else lost_at + settle_seconds):
-            return _adopt(journal, clock, found)
-        request = make_request(metadata)
-        creates = 0
-        while True:
-            creates += 1
-            journal.append(
-                clock.now(), "intent", request=request.to_json(), command=list(command), experiment=experiment
-            )
-            try:
-                job = provider.create_job(request)
-            except ProviderError as error:
-                if not _may_have_happened(error):
-                    journal.append(clock.now(), "refused", error=str(error))
-                    raise
-                lost_at = clock.now()
-                journal.append(lost_at, "lost", error=str(error))
-                if found := _look(provider, metadata, clock, lost_at + settle_seconds):
-                    return _adopt(journal, clock, found)
-                if creates == CREATES_AT_MOST:
-                    raise
-            else:
-                journal.append(clock.now(), "launched", job_id=job.id, adopted=False)
-                return Launched(job.id, "launched")
+        if found := look(provider, metadata, clock, None if lost_at is None else lost_at + settle_seconds):
+            return _adopt(journal, clock, asked, found)
+        return _create(journal, provider, make_request(metadata), clock, settle_seconds, asked)
+
+
+def find_lost(journal: Journal, provider: JobProvider, clock: Clock, asked: Asked) -> JournalState:
+    """Look once for the job of a key that has none in its journal, take it if it is there, and return the state.
+
+    Raises:
+        ProviderError: the provider cannot be asked.
+        StoreError: the journal cannot be read or written.
+    """
+    with journal.lock():
+        state = journal.state()
+        if state.job_id is None:
+            metadata = {KEY: journal.key, ATTEMPT: str(state.attempt)}
+            if found := look(provider, metadata, clock, None):
+                _adopt(journal, clock, asked, found)
+                state = journal.state()
+        return state
+
+
+def _create(
+    journal: Journal, provider: JobProvider, request: JobRequest, clock: Clock, settle_seconds: float, asked: Asked
+) -> Launched:
+    """Create the job, with a line before each request and after each answer."""
+    metadata = {name: request.metadata[name] for name in (KEY, ATTEMPT)}
+    creates = 0
+    while True:
+        creates += 1
+        journal.append(clock.now(), "intent", request=request.to_json(), **asked.to_json())
+        try:
+            job = provider.create_job(request)
+        except ProviderError as error:
+            if not _may_have_happened(error):
+                journal.append(clock.now(), "refused", error=str(error))
+                raise
+            lost_at = clock.now()
+            journal.append(lost_at, "lost", error=str(error))
+            if found := look(provider, metadata, clock, lost_at + settle_seconds):
+                return _adopt(journal, clock, asked, found)
+            if creates == CREATES_AT_MOST:
+                raise
+        else:
+            journal.append(clock.now(), "launched", job_id=job.id, adopted=False, **asked.to_json())
+            return Launched(job.id, "launched")
 
 
 def _known(provider: JobProvider, job_id: str, metadata: dict[str, str]) -> JobState | None:
@@ -111,19 +139,38 @@ def _lost_at(state: JournalState, now: float) -> float | None:
     return min(now, state.intent_at + CREATE_TIMEOUT_SECONDS) if state.lost_at is None else state.lost_at
 
 
-def _look(provider: JobProvider, metadata: dict[str, str], clock: Clock, deadline: float | None) -> JobState | None:
-    """Return the oldest job with our key; with a deadline, ask until then."""
+def look(provider: JobProvider, metadata: Mapping[str, str], clock: Clock, deadline: float | None) -> list[JobState]:
+    """Return the jobs with our key, oldest first; with a deadline, ask until one is there or it has passed.
+
+    None is an answer only of a look that began at the deadline or after it; a look that gets no answer is repeated
+    until then.
+
+    Raises:
+        ProviderError: the last look got no answer, or one was refused.
+    """
     while True:
-        if found := provider.find_jobs(metadata):
-            return found[0]
-        if deadline is None or clock.now() >= deadline:
-            return None
-        clock.sleep(min(LOOK_SECONDS, max(deadline - clock.now(), 0.0)))
+        at = clock.now()
+        late = deadline is None or at >= deadline
+        try:
+            if (found := provider.find_jobs(metadata)) or late:
+                return found
+        except ProviderError as error:
+            if late or not passes(error):
+                raise
+        clock.sleep(min(LOOK_SECONDS, max((deadline or 0.0) - at, 0.0)))
 
 
-def _adopt(journal: Journal, clock: Clock, job: JobState) -> Launched:
-    journal.append(clock.now(), "launched", job_id=job.id, adopted=True)
-    return Launched(job.id, "adopted")
+def _adopt(journal: Journal, clock: Clock, asked: Asked, found: Sequence[JobState]) -> Launched:
+    """Take the oldest job found as ours, and write down the others."""
+    mine, *rest = found
+    others = tuple(job.id for job in rest)
+    journal.append(clock.now(), "launched", job_id=mine.id, adopted=True, others=list(others), **asked.to_json())
+    return Launched(mine.id, "adopted", others)
+
+
+def passes(error: ProviderError) -> bool:
+    """Return whether the same question may be answered later: no answer, asked too soon, the other end broken."""
+    return error.status is None or error.status in (408, 409, 429) or error.status >= 500
 
 
 def _may_have_happened(error: ProviderError) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from ftbuild.chat import Message
 from ftbuild.completion import Completion, Prompt
 from ftbuild.digest import of_value, short
+from ftbuild.ledger.checkpoints import choose
 from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.runners.formats import json_lines, parse_lines
@@ -34,7 +35,8 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
         answers = {each["id"]: Completion(arms.rules(each["raw"], shop.settings.style, arm)) for each in examples}
     else:
         job = json.loads(done.read(action, "job")) if kind == "tuned" else None
-        answers = _ask(shop, job["fine_tuned_model"] if job else shop.settings.model.id, examples, voice)
+        rule = action.settings.get("checkpoint", "last")
+        answers = _ask(shop, choose(job, rule).model if job else shop.settings.model.id, examples, voice)
         asked = {each["id"]: each for each in examples}
         answers = {
             name: replace(each, tool_calls=own_calls(each.tool_calls, asked[name])) if each.tool_calls else each
