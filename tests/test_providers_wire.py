@@ -97,6 +97,15 @@ def test_a_create_is_sent_once_whatever_comes_back(answer: object, server: Stub,
     assert len(server.asked) == 1
 
 
+def test_a_client_with_the_retries_of_the_sdk_is_caught(server: Stub) -> None:
+    mutant = WireClient(server.url, "token", "acme")
+    mutant._once = mutant._client
+    with pytest.raises(AssertionError):
+        test_a_create_is_sent_once_whatever_comes_back(refusal(500, "oops"), server, mutant)
+    assert len(server.asked) == 3
+    asyncio.run(mutant.close())
+
+
 def test_a_read_is_repeated_twice(server: Stub, client: WireClient) -> None:
     server.answers[f"GET {JOBS}/ftjob-1"] = [refusal(500, "oops"), refusal(503, "busy"), (200, job(status="running"))]
     assert client.retrieve_job("ftjob-1").status == "running"
