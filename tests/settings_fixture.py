@@ -95,7 +95,6 @@ FULL: dict[str, Any] = {
     "method": {
         "type": "supervised",
         "hyperparameters": {"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": 1.5},
-        "checkpoint": "lowest_validation_loss",
     },
     "provider": {
         "kind": "embedded",
@@ -132,6 +131,7 @@ TINY = deepcopy(FULL) | {
 
 TINY["style"] = {"language": "ja", "system": "丁寧に。", "rules": {"desu_masu": "always"}}
 TINY["method"] = {"type": "dpo", "hyperparameters": {"n_epochs": 3, "beta": 0.2}}
+TINY["method"]["checkpoint"] = "lowest_validation_loss"
 TINY["dataset"]["sources"]["pairs"]["rejected"] = "casual"
 TINY["dataset"]["sources"]["pairs"]["keep"] = {
     "solved": {"field": "csat", "at_least": 3.5, "at_most": 5.0, "equals": "4", "one_of": [4, "4"], "matches": "4"}

@@ -142,7 +142,9 @@ def test_retry_offers_failed_jobs_and_cancel_those_under_way(own: Own) -> None:
             journal.append(3.0, "ended", job_id=f"ftjob-{name}", status=status, error=None)
     own.write("outputs/.ftbuild/ledger/e.jsonl", "torn\n")
     assert offered(own, "retry", "") == [Candidate("ftjob-a", "mine: failed")]
-    assert words(own, "cancel", "ftjob") == ["ftjob-c", "ftjob-d"]
+    for verb in ("cancel", "pause", "resume", "watch"):
+        assert words(own, verb, "ftjob") == ["ftjob-c", "ftjob-d"]
+    assert words(own, "adopt", "ftjob-x", "+exp") == ["+experiment="]
 
 
 def test_completion_offers_the_shells(own: Own) -> None:

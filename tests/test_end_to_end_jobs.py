@@ -85,6 +85,8 @@ def test_interrupted_client_leaves_the_job_running_until_it_is_cancelled_and_ret
     watched = project.run("watch", second)
     assert (watched.code, watched.out) == (0, f"{second} succeeded\n")
     assert project.run("cancel", job).out == f"{job} has ended already: failed or cancelled before it was retried\n"
+    assert project.run("retry", job).code == 3  # repeated, it goes on with the job that it launched
+    assert store.creates() == ["POST /v1/fine_tuning/jobs 200"] * 2
     refused = project.run("retry", second)
     assert (refused.code, refused.err) == (
         2,

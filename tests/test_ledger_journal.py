@@ -40,8 +40,8 @@ BROKE: dict[str, Any] = {"status": "failed", "error": "broke", "code": "oom", "s
         ([INTENT], JournalState(intent_at=5.0, **ASKED)),
         ([INTENT, LOST], JournalState(intent_at=5.0, lost_at=6.0, **ASKED)),
         ([INTENT, LOST, INTENT], JournalState(intent_at=5.0, **ASKED)),
-        ([INTENT, REFUSED], JournalState(refused="no such model", **ASKED)),
-        ([INTENT, REFUSED, INTENT], JournalState(intent_at=5.0, **ASKED)),
+        ([INTENT, REFUSED], JournalState(refused="no such model", seen_at=6.0, **ASKED)),
+        ([INTENT, REFUSED, INTENT], JournalState(intent_at=5.0, seen_at=6.0, **ASKED)),
         ([INTENT, LOST, LAUNCHED], JournalState(**ONE, **NEW)),
         (
             [FOUND],
@@ -64,7 +64,7 @@ BROKE: dict[str, Any] = {"status": "failed", "error": "broke", "code": "oom", "s
             [INTENT, LAUNCHED, SUCCEEDED, FETCHED],
             JournalState(**ONE, status="succeeded", seen_at=8.0, fetched={"job.json": "aa"}, note="10 steps"),
         ),
-        ([INTENT, LAUNCHED, FAILED, RETRY], JournalState(attempt=2, past=("ftjob-1",), **ASKED)),
+        ([INTENT, LAUNCHED, FAILED, RETRY], JournalState(attempt=2, past=("ftjob-1",), seen_at=9.0, **ASKED)),
         ([INTENT, LAUNCHED, FAILED, RETRY, SECOND], JournalState(attempt=2, past=("ftjob-1",), **TWO)),
         ([INTENT, LAUNCHED, RETRY], JournalState(**ONE, **NEW)),
         (

@@ -10,10 +10,10 @@ from fake_provider import LOST, Script, request
 from job_provider import FolderProvider
 
 from ftbuild.errors import ProviderError
-from ftbuild.ledger.journal import Asked, Journal
+from ftbuild.ledger.journal import Asked, Journal, Wish
 from ftbuild.ledger.launch import launch_once
 from ftbuild.ledger.port import JobState
-from ftbuild.ledger.steer import WAIT_SECONDS, Steered, Wish, steer
+from ftbuild.ledger.steer import WAIT_SECONDS, Steered, steer
 
 WISHES: tuple[Wish, ...] = ("cancel", "pause", "resume")
 NO_ROUTE = ProviderError("fake: Invalid URL", status=404)

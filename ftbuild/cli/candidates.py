@@ -53,7 +53,7 @@ def candidates(before: Sequence[str], current: str, folder: Path) -> list[Candid
     else:
         found = [Candidate(name, each.what) for name, each in VERBS.items()] if not before else []
         found += _names(verb, before, root)
-        found += _overrides(current, root) if "--multirun" in known.options else []
+        found += _overrides(current, root) if "--multirun" in known.options or verb == "adopt" else []
     return [each for each in found if each.word.startswith(current)]
 
 

@@ -1,6 +1,7 @@
 """`ftbuild jobs`: the jobs of this project, newest last, as the provider tells where it can be asked quickly."""
 
 import json
+import shlex
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -11,12 +12,13 @@ from typing import Any
 
 from ftbuild.cli.grid import aligned
 from ftbuild.cli.layout import columns, hang
-from ftbuild.cli.named_job import NamedJob, connect, known
+from ftbuild.cli.named_job import NamedJob, connected, known
 from ftbuild.cli.options import Options
 from ftbuild.digest import short
 from ftbuild.errors import ExitCode, FtbuildError
-from ftbuild.ledger.failures import failure
-from ftbuild.ledger.port import JobState
+from ftbuild.ledger.failures import failure, remedy
+from ftbuild.ledger.port import PARKED, JobState
+from ftbuild.ledger.steer import REACHED
 from ftbuild.report.progress import spoken
 from ftbuild.report.words import duration
 
@@ -52,35 +54,40 @@ class Row:
         state, job_id = self.job.state, self.job.job_id
         if job_id is None:
             return [self._without_job()]
-        found = []
-        if state.ended_badly:
+        found, told = [], self.told
+        if state.ended_badly and spoken(str(state.status)) == "cancelled" and not state.error:
+            found += [f"Launch it once more: ftbuild retry {job_id}"]
+        elif state.ended_badly:
             known = failure(state.error, state.code)
             found += [state.error] if state.error else []
-            found += [known.means] if known else []
-            found += [f"{known.do}." if known and known.do and not known.again else f"ftbuild retry {job_id}"]
-        elif state.phase == "terminal" or (self.told and self.told.status == "succeeded" and state.fetched is None):
-            found += ["Its results are not fetched yet: build the experiment again, nothing is launched."]
-        elif self.told is not None and self.told.ended:
-            found += [*([self.told.error] if self.told.error else []), "The next build writes down its end."]
-        elif self.status == "paused":
-            found += [f"ftbuild resume {job_id}"]
-        elif self.told is None:
+            found += [" ".join([*([known.means] if known else []), f"Fix: {remedy(job_id, known)}"])]
+        elif told is not None and told.ended:
+            found += [*([told.error] if told.error else []), f"Its end is not written down yet. {self._come_back}"]
+        elif state.phase == "terminal":
+            found += [f"Its results are not fetched yet. {self._come_back}"]
+        elif self.status in PARKED:
+            found += [f"It stands still. Fix: ftbuild resume {job_id}"]
+        elif state.phase == "running" and told is None:
             found += ["As last seen; the provider was not reached."]
-        if state.wish is not None and not (self.told and self.told.ended):
-            found += [f"{state.wish} was asked for and not confirmed: ftbuild {state.wish} {job_id}"]
-        return found + [
-            f"{other} has the same key and costs money too: ftbuild cancel {other}" for other in state.others
-        ]
+        if state.wish is not None and not (told and REACHED[state.wish](told)):
+            found += [f"{state.wish} was asked for and not confirmed. Fix: ftbuild {state.wish} {job_id}"]
+        costs = "has the same key and costs money too. Fix: ftbuild cancel"
+        return found + [f"{other} {costs} {other}" for other in state.others]
+
+    @property
+    def _come_back(self) -> str:
+        return f"Fix: ftbuild {shlex.join(self.job.state.asked.command)}"
 
     def _without_job(self) -> str:
-        state, key = self.job.state, short(self.job.journal.key)
+        state = self.job.state
         if state.refused:
             return state.refused.partition("\n")[0]
         if self.status == "launching":
             return "A running ftbuild is launching it."
         if self.status == "unknown":
-            return f"Whether it was launched is not known: the next build looks first, and so does ftbuild cancel {key}"
-        return f"{state.past[-1]} is to be launched once more: the next build does." if state.past else "Not launched."
+            return f"Whether it was launched is not known; the provider is asked first. {self._come_back}"
+        again = f"{state.past[-1]} is to be launched once more. {self._come_back}" if state.past else ""
+        return again or "It was never launched."
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -127,7 +134,8 @@ def rows_of(found: Sequence[NamedJob], told: Mapping[str, JobState]) -> list[Row
     """Return the rows, newest last; `told` is what the provider says of the jobs that it was asked about."""
     rows = []
     for each in found:
-        since = each.state.launched_at if each.state.launched_at is not None else each.state.intent_at
+        times = (each.state.launched_at, each.state.intent_at, each.state.seen_at)
+        since = next((at for at in times if at is not None), None)
         age = None if since is None else max(each.world.now() - since, 0.0)
         busy = each.job_id is None and each.journal.held()
         rows.append(Row(each, told.get(each.job_id or ""), age, busy))
@@ -163,7 +171,8 @@ def _asked(found: Sequence[NamedJob], options: Options) -> dict[str, JobState]:
 
     def ask(job: NamedJob) -> None:
         with suppress(FtbuildError, OSError):
-            state = connect(job.world, job.state.asked, options).glance_at_job(str(job.job_id))
+            with connected(job.world, job.state.asked, options) as connection:
+                state = connection.glance_at_job(str(job.job_id))
             if state is not None:
                 told[state.id] = state
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from ftbuild.world import World
 
 if TYPE_CHECKING:
     from ftbuild.providers.connection import Connection
+    from ftbuild.settings import Provider
 
 KEY_AT_LEAST = 8  # letters of a key that name it
 
@@ -77,23 +79,30 @@ def looked_up(job: NamedJob, options: Options) -> NamedJob:
     """Return the job, asked for at the provider where only its key is known; `job_id` stays None where it has none."""
     if job.job_id is not None:
         return job
-    connection = connect(job.world, job.state.asked, options)
-    state = find_lost(job.journal, connection, job.clock, job.state.asked)
+    with connected(job.world, job.state.asked, options) as connection:
+        state = find_lost(job.journal, connection, job.clock, job.state.asked)
     return replace(job, state=state, job_id=state.job_id)
 
 
-def connect(world: World, asked: Asked, options: Options) -> "Connection":
-    """Return a connection to the provider that a job was asked of: as its journal says, else as its command does."""
+@contextmanager
+def connected(world: World, asked: Asked, options: Options) -> "Iterator[Connection]":
+    """Give a connection to the provider that a job was asked of: as its journal says, else as its command does."""
+    from ftbuild.providers.connection import Connection
+
+    connection = Connection(_provider(asked, options), None, world)
+    try:
+        yield connection
+    finally:
+        connection.hang_up()
+
+
+def _provider(asked: Asked, options: Options) -> "Provider":
     from pydantic import ValidationError
 
-    from ftbuild.providers.connection import Connection
     from ftbuild.settings import Provider
 
     if asked.provider is not None:
-        try:
-            return Connection(Provider.model_validate(dict(asked.provider), strict=False), None, world)
-        except ValidationError:
-            pass  # of another version of ftbuild
+        with suppress(ValidationError):  # of another version of ftbuild
+            return Provider.model_validate(dict(asked.provider), strict=False)
     again = parse("build", asked.command)
-    settings = composed_of(replace(again, folder=options.folder)).points[0].settings
-    return Connection(settings.provider, None, world)
+    return composed_of(replace(again, folder=options.folder)).points[0].settings.provider

@@ -2,12 +2,13 @@
 
 import shlex
 
-from ftbuild.cli.named_job import NamedJob, connect, looked_up, named
+from ftbuild.cli.named_job import NamedJob, connected, looked_up, named
 from ftbuild.cli.options import Options
 from ftbuild.digest import short
 from ftbuild.errors import ConfigError, ExitCode
+from ftbuild.ledger.journal import Wish
 from ftbuild.ledger.port import TERMINAL
-from ftbuild.ledger.steer import Steered, Wish, steer
+from ftbuild.ledger.steer import Steered, steer
 from ftbuild.problem import Problem
 from ftbuild.report.progress import spoken
 
@@ -34,7 +35,8 @@ def _steer(wish: Wish, options: Options) -> int:
         return int(ExitCode.DONE)
     if ended := _ended(job):
         return _said_ended(wish, job.job_id, ended)
-    done = steer(wish, job.journal, connect(job.world, job.state.asked, options), job.clock, job.job_id)
+    with connected(job.world, job.state.asked, options) as connection:
+        done = steer(wish, job.journal, connection, job.clock, job.job_id)
     if done.job.ended and (done.before or wish != "cancel" or not done.job.status.startswith("cancel")):
         return _said_ended(wish, done.job.id, done.job.status)
     print(_words(wish, done, shlex.join(job.state.asked.command)))

@@ -3,7 +3,7 @@
 import sys
 from datetime import UTC, datetime
 
-from ftbuild.cli.named_job import connect, looked_up, named
+from ftbuild.cli.named_job import connected, looked_up, named
 from ftbuild.cli.options import Options
 from ftbuild.digest import short
 from ftbuild.errors import ConfigError, ExitCode, Interrupted
@@ -31,16 +31,15 @@ def watch(options: Options) -> int:
     state = job.state
     if job.is_current and state.status in TERMINAL:
         return _ended(job.job_id, str(state.status), state.error, state.code)
-    connection = connect(job.world, state.asked, options)
     screen = _Screen()
     try:
-        ended = follow(connection, job.job_id, job.clock, POLL_SECONDS, screen.show)
+        with connected(job.world, state.asked, options) as connection:
+            ended = follow(connection, job.job_id, job.clock, POLL_SECONDS, screen.show)
     except KeyboardInterrupt as stopped:
         what = f"{job.job_id} goes on without you ({screen.progress.text or 'under way'})."
         raise Interrupted(Problem(what, why=f"Come back: ftbuild watch {job.job_id}")) from stopped
     finally:
         screen.clear()
-        connection.hang_up()
     if ended.job.parked:
         raise parked(job.job_id, ended.job.status)
     return _ended(job.job_id, ended.job.status, ended.job.error, ended.job.error_code, ended.job.fine_tuned_model)
@@ -62,10 +61,10 @@ class _Screen:
 
     def show(self, job: JobState, events: list[JobEvent]) -> None:
         """Print the new events, then where the job stands."""
+        self.progress.add(job, events, datetime.now(UTC).timestamp())
         self.clear()
         for event in events:
             print(f"{datetime.fromtimestamp(event.created_at, UTC):%H:%M:%S} {event.message}", flush=True)
-        self.progress.add(job, events, datetime.now(UTC).timestamp())
         if self._live:
             sys.stderr.write(CLEAR + self.progress.line)
             sys.stderr.flush()

@@ -110,13 +110,17 @@ def failure(error: str | None, code: str | None, status: int | None = None) -> F
 
 def ended_badly(job_id: str, status: str, error: str | None, code: str | None = None) -> JobError:
     """Return the error of a job that failed or was cancelled: the provider's words, what they mean, what to do."""
-    retry = f"ftbuild retry {job_id}"
     known = failure(error, code)
-    why, fix = ONCE, retry
-    if known is not None:
-        why = f"{known.means} {ONCE}"
-        fix = retry if not known.do else f"{known.do}, then {retry}" if known.again else f"{known.do}."
-    return JobError(Problem(_said(job_id, status, error), why=why, fix=fix), job_id=job_id)
+    why = ONCE if known is None else f"{known.means} {ONCE}"
+    return JobError(Problem(_said(job_id, status, error), why=why, fix=remedy(job_id, known)), job_id=job_id)
+
+
+def remedy(job_id: str, known: Failure | None) -> str:
+    """Return what to do about a job that ended badly."""
+    retry = f"ftbuild retry {job_id}"
+    if known is None or not known.do:
+        return retry
+    return f"{known.do}, then {retry}" if known.again else f"{known.do}."
 
 
 def parked(job_id: str, status: str) -> JobError:

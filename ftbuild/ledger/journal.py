@@ -24,7 +24,8 @@ from ftbuild.problem import Problem
 from ftbuild.store import durable
 
 Phase = Literal["new", "intent", "running", "terminal", "fetched"]
-WISHES = ("cancel", "pause", "resume")
+Wish = Literal["cancel", "pause", "resume"]
+WISHES: tuple[Wish, ...] = ("cancel", "pause", "resume")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class JournalState:
     `intent_at` is when a launch was last intended (seconds since 1970) and has no answer yet,
     `lost_at` when it became known that the answer will not come, `refused` what the provider said to the
     last create that it refused. `others` are jobs found beside ours under the same key. `wish` is what was
-    asked of the provider and not yet confirmed. `fetched` maps the outputs to their digests.
+    asked of the provider and not yet confirmed. `fetched` maps the outputs to their digests. `seen_at` is when
+    the status was written.
     """
 
     attempt: int = 1
@@ -62,7 +64,7 @@ class JournalState:
     seen_at: float | None = None
     error: str | None = None
     code: str | None = None
-    wish: str | None = None
+    wish: Wish | None = None
     fetched: Mapping[str, str] | None = None
     note: str = ""
     past: tuple[str, ...] = ()
@@ -103,7 +105,8 @@ def fold(events: Iterable[Mapping[str, Any]], state: JournalState = NOT_LAUNCHED
             state = replace(state, **told, seen_at=event["at"], wish=None)
         elif name == "retry" and state.ended_badly:
             past = (*state.past, str(state.job_id))
-            state = JournalState(attempt=state.attempt + 1, past=past, others=state.others, asked=state.asked)
+            anew = JournalState(state.attempt + 1, seen_at=event["at"], past=past, asked=state.asked)
+            state = replace(anew, others=state.others)
         elif name == "fetched":
             state = replace(state, fetched=event["outputs"], note=event["note"])
         elif name == "status" and state.status not in TERMINAL:
@@ -120,7 +123,7 @@ def _launching(state: JournalState, name: str, event: Mapping[str, Any]) -> Jour
     if name == "lost":
         return replace(state, lost_at=at)
     if name == "refused":
-        return replace(state, intent_at=None, lost_at=None, refused=event["error"])
+        return replace(state, intent_at=None, lost_at=None, refused=event["error"], seen_at=at)
     asked = state.asked
     if "command" in event:
         asked = Asked(tuple(event["command"]), event["experiment"], event.get("provider"))

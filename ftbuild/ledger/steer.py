@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from ftbuild.errors import ProviderError
-from ftbuild.ledger.journal import Journal
+from ftbuild.ledger.journal import Journal, Wish
 from ftbuild.ledger.launch import Clock, passes
 from ftbuild.ledger.port import JobProvider, JobState
 from ftbuild.problem import Problem
 
-Wish = Literal["cancel", "pause", "resume"]
 WAIT_SECONDS = 30.0
 LOOK_SECONDS = 0.5
 NO_ROUTE = (404, 405, 501)

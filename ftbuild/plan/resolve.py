@@ -146,7 +146,7 @@ def _text(form: ResponseFormat) -> str:
 def _checkpoint(settings: Settings) -> dict[str, object]:
     """Return which checkpoint is used, where it is not the last."""
     rule = settings.method.checkpoint
-    return {} if rule is None else {"checkpoint": rule}
+    return {} if rule == "last" else {"checkpoint": rule}
 
 
 def _job(graph: Graph, settings: Settings, lines: str, forms: Mapping[str, ResponseFormat]) -> str:

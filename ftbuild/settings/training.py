@@ -1,7 +1,7 @@
 """What is trained, how, and where: model, method, provider, tracker."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -71,25 +71,29 @@ OF_METHOD: Mapping[str, MethodName] = {
 class Method(Node):
     """How the model is tuned: `supervised` from answers, `dpo` from answers and rejected ones, whose `beta` says how
     far the model may go from where it began, `reinforcement` from its own answers, which a `grader` rewards.
-    `checkpoint` says which one is used: the `last` (None is the same), or the one with the `lowest_validation_loss`;
-    it is keyed where the model is asked, not in the job: another choice is no other training.
+    `checkpoint` says which one is used: the `last`, or the one with the `lowest_validation_loss`; it is keyed where
+    the model is asked, not in the job: another choice is no other training.
     """
 
     sparse: ClassVar[bool] = True
     type: MethodName
     hyperparameters: Hyperparameters
     grader: Grader | None = None
-    checkpoint: Literal["lowest_validation_loss"] | None = None
+    checkpoint: Literal["last", "lowest_validation_loss"] = "last"
 
     @field_validator("checkpoint", mode="before")
     @classmethod
-    def _last_is_none(cls, value: object) -> object:
+    def _is_chosen_by_other_examples(cls, value: object) -> object:
         if value == "best_evaluation":
             raise ValueError(
-                "best_evaluation is not offered: the verdict's examples must not choose the model that they judge. "
+                "best_evaluation would let the verdict's examples choose the model that they judge; "
                 "lowest_validation_loss chooses by examples of their own"
             )
-        return None if value == "last" else value
+        return value
+
+    def keyed(self) -> dict[str, Any]:
+        """Return the fields that change results; the last checkpoint is no choice."""
+        return {name: value for name, value in super().keyed().items() if (name, value) != ("checkpoint", "last")}
 
     @model_validator(mode="after")
     def _has_what_is_its_own(self) -> "Method":
