@@ -202,6 +202,16 @@ def test_without_a_job_there_is_a_hint(bench: Bench) -> None:
     assert bench.run("jobs").out == "No jobs yet. Launch one: ftbuild +experiment=NAME\n"
 
 
+def test_a_damaged_journal_hides_no_other_job(bench: Bench) -> None:
+    bench.launched("a1", HOUR, "ftjob-a", ended("cancelled"))
+    (bench.ledger / "bad.jsonl").write_text("{\n")
+    told = bench.run("jobs")
+    assert (told.code, told.out.splitlines()[1].split()[:2]) == (5, ["ftjob-a", "cancelled"])
+    assert "bad.jsonl:1: the journal of a paid job cannot be read: this line is damaged" in told.err
+    assert bench.run("cancel", "ftjob-a").out == "ftjob-a has ended already: cancelled\n"
+    assert bench.run("cancel", "ftjob-b").code == 5
+
+
 # --- cancel, pause, resume ---
 
 
@@ -395,6 +405,13 @@ def test_only_what_ended_badly_is_launched_again(more: Any, said: str, bench: Be
     bench.launched("a1", HOUR, "ftjob-a", *more)
     assert bench.own.refused("retry", "ftjob-a") == f"command line: {said}"
     assert bench.server.asked == []
+
+
+def test_a_key_without_a_job_is_taken_for_not_launched(bench: Bench) -> None:
+    command = ["+experiment=none"]
+    journal = bench.journal("a1", HOUR, ("intent", {"request": {}, **ASKED, "command": command}))
+    assert bench.run("retry", "a1a1a1a1").code == 2  # there is no such experiment to build
+    assert (journal.state().phase, journal.state().refused) == ("new", "taken for not launched, by ftbuild retry")
 
 
 # --- adopt ---

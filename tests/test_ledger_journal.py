@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from ftbuild.errors import StoreError
 from ftbuild.ledger.journal import NOT_LAUNCHED, Asked, Journal, JournalState, find_journal, fold, journals
 
-INTENT = {"event": "intent", "at": 5.0, "command": ["+experiment=x"], "experiment": "x"}
+REQUEST = {"training_file": "file-1"}
+INTENT = {"event": "intent", "at": 5.0, "request": REQUEST, "command": ["+experiment=x"], "experiment": "x"}
 LOST = {"event": "lost", "at": 6.0}
 REFUSED = {"event": "refused", "at": 6.0, "error": "no such model"}
 LAUNCHED = {"event": "launched", "at": 6.0, "job_id": "ftjob-1", "adopted": False}
@@ -37,12 +38,13 @@ BROKE: dict[str, Any] = {"status": "failed", "error": "broke", "code": "oom", "s
     ("events", "state"),
     [
         ([], NOT_LAUNCHED),
-        ([INTENT], JournalState(intent_at=5.0, **ASKED)),
-        ([INTENT, LOST], JournalState(intent_at=5.0, lost_at=6.0, **ASKED)),
-        ([INTENT, LOST, INTENT], JournalState(intent_at=5.0, **ASKED)),
+        ([INTENT], JournalState(intent_at=5.0, request=REQUEST, **ASKED)),
+        ([INTENT, LOST], JournalState(intent_at=5.0, request=REQUEST, lost_at=6.0, **ASKED)),
+        ([INTENT, LOST, INTENT], JournalState(intent_at=5.0, request=REQUEST, **ASKED)),
         ([INTENT, REFUSED], JournalState(refused="no such model", seen_at=6.0, **ASKED)),
-        ([INTENT, REFUSED, INTENT], JournalState(intent_at=5.0, seen_at=6.0, **ASKED)),
+        ([INTENT, REFUSED, INTENT], JournalState(intent_at=5.0, request=REQUEST, seen_at=6.0, **ASKED)),
         ([INTENT, LOST, LAUNCHED], JournalState(**ONE, **NEW)),
+        ([LAUNCHED | {"attempt": 3}], JournalState(attempt=3, job_id="ftjob-1", launched_at=6.0, **NEW)),
         (
             [FOUND],
             JournalState(

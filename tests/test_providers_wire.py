@@ -154,13 +154,19 @@ def test_nobody_there_is_an_error_without_status() -> None:
     asyncio.run(client.close())
 
 
-def test_jobs_are_found_by_metadata_oldest_first_over_all_pages(server: Stub, client: WireClient) -> None:
+def test_jobs_are_found_by_metadata_or_for_want_of_any_oldest_first_over_all_pages(
+    server: Stub, client: WireClient
+) -> None:
     wanted = {"ftbuild_key": "k", "ftbuild_attempt": "1"}
     newer = job("ftjob-2", created_at=20, metadata=wanted)
     older = job("ftjob-9", created_at=10, metadata=wanted | {"x": "y"})
-    others = [job("ftjob-3", metadata={"ftbuild_key": "k"}), job("ftjob-4", metadata=None), job("ftjob-5", metadata={})]
+    others = [
+        job("ftjob-3", metadata={"ftbuild_key": "k"}),
+        job("ftjob-4", metadata=None, created_at=11),
+        job("ftjob-5", metadata={}, created_at=12),
+    ]
     server.answers[f"GET {JOBS}"] = [listed(newer, *others, more=True), listed(older)]
-    assert [found.id for found in client.find_jobs(wanted)] == ["ftjob-9", "ftjob-2"]
+    assert [found.id for found in client.find_jobs(wanted)] == ["ftjob-9", "ftjob-4", "ftjob-5", "ftjob-2"]
     first, second = server.asked
     assert first.query == {"limit": "100", "metadata[ftbuild_key]": "k", "metadata[ftbuild_attempt]": "1"}
     assert second.query == first.query | {"after": "ftjob-5"}

@@ -35,7 +35,7 @@ def adopt(options: Options) -> int:
     if len(options.words) != 1:
         raise ConfigError(Problem("adopt takes the id of one job", "command line", fix="ftbuild jobs"))
     [job_id] = options.words
-    for each in known(options):
+    for each in known(options)[0]:
         if each.state.job_id == job_id:
             print(f"{job_id} is known here already, as the job of {each.state.asked.experiment or 'no experiment'}")
             return int(ExitCode.DONE)

@@ -15,7 +15,7 @@ from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.named_job import NamedJob, connected, known
 from ftbuild.cli.options import Options
 from ftbuild.digest import short
-from ftbuild.errors import ExitCode, FtbuildError
+from ftbuild.errors import ExitCode, FtbuildError, StoreError
 from ftbuild.ledger.failures import failure, remedy
 from ftbuild.ledger.port import PARKED, JobState
 from ftbuild.ledger.steer import REACHED
@@ -118,15 +118,21 @@ class Row:
 
 
 def jobs(options: Options) -> int:
-    """Print every job: its status, experiment, key and age, and what is to be done about it."""
-    found = list(known(options))
+    """Print every job: its status, experiment, key and age, and what is to be done about it.
+
+    Raises:
+        StoreError: a journal cannot be read; the jobs of the others are printed.
+    """
+    found, problems = known(options)
     rows = rows_of(found, _asked(found, options))
     if options.format == "json":
         print(json.dumps({"schema_version": SCHEMA_VERSION, "jobs": [row.to_json() for row in rows]}, indent=1))
-    elif not rows:
+    elif not rows and not problems:
         print("No jobs yet. Launch one: ftbuild +experiment=NAME")
     else:
         print(table(rows, columns()))
+    if problems:
+        raise StoreError(*problems)
     return int(ExitCode.DONE)
 
 

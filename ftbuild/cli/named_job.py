@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ftbuild.cli.build import composed_of, world_of
 from ftbuild.cli.options import Options, parse
-from ftbuild.errors import ConfigError
+from ftbuild.errors import ConfigError, StoreError
 from ftbuild.ledger.journal import Asked, Journal, JournalState, journals
 from ftbuild.ledger.launch import Clock, find_lost
 from ftbuild.problem import Problem, nearest
@@ -46,12 +46,19 @@ def worlds(options: Options) -> list[World]:
     return [world_of(replace(options, smoke=smoke)) for smoke in (False, True)]
 
 
-def known(options: Options) -> Iterator[NamedJob]:
-    """Yield the jobs of the project by key, each as it is now."""
+def known(options: Options) -> tuple[list[NamedJob], list[Problem]]:
+    """Return the jobs of the project by key, each as it is now, and what is wrong with journals that cannot be read."""
+    found: list[NamedJob] = []
+    problems: list[Problem] = []
     for world in worlds(options):
         for journal in journals(world.store / "ledger"):
-            state = journal.state()
-            yield NamedJob(world, journal, state, state.job_id)
+            try:
+                state = journal.state()
+            except StoreError as error:
+                problems += error.problems
+            else:
+                found.append(NamedJob(world, journal, state, state.job_id))
+    return found, problems
 
 
 def named(options: Options) -> NamedJob:
@@ -59,17 +66,20 @@ def named(options: Options) -> NamedJob:
 
     Raises:
         ConfigError: it names none, or one that is not known here.
+        StoreError: it is in no journal that can be read, and others cannot.
     """
     if len(options.words) != 1:
         raise ConfigError(Problem(f"{options.verb} takes the id of one job", "command line", fix="ftbuild jobs"))
     [word] = options.words
-    found = list(known(options))
+    found, problems = known(options)
     for each in found:
         if word in (each.state.job_id, *each.state.past, *each.state.others):
             return replace(each, job_id=word)
     by_key = [each for each in found if len(word) >= KEY_AT_LEAST and each.journal.key.startswith(word)]
     if len(by_key) == 1:
         return by_key[0]
+    if problems:  # it may be in one of those
+        raise StoreError(*problems)
     close = nearest(word, [each.job_id for each in found if each.job_id])
     fix = f"ftbuild {options.verb} {close}" if close else "ftbuild jobs lists them."
     raise ConfigError(Problem(f"no job {word!r} here", "command line", fix=fix))

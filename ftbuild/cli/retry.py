@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ftbuild.cli.build import build
-from ftbuild.cli.named_job import named
+from ftbuild.cli.named_job import NamedJob, named
 from ftbuild.cli.options import Options, parse
 from ftbuild.errors import ConfigError
 from ftbuild.problem import Problem
@@ -19,12 +19,20 @@ def retry(options: Options) -> int:
     job = named(options)
     if job.job_id not in job.state.past:
         with job.journal.lock():
-            state = job.journal.state()
-            if job.job_id is not None and not state.ended_badly and job.job_id not in state.past:
-                paused = f"ftbuild resume {job.job_id}" if state.status == "paused" else "nothing to retry."
-                what = f"{job.job_id} is {spoken(str(state.status))}, not failed or cancelled"
-                raise ConfigError(Problem(what, "command line", fix=paused))
-            if state.job_id == job.job_id and job.job_id is not None:
-                job.journal.append(job.world.now(), "retry", job_id=job.job_id)
+            _allow(job)
     again = parse("build", job.state.asked.command)
     return build(replace(again, folder=options.folder))
+
+
+def _allow(job: NamedJob) -> None:
+    """Write down that the job may be launched once more; of a key without a job, that none was launched."""
+    state, now = job.journal.state(), job.world.now()
+    if job.job_id is None:
+        if state.phase == "intent":
+            job.journal.append(now, "refused", error="taken for not launched, by ftbuild retry")
+    elif state.job_id == job.job_id and state.ended_badly:
+        job.journal.append(now, "retry", job_id=job.job_id)
+    elif job.job_id not in state.past:
+        fix = f"ftbuild resume {job.job_id}" if state.status == "paused" else "nothing to retry."
+        what = f"{job.job_id} is {spoken(str(state.status))}, not failed or cancelled"
+        raise ConfigError(Problem(what, "command line", fix=fix))

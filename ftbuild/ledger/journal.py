@@ -45,17 +45,17 @@ class Asked:
 class JournalState:
     """Where a paid action stands. `attempt` counts from 1 and grows only by `retry`; `past` are the jobs before.
 
-    `intent_at` is when a launch was last intended (seconds since 1970) and has no answer yet,
-    `lost_at` when it became known that the answer will not come, `refused` what the provider said to the
-    last create that it refused. `others` are jobs found beside ours under the same key. `wish` is what was
-    asked of the provider and not yet confirmed. `fetched` maps the outputs to their digests. `seen_at` is when
-    the status was written.
+    `intent_at` is when a launch was last intended (seconds since 1970) and has no answer yet, `request` its body,
+    `lost_at` when it became known that the answer will not come, `refused` what the provider said to the last create
+    that it refused. `others` are jobs found beside ours under the same key. `wish` is what was asked of the provider
+    and not yet confirmed, `seen_at` when the status was written. `fetched` maps the outputs to their digests.
     """
 
     attempt: int = 1
     intent_at: float | None = None
     lost_at: float | None = None
     refused: str | None = None
+    request: Mapping[str, Any] | None = None
     job_id: str | None = None
     launched_at: float | None = None
     adopted: bool = False
@@ -123,16 +123,18 @@ def _launching(state: JournalState, name: str, event: Mapping[str, Any]) -> Jour
     if name == "lost":
         return replace(state, lost_at=at)
     if name == "refused":
-        return replace(state, intent_at=None, lost_at=None, refused=event["error"], seen_at=at)
+        return replace(state, intent_at=None, lost_at=None, request=None, refused=event["error"], seen_at=at)
     asked = state.asked
     if "command" in event:
         asked = Asked(tuple(event["command"]), event["experiment"], event.get("provider"))
     state = replace(state, asked=asked, refused=None, lost_at=None)
     if name == "intent":
-        return replace(state, intent_at=at)
+        return replace(state, intent_at=at, request=event.get("request"))
     return replace(
         state,
+        attempt=event.get("attempt", state.attempt),
         intent_at=None,
+        request=None,
         job_id=event["job_id"],
         launched_at=at,
         adopted=event.get("adopted", False),

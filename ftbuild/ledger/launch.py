@@ -16,14 +16,18 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ftbuild.digest import short
 from ftbuild.errors import ProviderError
 from ftbuild.ledger.journal import Asked, Journal, JournalState
 from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, JobProvider, JobRequest, JobState
+from ftbuild.problem import Problem
 
 KEY = "ftbuild_key"
 ATTEMPT = "ftbuild_attempt"
 LOOK_SECONDS = 1.0
 CREATES_AT_MOST = 2
+SKEW_SECONDS = 300.0  # of the provider's clock against ours
+NO_LIST = (404, 405, 501)  # what a server answers that has no such route
 
 
 @dataclass(frozen=True)
@@ -69,12 +73,11 @@ def launch_once(
         state = journal.state()
         if state.job_id is not None:
             return Launched(state.job_id, "attached", state.others)
-        metadata = {KEY: journal.key, ATTEMPT: str(state.attempt)}
-        if remembered is not None and state.attempt == 1 and (known := _known(provider, remembered, metadata)):
+        if remembered is not None and state.attempt == 1 and (known := _known(provider, remembered, journal.key)):
             return _adopt(journal, clock, asked, [known])
-        lost_at = _lost_at(state, clock.now())
-        if found := look(provider, metadata, clock, None if lost_at is None else lost_at + settle_seconds):
+        if found := _found(journal, provider, clock, settle_seconds):
             return _adopt(journal, clock, asked, found)
+        metadata = {KEY: journal.key, ATTEMPT: str(state.attempt)}
         return _create(journal, provider, make_request(metadata), clock, settle_seconds, asked)
 
 
@@ -87,11 +90,9 @@ def find_lost(journal: Journal, provider: JobProvider, clock: Clock, asked: Aske
     """
     with journal.lock():
         state = journal.state()
-        if state.job_id is None:
-            metadata = {KEY: journal.key, ATTEMPT: str(state.attempt)}
-            if found := look(provider, metadata, clock, None):
-                _adopt(journal, clock, asked, found)
-                state = journal.state()
+        if state.job_id is None and (found := _look(provider, journal.key, state, clock, None)):
+            _adopt(journal, clock, asked, found)
+            state = journal.state()
         return state
 
 
@@ -99,7 +100,6 @@ def _create(
     journal: Journal, provider: JobProvider, request: JobRequest, clock: Clock, settle_seconds: float, asked: Asked
 ) -> Launched:
     """Create the job, with a line before each request and after each answer."""
-    metadata = {name: request.metadata[name] for name in (KEY, ATTEMPT)}
     creates = 0
     while True:
         creates += 1
@@ -110,9 +110,8 @@ def _create(
             if not _may_have_happened(error):
                 journal.append(clock.now(), "refused", error=str(error))
                 raise
-            lost_at = clock.now()
-            journal.append(lost_at, "lost", error=str(error))
-            if found := look(provider, metadata, clock, lost_at + settle_seconds):
+            journal.append(clock.now(), "lost", error=str(error))
+            if found := _found(journal, provider, clock, settle_seconds):
                 return _adopt(journal, clock, asked, found)
             if creates == CREATES_AT_MOST:
                 raise
@@ -121,7 +120,7 @@ def _create(
             return Launched(job.id, "launched")
 
 
-def _known(provider: JobProvider, job_id: str, metadata: dict[str, str]) -> JobState | None:
+def _known(provider: JobProvider, job_id: str, key: str) -> JobState | None:
     """Return the job if the provider has it and it carries our key."""
     try:
         job = provider.retrieve_job(job_id)
@@ -129,7 +128,38 @@ def _known(provider: JobProvider, job_id: str, metadata: dict[str, str]) -> JobS
         if error.status != 404:
             raise
         return None
-    return job if (job.raw.get("metadata") or {}).items() >= metadata.items() else None
+    return job if (job.raw.get("metadata") or {}).get(KEY) == key else None
+
+
+def _found(journal: Journal, provider: JobProvider, clock: Clock, settle_seconds: float) -> list[JobState]:
+    """Return the jobs of the key; where an answer is missing, look until one must be in the list.
+
+    Raises:
+        ProviderError: the look gets no answer; or an answer is missing, and the provider has no list to look into.
+    """
+    state = journal.state()
+    lost_at = _lost_at(state, clock.now())
+    try:
+        return _look(provider, journal.key, state, clock, None if lost_at is None else lost_at + settle_seconds)
+    except ProviderError as error:
+        if error.status not in NO_LIST:
+            raise
+        if lost_at is not None:
+            raise _unknown(journal.key, error) from error
+        return []
+
+
+def _unknown(key: str, error: ProviderError) -> ProviderError:
+    return ProviderError(
+        Problem(
+            f"whether the job was launched is not known: its answer was lost ({error.problems[0].what})",
+            why="This provider has no list of jobs to look into, and a second job would be paid too.",
+            fix=f"see at the provider: if it is there, ftbuild adopt JOB +experiment=NAME; if not, "
+            f"ftbuild retry {short(key)}",
+        ),
+        status=error.status,
+        code=error.code,
+    )
 
 
 def _lost_at(state: JournalState, now: float) -> float | None:
@@ -139,32 +169,57 @@ def _lost_at(state: JournalState, now: float) -> float | None:
     return min(now, state.intent_at + CREATE_TIMEOUT_SECONDS) if state.lost_at is None else state.lost_at
 
 
-def look(provider: JobProvider, metadata: Mapping[str, str], clock: Clock, deadline: float | None) -> list[JobState]:
-    """Return the jobs with our key, oldest first; with a deadline, ask until one is there or it has passed.
+def _look(provider: JobProvider, key: str, state: JournalState, clock: Clock, deadline: float | None) -> list[JobState]:
+    """Return our jobs, oldest first, of the latest attempt; with a deadline, ask until one is there or it has passed.
 
     None is an answer only of a look that began at the deadline or after it; a look that gets no answer is repeated
-    until then.
+    until then. Where nothing was ever intended here, whatever attempt another clone has come to is ours.
 
     Raises:
         ProviderError: the last look got no answer, or one was refused.
     """
+    wanted = {KEY: key}
+    if state.attempt > 1 or state.intent_at is not None:
+        wanted[ATTEMPT] = str(state.attempt)
     while True:
         at = clock.now()
         late = deadline is None or at >= deadline
         try:
-            if (found := provider.find_jobs(metadata)) or late:
-                return found
+            found = [job for job in provider.find_jobs(wanted) if _is_ours(job, wanted, state)]
+            if found or late:
+                latest = max((_attempt(job) for job in found), default=0)
+                return [job for job in found if _attempt(job) == latest]
         except ProviderError as error:
             if late or not passes(error):
                 raise
         clock.sleep(min(LOOK_SECONDS, max((deadline or 0.0) - at, 0.0)))
 
 
+def _is_ours(job: JobState, wanted: Mapping[str, str], state: JournalState) -> bool:
+    """Return whether a job carries our key.
+
+    One of which no metadata is told is ours if it came after our intent and learns from the file that we sent.
+    """
+    if metadata := job.raw.get("metadata"):
+        return dict(metadata).items() >= wanted.items()
+    if state.request is None or state.intent_at is None:
+        return False
+    same = job.raw.get("training_file") == state.request.get("training_file")
+    return same and job.created_at >= state.intent_at - SKEW_SECONDS
+
+
+def _attempt(job: JobState) -> int:
+    told = str((job.raw.get("metadata") or {}).get(ATTEMPT, "1"))
+    return int(told) if told.isascii() and told.isdigit() else 1
+
+
 def _adopt(journal: Journal, clock: Clock, asked: Asked, found: Sequence[JobState]) -> Launched:
     """Take the oldest job found as ours, and write down the others."""
     mine, *rest = found
     others = tuple(job.id for job in rest)
-    journal.append(clock.now(), "launched", job_id=mine.id, adopted=True, others=list(others), **asked.to_json())
+    attempt = max(_attempt(mine), journal.state().attempt)
+    told = {"job_id": mine.id, "adopted": True, "attempt": attempt, "others": list(others)}
+    journal.append(clock.now(), "launched", **told, **asked.to_json())
     return Launched(mine.id, "adopted", others)
 
 

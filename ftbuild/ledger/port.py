@@ -97,7 +97,7 @@ class JobProvider(Protocol):
         ...
 
     def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
-        """Return the jobs that carry `metadata`, oldest first."""
+        """Return the jobs that carry `metadata`, and those of which no metadata is told, oldest first."""
         ...
 
     def retrieve_job(self, job_id: str) -> JobState:

@@ -76,7 +76,7 @@ class Connection:
         return self._connected().create_job(request)
 
     def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
-        """Return the jobs that carry `metadata`, oldest first."""
+        """Return the jobs that carry `metadata`, and those of which no metadata is told, oldest first."""
         return self._again(lambda client: client.find_jobs(metadata))
 
     def retrieve_job(self, job_id: str) -> JobState:

@@ -92,11 +92,12 @@ class WireClient:
             return self._job(self._once.fine_tuning.jobs.create(**body))
 
     def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
-        """Return the jobs that carry `metadata`, oldest first."""
+        """Return the jobs that carry `metadata`, and those of which no metadata is told, oldest first."""
         with self._translated():
             page = self._client.fine_tuning.jobs.list(metadata=dict(metadata), limit=100)
             found = [self._job(job) for job in page]
-        mine = [job for job in found if dict(job.raw.get("metadata") or {}).items() >= dict(metadata).items()]
+        told = [(job, job.raw.get("metadata") or metadata) for job in found]
+        mine = [job for job, theirs in told if dict(theirs).items() >= dict(metadata).items()]
         return sorted(mine, key=lambda job: (job.created_at, job.id))
 
     def retrieve_job(self, job_id: str) -> JobState:
