@@ -9,15 +9,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from fake_provider import BROKEN, LOST
+from fake_provider import BROKEN, LOST, request
 from job_fixture import Child, Jobs
 from job_provider import Denied, FolderProvider
 from ledger_edges import strike, traced
 from paying_fixture import folder_in_memory
 
 from ftbuild.errors import ExitCode, ProviderError
-from ftbuild.ledger.journal import Journal, journals
+from ftbuild.ledger.journal import Asked, Journal, journals
+from ftbuild.ledger.launch import Clock, launch_once
 from ftbuild.ledger.port import JobRequest, JobState
+from ftbuild.ledger.steer import steer
 from ftbuild.plan.action import JOB
 from ftbuild.plan.graph import Graph
 
@@ -140,6 +142,28 @@ def test_a_client_stopped_at_an_edge_and_another_beside_it_launch_one_job(
 ) -> None:
     stopped_at(folder, edge, faults)
     once(folder)
+
+
+WISHED = [f"{when} {step}" for step in ("write cancel", "cancel", "write ended") for when in ("before", "after")]
+
+
+@pytest.mark.parametrize("edge", WISHED)
+def test_a_cancel_that_was_killed_is_repeated_and_comes_true_once(edge: str, folder: Path) -> None:
+    toy = Jobs(folder, status_on="running")
+    clock = Clock(lambda: 100.0, lambda _: None)
+    journal = toy.ledger.journal("key")
+    launched = launch_once(journal, toy.provider, request, clock, 0.0, Asked(("+x=toy",), "toy"))
+
+    def work(_: object) -> None:
+        strike(edge, signal.SIGKILL)
+        steer("cancel", journal, Jobs(folder, status_on="running").provider, clock, launched.job_id)
+
+    assert Child(work).code() == -signal.SIGKILL
+    assert journal.state().wish == (None if edge in ("before write cancel", "after write ended") else "cancel")
+    assert steer("cancel", journal, toy.provider, clock, launched.job_id).job.status == "cancelled"
+    state = journal.state()
+    assert (state.phase, state.status, state.wish) == ("terminal", "cancelled", None)
+    assert len(toy.provider.jobs()) == 1
 
 
 # --- clones and deleted folders ---

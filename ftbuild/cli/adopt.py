@@ -73,7 +73,9 @@ def _take(job_id: str, key: str, action: Action, point: Point, world: World) -> 
     if problems := list(_differences(job, key, action, settings.model.id)):
         raise ConfigError(*problems)
     journal = Journal(world.store / "ledger", key)
-    asked = Asked(point.command, point.composed.experiment, settings.provider.model_dump(mode="json"))
+    asked = Asked(
+        point.command, point.composed.experiment, settings.provider.model_dump(mode="json", exclude_defaults=True)
+    )
     with journal.lock():
         state = journal.state()
         if state.job_id is not None and not state.ended_badly:

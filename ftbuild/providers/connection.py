@@ -97,16 +97,10 @@ class Connection:
 
     def glance_at_job(self, job_id: str) -> JobState | None:
         """Return the job as it is now, asking once and not for long; None where a server of ours does not run."""
-        address = embedded.running(embedded.state_folder(self._provider, self._world))
-        if address is None:
+        ours = self._provider.kind == "embedded"
+        if ours and embedded.running(embedded.state_folder(self._provider, self._world)) is None:
             return None
-        from ftbuild.providers.wire import WireClient
-
-        client = WireClient(address.base_url, address.api_key, "embedded server")
-        try:
-            return client.glance_at_job(job_id)
-        finally:
-            client.hang_up()
+        return self._connected().glance_at_job(job_id)
 
     def job_events(self, job_id: str, known: Container[str] = ()) -> list[JobEvent]:
         """Return the events whose ids are not `known`, oldest first."""

@@ -63,7 +63,7 @@ def _run(shop: Workshop, remote: Remote, action: Action, journal: Journal, done:
             lambda metadata: _request(shop, remote, action, digests, metadata),
             clock,
             shop.settings.provider.settle_seconds,
-            Asked(shop.command, shop.experiment, shop.settings.provider.model_dump(mode="json")),
+            Asked(shop.command, shop.experiment, shop.settings.provider.model_dump(mode="json", exclude_defaults=True)),
             remembered,
             lambda: voice.say(f"{action.label}: another ftbuild is launching it; its job is taken"),
         )
