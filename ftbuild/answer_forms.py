@@ -1,6 +1,5 @@
 """The forms that the sources of a composition ask of their answers, their schemas held to what a provider takes."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -36,7 +35,7 @@ def forms_of(composed: Composed) -> dict[str, ResponseFormat]:
 def _problems(composed: Composed, name: str, schema: Mapping[str, Any]) -> Iterator[Problem]:
     for inner, what, fix in _found(name, schema):
         key = f"schemas.{within(name, inner)}"
-        origin = composed.origins.of(re.sub(r"\[(\d+)\]", r".\1", key))
+        origin = composed.origins.of(key)
         yield Problem(f"{key}: {what}", origin.path if origin else "", origin.line if origin else None, fix=fix)
 
 

@@ -36,8 +36,8 @@ def from_validation(error: ValidationError, root: type[BaseModel], origins: Orig
     """Return every finding of `error`, in position order; `options` lists the files of each group."""
     problems = []
     for detail in error.errors():
-        tagged = [str(part) for part in detail["loc"] if not _is_branch(str(part))]
-        problems.append(_one(detail, tagged, root, origins, options))
+        loc, fields = _walked(detail["loc"], root)
+        problems.append(_one(detail, loc, fields, origins, options))
     return ordered(_alternatives(problems))
 
 
@@ -157,8 +157,7 @@ def quoted(key: str, value: str) -> str:
     return shlex.quote(f"{key}={inner}")
 
 
-def _one(detail: Any, tagged: list[str], root: type[BaseModel], origins: Origins, options: Options) -> Problem:
-    loc = [part for number, part in enumerate(tagged) if not _is_tag(tagged, number)]
+def _one(detail: Any, loc: list[str], fields: Sequence[str], origins: Origins, options: Options) -> Problem:
     if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
         loc = [*loc, str(detail["ctx"]["discriminator"]).strip("'")]
     key = ".".join(loc)
@@ -166,7 +165,7 @@ def _one(detail: Any, tagged: list[str], root: type[BaseModel], origins: Origins
     path, line = (origin.path, origin.line) if origin else (COMMAND_LINE, None)
     value = detail.get("input")
     if detail["type"] == "extra_forbidden":
-        return _unknown_key(loc, value, (path, line), _fields(root, tagged[:-1]), options)
+        return _unknown_key(loc, value, (path, line), fields, options)
     if detail["type"] in ("missing", "union_tag_not_found"):
         return _missing_key(key, loc, value, path, line)
     if hint := _yaml_trap(detail, key, value, path):
@@ -254,23 +253,30 @@ def _yaml_trap(detail: Any, key: str, value: object, path: str) -> tuple[str, st
     return None
 
 
+def _walked(parts: Iterable[str | int], root: Any) -> tuple[list[str], list[str]]:
+    """Return the keys on the way to a finding of pydantic's, and the fields beside the last of them.
+
+    What pydantic puts in to name a branch of a union, or one of the models that a key may hold, is no key.
+    """
+    keys: list[str] = []
+    model = holder = root
+    for part in parts:
+        name = str(part)
+        if isinstance(model, _OneOf) and name in model.models:
+            model = model.models[name]
+        elif isinstance(model, _MapOf) or not _is_branch(name):
+            keys.append(name)
+            holder = model
+            model = model if isinstance(part, int) else _field_model(model, name)
+    fields = dict(getattr(holder, "model_fields", {}))
+    return keys, [_written(name, field) for name, field in fields.items()]
+
+
 def _is_branch(part: str) -> bool:
-    """Return whether pydantic put `part` in to name a branch of a union, so that no key has the name."""
-    return re.fullmatch(r"(list\[)?literal\[.*\]|int|float|str|constrained-\w+|\[key\]", part) is not None
-
-
-def _is_tag(loc: Sequence[str], number: int) -> bool:
-    """Return whether pydantic put a part in to name one of the models that a key may hold."""
-    return "grader" in loc[max(0, number - 1) : number] or "graders" in loc[max(0, number - 2) : max(0, number - 1)]
-
-
-def _fields(root: type[BaseModel], parent: Iterable[str]) -> list[str]:
-    model: Any = root
-    for name in parent:
-        model = _field_model(model, name)
-        if model is None:
-            return []
-    return [_written(name, field) for name, field in dict(model.model_fields).items()]
+    """Return whether pydantic put `part` in to name a branch of a union, where it is no name in a map."""
+    return (
+        re.fullmatch(r"(list\[)?literal\[.*\]|int|float|str|bool|JsonSchema|constrained-\w+|\[key\]", part) is not None
+    )
 
 
 def _written(name: str, field: Any) -> str:

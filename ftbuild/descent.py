@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ftbuild.dataset import lineage
-from ftbuild.digest import short
+from ftbuild.digest import of_bytes, short
 from ftbuild.errors import StoreError
 from ftbuild.example import SPLITS
 from ftbuild.history import Run, listed
@@ -24,6 +24,7 @@ from ftbuild.world import World
 
 Manifest = Mapping[str, Any]
 TOLD_BY = "+experiment="
+PASSAGES = "passages.jsonl"
 
 
 @dataclass(frozen=True)
@@ -152,12 +153,24 @@ def sources_named(store: Store) -> dict[str, str]:
 
 
 def read_at(store: Store, is_here: Callable[[str], bool]) -> Iterator[tuple[Manifest, Mapping[str, Any]]]:
-    """Yield every example that was read from the files that `is_here` says, each with the record of its reading."""
+    """Yield every example or passage that was read from the files that `is_here` says, with the record of its reading.
+
+    A passage has the digest of its text for an id, and the name of its source, as an example does.
+    """
     for manifest in store.manifests():
         if manifest["kind"] == "ingest" and is_here(manifest["preimage"]["settings"]["source"]["path"]):
+            outputs, name = manifest["outputs"], manifest["preimage"]["settings"]["name"]
             with suppress(StoreError, KeyError):
-                for value in parse_lines(store.get(manifest["outputs"]["examples.jsonl"])):
-                    yield manifest, value
+                if PASSAGES in outputs:
+                    for value in parse_lines(store.get(outputs[PASSAGES])):
+                        yield manifest, {**value, "source": name, "id": of_bytes(value["text"].encode())[:16]}
+                else:
+                    yield from ((manifest, value) for value in parse_lines(store.get(outputs["examples.jsonl"])))
+
+
+def of_it(is_it: Callable[[Mapping[str, Any]], bool], place: Mapping[str, Any]) -> bool:
+    """Say whether a line of provenance is of what `is_it` says, or has a passage of it in its prompt."""
+    return is_it(place) or any(map(is_it, place.get("passages", ())))
 
 
 def _dataset(

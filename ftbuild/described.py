@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from ftbuild.dataset import lineage
+from ftbuild.dataset import lineage, offered
 from ftbuild.dataset.card import Card
 from ftbuild.example import SPLITS
 from ftbuild.runners import counting
@@ -25,10 +25,12 @@ def described(
         method=settings.method.type,
         encoding=counting.ENCODING,
         counted=counting.read(store.get(lines["facts.jsonl"])),
-        sources=settings.dataset.sources,
+        sources=settings.sources,
         dropped=json.loads(store.get(made["dropped.json"])),
         by_time=settings.dataset.split.by == "time",
         made_from=made_from,
+        beside={name: what for name, what in offered.BESIDE.items() if name in made},
+        retrieval=json.loads(store.get(made["retrieval.json"])) if "retrieval.json" in made else None,
     )
     return {
         "provenance.jsonl": _provenance(store, made, lines),

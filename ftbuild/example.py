@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -20,6 +20,13 @@ from ftbuild.rows import written
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 CONVERSATION = ("messages", "tools", "parallel_tool_calls", "own_tools", "response_format", "rejected")
+
+
+class PassageName(NamedTuple):
+    """What an example calls the passage that its answer is taken from; without `section` it is anywhere in it."""
+
+    document: str
+    section: str | None = None
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,8 @@ class Example:
     is the form that answers must have; it goes with requests and into no training line.
     `rejected` is an answer that is worse than the target, for methods that learn from preferences. `time` is when
     it was said, in seconds since 1970; `redacted` how often each rule took something out of it; `transforms` what else
-    was done to it since it was read.
+    was done to it since it was read. `passage` names the passage of a document that its answer is taken from;
+    `context` are the passages that its question is asked with, as they will stand in the prompt.
     """
 
     messages: tuple[Message, ...]
@@ -54,6 +62,8 @@ class Example:
     time: float | None = None
     redacted: Mapping[str, int] = field(default_factory=dict)
     transforms: tuple[str, ...] = ()
+    passage: PassageName | None = None
+    context: str = ""
 
     @property
     def id(self) -> str:
@@ -103,6 +113,7 @@ class Example:
             "slices": dict(self.slices),
             **({} if self.only is None else {"only": self.only}),
             **({} if self.time is None else {"time": self.time}),
+            **({} if self.passage is None else {"passage": list(self.passage)}),
         }
 
     @classmethod
@@ -124,6 +135,7 @@ class Example:
             response_format=_form(written(value["response_format"])) if "response_format" in value else None,
             own_tools=tools_of(value["own_tools"]) if "own_tools" in value else (),
             time=value.get("time"),
+            passage=PassageName(*value["passage"]) if "passage" in value else None,
         )
 
 

@@ -4,6 +4,7 @@ Values only: who finds the places is the composer. A value that interpolates ano
 the line that holds the interpolation.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -35,7 +36,8 @@ class Origins:
         return {**self.files, **self.typed}
 
     def of(self, key: str) -> Origin | None:
-        """Return the place of `key`, else of the nearest node above it, else None."""
+        """Return the place of `key`, else of the nearest node above it, else None; `a[0]` is the key `a.0`."""
+        key = re.sub(r"\[(\d+)\]", r".\1", key) if "[" in key else key
         while key:
             if key in self._places:
                 return self._places[key]

@@ -18,11 +18,11 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
         DataError: a source's file cannot be read.
         ConfigError: there is no source, or a tool cannot be read.
     """
-    sources = composed.settings.dataset.sources
-    if not sources:
-        raise ConfigError(Problem("dataset.sources is empty", "command line", fix="take an experiment."))
+    if not composed.settings.dataset.of_examples:
+        what = "is empty" if not composed.settings.dataset.sources else "has documents and no examples"
+        raise ConfigError(Problem(f"dataset.sources {what}", "command line", fix="take an experiment."))
     digests, problems = {}, []
-    for name in sources:
+    for name in composed.settings.sources:
         try:
             digests[name] = composed.source_place(name).digest(store.digest_of)
         except OSError as error:

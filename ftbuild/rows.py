@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import chain, islice
+from math import isinf
 from typing import Any, Literal, NoReturn
 
 import orjson
@@ -125,7 +126,7 @@ def _parsed(content: bytes) -> Any:
             Problem(f"not UTF-8 (byte {error.start + 1} of the line)", fix="save it as UTF-8.", rule="not-utf8")
         ) from None
     try:
-        value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique)
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         said = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
         raise NotJsonError(
@@ -276,6 +277,13 @@ def _documents(content: bytes, layout: Layout) -> Iterator[Row]:
 def _refuse(constant: str) -> NoReturn:
     fix = "write a number, a text, or leave the key out."
     raise NotJsonError(Problem(f"{constant} is not JSON", fix=fix, rule="not-a-number"))
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if isinf(value):
+        raise NotJsonError(Problem(f"the number {digits[:20]} is too large to be read", rule="not-json"))
+    return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

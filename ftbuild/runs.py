@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ftbuild.composed import Composed
+from ftbuild.dataset import offered
 from ftbuild.digest import of_value
 from ftbuild.example import SPLITS
 from ftbuild.history import SCHEMA_VERSION, Run, listed
@@ -161,9 +162,10 @@ def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:
     manifest = json.loads(done.store.get(lines["manifest.json"]))
     folder = world.built / composed.experiment / str(manifest["digest"])[:12]
     files = tuple(f"{split}.jsonl" for split in SPLITS)
-    names = (*files, "provenance.jsonl", "card.svg", "card.md", "manifest.json")
     made = _the(done, "dataset").record.outputs
-    told = of_value(["beside.v1", made["provenance.jsonl"], made["dropped.json"]])
+    beside = [name for name in offered.BESIDE if name in made]
+    names = (*files, *beside, "provenance.jsonl", "card.svg", "card.md", "manifest.json")
+    told = of_value(["beside.v1", made["provenance.jsonl"], made["dropped.json"], *(made[name] for name in beside)])
     whole = all((folder / name).exists() for name in names)
     if not whole or told.encode() not in (folder / "card.md").read_bytes():
         from ftbuild.described import described
@@ -171,6 +173,8 @@ def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:
         written = described(done.store, made, lines, composed.settings, manifest["digest"], told)
         for name in files:
             durable.write(folder / name, done.store.stream(lines[name]))
+        for name in beside:
+            durable.write(folder / name, done.store.stream(made[name]))
         for name, content in written.items():
             durable.write(folder / name, content)
         durable.write(folder / "manifest.json", done.store.get(lines["manifest.json"]))

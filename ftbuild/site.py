@@ -92,7 +92,7 @@ class Site:
         if action.kind.name != "report":
             return self._how
         above = part_of(done, point, self._owners).ran.values()
-        sources = point.composed.settings.dataset.sources
+        sources = point.composed.settings.sources
         lines = runs.settings_lines(point.composed)
         return {
             "run": {

@@ -8,8 +8,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 GROUPS = (
-    "goal", "source", "dataset", "style", "tools", "model", "method", "provider", "evaluation", "tracker", "schema",
-    "experiment",
+    "goal", "source", "dataset", "style", "tools", "retrieval", "model", "method", "provider", "evaluation", "tracker",
+    "schema", "experiment",
 )  # fmt: skip
 
 

@@ -13,10 +13,11 @@ from ftbuild.defaults_lists import few
 CONF = Path(__file__).parents[1] / "conf"
 TONE = "+experiment=tone_formal"
 CONFIG_HAS = (
-    "the config has seed, goal, dataset, style, tools, schemas, request, model, method, provider, evaluation, tracker."
+    "the config has seed, goal, dataset, style, tools, schemas, retrieval, request, model, method, provider, "
+    "evaluation, tracker."
 )
 STYLE_HAS = "style has language, system, rules, slang, expand. For another style: style=formal."
-GROUPS = "goal, source, dataset, style, tools, model, method, provider and 4 more"
+GROUPS = "goal, source, dataset, style, tools, retrieval, model, method and 5 more"
 
 
 def there_are(group: str, *own: str) -> str:

@@ -33,7 +33,7 @@ leaves = st.builds(
             {"type": "string", "enum": ["a", "b"]},
             {"const": "a"},
             {"anyOf": [{"type": "string"}, {"type": "integer"}]},
-            {},
+            {"type": ["string", "integer", "null"]},
         ]
     ),
     KEYWORDS,

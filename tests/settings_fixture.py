@@ -129,6 +129,25 @@ TINY = deepcopy(FULL) | {
     },
 }
 
+# What goes wrong in a rehearsal: every fault, every parameter.
+TINY["provider"] |= {
+    "engine": "scripted",
+    "faults": {
+        "answer_lost": {"times": 1, "after": 1, "every": 2, "request": "create"},
+        "server_dies": {"times": 1, "after": 0, "every": 1},
+        "rate_limited": {"times": 1, "after": 0, "every": 1, "request": "look", "seconds": 1, "as_date": True},
+        "slow_body": {"times": 1, "after": 0, "every": 1, "request": "events", "seconds": 0.5},
+        "list_lag": {"seconds": 2.0},
+        "result_base64": {"times": 1},
+        "paused": {"times": 1, "after": 0, "every": 1, "looks": 2},
+        **{name: {"looks": 2} for name in ("stuck_validating", "unknown_status")},
+        **{name: {"times": 1} for name in ("error_after_commit", "error_before_commit", "permission_denied")},
+        **{name: {"times": 1} for name in ("training_closed", "quota_exceeded", "training_file_gone")},
+        **{name: {"times": 1} for name in ("moderation_failed", "events_repeated", "events_disordered")},
+        **{name: {"times": 1} for name in ("azure_statuses", "empty_error", "bare_job", "result_truncated")},
+    },
+}
+
 TINY["style"] = {"language": "ja", "system": "丁寧に。", "rules": {"desu_masu": "always"}}
 TINY["method"] = {"type": "dpo", "hyperparameters": {"n_epochs": 3, "beta": 0.2}}
 TINY["method"]["checkpoint"] = "lowest_validation_loss"
@@ -206,9 +225,15 @@ GRADED = deepcopy(FULL) | {
                     "type": "score_model",
                     "name": "judge",
                     "model": "judge-1",
-                    "input": [{"role": "user", "content": "How good is {{sample.output_text}}?"}],
+                    "input": [{"role": "user", "content": "How good is {{sample.output_text}}?", "type": "message"}],
                     "range": [0.0, 1.0],
-                    "sampling_params": {"seed": 1},
+                    "sampling_params": {
+                        "max_completions_tokens": 10,
+                        "reasoning_effort": "low",
+                        "seed": 1,
+                        "temperature": 0.5,
+                        "top_p": 0.5,
+                    },
                 },
             },
             "calculate_output": "0.5 * same + max(near, ours) * judge",
@@ -226,7 +251,24 @@ TINY["dataset"]["sources"]["asked"] = {
     "origin": "made here",
 }
 
-BYTES = {"pairs": "a" * 64, "unseen": "b" * 64, "made": "c" * 64, "asked": "d" * 64}
+TINY["dataset"]["sources"]["pairs"]["passage"] = {"document": "document", "section": "section"}
+TINY["dataset"]["sources"]["handbook"] = {
+    "kind": "documents",
+    "path": "data/handbook/*.md",
+    "passage_characters": 900,
+    "licence": "CC0-1.0",
+    "origin": "made here",
+}
+TINY["retrieval"] = {
+    "documents": "handbook",
+    "n_passages": 4,
+    "sources": ["pairs"],
+    "gold_in": ["train"],
+    "without_gold": 0.2,
+    "seed": 3,
+}
+
+BYTES = {"pairs": "a" * 64, "unseen": "b" * 64, "made": "c" * 64, "asked": "d" * 64, "handbook": "e" * 64}
 VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1}
 
 

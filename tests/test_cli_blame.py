@@ -229,7 +229,8 @@ def test_the_same_paths_are_found_from_another_folder(mine: Mine) -> None:
         (
             ["retract", "data/ours.jsonl:99"],
             "nothing was learnt from 'data/ours.jsonl:99'\n"
-            "    The file was read, and its line 99 holds no example.\n    Fix: check the number.\n",
+            "    The file was read, and its line 99 holds no example and begins no passage.\n"
+            "    Fix: check the number.\n",
         ),
     ],
 )

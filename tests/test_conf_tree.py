@@ -16,6 +16,16 @@ from ftbuild.compose import Composed, compose, compose_sweep
 from ftbuild.dataset.redact import RULES
 from ftbuild.resolving import graph_of
 from ftbuild.settings import Node, Settings
+from ftbuild.settings.graders import (
+    GraderMessage,
+    GraderSampling,
+    ModelGrader,
+    MultiGrader,
+    PythonGrader,
+    StringCheck,
+    TextSimilarity,
+)
+from ftbuild.settings.training import OF_METHOD
 from ftbuild.store.store import Store
 from ftbuild.trees import experiments, find_root
 
@@ -117,8 +127,10 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
         "Model.licence",
         "Model.title",
         "Provider.at_once",
+        "Provider.faults",
         "Provider.idle_seconds",
         "Provider.methods",
+        "Provider.parallel_tool_calls",
         "Provider.poll_seconds",
         "Provider.settle_seconds",
         "Provider.threads",
@@ -128,10 +140,21 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
     assert [model.__name__ for model in MODELS if not model.unkeyed <= set(model.model_fields)] == []
 
 
+GRADERS = (StringCheck, TextSimilarity, PythonGrader, ModelGrader, MultiGrader, GraderMessage, GraderSampling)
+FAULTS = [
+    f"{model.__name__}.{name}"
+    for model in MODELS
+    for name in model.model_fields
+    if model.__module__ == "ftbuild.settings.faults"
+]
+
 # Keys that no code outside ftbuild/settings names: their node is handed on whole, or there is nothing to choose yet.
 UNNAMED = {
+    **dict.fromkeys(FAULTS, "model_dump() in providers/embedded.py; embedded/faults.py reads them"),
     "Hyperparameters.batch_size": "keyed() in runners/job.py; the server reads it off the wire",
     "Hyperparameters.beta": "keyed() in runners/job.py",
+    **{f"Hyperparameters.{name}": "keyed() in runners/job.py" for name in OF_METHOD},
+    **{f"{each.__name__}.{name}": "keyed() in runners/job.py" for each in GRADERS for name in each.model_fields},
     "Hyperparameters.learning_rate_multiplier": "keyed() in runners/job.py; the server reads it off the wire",
     "Hyperparameters.n_epochs": "keyed() in runners/job.py; the tree's is read in cli/plan.py",
     "Model.licence": "printed by --cfg job and in the report's list of settings",
@@ -148,6 +171,7 @@ UNNAMED = {
     "RandomWeights.layers": "as Model.random",
     "RandomWeights.seed": "as Model.random",
     **{f"Redact.{name}": "keyed() in plan/resolve.py; dataset/redact.py has the rule of that name" for name in RULES},
+    "Provider.methods": "config_problems.py tells what settings/contradictions.py finds",
     "Request.max_completion_tokens": "keyed() in runners/answers.py, sent with every request",
     "Request.temperature": "keyed() in runners/answers.py, sent with every request",
     "Settings.tracker": "one kind so far, always on",

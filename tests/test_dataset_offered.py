@@ -85,6 +85,19 @@ def test_names_are_looked_for_in_lines_before_they_are_read(some: Example) -> No
     assert not may_name_others(lines(some)) or names_for([some]) == {}
 
 
+@given(st.permutations(["math add", "math.add", "math add_ecef409b", "math.add_ecef409b"]))
+def test_a_name_that_is_already_told_of_another_is_told_of_no_third(names: list[str]) -> None:
+    told = provider_names(names)
+    assert len(set(told.values())) == 4
+    assert all(map(is_taken, told.values()))
+
+
+def test_a_call_of_no_tool_keeps_its_name_so_that_people_find_it() -> None:
+    call = ToolCall("c1", "no tool", "{}")
+    some = example(Message("assistant", None, (call,)))
+    assert offered(some, Terms(names_for([some]))).example.target.tool_calls == (call,)
+
+
 def test_the_names_told_are_pinned() -> None:
     names = ["math.add", "math add", "天気", "x" * 65]
     assert names_for([], [Tool(name) for name in names]) == {
@@ -133,6 +146,18 @@ def test_strict_tools_are_sound_and_their_calls_have_nulls(target: Any) -> None:
     assert schemas["math.add"]["told"]["required"] == ["a", "b"]
 
 
+def test_two_tools_of_one_name_are_both_kept_beside() -> None:
+    """As in a source whose lines bring their own tools."""
+    terms = Terms({}, "tuned")
+    other = replace(ADD, parameters=SKY.parameters)
+    told = {key: two for tool in (ADD, other) for key, two in pairs(example(tools=(tool,)), terms).items()}
+    kept = beside(told, terms)["tool_schemas.json"]
+    assert {name: each["own"] for name, each in kept.items()} == {
+        "math.add": ADD.parameters,
+        "math.add (2)": SKY.parameters,
+    }
+
+
 def test_what_strict_tools_lose_is_told_once_for_each() -> None:
     tool = Tool("t", "T.", {"type": "object", "properties": {"x": {"type": "string", "minLength": 3}}})
     terms = Terms({}, "tuned")
@@ -148,12 +173,41 @@ def test_what_strict_tools_lose_is_told_once_for_each() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ('{"b": 1e3, "a": 0.10}', '{"a": 0.10, "b": 1e3}'),
+        ('{"b":1.50}', '{"a": null, "b": 1.50}'),
+        ('{"a":1.0,"b":2.0}', '{"a":1.0,"b":2.0}'),
+        ('{"a": 1, "a": 2}', '{"a": 1, "a": 2}'),
+        ('{"a": 1e400}', '{"a": 1e400}'),
+    ],
+)
+def test_strict_arguments_stand_in_the_order_of_the_tool_with_their_digits(own: str, told: str) -> None:
+    tool = Tool("t", "T.", {"type": "object", "properties": {"a": {"type": "number"}, "b": {"type": "number"}}})
+    some = example(Message("assistant", None, (ToolCall("c1", "t", own),)), tools=(tool,))
+    assert offered(some, Terms({}, "tuned")).example.target.tool_calls[0].arguments == told
+
+
+@pytest.mark.parametrize("parameters", [{"type": "dict"}, {"required": True}, {"properties": {"x": {"$ref": "#/no"}}}])
+def test_a_tool_whose_schema_is_none_stays_for_the_rules_to_tell(parameters: Any) -> None:
+    some = example(Message("assistant", None, (ToolCall("c1", "t", "{}"),)), tools=(Tool("t", "T.", parameters),))
+    assert offered(some, Terms({}, "tuned")).example is some
+
+
 def test_a_tool_that_cannot_be_strict_stays_as_it_is() -> None:
     tool = Tool("t", "T.", {"type": "object", "anyOf": [{"properties": {"x": {"type": "string"}}}]})
     told = offered(example(tools=(tool,)), Terms({}, "tuned")).example
     assert told.tools == (tool,)
     [problem] = losses(pairs(told, Terms({}, "tuned")), Terms({}, "tuned"))
     assert problem.what == "stays as it is, and not strict: the outermost schema offers a choice"
+    many = Tool("t", "T.", {"type": "object", "properties": {f"p{n}": {"type": "null"} for n in range(5001)}})
+    told = offered(example(tools=(many,)), Terms({}, "tuned")).example
+    [problem] = losses(pairs(told, Terms({}, "tuned")), Terms({}, "tuned"))
+    assert (problem.at, problem.what) == (
+        "tools.t",
+        "stays as it is, and not strict: 5,001 properties, at most 5,000",
+    )
 
 
 # --- one call at a time ----------------------------------------------------------------------------
@@ -176,6 +230,21 @@ def test_calls_with_results_become_turns() -> None:
 def test_of_calls_without_results_the_first_stays_and_the_loss_is_counted() -> None:
     found = offered(CALLING, Terms(one_by_one=True))
     assert (found.example.target.tool_calls, found.n_cut) == (CALLS[:1], 1)
+
+
+def test_calls_cut_off_a_rejected_answer_are_counted_too() -> None:
+    some = replace(example(Message("assistant", "3.")), rejected=Message("assistant", None, CALLS))
+    found = offered(some, Terms(one_by_one=True))
+    assert found.example.rejected == Message("assistant", None, CALLS[:1])
+    assert found.n_cut == 1
+
+
+def test_a_result_that_no_call_asked_for_stays_for_the_rules_to_tell() -> None:
+    stray = Message("tool", "?", tool_call_id="c9")
+    some = example(Message("assistant", None, CALLS), stray, *RESULTS, Message("assistant", "3."))
+    found = offered(some, Terms(one_by_one=True)).example
+    assert stray in found.messages
+    assert "tool-result-without-call" in sound(found)
 
 
 @given(examples())
@@ -203,6 +272,12 @@ def test_what_was_offered_is_read_back_as_it_was(named: bool, strict: bool) -> N
         assert as_it_was(line) == json.loads(json.dumps(each.conversation()))
 
 
+def test_a_rejected_answer_is_read_back_too() -> None:
+    some = replace(CALLING, rejected=Message("assistant", None, CALLS[1:]))
+    line = json.loads(json.dumps(offered(some, Terms(names_for([some]), "tuned")).example.conversation()))
+    assert as_it_was(line) == json.loads(json.dumps(some.conversation()))
+
+
 def test_answers_are_calls_of_the_own_tools() -> None:
     terms = Terms(names_for([CALLING]), "tuned")
     line = offered(CALLING, terms).example.conversation()
@@ -210,11 +285,13 @@ def test_answers_are_calls_of_the_own_tools() -> None:
         ToolCall("x1", "math_add", '{"a": 2, "b": null}'),
         ToolCall("x2", "math_add", "{"),
         ToolCall("x3", "else", '{"b": null}'),
+        ToolCall("x4", "math_add", f'{{"a": {"[" * 600}{"]" * 600}}}'),
     ]
     assert own_calls(answer, line) == (
         ToolCall("x1", "math.add", '{"a": 2}'),
         ToolCall("x2", "math.add", "{"),
         ToolCall("x3", "else", '{"b": null}'),
+        ToolCall("x4", "math.add", answer[3].arguments),
     )
     assert own_calls(answer, CALLING.conversation()) == tuple(answer)
 
@@ -273,21 +350,28 @@ def built(own: Own, *words: str) -> tuple[list[dict[str, Any]], str]:
     return [json.loads(each) for each in lines], ended.err
 
 
-def test_foreign_names_are_mapped_and_the_map_is_kept(own: Own) -> None:
+def test_foreign_names_are_mapped_and_the_map_lies_beside_the_lines(own: Own) -> None:
     lines, _ = built(own)
     names = {tool["function"]["name"] for line in lines for tool in line["tools"]}
     assert names == {"math_add", "tool_bc79d84d"}
     assert all(list(line) == ["messages", "tools"] for line in lines)
-    kept = [
-        path
-        for path in (own.folder / "outputs" / ".ftbuild").rglob("*")
-        if path.is_file() and path.read_bytes().startswith(b'{\n "math_add": "math.add"')
-    ]
-    assert len(kept) == 1
+    [folder] = (own.folder / "datasets" / "built" / "sums").iterdir()
+    assert json.loads((folder / "tool_names.json").read_bytes()) == {"math_add": "math.add", "tool_bc79d84d": "天気"}
+    assert "`tool_names.json` holds the name that each tool was told by, with its own.\n" in (
+        folder / "card.md"
+    ).read_text(encoding="utf-8")
+    assert not (folder / "tool_schemas.json").exists()
+    told = json.loads((folder / "provenance.jsonl").read_bytes().splitlines()[0])
+    assert (told["transforms"], told["because"]["tool_names"]) == (["tool_names"], ["dataset.sources.chats"])
+    (folder / "tool_names.json").unlink()
+    built(own)
+    assert (folder / "tool_names.json").exists()
 
 
 def test_strict_tools_are_asked_for_in_the_request(own: Own) -> None:
     lines, _ = built(own, "+request.strict_tools=tuned")
+    [schemas] = (own.folder / "datasets" / "built" / "sums").glob("*/tool_schemas.json")
+    assert list(json.loads(schemas.read_bytes())) == ["math.add", "天気"]
     assert all(tool["function"]["strict"] for line in lines for tool in line["tools"])
     assert all(
         json.loads(line["messages"][-1]["tool_calls"][0]["function"]["arguments"])["b"] is None for line in lines
@@ -302,6 +386,23 @@ def test_a_provider_without_parallel_calls_gets_one_call_a_message(own: Own) -> 
     assert CUT == "calls beside the first"
     asked, _ = built(own, "+dataset.parallel_calls=one_by_one")
     assert asked == lines
+
+
+def test_answers_that_one_call_makes_equal_are_dropped(own: Own) -> None:
+    """The usual pair of preferences about parallel calls: all at once, or the first alone."""
+    own.write("conf/source/chats.yaml", CHATS.replace("kind: chat_jsonl", "kind: dpo_jsonl"))
+    path = own.folder / "data" / "chats.jsonl"
+    lines = []
+    for number, line in enumerate(map(json.loads, path.read_bytes().splitlines())):
+        asked, answer = line["messages"]
+        other = {**answer, "tool_calls": [{**answer["tool_calls"][0], "id": "other"}]}
+        other = other if number % 2 else {"role": "assistant", "content": "No."}
+        given_ = {"messages": [asked], "tools": line["tools"]}
+        lines.append({"input": given_, "preferred_output": [answer], "non_preferred_output": [other]})
+    path.write_bytes(in_bytes(lines))
+    found, said = built(own, "provider=one", "method=dpo")
+    assert "20 calls cut off" in said
+    assert all(line["non_preferred_output"] != line["preferred_output"] for line in found)
 
 
 def test_the_flag_against_the_provider_is_told_unless_one_by_one_is_asked_for(own: Own) -> None:

@@ -233,9 +233,9 @@ def test_a_bad_job_is_refused_in_openai_shape(
             "messages[0].content contains an invalid token: <|im_end|>.",
         ),
         (
-            {"max_tokens": 4000},
-            "This model's maximum context length is 2048 tokens. However, you requested "
-            "24 tokens in the messages and 4000 in the completion.",
+            {"max_tokens": 9000},
+            "This model's maximum context length is 8192 tokens. However, you requested "
+            "24 tokens in the messages and 9000 in the completion.",
         ),
     ],
 )

@@ -1,5 +1,7 @@
 """A user's own source: a broken line stops the build before anything is launched."""
 
+import json
+
 from project_fixture import Project
 
 EXPERIMENT = """\
@@ -43,3 +45,30 @@ def test_broken_line_is_named_and_nothing_is_launched(project: Project) -> None:
     assert not store.state.exists()
     assert store.journal() == []
     assert not (project.folder / "outputs/runs").exists()
+
+
+def pair(number: int, formal: str) -> str:
+    return json.dumps({"situation": f"s{number}", "casual": f"hey send it by {number}", "formal": formal}) + "\n"
+
+
+def test_a_change_of_one_example_changes_one_line_of_the_provenance_and_the_digest(project: Project) -> None:
+    lines = [pair(number, f"Please send it by {number}.") for number in range(40)]
+    told = []
+    for answer in ("Please send it by 7.", "Kindly send it by 7."):
+        lines[7] = pair(7, answer)
+        for path, text in {
+            "conf/experiment/ours.yaml": EXPERIMENT,
+            "conf/source/ours.yaml": SOURCE,
+            "data/ours.jsonl": "".join(lines),
+        }.items():
+            (project.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (project.folder / path).write_text(text)
+        ended = project.run("dataset", "+experiment=ours", "model=tiny")
+        assert ended.code == 0, ended.err
+        folder = project.folder / ended.out.strip()
+        places = [json.loads(line) for line in (folder / "provenance.jsonl").read_text().splitlines()]
+        told.append((folder.name, {(each["id"], each["split"], each["line"], each["digest"]) for each in places}))
+    (before, old), (after, new) = told
+    assert before != after
+    assert [each[2] for each in old - new] == [each[2] for each in new - old] == [8]
+    assert len(old) == len(new) == 40

@@ -1,5 +1,6 @@
 """Why an action runs: the difference to the most alike action before it, in words."""
 
+import json
 from typing import Any
 
 import pytest
@@ -61,3 +62,32 @@ def test_the_most_alike_is_compared_with() -> None:
 
 def test_a_result_that_is_gone_is_told() -> None:
     assert reasons(preimage(), [preimage(version=3), preimage()], "dataset") == ["its result is gone from the store"]
+
+
+def asked(**properties: Any) -> dict[str, Any]:
+    form = {"name": "note", "schema": {"type": "object", "properties": properties}}
+    text = json.dumps({"type": "json_schema", "json_schema": form})
+    return {**preimage(), "kind": "ingest", "settings": {"response_format": text}}
+
+
+def offered(*functions: dict[str, Any]) -> dict[str, Any]:
+    texts = [json.dumps({"type": "function", "function": each}) for each in functions]
+    return {**preimage(), "kind": "dataset", "settings": {"tools": texts}}
+
+
+A, B = {"name": "a", "description": "A."}, {"name": "b"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (asked(a={"type": "string"}), asked(a={"type": "null"}), "note.properties.a.type   'string' -> 'null'"),
+        (asked(a={}, b={}), asked(b={}, a={}), "note.properties   ['a', 'b'] -> ['b', 'a']"),
+        (offered(A, B), offered({**A, "description": "An a."}, B), "a.description   'A.' -> 'An a.'"),
+        (offered(A, B), offered(B, A), "   ['a', 'b'] -> ['b', 'a']"),
+        (offered(A), offered(A, B), "b   None -> {}"),
+    ],
+)
+def test_what_changed_inside_a_schema_or_a_tool_is_told_by_its_key(old: Any, new: Any, said: str) -> None:
+    above = "schemas" if new["kind"] == "ingest" else "tools"
+    assert reasons(new, [old], "notes") == [f"{above}{said if said[0] == ' ' else '.' + said}"]

@@ -16,6 +16,8 @@ ONE_VALUE = {
     "dataset.sources.unseen.kind",
     "dataset.sources.made.kind",
     "dataset.sources.asked.kind",
+    "dataset.sources.handbook.kind",
+    "retrieval.documents",
     "dataset.split.by",
     # What stands in the file enters the key.
     "tools.a.python",
@@ -46,18 +48,24 @@ OTHER = {
     "dataset.sources.asked.layout": "sharegpt",
     "provider.engine": "scripted",
     "dataset.deduplicate": "exact",
+    "retrieval.sources": ["pairs", "made"],
+    "retrieval.gold_in": ["train", "test"],
     "dataset.parallel_calls": "keep",
     "request.strict_tools": "base",
     "schemas.note.type": "array",
     "schemas.note.properties.title.type": "integer",
     "method.hyperparameters.reasoning_effort": "high",
     "method.checkpoint": "last",
+    "method.grader.graders.judge.sampling_params.reasoning_effort": "high",
     "method.grader.graders.same.operation": "ne",
     "method.grader.graders.near.evaluation_metric": "gleu",
     "method.grader.graders.judge.input": [{"role": "user", "content": "Well?"}],
     "method.grader.graders.judge.range": [0.0, 2.0],
     "method.grader.calculate_output": "same",
     "provider.methods": ["supervised"],
+    "provider.faults.answer_lost.request": "look",
+    "provider.faults.rate_limited.request": "create",
+    "provider.faults.slow_body.request": "create",
     "dataset.split.validation_from": "2026-10-02",
     "dataset.split.test_from": "2026-11-02",
     "tools.get_weather.args.city.type": "integer",
@@ -154,7 +162,8 @@ def test_the_written_out_settings_hold_every_field() -> None:
         if isinstance(value, BaseModel):
             here = {(type(value), name) for name in value.model_fields_set}
             return here.union(*(said(getattr(value, name)) for name in type(value).model_fields))
-        return set().union(*(said(each) for each in value.values())) if isinstance(value, dict) else set()
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+        return set().union(*map(said, inner))
 
     assert set().union(*(said(settings(tree)) for tree in (FULL, TINY, GRADED))) == fields(Settings)
 
@@ -204,3 +213,18 @@ def test_a_share_is_of_the_mix_and_reads_no_source_anew() -> None:
     shared = with_value(TINY, ("dataset", "sources", "made", "share"), 0.3)
     assert [each.id for each in graph(shared)][:3] == ids(TINY)[:3]
     assert [each.id for each in graph(shared)][3:] != ids(TINY)[3:]
+
+
+def test_documents_enter_a_key_only_where_retrieval_asks_for_them() -> None:
+    off = deepcopy(FULL) | {"retrieval": {"documents": None, "n_passages": 7, "gold_in": []}}
+    off["dataset"]["sources"]["handbook"] = TINY["dataset"]["sources"]["handbook"]
+    assert ids(off) == ids(FULL)
+    on = with_value(off, ("retrieval", "documents"), "handbook")
+    assert {action.label for action in graph(on)} - {action.label for action in graph(FULL)} == {"handbook"}
+    [dataset] = [action for action in graph(on) if action.label == "dataset"]
+    assert [(each.role, each.output) for each in dataset.inputs] == [
+        ("handbook", "passages.jsonl"),
+        ("pairs", "examples.jsonl"),
+        ("unseen", "examples.jsonl"),
+    ]
+    assert dataset.settings["retrieval"]["gold_in"] == []

@@ -93,6 +93,19 @@ def test_calls_are_a_reference_as_text_and_as_they_are() -> None:
     assert json.loads(line["reference"]) == line["reference_tools"]
 
 
+def test_numbers_of_any_length_make_a_line() -> None:
+    messages = (Message("user", "?"), Message("assistant", '{"a":123456789012345678901234567890}'))
+    whole = Example(messages, "", "s", "p", 1, "g", "?", response_format=FORM).conversation()
+    assert b'"reference_json":{"a":123456789012345678901234567890}' in reinforcement.line(whole)
+
+
+def test_a_text_beside_calls_is_no_json_to_compare_with() -> None:
+    answer = Message("assistant", "Let me see.", (ToolCall("c1", "ping", "{}"),))
+    whole = Example((Message("user", "?"), answer), "", "s", "p", 1, "g", "?", response_format=FORM).conversation()
+    line = reinforcement.value(whole)
+    assert (line["reference"], "reference_json" in line) == ("Let me see.", False)
+
+
 def test_what_a_grader_reads_is_looked_for_in_every_line() -> None:
     whole = example("hey", "Hello.").conversation()
     assert lacking(whole, "reinforcement", ["reference"]) == ""
@@ -209,6 +222,45 @@ def own(tmp_path: Path) -> Own:
 def test_a_grader_that_could_not_grade_is_told(own: Own, grader: str, said: str) -> None:
     own.write("conf/method/ours.yaml", GRADER.rstrip() + f" {grader}\n")
     assert own.refused("plan", TONE, "method=ours") == f"conf/method/ours.yaml:4: method.grader{said}"
+
+
+GRADING = "graders: {same: {type: string_check, name: s, operation: eq, input: a, reference: b}}, type: multi, name: a"
+ARITHMETIC = "numbers, graders, + - * / ^ and the functions min, max, abs, floor, ceil, exp, sqrt, log"
+
+
+@pytest.mark.parametrize("formula", ["same > 0.5", "same.score", "same if same else 0", "'same'", "same % 2"])
+def test_a_formula_is_arithmetic(own: Own, formula: str) -> None:
+    own.write("conf/method/ours.yaml", GRADER.rstrip() + f' {{{GRADING}, calculate_output: "{formula}"}}\n')
+    assert own.refused("plan", TONE, "method=ours") == (
+        "conf/method/ours.yaml:4: method.grader: calculate_output holds what is no arithmetic; there are "
+        f"{ARITHMETIC}\n"
+    )
+
+
+JUDGE = "type: score_model, name: j, model: m"
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        (
+            "input: [{role: usr, content: a}]",
+            ".input.0.role: 'usr' should be 'user', 'assistant', 'system' or 'developer'\n"
+            "    Fix: the nearest is 'user'.\n",
+        ),
+        ("input: [{role: user}]", ".input.0.content is missing\n"),
+        ("input: [{role: user, content: a}], range: [1, 0]", ": range: 1 is not below 0\n"),
+        (
+            "input: [{role: user, content: a}], sampling_params: {temperatur: 0}",
+            ".sampling_params.temperatur'\n    method.grader.sampling_params has max_completions_tokens,"
+            " reasoning_effort, seed, temperature, top_p.\n"
+            "    Fix: the nearest key is method.grader.sampling_params.temperature.\n",
+        ),
+    ],
+)
+def test_what_a_judging_model_is_told_is_checked_before_it_is_paid_for(own: Own, given_: str, said: str) -> None:
+    own.write("conf/method/ours.yaml", GRADER.rstrip() + f" {{{JUDGE}, {given_}}}\n")
+    assert own.refused("plan", TONE, "method=ours").endswith(f"method.grader{said}")
 
 
 def test_a_long_source_is_refused() -> None:

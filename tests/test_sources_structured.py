@@ -21,7 +21,7 @@ from ftbuild.sources import read
 from ftbuild.sources.structured import formed
 from ftbuild.tools.schemas import Checker
 from ftbuild.tools.strictify import strictify
-from ftbuild.tools.structured import compact, in_order
+from ftbuild.tools.structured import in_order
 
 ITEM = {
     "type": "object",
@@ -103,6 +103,7 @@ def test_where_an_answer_does_not_fit_is_told_with_its_place() -> None:
     [
         ("- milk", "the answer is not JSON (column 1: expected a value)"),
         ('{"a": 1, "a": 2}', "the answer is no JSON: key 'a' twice in one object"),
+        ('{"a": 1e400}', "the answer is no JSON: the number 1e400 is too large to be read"),
     ],
 )
 def test_an_answer_that_is_not_json_is_told(answer: str, what: str) -> None:
@@ -115,12 +116,14 @@ def test_an_answer_that_is_not_json_is_told(answer: str, what: str) -> None:
 def test_calls_and_refusals_have_no_form_to_keep_and_ask_for_it_all_the_same() -> None:
     tool = {"type": "function", "function": {"name": "ping", "description": "Ask.", "parameters": {"type": "object"}}}
     call = {"id": "c1", "type": "function", "function": {"name": "ping", "arguments": "{}"}}
-    line = {
-        "messages": [{"role": "user", "content": "?"}, {"role": "assistant", "tool_calls": [call]}],
-        "tools": [tool],
-    }
-    [found], problems = told(None, source("chat_jsonl"), line)
-    assert (problems, found.response_format) == ([], FORM)
+    for answer in ({"tool_calls": [call]}, {"content": "Let me see.", "tool_calls": [call]}, {"refusal": "No."}):
+        line = {
+            "messages": [{"role": "user", "content": "?"}, {"role": "assistant", **answer}],
+            "tools": [tool],
+        }
+        [found], problems = told(None, source("chat_jsonl"), line)
+        assert (problems, found.response_format) == ([], FORM)
+        assert found.target == Message.from_json({"role": "assistant", **answer})
 
 
 def test_without_a_schema_an_object_is_no_answer() -> None:
@@ -145,7 +148,33 @@ def test_order_changes_no_value_and_is_reached_at_once(schema: dict[str, Any], d
     value = data.draw(values_of(strict))
     ordered = in_order(value, Checker(strict))
     assert ordered == value
-    assert compact(in_order(_turned(value), Checker(strict))) == compact(ordered)
+    assert json.dumps(in_order(_turned(value), Checker(strict))) == json.dumps(ordered)
+
+
+@pytest.mark.parametrize("number", ["1.0", "1e3", "0.10", "12345678901234567890.5", "1" * 30, "-0.0"])
+def test_numbers_keep_their_digits(number: str) -> None:
+    [found], problems = told(f'{{"items": [{{"amount": {number}, "name": "a"}}], "title": "T"}}')
+    assert problems == []
+    assert found.target.content == f'{{"title":"T","items":[{{"name":"a","amount":{number}}}]}}'
+
+
+def test_every_answer_that_is_learnt_has_the_form() -> None:
+    def chat(first: dict[str, Any]) -> dict[str, Any]:
+        asked = {"role": "user", "content": "List it."}
+        return {"messages": [asked, {"role": "assistant", **first}, asked, {"role": "assistant", "content": WRITTEN}]}
+
+    of = source("chat_jsonl")
+    [found], problems = told(None, of, chat({"content": json.dumps(GIVEN)}))
+    assert ([each.content for each in found.messages[1::2]], problems) == ([WRITTEN, WRITTEN], [])
+    [found], problems = told(None, of, chat({"content": "Of what?", "weight": 0}))
+    assert (found.messages[1].content, problems) == ("Of what?", [])
+    found, [problem] = told(None, of, chat({"content": "Of what?"}))
+    assert found == []
+    assert str(problem) == (
+        "d/x:1: messages[1].content: the answer is not JSON (column 1: expecting value)\n"
+        "    The model would learn an answer that is not of the schema 'list'.\n"
+        "    Fix: write it as JSON; or give it weight 0, and it is not learnt.    answer-not-json"
+    )
 
 
 def _turned(value: Any) -> Any:
@@ -249,6 +278,25 @@ def test_the_order_of_properties_changes_the_key_and_a_comment_does_not(own: Own
             "    schemas.note.properties.title has $schema, $id, $comment, title, description, type, enum, const"
             " and 39 more.\n"
             "    Fix: the nearest key is schemas.note.properties.title.type.\n",
+        ),
+        (
+            "title: {type: string}",
+            "grader: {type: 5}",  # named as pydantic names a branch, or as a key that holds several models
+            "4: schemas.note.properties.grader.type: 5 should be 'string', 'number', 'integer', 'boolean', 'object',"
+            " 'array' or 'null' or a valid array\n",
+        ),
+        (
+            "title: {type: string}",
+            "str: {anyOf: [{typ: string}]}",
+            "4: no key 'schemas.note.properties.str.anyOf.0.typ'\n"
+            "    schemas.note.properties.str.anyOf.0 has $schema, $id, $comment, title, description, type, enum, const"
+            " and 39 more.\n"
+            "    Fix: the nearest key is schemas.note.properties.str.anyOf.0.type.\n",
+        ),
+        (
+            "title: {type: string}",
+            "title: {additionalProperties: {typ: string}}",
+            "4: no key 'schemas.note.properties.title.additionalProperties.typ'\n",
         ),
         (
             "title: {type: string}",

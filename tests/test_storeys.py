@@ -16,11 +16,11 @@ PACKAGE = Path(__file__).parents[1] / "ftbuild"
 # Rooms from the top of the house down. A room imports from the storeys above its own, and from its
 # own storey only what SIDEWAYS allows.
 STOREYS = (
-    ("errors", "problem", "digest"),
+    ("errors", "problem", "digest", "digits"),
     ("stream", "remembered", "chat", "completion", "example", "rows", "times", "tokens"),
     ("world", "cache", "packed", "source_files"),
     ("settings",),
-    ("sources", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),
+    ("sources", "retrieval", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),
     ("plan", "store", "ledger"),
     ("providers", "trackers", "embedded", "evaluate", "report"),
     # The shell, from its own top down.

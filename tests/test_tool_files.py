@@ -237,3 +237,29 @@ def test_a_tool_that_cannot_be_read_is_named_with_its_place_in_the_config(own: O
     assert own.refused("plan", TONE, "tools=ours") == (
         "conf/tools/ours.yaml:1: tools.a: a tool has args or python, not both\n"
     )
+
+
+def test_a_schema_in_the_config_that_is_none_is_told_once_with_its_line(own: Own) -> None:
+    own.write(
+        "conf/tools/ours.yaml",
+        """
+        a:
+          parameters:
+            type: object
+            properties:
+              x: {type: dict}
+              y: {anyOf: [{type: str}]}
+        b:
+          parameters: {type: object, required: true}
+        c:
+          parameters: {type: object, properties: {x: {$ref: "#/$defs/none"}}}
+        """,
+    )
+    assert own.refused("plan", TONE, "tools=ours") == (
+        "conf/tools/ours.yaml:5: tools.a.parameters.properties.x.type: JSON Schema has no type 'dict'\n"
+        "    Fix: write 'object'.\n"
+        "conf/tools/ours.yaml:6: tools.a.parameters.properties.y.anyOf[0].type: JSON Schema has no type 'str'\n"
+        "    Fix: write 'string'.\n"
+        "conf/tools/ours.yaml:8: tools.b.parameters.required: True is not of type array\n"
+        "conf/tools/ours.yaml:10: tools.c.parameters.properties.x.$ref: leads nowhere: '#/$defs/none'\n"
+    )

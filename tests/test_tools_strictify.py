@@ -27,6 +27,18 @@ WEATHER: dict[str, Any] = {
 }
 
 
+def own_values(schema: Any) -> st.SearchStrategy[Any]:
+    """Return what fits a tool's own schema, optional arguments given or not."""
+    if schema.get("type") == "object" and "properties" in schema:
+        properties = {name: own_values(each) for name, each in schema["properties"].items()}
+        needed = {name: each for name, each in properties.items() if name in schema.get("required", ())}
+        optional = {name: each for name, each in properties.items() if name not in needed}
+        return st.fixed_dictionaries(needed, optional=optional)
+    if schema.get("type") == "array":
+        return st.lists(own_values(schema["items"]), max_size=2)
+    return values_of(schema)
+
+
 def strict_values(schema: Any) -> st.SearchStrategy[Any]:
     """Return what a model that is held to the schema may say."""
     checker = Checker(schema)
@@ -56,6 +68,15 @@ def test_strict_arguments_without_their_nulls_fit_the_tool_or_the_loss_is_told(
     given_ = data.draw(strict_values(made.schema))
     own = without_nulls(given_, Checker(schema))
     assert made.lost or Checker(schema).misfits(own) == []
+
+
+@given(schemas, targets, st.data())
+def test_arguments_that_fit_the_tool_fit_the_strict_one_once_they_have_their_nulls(
+    schema: dict[str, Any], target: Target, data: st.DataObject
+) -> None:
+    own = data.draw(own_values(schema).filter(lambda value: not Checker(schema).misfits(value)))
+    made = strictify(schema, target)
+    assert made.lost or Checker(made.schema).misfits(with_nulls(own, Checker(made.schema))) == []
 
 
 @given(schemas, targets, st.data())
@@ -139,3 +160,98 @@ def test_references_are_followed_also_where_they_lead_round() -> None:
     filled = with_nulls(own, Checker(made.schema))
     assert filled == {"head": {"v": 1, "next": {"v": 2, "next": None}}}
     assert without_nulls(filled, Checker(schema)) == own
+
+
+NODE: dict[str, Any] = {
+    "type": "object",
+    "properties": {"v": {"type": "integer"}, "next": {"$ref": "#/$defs/node"}},
+    "required": ["v"],
+}
+
+
+def test_a_schema_that_is_one_reference_says_at_its_root_what_that_is() -> None:
+    """The way pydantic writes a model that holds itself."""
+    made = strictify({"$ref": "#/$defs/node", "$defs": {"node": NODE}}, "tuned")
+    told = {
+        "type": "object",
+        "properties": {"v": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}},
+        "required": ["v", "next"],
+        "additionalProperties": False,
+    }
+    assert made.schema == {**told, "$defs": {"node": told}}
+    assert (made.lost, made.broken) == ((), ())
+    assert Checker(made.schema).misfits(with_nulls({"v": 1, "next": {"v": 2}}, Checker(made.schema))) == []
+
+
+def test_a_schema_that_refers_to_anything_at_all_can_be_no_strict_tool() -> None:
+    assert strictify({"$ref": "#/$defs/any", "$defs": {"any": True}}, "tuned").broken != ()
+
+
+def test_what_is_said_beside_a_reference_is_kept_and_the_reference_stands_alone() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"head": {"$ref": "#/$defs/node", "description": "The first.", "default": {"v": 1}}},
+        "required": ["head"],
+        "$defs": {"node": NODE},
+    }
+    made = strictify(schema, "tuned")
+    assert made.schema["properties"]["head"] == {"description": "The first.", "anyOf": [{"$ref": "#/$defs/node"}]}
+    assert (made.lost, made.broken) == ((), ())
+    beside = {**schema, "properties": {"head": {"$ref": "#/$defs/node", "type": "object"}}}
+    assert strictify(beside, "tuned").broken == (("properties.head.$ref", "does not stand alone"),)
+
+
+def test_what_is_referred_to_does_not_become_null_with_the_property_it_stands_in() -> None:
+    """The way converters of other languages' types write a type that is used twice."""
+    schema = {
+        "type": "object",
+        "properties": {
+            "start": {"type": "object", "properties": {"day": {"type": "string"}}, "required": ["day"]},
+            "end": {"$ref": "#/properties/start"},
+            "days": {"type": "array", "items": {"$ref": "#/properties/start/properties/day"}},
+        },
+        "required": ["end", "days"],
+    }
+    made = strictify(schema, "tuned")
+    assert (made.lost, made.broken) == ((), ())
+    strict = Checker(made.schema)
+    assert strict.misfits({"start": None, "end": {"day": "Mon"}, "days": ["Tue"]}) == []
+    assert strict.misfits({"start": None, "end": None, "days": []}) != []
+    assert strict.misfits({"start": None, "end": {"day": "Mon"}, "days": [None]}) != []
+
+
+def test_a_null_that_is_the_default_is_as_good_as_nothing_and_another_is_not() -> None:
+    """The way pydantic writes `Optional[str] = None`."""
+    nullable = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    schema = {"type": "object", "properties": {"a": {**nullable, "default": None}, "b": nullable}}
+    assert with_nulls({}, Checker(strictify(schema, "tuned").schema)) == {"a": None, "b": None}
+    assert without_nulls({"a": None, "b": None}, Checker(schema)) == {"b": None}
+
+
+@pytest.mark.parametrize(
+    ("given_", "lost", "broken"),
+    [
+        ({}, (), (("properties.a.type", "is not said"),)),
+        (True, (), (("properties.a", "does not say what it is"),)),
+        ({"type": "array"}, (), (("properties.a.items", "are not said"),)),
+        (
+            {"properties": {"b": {"type": "string"}}, "required": ["b"]},
+            (("properties.a.type", "nothing but an object will do"),),
+            (),
+        ),
+        (
+            {"type": "object", "properties": {"b": {"type": "string"}}, "additionalProperties": True},
+            (("properties.a.additionalProperties", "nothing can be given beside the properties"),),
+            (),
+        ),
+    ],
+)
+def test_what_is_not_said_keeps_a_tool_from_being_strict_or_is_told(given_: Any, lost: Any, broken: Any) -> None:
+    made = strictify({"type": "object", "properties": {"a": given_}, "required": ["a"]}, "tuned")
+    assert (made.lost, made.broken) == (lost, broken)
+
+
+def test_an_object_that_may_be_null_is_closed_too() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": ["object", "null"]}}, "required": ["a"]}
+    found = list(violations({**schema, "additionalProperties": False}))
+    assert found == [("properties.a.additionalProperties", "is not false")]

@@ -14,7 +14,7 @@ from typing import Any
 from ftbuild.cli.build import world_of
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
-from ftbuild.descent import Dataset, Found, Held, datasets, holding, read_at
+from ftbuild.descent import Dataset, Found, Held, datasets, holding, of_it, read_at
 from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.example import SPLITS
 from ftbuild.problem import Problem
@@ -83,7 +83,7 @@ def wanted(word: str, world: World, folder: Path) -> Callable[[Held], bool]:
             and held.place["line"] == built["line"]
         )
     is_here = at(path, world, folder)
-    return lambda held: held.place["line"] == line and is_here(held.place["path"])
+    return lambda held: of_it(lambda place: place["line"] == line and is_here(place["path"]), held.place)
 
 
 def at(path: str, world: World, folder: Path) -> Callable[[str], bool]:
@@ -150,6 +150,9 @@ class Blamed:
             rows.append(("group", str(place["group"])))
         for name in place.get("transforms", ()):
             rows.append(("done", _done(name, place)))
+        for passage in place.get("passages", ()):
+            gold = ", the gold one" if passage.get("gold") else ""
+            rows.append(("given", f"{passage['path']}:{passage['line']}{gold}"))
         because = place.get("because", {}).get("split")
         rows.append(("split", place["split"] + (f", by {_listed(because)}" if because else "")))
         if mix := place.get("because", {}).get("mix"):

@@ -17,11 +17,13 @@ def width_of(text: str) -> int:
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
-def hang(left: str, text: str, width: int) -> str:
-    """Return `text` beside `left`, wrapped at `width`, its further lines indented to its first."""
-    wrapped = textwrap.wrap(
-        text, max(width - len(left), NARROWEST_TEXT), break_long_words=False, break_on_hyphens=False
-    )
+def hang(left: str, text: str, width: int, *, break_long_words: bool = False) -> str:
+    """Return `text` beside `left`, wrapped at `width`, its further lines indented to its first.
+
+    A word that is wider stays whole unless told otherwise: paths and commands are copied.
+    """
+    inner = max(width - len(left), NARROWEST_TEXT)
+    wrapped = textwrap.wrap(text, inner, break_long_words=break_long_words, break_on_hyphens=False)
     return "\n".join(
         (left if number == 0 else " " * len(left)) + line for number, line in enumerate(wrapped or [""])
     ).rstrip()

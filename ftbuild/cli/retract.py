@@ -15,7 +15,7 @@ from ftbuild.cli.blame import PLACE, at, job_json
 from ftbuild.cli.build import world_of
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
-from ftbuild.descent import Found, Job, datasets, held_in, holding, read_at, sources_named
+from ftbuild.descent import Found, Job, datasets, held_in, holding, of_it, read_at, sources_named
 from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.example import SPLITS
 from ftbuild.problem import Problem, nearest
@@ -51,7 +51,8 @@ class Withdrawal:
 
     `path` and `line` say where a line is, `source` alone names a whole source. `read` is how many examples were read
     from it; `left` how many training examples each dataset would keep; `twins` where the same is said elsewhere;
-    `changed` whether the file is no longer the one that was read.
+    `changed` whether the file is no longer the one that was read. Of documents it is passages that were read, and
+    what is found are the examples with them in their prompts.
     """
 
     word: str
@@ -63,6 +64,7 @@ class Withdrawal:
     left: Sequence[int]
     twins: Sequence[str]
     changed: bool
+    is_documents: bool = False
 
     @property
     def experiments(self) -> list[str]:
@@ -73,7 +75,14 @@ class Withdrawal:
         """Return what a person changes in the files of the project."""
         if self.line is None:
             files = [f"conf/experiment/{name}.yaml" for name in self.experiments] or ["the experiment"]
-            return [f"{file}: dataset: {{sources: {{{self.source}: null}}}}" for file in files]
+            said = (
+                "retrieval: {documents: null}"
+                if self.is_documents
+                else f"dataset: {{sources: {{{self.source}: null}}}}"
+            )
+            return [f"{file}: {said}" for file in files]
+        if self.is_documents:
+            return [f"{self.path}: delete the passage at line {self.line}, and what asks for it"]
         return [f"{self.path}: delete line {self.line}" + (" (a record may take several)" * (not self._is_lines))]
 
     def commands(self) -> list[str]:
@@ -88,7 +97,8 @@ class Withdrawal:
         """Return the builds that leave a source out by an override; there is none for a line."""
         if self.line is not None:
             return []
-        return [f"ftbuild +experiment={name} ~dataset.sources.{self.source}" for name in self.experiments]
+        said = "retrieval.documents=null" if self.is_documents else f"~dataset.sources.{self.source}"
+        return [f"ftbuild +experiment={name} {said}" for name in self.experiments]
 
     @property
     def _is_lines(self) -> bool:
@@ -129,7 +139,9 @@ class Withdrawal:
         """Return the withdrawal for people."""
         what = f"source {self.source}, {self.path}" if self.line is None else f"{self.path}:{self.line}"
         n = len({(each.place["id"], each.place["path"], each.place["line"]) for one in self.found for each in one.held})
-        head = f"{what}: {_count(self.read, 'example')} read, {n:,} of them in {_count(len(self.found), 'dataset')}"
+        read = _count(self.read, "passage" if self.is_documents else "example")
+        of_them = f"in the prompts of {_count(n, 'example')}" if self.is_documents else f"{n:,} of them"
+        head = f"{what}: {read} read, {of_them} in {_count(len(self.found), 'dataset')}"
         rows = [row for each, left in zip(self.found, self.left, strict=True) for row in self._of(each, left)]
         rows += [("model", f"{model} {said}") for model, said in self._models()]
         lines = [hang(f"  {name:8}  ", text, width) for name, text in rows]
@@ -204,9 +216,10 @@ def _withdrawal(word: str, world: World, folder: Path) -> Withdrawal:
     read = [(one, value) for one, value in everything if is_it(value)]
     if not read:
         raise _nothing_at(word, place["path"] if place else "", line or 0, store, world, folder)
-    found = holding(store, datasets(store, world), lambda held: is_it(held.place))
+    found = holding(store, datasets(store, world), lambda held: of_it(is_it, held.place))
     ids = {value["id"] for _, value in read}
     newest = max(read, key=lambda pair: pair[0]["started_at"])[0]
+    is_documents = newest["preimage"]["settings"]["source"]["kind"] == "documents"
     return Withdrawal(
         word=word,
         source=None if place else word,
@@ -214,11 +227,12 @@ def _withdrawal(word: str, world: World, folder: Path) -> Withdrawal:
         line=line,
         read=len({(value["path"], value["line"], value["id"]) for _, value in read}),
         found=found,
-        left=[_left(store, each) for each in found],
+        left=[_n_learnt(store, each) - (0 if is_documents else each.counts()["train"]) for each in found],
         twins=sorted(
             {f"{value['path']}:{value['line']}" for _, value in everything if value["id"] in ids and not is_it(value)}
         ),
         changed=_changed(newest, store, world),
+        is_documents=is_documents,
     )
 
 
@@ -237,10 +251,9 @@ def _asked(word: str, store: Store, world: World, folder: Path) -> Callable[[Map
     return lambda value: bool(value["source"] == word)
 
 
-def _left(store: Store, found: Found) -> int:
-    """Return how many training examples a dataset keeps."""
-    n: int = sum(held.place["split"] == "train" for held in held_in(store, found.dataset))
-    return n - found.counts()["train"]
+def _n_learnt(store: Store, found: Found) -> int:
+    """Return how many training examples a dataset has."""
+    return sum(held.place["split"] == "train" for held in held_in(store, found.dataset))
 
 
 def _changed(manifest: Any, store: Store, world: World) -> bool:
@@ -254,8 +267,8 @@ def _changed(manifest: Any, store: Store, world: World) -> bool:
 
 def _nothing_at(word: str, path: str, line: int, store: Store, world: World, folder: Path) -> ConfigError:
     is_here = at(path, world, folder)
-    if any(True for _ in read_at(store, is_here)):
-        why = f"The file was read, and its line {line} holds no example."
+    if any(is_here(value["path"]) for _, value in read_at(store, lambda _told: True)):
+        why = f"The file was read, and its line {line} holds no example and begins no passage."
         return ConfigError(
             Problem(f"nothing was learnt from {word!r}", "command line", why=why, fix="check the number.")
         )

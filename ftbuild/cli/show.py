@@ -50,6 +50,7 @@ class Shown:
         """Return the JSON form."""
         told = {"method": self.method, "split": self.split, "line": self.line, "n_lines": self.n_lines}
         told |= {name: self.place[name] for name in ("id", "source", "path", "group", "transforms", "licence")}
+        told |= {name: self.place[name] for name in ("passages",) if name in self.place}
         return {
             **told,
             "source_line": self.place["line"],
@@ -116,6 +117,8 @@ def text(shown: Shown, width: int) -> str:
         lines.append(hang(_left("tools"), names, width))
     if form := shown.conversation.get(FORM):
         lines.append(hang(_left("form"), f"JSON of the schema {form['json_schema']['name']}", width))
+    if passages := shown.place.get("passages"):
+        lines.append(hang(_left("passages"), ", ".join(map(_passage, passages)), width))
     *asked, target = shown.conversation["messages"]
     is_graded = shown.method == "reinforcement"
     for value in (*asked, target):
@@ -124,6 +127,11 @@ def text(shown: Shown, width: int) -> str:
     if REJECTED in shown.conversation:
         lines += _message(Message.from_json(shown.conversation[REJECTED]), width, REJECTED)
     return "\n".join(lines)
+
+
+def _passage(told: Mapping[str, Any]) -> str:
+    """Return where a passage stands; the gold one is the one that the answer is taken from."""
+    return f"{told['path'].rpartition('/')[2]}:{told['line']}{' (gold)' if told.get('gold') else ''}"
 
 
 def _left(role: str) -> str:
@@ -136,7 +144,7 @@ def _message(message: Message, width: int, how: str) -> Iterator[str]:
     mark = f"   {how}" if how else ""
     for number, part in enumerate(said or [""]):
         left = _left(message.role if number == 0 else "")
-        wrapped = hang(left, part, width - len(mark)).split("\n")
+        wrapped = hang(left, part, width - len(mark), break_long_words=True).split("\n")
         gap = " " * max(0, width - len(mark) - width_of(wrapped[0]))
         yield f"{wrapped[0]}{gap}{mark}" if mark else wrapped[0]
         yield from wrapped[1:]

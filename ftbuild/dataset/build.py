@@ -44,7 +44,7 @@ class Recipe:
 
 def prepared(example: Example, recipe: Recipe) -> Example | None:
     """Return the example as it will be learnt; None where its answer is both rejected and preferred."""
-    if example.rejected is not None and example.rejected == example.target:
+    if are_equal(example.rejected, example.target):
         return None
     own = example.tools or recipe.tools
     flag = example.parallel_tool_calls if recipe.parallel_tool_calls is None else recipe.parallel_tool_calls
@@ -62,6 +62,16 @@ def prepared(example: Example, recipe: Recipe) -> Example | None:
         return example
     messages = (*system, *prompt, example.target)
     return replace(example, messages=messages, tools=own, parallel_tool_calls=flag, transforms=transforms)
+
+
+def are_equal(rejected: Message | None, target: Message) -> bool:
+    """Return whether a rejected answer, if there is one, says what the target says; ids of calls say nothing."""
+    return rejected is not None and _said(rejected) == _said(target)
+
+
+def _said(message: Message) -> tuple[object, ...]:
+    calls = [(each.name, each.arguments) for each in message.tool_calls]
+    return message.content, message.refusal, calls
 
 
 def fact(

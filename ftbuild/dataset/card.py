@@ -6,7 +6,7 @@ whatever provider, so tokens are counted as each known encoding counts them and 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from ftbuild.dataset import histogram, prices
@@ -52,7 +52,8 @@ def fact(split: str, example: Mapping[str, Any], n_tokens: int, n_learnt: int) -
 class Card:
     """A dataset as its card tells of it. `dropped` is why and how many, `method` what its lines are for.
 
-    `made_from` is the digest of everything in it that the lines do not say.
+    `made_from` is the digest of everything in it that the lines do not say, `retrieval` what is known of the passages
+    in its prompts, `beside` what other files there are.
     """
 
     digest: str
@@ -63,6 +64,8 @@ class Card:
     dropped: Mapping[str, int]
     by_time: bool = False
     made_from: str = ""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    retrieval: Mapping[str, Any] | None = None
 
     def histograms(self) -> list[Histogram]:
         """Return the pictures: tokens a line, and calls a turn where there are tools."""
@@ -78,6 +81,7 @@ class Card:
                 f"# Dataset {self.digest[:12]}\n",
                 self._splits(),
                 self._sources(),
+                *self._passages(),
                 *self._parts(),
                 *(f"## {each.title}\n\n```text\n{histogram.text(each)}\n```\n" for each in self.histograms()),
                 f"The same as a picture: [{PICTURE}]({PICTURE})\n",
@@ -86,6 +90,7 @@ class Card:
                 "Each line of the split files is what a provider takes, and nothing else; `provenance.jsonl` says for\n"
                 "every example, in the same order, where it came from and what was done to it. `ftbuild blame` reads\n"
                 "it, for a line or a digest of one.\n",
+                *(f"`{name}` holds {what}.\n" for name, what in self.beside.items()),
                 f"Digest of the lines `{self.digest}`, of where they come from `{self.made_from}`.\n",
             ]
         )
@@ -112,15 +117,29 @@ class Card:
         rows = [
             (
                 name,
-                *(f"{n[name, split]:,}" for split in SPLITS),
+                *("" if source.kind == "documents" else f"{n[name, split]:,}" for split in SPLITS),
                 source.path,
-                source.only or ("by time" if self.by_time and source.time else "by group"),
+                self._split_by(source),
                 source.licence,
                 source.origin,
             )
             for name, source in sorted(self.sources.items())
         ]
         return _table(("source", *SPLITS, "file", "split", "licence", "origin"), rows)
+
+    def _split_by(self, source: Source) -> str:
+        if source.kind == "documents":
+            return "passages"
+        return source.only or ("by time" if self.by_time and source.time else "by group")
+
+    def _passages(self) -> Iterable[str]:
+        """Yield how often the gold passage is among those given, where any is known."""
+        if self.retrieval is None or not self.retrieval["gold_passage"]:
+            return
+        known = self.retrieval["gold_passage"]
+        cells = (f"{known[each]['with_gold']:,} of {known[each]['n']:,}" if each in known else "" for each in SPLITS)
+        named = f"passages of {self.retrieval['documents']} given with a question: {self.retrieval['n_passages']}"
+        yield _table((named, *SPLITS), [("the one its answer is taken from is among them", *cells)])
 
     def _parts(self) -> Iterable[str]:
         """Yield a table for the tools, for the calls a turn, and for each slice, where there are any."""

@@ -22,6 +22,7 @@ ASKED_BY: Mapping[str, tuple[str, ...]] = {
     "one_by_one": ("dataset.parallel_calls", "provider.parallel_tool_calls"),
     "tool_names": ("tools",),
     "strict_tools": ("request.strict_tools",),
+    "grounded": ("retrieval.documents", "retrieval.n_passages", "retrieval.gold_in", "retrieval.without_gold"),
 }
 
 
@@ -37,8 +38,7 @@ def entry(example: Example, split: Split, shares: "Shares", licence: str, has_sh
     if has_share and split == "train":
         because["mix"] = [f"{source}.share"]
     for each in transforms:
-        asked = [f"dataset.redact.{name}" for name in example.redacted] if each == "redact" else ASKED_BY[each]
-        because[each] = list(asked)
+        because[each] = _asked_by(each, example, source)
     return {
         "id": example.id,
         "split": split,
@@ -51,6 +51,14 @@ def entry(example: Example, split: Split, shares: "Shares", licence: str, has_sh
         "because": because,
         "licence": licence,
     }
+
+
+def _asked_by(transform: str, example: Example, source: str) -> list[str]:
+    if transform == "redact":
+        return [f"dataset.redact.{name}" for name in example.redacted]
+    if transform == "tool_names" and "tools" not in example.transforms:
+        return [source]  # its lines bring the tools
+    return list(ASKED_BY[transform])
 
 
 def _split_keys(example: Example, shares: "Shares", source: str) -> list[str]:

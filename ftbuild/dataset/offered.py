@@ -10,18 +10,26 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import chain, count, takewhile
 from typing import Any
 
+from ftbuild import digits
 from ftbuild.chat import Message, Tool, ToolCall
 from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.tools.names import provider_names
-from ftbuild.tools.schemas import Checker
+from ftbuild.tools.schemas import Checker, dangling, within, wrong_schema
 from ftbuild.tools.strict import Target
-from ftbuild.tools.strictify import Strict, strictify, with_nulls
+from ftbuild.tools.strictify import Strict, read_arguments, strictify, with_nulls
 
 OTHER_NAME = re.compile(rb'"name": ?"(?![a-zA-Z0-9_-]{1,64}")')
 CUT = "calls beside the first"  # as a reason in dropped.json
+NAMES, SCHEMAS = "tool_names.json", "tool_schemas.json"
+# What is kept beside a dataset where it is, and what it is.
+BESIDE: Mapping[str, str] = {
+    NAMES: "the name that each tool was told by, with its own",
+    SCHEMAS: "the arguments of each strict tool, as they were and as they are told",
+}
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ def named(example: Example) -> Iterator[str]:
     """Yield the names of the tools that an example offers and calls."""
     for tool in example.tools:
         yield tool.name
-    for message in (*example.messages, *([example.rejected] if example.rejected is not None else [])):
+    for message in _answering(example):
         for call in message.tool_calls:
             yield call.name
 
@@ -74,7 +82,7 @@ def offered(example: Example, terms: Terms) -> Offered:
     if not terms.names and terms.strict is None:
         return Offered(example, n_cut)
     tools = tuple(_told(tool, terms) for tool in example.tools)
-    names = {name: terms.names[name] for name in named(example) if name in terms.names}
+    names = {tool.name: terms.names[tool.name] for tool in example.tools if tool.name in terms.names}
     if tools == example.tools and not names:
         return Offered(example, n_cut)
     strict = {
@@ -99,15 +107,20 @@ def pairs(example: Example, terms: Terms) -> Pairs:
 
 
 def beside(told: Pairs, terms: Terms) -> dict[str, dict[str, Any]]:
-    """Return what is kept beside a dataset, by file name: the names told, and the schemas as they were and as told."""
+    """Return what is kept beside a dataset, by file name: the names told, and the schemas as they were and as told.
+
+    Of several tools of one name, the second schema is told under `NAME (2)`.
+    """
     files: dict[str, dict[str, Any]] = {}
     if terms.names:
-        files["tool_names.json"] = {name: own for own, name in sorted(terms.names.items())}
+        files[NAMES] = {name: own for own, name in sorted(terms.names.items())}
     if terms.strict:
-        files["tool_schemas.json"] = {
-            own.name: {"own": own.parameters, "told": tool.parameters, "strict": tool.strict}
-            for _, (own, tool) in sorted(told.items())
-        }
+        schemas: dict[str, Any] = {}
+        for _, (own, tool) in sorted(told.items()):
+            more = (f"{own.name} ({number})" for number in count(2))
+            name = next(each for each in chain([own.name], more) if each not in schemas)
+            schemas[name] = {"own": own.parameters, "told": tool.parameters, "strict": tool.strict}
+        files[SCHEMAS] = schemas
     return files
 
 
@@ -119,9 +132,8 @@ def losses(told: Pairs, terms: Terms) -> Iterator[Problem]:
         for at, what in made.broken or made.lost:
             said = "stays as it is, and not strict: " if made.broken else ""
             why = "Answers are scored against the tool as it was." if not made.broken else ""
-            yield Problem(
-                f"{said}{what}", at=f"tools.{own.name}.{at}", why=why, rule="strict-tools", severity="warning"
-            )
+            place = within(f"tools.{own.name}", at)
+            yield Problem(f"{said}{what}", at=place, why=why, rule="strict-tools", severity="warning")
 
 
 def _written(tool: Tool) -> str:
@@ -130,7 +142,10 @@ def _written(tool: Tool) -> str:
 
 @lru_cache(maxsize=1024)
 def _strict(schema: str, target: Target) -> Strict:
-    return strictify(json.loads(schema), target)
+    own = json.loads(schema)
+    if wrong_schema(own) or any(dangling(own)):
+        return Strict(own, (), (("", "it is no sound JSON Schema"),))
+    return strictify(own, target)
 
 
 @lru_cache(maxsize=1024)
@@ -166,19 +181,10 @@ def with_calls(message: Message, calls: Sequence[ToolCall], *, content: bool = T
 def _call(call: ToolCall, names: Mapping[str, str], strict: Tool | None) -> ToolCall:
     arguments = call.arguments
     if strict is not None:
-        given = _object(arguments)
-        if given is not None:
-            filled = with_nulls(given, _checker(json.dumps(strict.parameters)))
-            arguments = json.dumps(filled, ensure_ascii=False) if filled != given else arguments
+        given = read_arguments(arguments)
+        filled = with_nulls(given, _checker(json.dumps(strict.parameters)))
+        arguments = arguments if digits.written(filled) == digits.written(given) else digits.written(filled)
     return ToolCall(call.id, names.get(call.name, call.name), arguments)
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _one_by_one(example: Example) -> tuple[Example, int]:
@@ -189,30 +195,40 @@ def _one_by_one(example: Example) -> tuple[Example, int]:
     if not example.tools:
         return example, 0
     messages: list[Message] = []
-    n_cut = 0
     waiting = list(example.messages)
     while waiting:
         message = waiting.pop(0)
         if len(message.tool_calls) < 2:
             messages.append(message)
             continue
-        results = {each.tool_call_id: each for each in _leading(waiting)}
-        known = [call for call in message.tool_calls if call.id in results]
-        kept = known or [message.tool_calls[0]]
-        n_cut += len(message.tool_calls) - len(kept)
+        results = list(takewhile(lambda each: each.role == "tool", waiting))
         del waiting[: len(results)]
-        for number, call in enumerate(kept):
-            messages.append(with_calls(message, [call], content=number == 0))
-            messages += [results[call.id]] if call.id in results else []
+        messages += _turns(message, results)
     rejected = example.rejected
     if rejected is not None and len(rejected.tool_calls) > 1:
         rejected = with_calls(rejected, rejected.tool_calls[:1])
     after = replace(example, messages=tuple(messages), rejected=rejected, parallel_tool_calls=False)
+    n_cut = _n_calls(example) - _n_calls(after)
     return after if after == example else replace(after, transforms=(*after.transforms, "one_by_one")), n_cut
 
 
-def _leading(messages: Sequence[Message]) -> Iterator[Message]:
-    for message in messages:
-        if message.role != "tool":
-            return
-        yield message
+def _turns(message: Message, results: Sequence[Message]) -> Iterator[Message]:
+    """Yield each call of a message that has a result with it, the first call where none has; other results last."""
+    known = [call for call in message.tool_calls if any(each.tool_call_id == call.id for each in results)]
+    kept = known or message.tool_calls[:1]
+    for number, call in enumerate(kept):
+        yield with_calls(message, [call], content=number == 0)
+        yield from (each for each in results if each.tool_call_id == call.id)
+    made = {call.id for call in kept}
+    yield from (each for each in results if each.tool_call_id not in made)
+
+
+def _n_calls(example: Example) -> int:
+    return sum(len(each.tool_calls) for each in _answering(example))
+
+
+def _answering(example: Example) -> Iterator[Message]:
+    """Yield the messages of an example and its rejected answer."""
+    yield from example.messages
+    if example.rejected is not None:
+        yield example.rejected

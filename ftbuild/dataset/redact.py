@@ -221,6 +221,7 @@ def redacted(example: Example, names: Sequence[str]) -> Example:
     messages = tuple(_message(each, found) for each in example.messages)
     rejected = _message(example.rejected, found) if example.rejected is not None else None
     tools = tuple(Tool.from_json(_schema(each.to_json(), found)) for each in example.tools)
+    context = found.text(example.context)
     counts = dict(found.counts)  # the text as it came and the names of slices are no further places
     return replace(
         example,
@@ -229,6 +230,7 @@ def redacted(example: Example, names: Sequence[str]) -> Example:
         tools=tools,
         group=group,
         raw=found.text(example.raw),
+        context=context,
         slices={name: value if name == "source" else found.text(value) for name, value in example.slices.items()},
         redacted={name: counts[name] for name in RULES if name in counts},
     )
@@ -361,6 +363,8 @@ def _texts(example: Example) -> Iterator[str]:
             yield from _pieces(call.arguments)
     for tool in example.tools:
         yield from _strings(tool.to_json())
+    if example.context:
+        yield example.context
 
 
 def _pieces(text: str) -> Iterator[str]:

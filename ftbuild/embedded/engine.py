@@ -1,8 +1,8 @@
 """The seam behind the routes: who runs jobs and who answers.
 
 Two implementations of both: torch (jobs.py with trainer.py, sampler.py), and scripted (scripted.py),
-which needs no torch. The routes and the server know only what is here; something that makes a job
-late, or lets an answer be lost, wraps one of them.
+which needs no torch. The routes and the server know only what is here; what goes wrong in a rehearsal
+stands around the routes, and in the scripted jobs (faults.py).
 """
 
 from collections.abc import Mapping, Sequence

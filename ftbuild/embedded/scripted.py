@@ -12,13 +12,15 @@ A file answers.jsonl in the state folder goes before what is made up; the first 
 import math
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ftbuild import digest
 from ftbuild.embedded.engine import Answer, read_prompt
+from ftbuild.embedded.faults import NO_TROUBLES, Hold, Troubles
 from ftbuild.embedded.state import DIED, Record, State, read_json, read_lines, write_json
 from ftbuild.embedded.template import Lesson, first_in
 from ftbuild.embedded.training import Training, read_files
@@ -62,14 +64,16 @@ class CancelledError(Exception):
 
 
 class ScriptedLearner:
-    """A curve that falls from 2.5 to about 0.3, with a little noise. `name` decides which."""
+    """A curve that falls from 2.5 to about 0.3, with a little noise, which `name` decides; calls `halfway` there."""
 
-    def __init__(self, name: str, n_steps: int, cancelled: threading.Event) -> None:
-        self._name, self._n_steps, self._cancelled = name, n_steps, cancelled
+    def __init__(self, name: str, n_steps: int, cancelled: threading.Event, halfway: Callable[[], None]) -> None:
+        self._name, self._n_steps, self._cancelled, self._halfway = name, n_steps, cancelled, halfway
         self._step = 0
 
     def learn(self, _batch: Sequence[Lesson], _rate: float) -> tuple[float, float]:
         """Go on by a step."""
+        if self._step == self._n_steps // 2:
+            self._halfway()
         if self._cancelled.is_set():
             raise CancelledError
         self._step += 1
@@ -95,9 +99,9 @@ class ScriptedLearner:
 class ScriptedJobs:
     """The queue of a server whose jobs take no time; several run at once. Implements JobQueue."""
 
-    def __init__(self, state: State) -> None:
-        """Fail what an earlier server left unfinished, then wait for jobs."""
-        self._state = state
+    def __init__(self, state: State, troubles_of: Callable[[str], Troubles] = lambda _: NO_TROUBLES) -> None:
+        """Fail what an earlier server left unfinished, then wait for jobs; `troubles_of` a job is asked by its id."""
+        self._state, self._troubles_of = state, troubles_of
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="job")
         self._added: dict[str, tuple[Future[None], threading.Event]] = {}
         self._stopped = False
@@ -112,7 +116,8 @@ class ScriptedJobs:
         """Keep a job and start it when its turn comes."""
         self._state.add_job(job)
         cancelled = threading.Event()
-        self._added[job["id"]] = (self._pool.submit(self._run, dict(job), cancelled), cancelled)
+        running = self._pool.submit(self._run, dict(job), cancelled, self._troubles_of(job["id"]))
+        self._added[job["id"]] = (running, cancelled)
 
     def cancel(self, job_id: str) -> bool:
         """End a job and wait until it has ended; False if it already had."""
@@ -135,9 +140,9 @@ class ScriptedJobs:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._state.fail_unfinished()
 
-    def _run(self, job: Record, cancelled: threading.Event) -> None:
+    def _run(self, job: Record, cancelled: threading.Event, troubles: Troubles) -> None:
         try:
-            self._train(job, cancelled)
+            self._train(job, cancelled, troubles)
         except CancelledError:
             if not self._stopped:
                 self._state.end_job(job["id"], "cancelled", "The job was cancelled")
@@ -145,7 +150,8 @@ class ScriptedJobs:
             why = f"The job ended without a result: {type(error).__name__}: {error}"
             self._state.end_job(job["id"], "failed", why, DIED)
 
-    def _train(self, job: Record, cancelled: threading.Event) -> None:
+    def _train(self, job: Record, cancelled: threading.Event, troubles: Troubles) -> None:
+        self._held(job, troubles.first, cancelled)
         files = read_files(self._state, job, Words())
         if files is None:
             return
@@ -153,7 +159,16 @@ class ScriptedJobs:
         training = Training(self._state, job, files["training"], files["validation"])
         content = digest.of_bytes(self._state.content(job["training_file"]))
         known_by = [base.digest if base else job["model"], content, job["hyperparameters"], job["seed"]]
-        training.run(ScriptedLearner(digest.of_value(known_by), training.n_steps, cancelled))
+        halfway = partial(self._held, job, troubles.halfway, cancelled)
+        training.run(ScriptedLearner(digest.of_value(known_by), training.n_steps, cancelled, halfway), troubles.verdict)
+
+    def _held(self, job: Record, holds: Sequence[Hold], cancelled: threading.Event) -> None:
+        for hold in holds:
+            if hold.status is not None:
+                self._state.write_job({**job, "status": hold.status})
+            hold.wait(cancelled)
+            if cancelled.is_set():
+                raise CancelledError
 
 
 class ScriptedAnswers:

@@ -12,6 +12,7 @@ import secrets
 import signal
 import socket
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,17 +45,24 @@ def serve(folder: Path, engine: str, idle_seconds: float, threads: int) -> None:
         lock.release()
 
 
-def _engine(name: str, state: State, threads: int) -> tuple[JobQueue, Answerer]:
-    """Return who runs jobs and who answers: "scripted", or else torch."""
+def _engine(name: str, state: State, threads: int) -> tuple[JobQueue, Answerer, Callable[[Any], Any]]:
+    """Return who runs jobs, who answers, and what stands around the routes: "scripted", or else torch."""
     if name == "scripted":
+        from ftbuild.embedded.faults import Fate, FaultyRoutes, Strikes
+        from ftbuild.embedded.recording import Recorder
         from ftbuild.embedded.scripted import ScriptedAnswers, ScriptedJobs
 
-        return ScriptedJobs(state), ScriptedAnswers(state)
+        fate = Fate(strikes := Strikes(state.folder))
+
+        def around(routes: Any) -> Any:
+            return Recorder(FaultyRoutes(routes, strikes, fate), state.folder)
+
+        return ScriptedJobs(state, fate.of), ScriptedAnswers(state), around
     from ftbuild.embedded.jobs import Jobs
     from ftbuild.embedded.sampler import Sampler
 
     sampler = Sampler(threads)
-    return Jobs(state, threads, before_start=sampler.unload), sampler
+    return Jobs(state, threads, before_start=sampler.unload), sampler, lambda routes: routes
 
 
 def _serve(state: State, engine: str, idle_seconds: float, threads: int) -> None:
@@ -62,9 +70,9 @@ def _serve(state: State, engine: str, idle_seconds: float, threads: int) -> None
 
     from ftbuild.embedded.routes import Service, application
 
-    jobs, answerer = _engine(engine, state, threads)
+    jobs, answerer, around = _engine(engine, state, threads)
     token = secrets.token_urlsafe(32)
-    door = Door(application(Service(state, jobs, answerer)), token, state.folder / "requests.log")
+    door = Door(around(application(Service(state, jobs, answerer))), token, state.folder / "requests.log")
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
     config = uvicorn.Config(door, log_level="warning", access_log=False, timeout_graceful_shutdown=3, lifespan="off")
     server = uvicorn.Server(config)

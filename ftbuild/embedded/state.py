@@ -6,6 +6,7 @@ outside must have the form of ours before it becomes part of a path. One writer 
 time: the server before its trainer starts and after it ended, the trainer in between.
 
     server.lock server.json requests.log
+    requests.jsonl requests.1.jsonl faults.json strikes.json        of rehearsals alone
     bases/<model>.json                              {"folder", "digest"}
     files/<file id>/{file.json, content}
     jobs/<job id>/{job.json, events.jsonl, trainer.log, adapters/step-<n>/}

@@ -89,8 +89,8 @@ class Training:
         state.write_job(job)
         state.add_event(job["id"], "Fine-tuning job started")
 
-    def run(self, learner: Learner) -> None:
-        """Train, write checkpoints, and write the job's end."""
+    def run(self, learner: Learner, verdict: tuple[str, str] | None = None) -> None:
+        """Train, write checkpoints, and write the job's end; a `verdict` (message, code) refuses what was learnt."""
         rows: list[dict[str, Any]] = []
         started = time.time()
         step = 0
@@ -113,6 +113,9 @@ class Training:
                     loss = row["valid_loss"]
                     message += f", validation loss={loss:.2f}, full validation loss={loss:.2f}"
                 self.state.add_event(self.job["id"], message, metrics={"total_steps": self.n_steps, **row})
+        if verdict is not None:
+            self.state.end_job(self.job["id"], "failed", *verdict)
+            return
         self._succeed(rows)
 
     def _checkpoint(self, learner: Learner, step: int, number: int, row: Record) -> Record:

@@ -23,7 +23,7 @@ from ftbuild import digest
 from ftbuild.errors import ConfigError, ProviderError, StoreError
 from ftbuild.problem import Problem
 
-LAYOUT = 1  # a change of what a folder holds makes new folders
+LAYOUTS = {"package": 1, "random": 2}  # a change of what a folder holds makes new folders
 MODEL_ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CHATML = (
@@ -31,6 +31,8 @@ CHATML = (
     "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+
+RANDOM_CONTEXT = 8192  # bytes, which are its tokens: enough for a question with a few passages
 
 Tell = Callable[[str], None]
 
@@ -78,7 +80,7 @@ def _origin(model: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     origin = {kind: model[kind] for kind in ("package", "random") if model.get(kind)}
     if len(origin) != 1:
         raise ConfigError(f"model {model['id']!r} has not exactly one of package and random")
-    return origin, digest.of_value({"layout": LAYOUT, **origin})
+    return origin, digest.of_value({"layout": LAYOUTS[next(iter(origin))], **origin})
 
 
 def _make(model: str, origin: Mapping[str, Any], cache: Path, folder: Path, tell: Tell) -> None:
@@ -255,7 +257,7 @@ def _make_random(folder: Path, hidden_size: int, layers: int, heads: int, seed: 
         layers=layers,
         heads=heads,
         kv_heads=heads,
-        context=2048,
+        context=RANDOM_CONTEXT,
         rope_theta=10000.0,
         eps=1e-5,
         special=[0, 1, 2],
@@ -274,7 +276,13 @@ def _make_random(folder: Path, hidden_size: int, layers: int, heads: int, seed: 
     _write_model(folder, config, tensors)
     vocabulary = {token: index for index, token in enumerate([*SPECIAL, *_byte_letters()])}
     _write_tokenizer(
-        folder, vocabulary=vocabulary, merges=[], special=list(SPECIAL), template=CHATML, context=2048, words=False
+        folder,
+        vocabulary=vocabulary,
+        merges=[],
+        special=list(SPECIAL),
+        template=CHATML,
+        context=RANDOM_CONTEXT,
+        words=False,
     )
 
 

@@ -4,7 +4,8 @@ Pure. Which config key a keyed setting comes from stands in CONFIG_KEYS; where t
 is the composer's business.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "licences": "dataset.sources",
         "shares": "dataset.sources",
         "redact": "dataset.redact",
+        "retrieval": "retrieval",
         "deduplicate": "dataset.deduplicate",
         "tools": "tools",
         "parallel_tool_calls": "request.parallel_tool_calls",
@@ -148,8 +150,40 @@ def _settings(prefix: str, old: Any, new: Any) -> Iterator[Difference]:
             yield from _settings(f"{prefix}.{name}" if prefix else name, old.get(name), new.get(name))
     elif _is_map(old) and _is_map(new) and dict(old) != dict(new):
         yield from _settings(prefix, dict(old), dict(new))
+    elif prefix in OPENED and _is_opened(old) and _is_opened(new) and old != new:
+        was, now = OPENED[prefix](old), OPENED[prefix](new)
+        found = [*_settings(prefix, was, now), *_orders(prefix, was, now)]
+        yield from found or [Difference("setting", prefix, old, new)]
     elif old != new:
         yield Difference("source" if prefix == "bytes" else "setting", prefix, old, new)
+
+
+def _orders(prefix: str, old: Any, new: Any) -> Iterator[Difference]:
+    """Yield the maps that have the same names in another order."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return
+    if list(old) != list(new) and old.keys() == new.keys():
+        yield Difference("setting", prefix, list(old), list(new))
+    for name in new:
+        yield from _orders(f"{prefix}.{name}", old.get(name), new[name])
+
+
+def _form(text: str) -> dict[str, Any]:
+    form = json.loads(text)["json_schema"]
+    return {form["name"]: form["schema"]}
+
+
+def _tools(texts: Sequence[str]) -> dict[str, Any]:
+    functions = [json.loads(each)["function"] for each in texts]
+    return {each["name"]: {name: value for name, value in each.items() if name != "name"} for each in functions}
+
+
+# Settings that enter a key as JSON texts, since their order has meaning -> how they are read.
+OPENED: Mapping[str, Callable[[Any], dict[str, Any]]] = {"response_format": _form, "tools": _tools}
+
+
+def _is_opened(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(each, str) for each in value))
 
 
 def _is_map(value: Any) -> bool:

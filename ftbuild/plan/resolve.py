@@ -74,7 +74,7 @@ def _dataset(
     forms: Mapping[str, ResponseFormat],
 ) -> str:
     inputs = []
-    for name, source in settings.dataset.sources.items():
+    for name, source in settings.sources.items():
         ingest = Action(
             INGEST,
             name,
@@ -86,7 +86,8 @@ def _dataset(
                 **({"response_format": _text(forms[name])} if name in forms else {}),
             },
         )
-        inputs.append(Input(name, graph.add(ingest), "examples.jsonl"))
+        output = "passages.jsonl" if source.kind == "documents" else "examples.jsonl"
+        inputs.append(Input(name, graph.add(ingest), output))
     inputs.sort(key=lambda each: each.role)
     style = settings.style
     return graph.add(
@@ -100,11 +101,12 @@ def _dataset(
                 "system": style.system,
                 "language": style.language,
                 "expand": [[short, long] for short, long in style.expand.items()],
-                "licences": {name: source.licence for name, source in settings.dataset.sources.items()},
+                "licences": {name: source.licence for name, source in settings.sources.items()},
                 **_tools(settings, tools),
                 **({"deduplicate": "near"} if settings.dataset.deduplicate == "near" else {}),
                 **_redact(settings),
                 **_shares(settings),
+                **_retrieval(settings),
             },
             tuple(inputs),
         )
@@ -126,6 +128,11 @@ def _shares(settings: Settings) -> dict[str, object]:
     """Return the shares of sources in the training split, where any has one."""
     shares = {name: each.share for name, each in settings.dataset.sources.items() if each.share is not None}
     return {"shares": shares} if shares else {}
+
+
+def _retrieval(settings: Settings) -> dict[str, object]:
+    """Return which passages go into the prompts, where any do."""
+    return {"retrieval": settings.retrieval.keyed()} if settings.retrieval.documents is not None else {}
 
 
 def _tools(settings: Settings, tools: Sequence[Tool]) -> dict[str, object]:

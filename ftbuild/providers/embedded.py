@@ -1,8 +1,8 @@
 """Start the embedded server when it does not run, and say where it is.
 
 The server is a process of its own in a session of its own: it outlives this client, Ctrl-C does
-not reach it, and it stops by itself when idle. Talks to it through two files in its state folder,
-server.json (port, token) and server.lock (held while it lives).
+not reach it, and it stops by itself when idle. Talks to it through files in its state folder: server.json
+(port, token), server.lock (held while it lives), and for a rehearsal faults.json (what goes wrong).
 """
 
 import json
@@ -17,6 +17,7 @@ from typing import Any
 from ftbuild.errors import ExitCode, ProviderError, StoreError
 from ftbuild.problem import Problem
 from ftbuild.settings import Model, Provider
+from ftbuild.store import durable
 from ftbuild.store.durable import refused
 from ftbuild.world import World
 
@@ -57,6 +58,8 @@ def start(provider: Provider, world: World) -> Address:
         StoreError: its folder cannot be made.
     """
     state = _made(state_folder(provider, world))
+    if provider.engine == "scripted":
+        set_faults(state, provider, world.now())
     if (address := running(state)) is not None:
         return address
     log = state / "server.log"
@@ -99,6 +102,22 @@ def running(state: Path) -> Address | None:
 def state_folder(provider: Provider, world: World) -> Path:
     """Return the folder in which the server of this store keeps everything: what was made up apart from the real."""
     return world.store / ("rehearsal" if provider.engine == "scripted" else "embedded")
+
+
+def set_faults(state: Path, provider: Provider, now: float) -> None:
+    """Say what goes wrong; the same faults are not said anew, for their counts begin where they are said."""
+    path = state / "faults.json"
+    wanted = provider.faults.model_dump(exclude_none=True) if provider.faults is not None else {}
+    try:
+        said = json.loads(path.read_bytes())["faults"]
+    except FileNotFoundError:
+        said = {}
+    if wanted == said:
+        return
+    if wanted:
+        durable.write(path, json.dumps({"set_at": now, "faults": wanted}).encode() + b"\n")
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _made(folder: Path) -> Path:

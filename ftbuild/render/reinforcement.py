@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftbuild import rows
-from ftbuild.digest import canonical
 
 BESIDE = ("tools", "parallel_tool_calls")
 REFERENCES = ("reference", "reference_json", "reference_tools")
@@ -28,7 +27,7 @@ def value(conversation: Mapping[str, Any]) -> dict[str, Any]:
     line["reference"] = json.dumps(calls, ensure_ascii=False) if said == "tool_calls" else target[said]
     if said != "content":
         line[OWN_MARK] = said
-    if "response_format" in conversation and said == "content":
+    if "response_format" in conversation and said == "content" and not calls:
         line["reference_json"] = json.loads(target["content"])
     if calls:
         line["reference_tools"] = calls
@@ -41,9 +40,7 @@ def line(conversation: Mapping[str, Any]) -> bytes:
     Raises:
         ValueError: it holds what JSON cannot say.
     """
-    found = value(conversation)
-    canonical(found)
-    return rows.line(found)
+    return rows.line(value(conversation))
 
 
 def parse(content: bytes) -> dict[str, Any]:

@@ -10,30 +10,31 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ftbuild import source_files
 from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.dataset import facts, lineage, offered, redact
-from ftbuild.dataset.build import Recipe, decide, fact, prepared, problems
+from ftbuild.dataset.build import Decided, Recipe, are_equal, decide, fact, prepared, problems
 from ftbuild.dataset.card import Fact
 from ftbuild.dataset.facts import Table
 from ftbuild.dataset.mix import Mix
 from ftbuild.dataset.times import latest_times, split_in
 from ftbuild.digest import of_pieces, of_value, short
 from ftbuild.errors import DataError
-from ftbuild.example import SPLITS, Example, said_in
+from ftbuild.example import SPLITS, Example, Split, said_in
 from ftbuild.partitions import mapped
 from ftbuild.problem import Problem
 from ftbuild.render.lacking import lacking
 from ftbuild.render.lacking import problem as lacking_problem
 from ftbuild.render.methods import LINES
+from ftbuild.retrieval.grounding import Given, grounded
 from ftbuild.rows import line
 from ftbuild.rules import examples as rules
 from ftbuild.rules.coverage import Company, Coverage, company
-from ftbuild.runners import counting
+from ftbuild.runners import counting, passages
 from ftbuild.runners.formats import json_file, json_lines, parse_lines
 from ftbuild.runners.terms import terms_of
 from ftbuild.settings import Shares, Source, Style
@@ -70,6 +71,10 @@ def ingest(settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, An
     files = source_files.contents(given, source.path)
     if source_files.digest(files, given) != settings["bytes"]:
         raise DataError(Problem("changed while the build began", source.path, fix="the same command again."))
+    if source.kind == "documents":
+        read = passages.documents(files, source, given)
+        outputs: dict[str, Content] = {"passages.jsonl": read.content, **source_files.kept(files, given)}
+        return Made(outputs, read.note(), _warnings(read.problems))
     spool, n, found, hint = Spool(given.get("scratch")), 0, list[Problem](), ""
     left_out: Counter[str] = Counter()
     said = settings.get("response_format")
@@ -108,7 +113,8 @@ class Partition:
 class Ways:
     """What becomes of every example; `redacting` are the rules that take something out of it.
 
-    `licences` are those of the sources by name, and `with_share` the sources that have a share of the mix.
+    `licences` are those of the sources by name, `with_share` the sources that have a share of the mix, and `grounds`
+    the passages that go into prompts.
     """
 
     recipe: Recipe
@@ -116,6 +122,7 @@ class Ways:
     terms: offered.Terms
     licences: Mapping[str, str]
     with_share: Container[str]
+    grounds: passages.Grounds | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ class Prepared:
 
     `paths` and `companies` are what the numbers in the facts stand for; `wrong` holds the findings about single
     examples by their row, `redacted` what was taken out of them; `n_cut` calls were cut off, and `tools` are told
-    otherwise.
+    otherwise; `golds` say of each example where its gold passage is, and nothing where no passages are given.
     """
 
     lines: bytes
@@ -137,6 +144,7 @@ class Prepared:
     n_equal_answers: int
     n_cut: int
     tools: offered.Pairs
+    golds: bytes = b""
 
 
 def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any]) -> Made:
@@ -145,6 +153,9 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     Raises:
         DataError: the findings, if one of them is an error.
     """
+    grounds = passages.grounds_of(settings, inputs)
+    if grounds is not None:
+        inputs = {name: each for name, each in inputs.items() if name != grounds.documents}
     names = sorted(inputs)
     recipe = _recipe(settings)
     redacting = tuple(settings.get("redact", ()))
@@ -153,7 +164,7 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     partitions = (Partition(number, each) for number, name in enumerate(names) for each in lines(inputs[name]))
     shares = settings.get("shares", {})
     terms = terms_of(settings, inputs, given)
-    work = partial(_prepare, Ways(recipe, redacting, terms, settings["licences"], frozenset(shares)))
+    work = partial(_prepare, Ways(recipe, redacting, terms, settings["licences"], frozenset(shares), grounds))
     told, beside = Spool(given.get("scratch")), Spool(given.get("scratch"))
     parts: list[Prepared] = []
     for each in mapped(work, partitions, given.get("jobs", 1)):
@@ -163,15 +174,11 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     table, paths, companies = _joined(parts)
     mix = Mix(shares, recipe.shares.seed, names, paths) if shares else None
     decided = decide(table, settings["limit"], sum(each.n_equal_answers for each in parts), mix)
-    trained = np.concatenate([decided.splits[split] for split in SPLITS[:2]])
-    coverage = Coverage()
-    for number, n in zip(*np.unique(table["company"][trained], return_counts=True), strict=True):
-        coverage.add(companies[number], int(n))
     wrong = _by_row(parts, "wrong")
     redacted = _by_row(parts, "redacted")
     kept = {row for rows in decided.splits.values() for row in rows.tolist()} if wrong or redacted else set()
     found = problems(decided, table, paths)
-    found += rules.together(len(trained), coverage, [each for row, each in wrong.items() if row in kept])
+    found += _together(decided, table, companies, [each for row, each in wrong.items() if row in kept])
     at, at_beside = facts.offsets(table, "n_bytes"), facts.offsets(table, "n_beside")
     outputs: dict[str, Content] = {
         f"{split}.jsonl": Gathered(told, at[rows], table["n_bytes"][rows]).content()
@@ -185,8 +192,23 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     outputs["dropped.json"] = json_file({**decided.dropped, **removed})
     outputs |= {name: json_file(value) for name, value in offered.beside(tools, terms).items()}
     told_of = _counts({split: len(rows) for split, rows in decided.splits.items()})
+    if grounds is not None:
+        recalled = passages.recall(grounds.settings, (each.golds for each in parts), decided.splits)
+        outputs["retrieval.json"] = json_file(recalled)
+        told_of += passages.told(recalled)
     told_of += f", redacted {redact.told(taken)}" * bool(taken) + f", {n_cut:,} calls cut off" * bool(n_cut)
     return Made(outputs, f"{told_of}, no problems", _warnings([*found, *offered.losses(tools, terms)]))
+
+
+def _together(
+    decided: Decided, table: Table, companies: Sequence[Company | None], wrong: Sequence[Sequence[Problem]]
+) -> list[Problem]:
+    """Return what is wrong with the examples to learn from together, and what is `wrong` with single ones."""
+    trained = np.concatenate([decided.splits[split] for split in SPLITS[:2]])
+    coverage = Coverage()
+    for number, n in zip(*np.unique(table["company"][trained], return_counts=True), strict=True):
+        coverage.add(companies[number], int(n))
+    return rules.together(len(trained), coverage, wrong)
 
 
 def _all(inputs: Mapping[str, Content], redacting: Sequence[str]) -> Iterator[Example]:
@@ -217,32 +239,36 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
     wrong: dict[int, Sequence[Problem]] = {}
     redacted: dict[int, Mapping[str, int]] = {}
     n_equal_answers = n_cut = 0
+    golds = bytearray()
     tools: dict[str, tuple[Tool, Tool]] = {}
     recipe, terms, pack = ways.recipe, ways.terms, rules.pack_for(ways.terms.strict)
     for value in parse_lines(partition.lines):
         read = Example.from_json(value)
-        ready = prepared(redact.redacted(read, ways.redacting) if ways.redacting else read, recipe)
+        ready = _ready(read, ways)
         if ready is None:
             n_equal_answers += 1
             continue
-        as_told = offered.offered(ready, terms)
-        example, n_cut = as_told.example, n_cut + as_told.n_cut
+        example, n_cut = ready.example, n_cut + ready.n_cut
         tools |= offered.pairs(example, terms)
         said = said_in(value) if example is read else example.conversation()
-        split = split_in(example, recipe.shares, recipe.latest)
         if example.redacted:
             redacted[len(told)] = example.redacted
-        if found := rules.check(said, example.path, example.line, pack):
+        if found := [*ready.problems, *rules.check(said, example.path, example.line, pack)]:
             wrong[len(told)] = found
         told.append(_line(example, said))
         has_share = example.source in ways.with_share
-        entry = lineage.entry(example, split, recipe.shares, ways.licences[example.source], has_share)
+        entry = lineage.entry(example, ready.split, recipe.shares, ways.licences[example.source], has_share)
+        if ways.grounds is not None:
+            documents = ways.grounds.documents
+            entry |= {"passages": ready.given.to_json(documents, ways.licences[documents])}
+            golds.append(passages.gold(ready.given))
         beside.append(line(entry) + b"\n")
+        plain = ready.plain  # two that ask the same leak, whatever passages stand before the question
         known = fact(
-            example,
-            said,
+            plain,
+            said if plain is example else plain.conversation(),
             recipe,
-            split,
+            ready.split,
             partition.source,
             paths.setdefault(example.path, len(paths)),
             n_bytes=len(told[-1]),
@@ -251,7 +277,45 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
         )
         packed.append(known.packed())
     written = (b"".join(told), b"".join(beside), b"".join(packed))
-    return Prepared(*written, [*paths], [*companies], wrong, redacted, n_equal_answers, n_cut, tools)
+    return Prepared(*written, [*paths], [*companies], wrong, redacted, n_equal_answers, n_cut, tools, bytes(golds))
+
+
+class Ready(NamedTuple):
+    """An example as it will be learnt, and `plain`, the same without passages; `given` are those it has."""
+
+    example: Example
+    plain: Example
+    split: Split
+    n_cut: int
+    given: Given = Given()
+    problems: Sequence[Problem] = ()
+
+
+def _ready(read: Example, ways: Ways) -> Ready | None:
+    """Return what becomes of an example; None where its answer is both rejected and preferred."""
+    as_told = _as_told(read, ways)
+    if as_told is None:
+        return None
+    plain = as_told.example
+    split = split_in(plain, ways.recipe.shares, ways.recipe.latest)
+    if ways.grounds is None:
+        return Ready(plain, plain, split, as_told.n_cut)
+    chosen, given = ways.grounds.ground(read, split)
+    if isinstance(given, Problem):
+        return Ready(plain, plain, split, as_told.n_cut, problems=[given])
+    again = _as_told(chosen, ways)  # what is redacted has one label, in the passages and in the question
+    assert again is not None
+    own = replace(grounded(again.example), group=plain.group, slices=plain.slices)
+    return Ready(own, plain, split, as_told.n_cut, given)
+
+
+def _as_told(read: Example, ways: Ways) -> offered.Offered | None:
+    """Return an example as a provider takes it; None where its answer is both rejected and preferred."""
+    ready = prepared(redact.redacted(read, ways.redacting) if ways.redacting else read, ways.recipe)
+    if ready is None:
+        return None
+    told = offered.offered(ready, ways.terms)
+    return None if are_equal(told.example.rejected, told.example.target) else told  # a call that differed is gone
 
 
 def _line(example: Example, said: Mapping[str, Any]) -> bytes:

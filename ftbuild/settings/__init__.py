@@ -10,9 +10,11 @@ from pydantic import Field
 
 from ftbuild.settings.dataset import Dataset, Redact, Shares
 from ftbuild.settings.evaluation import Arm, Evaluation, Request
+from ftbuild.settings.faults import Faults
 from ftbuild.settings.goal import Condition, Goal
 from ftbuild.settings.graders import Grader, ModelGrader, MultiGrader, PythonGrader, StringCheck, TextSimilarity
 from ftbuild.settings.node import Node
+from ftbuild.settings.retrieval import Retrieval
 from ftbuild.settings.schema import JsonSchema, Schemas
 from ftbuild.settings.source import Source
 from ftbuild.settings.style import Style, StyleRules
@@ -30,12 +32,19 @@ class Settings(Node):
     style: Style
     tools: Tools = {}
     schemas: Schemas = {}
+    retrieval: Retrieval = Retrieval()
     request: Request
     model: Model
     method: Method
     provider: Provider
     evaluation: Evaluation
     tracker: Tracker
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """Return the sources that a dataset is made of, by name: those of examples, and the documents of retrieval."""
+        found = self.dataset.of_examples
+        return {name: each for name, each in self.dataset.sources.items() if name in {*found, self.retrieval.documents}}
 
 
 __all__ = [
@@ -44,6 +53,7 @@ __all__ = [
     "Condition",
     "Dataset",
     "Evaluation",
+    "Faults",
     "Goal",
     "Grader",
     "Hyperparameters",
@@ -59,6 +69,7 @@ __all__ = [
     "RandomWeights",
     "Redact",
     "Request",
+    "Retrieval",
     "Schemas",
     "Settings",
     "Shares",

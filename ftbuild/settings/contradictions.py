@@ -51,6 +51,7 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
                 yield from _slice(f"{key}.slice", condition.slice, settings)
     yield from _schemas(settings)
     yield from _templates(settings)
+    yield from _retrieval(settings)
     at_once = settings.request.parallel_tool_calls and settings.dataset.parallel_calls == "keep"
     if at_once and settings.provider.parallel_tool_calls is False:
         fix = "dataset.parallel_calls=one_by_one makes one call follow the other; or leave the flag out."
@@ -60,7 +61,7 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
 
 def _shares(settings: "Settings") -> Iterator[Contradiction]:
     """Yield that the shares of the training split are more than there is, or that nothing fills the rest."""
-    sources = {name: each for name, each in settings.dataset.sources.items() if each.only in (None, "train")}
+    sources = {name: each for name, each in settings.dataset.of_examples.items() if each.only in (None, "train")}
     shares = {name: each.share for name, each in sources.items() if each.share is not None}
     total = sum(shares.values())
     if not shares or (total < 1 - CLOSE and len(shares) < len(sources)):
@@ -77,7 +78,7 @@ def _shares(settings: "Settings") -> Iterator[Contradiction]:
 
 def _times(settings: "Settings") -> Iterator[Contradiction]:
     """Yield that a split by time finds no time in any source that is to be split."""
-    sources = {name: each for name, each in settings.dataset.sources.items() if each.only is None}
+    sources = {name: each for name, each in settings.dataset.of_examples.items() if each.only is None}
     if settings.dataset.split.by == "time" and sources and not any(each.time for each in sources.values()):
         fix = f"name its field: dataset.sources.{next(iter(sources))}.time=FIELD"
         yield Contradiction("dataset.split.by", "time, and no source says where its time stands", [], fix=fix)
@@ -101,7 +102,7 @@ def _no_metric(key: str, metric: str, metrics: Sequence[str]) -> Contradiction:
 
 def _slice(key: str, said: str, settings: "Settings") -> Iterator[Contradiction]:
     name, _, value = said.partition("=")
-    sources = settings.dataset.sources
+    sources = settings.dataset.of_examples
     fields = list(dict.fromkeys(["source", *(field for each in sources.values() for field in each.slices)]))
     if name not in fields or not value:
         yield Contradiction(key, f"no slice {said!r}", [f"{field}=VALUE" for field in fields], said)
@@ -111,16 +112,30 @@ def _slice(key: str, said: str, settings: "Settings") -> Iterator[Contradiction]
 
 def _schemas(settings: "Settings") -> Iterator[Contradiction]:
     """Yield sources whose schema is not there, and answers of several forms where a job takes one."""
-    for name, source in settings.dataset.sources.items():
+    for name, source in settings.dataset.of_examples.items():
         said = source.schema_name
         if said is not None and said not in settings.schemas:
             fix = f"put `- /schema@schemas.{said}: {said}` into the defaults of the experiment."
             key = f"dataset.sources.{name}.schema"
             yield Contradiction(key, f"no schema {said!r} in schemas", list(settings.schemas), said, fix)
-    forms = list(dict.fromkeys(each.schema_name or "none" for each in settings.dataset.sources.values()))
+    forms = list(dict.fromkeys(each.schema_name or "none" for each in settings.dataset.of_examples.values()))
     if settings.method.type == "reinforcement" and len(forms) > 1:
         said = f"a job has one response_format, and the sources have {', '.join(forms)}"
         yield Contradiction("method.type", said, (), fix="take the sources of one schema.")
+
+
+def _retrieval(settings: "Settings") -> Iterator[Contradiction]:
+    """Yield that the documents of retrieval are none, and what is to be given passages and holds no examples."""
+    retrieval, sources = settings.retrieval, settings.dataset.of_examples
+    documents = [name for name in settings.dataset.sources if name not in sources]
+    if retrieval.documents is not None and retrieval.documents not in documents:
+        said = f"no source {retrieval.documents!r} of the kind documents in dataset.sources"
+        fix = f"put `- /source@dataset.sources.{retrieval.documents}: OPTION` into the defaults of the experiment."
+        yield Contradiction("retrieval.documents", said, documents, retrieval.documents, "" if documents else fix)
+    for name in retrieval.sources or ():
+        if name not in sources:
+            said = f"no source {name!r} of examples in dataset.sources"
+            yield Contradiction("retrieval.sources", said, list(sources), name)
 
 
 def _templates(settings: "Settings") -> Iterator[Contradiction]:
@@ -140,5 +155,5 @@ def _templates(settings: "Settings") -> Iterator[Contradiction]:
 
 def job_schema(settings: "Settings") -> str | None:
     """Return the name of the schema of the answers that a job of reinforcement learns to give, None for no form."""
-    names = {each.schema_name for each in settings.dataset.sources.values()}
+    names = {each.schema_name for each in settings.dataset.of_examples.values()}
     return names.pop() if settings.method.type == "reinforcement" and len(names) == 1 else None

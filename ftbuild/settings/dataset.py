@@ -89,3 +89,8 @@ class Dataset(Node):
     deduplicate: Literal["exact", "near"] = "exact"
     parallel_calls: Literal["keep", "one_by_one"] = "keep"
     redact: Redact = Redact()
+
+    @property
+    def of_examples(self) -> dict[str, Source]:
+        """Return the sources that hold examples, by name: all but documents."""
+        return {name: each for name, each in self.sources.items() if each.kind != "documents"}

@@ -1,4 +1,5 @@
-"""Graders of reinforcement: what gives an answer its reward. As OpenAI names them (API reference, 2026-11).
+"""Graders of reinforcement: what gives an answer its reward. As OpenAI names them (API reference, 2026-11;
+what a formula is made of: its guide to graders).
 
 A text may hold templates: {{sample.output_text}} is what the model has said, {{item.reference}} what the data says.
 """
@@ -14,6 +15,11 @@ from ftbuild.settings.node import Node
 
 SOURCE_BYTES = 256 * 1000
 FUNCTIONS = ("min", "max", "abs", "floor", "ceil", "exp", "sqrt", "log")
+# What a formula is made of.
+FORMULA = (
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Constant, ast.Load, ast.Add, ast.Sub, ast.Mult,
+    ast.Div, ast.Pow, ast.USub, ast.UAdd,
+)  # fmt: skip
 Similarity = Literal[
     "cosine", "fuzzy_match", "bleu", "gleu", "meteor", "rouge_1", "rouge_2", "rouge_3", "rouge_4", "rouge_5", "rouge_l"
 ]
@@ -69,6 +75,26 @@ class PythonGrader(Node):
         return self
 
 
+class GraderMessage(Node):
+    """A message to the model that grades: a text, or parts as the API has them."""
+
+    sparse: ClassVar[bool] = True
+    role: Literal["user", "assistant", "system", "developer"]
+    content: str | list[dict[str, Any]]
+    type: Literal["message"] | None = None
+
+
+class GraderSampling(Node):
+    """How the model that grades is sampled."""
+
+    sparse: ClassVar[bool] = True
+    max_completions_tokens: Annotated[int, Field(ge=1)] | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    seed: int | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
 class ModelGrader(Node):
     """The score that another `model` gives when told `input`, within `range`."""
 
@@ -76,9 +102,15 @@ class ModelGrader(Node):
     type: Literal["score_model"]
     name: str
     model: str
-    input: list[dict[str, Any]] = Field(min_length=1)
+    input: list[GraderMessage] = Field(min_length=1)
     range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
-    sampling_params: dict[str, Any] | None = None
+    sampling_params: GraderSampling | None = None
+
+    @model_validator(mode="after")
+    def _has_room(self) -> "ModelGrader":
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError(f"range: {self.range[0]:g} is not below {self.range[1]:g}")
+        return self
 
 
 Single = Annotated[StringCheck | TextSimilarity | PythonGrader | ModelGrader, Field(discriminator="type")]
@@ -101,7 +133,12 @@ class MultiGrader(Node):
             tree = ast.parse(self.calculate_output.replace("^", "**"), mode="eval")
         except (SyntaxError, ValueError) as error:
             raise ValueError(f"calculate_output is no formula ({getattr(error, 'msg', error)})") from None
-        names = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)}
+        parts = list(ast.walk(tree))
+        is_text = any(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in parts)
+        if is_text or not all(isinstance(each, FORMULA) for each in parts):
+            has = f"numbers, graders, + - * / ^ and the functions {', '.join(FUNCTIONS)}"
+            raise ValueError(f"calculate_output holds what is no arithmetic; there are {has}")
+        names = {each.id for each in parts if isinstance(each, ast.Name)}
         if unknown := sorted(names - {*self.graders, *FUNCTIONS}):
             there = f"there are {', '.join(self.graders)} and the functions {', '.join(FUNCTIONS)}"
             raise ValueError(f"calculate_output names {unknown[0]!r}, which is no grader; {there}")

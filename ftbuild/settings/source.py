@@ -26,17 +26,18 @@ SourceKind = Literal[
     "parquet",
     "sql",
     "huggingface",
+    "documents",
 ]
 Layout = Literal["chat_jsonl", "sharegpt", "alpaca", "dpo_jsonl"]
-COLUMNS = ("input", "target", "rejected", "layout", "group", "keep", "time", "schema")
+COLUMNS = ("input", "target", "rejected", "layout", "group", "keep", "time", "schema", "passage")
 # What a kind needs, and what it takes besides what every kind takes.
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "pairs": (("input", "target", "group"), ("rejected", "keep", "time", "schema")),
-    "csv": (("input", "target"), ("group", "rejected", "keep", "time", "schema")),
-    "dpo_jsonl": ((), ("group", "keep", "time", "schema")),
-    "chat_jsonl": ((), ("group", "keep", "time", "schema")),
-    "sharegpt": ((), ("group", "keep", "time", "schema")),
-    "alpaca": ((), ("group", "keep", "time", "schema")),
+    "pairs": (("input", "target", "group"), ("rejected", "keep", "time", "schema", "passage")),
+    "csv": (("input", "target"), ("group", "rejected", "keep", "time", "schema", "passage")),
+    "dpo_jsonl": ((), ("group", "keep", "time", "schema", "passage")),
+    "chat_jsonl": ((), ("group", "keep", "time", "schema", "passage")),
+    "sharegpt": ((), ("group", "keep", "time", "schema", "passage")),
+    "alpaca": ((), ("group", "keep", "time", "schema", "passage")),
     "bfcl": ((), ("group", "keep", "time")),
     "stored_completions": ((), ("group", "keep", "time", "schema")),
     "langfuse": ((), ("group", "keep", "time", "schema")),
@@ -46,7 +47,9 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "parquet": ((), COLUMNS),
     "sql": (("query",), COLUMNS),
     "huggingface": ((), COLUMNS),
+    "documents": ((), ("passage_characters",)),
 }
+OF_EXAMPLES = ("slices", "only", "share")  # what every other kind takes
 ONE_FILE = ("generator", "sql")  # of several, each would be made up anew, or asked the same
 ONE_FOLDER = ("huggingface",)
 TESTS = ("at_least", "at_most", "equals", "one_of", "matches")
@@ -102,6 +105,17 @@ class Unseen(Node):
     phrasings: int = Field(ge=0)
 
 
+class PassageFields(Node):
+    """The fields that say which passage an answer is taken from: its `document`, by file name, and the heading of it.
+
+    Without `section` it is anywhere in the document. A field that is null says that it is not known.
+    """
+
+    sparse: ClassVar[bool] = True
+    document: str = Field(min_length=1)
+    section: str | None = Field(default=None, min_length=1)
+
+
 class Source(Node):
     """A file of examples, or several: one JSON object a line, or all in one array; compressed with gzip, zstd or not.
 
@@ -120,7 +134,9 @@ class Source(Node):
     split, every example being its own group without it; `schema` names the one of `schemas` that its answers fit, as
     JSON in a text or as they are; `slices` maps a slice's name to a field; `only` pins all of it to a split. `time`
     names the field that says when an example was said, ISO 8601 or seconds since 1970, for a split by time; `share` is
-    how much of the training split it makes up, by leaving some of it out.
+    how much of the training split it makes up, by leaving some of it out. `documents` are no examples: Markdown or
+    text, cut into passages of at most `passage_characters`, which `retrieval` puts into prompts; `passage` names the
+    fields that say which of them an answer is taken from.
     `path` and `licence` are written beside every example, so they are keyed; `origin` is for people.
     """
 
@@ -149,6 +165,8 @@ class Source(Node):
     only: Split | None = None
     time: str | None = None
     share: float | None = Field(default=None, gt=0, lt=1)
+    passage: PassageFields | None = None
+    passage_characters: int | None = Field(default=None, ge=80)
     licence: str
     origin: str
 
@@ -159,6 +177,8 @@ class Source(Node):
         given = {name for name in own if getattr(self, "schema_name" if name == "schema" else name) is not None}
         if missing := [name for name in needed if name not in given]:
             raise ValueError(f"a source of the kind {self.kind} needs {' and '.join(missing)}")
+        if self.kind == "documents":
+            given |= {name for name in OF_EXAMPLES if getattr(self, name)}
         if extra := sorted(given - {*needed, *taken}):
             raise ValueError(f"a source of the kind {self.kind} takes no {' and no '.join(extra)}")
         if self.kind in (*ONE_FILE, *ONE_FOLDER) and set("*?") & set(self.path):

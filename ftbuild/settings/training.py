@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ftbuild.settings.faults import Faults
 from ftbuild.settings.graders import Grader
 from ftbuild.settings.node import Node
 
@@ -114,12 +115,15 @@ class Provider(Node):
     list; `idle_seconds` is how long the server outlives its last request; `at_once` is how many jobs
     are watched, or sets of answers asked for, at the same time. `methods` are those it can train with;
     `parallel_tool_calls: false` is of one where a model makes one call at a time, in what it learns too, so it is
-    keyed in the dataset.
+    keyed in the dataset. `faults` are what goes wrong in a rehearsal: they may end a build, but change no result.
     """
 
     sparse: ClassVar[bool] = True
     unkeyed: ClassVar[frozenset[str]] = frozenset(
-        {"settle_seconds", "idle_seconds", "poll_seconds", "threads", "at_once", "methods", "parallel_tool_calls"}
+        {
+            *("settle_seconds", "idle_seconds", "poll_seconds", "threads", "at_once", "methods"),
+            *("parallel_tool_calls", "faults"),
+        }
     )
     kind: Literal["embedded"]
     engine: Literal["torch", "scripted"] = "torch"
@@ -130,6 +134,13 @@ class Provider(Node):
     at_once: int = Field(default=1, ge=1)
     methods: list[MethodName] = ["supervised", "dpo", "reinforcement"]
     parallel_tool_calls: bool | None = None
+    faults: Faults | None = None
+
+    @model_validator(mode="after")
+    def _has_faults_in_rehearsals_only(self) -> "Provider":
+        if self.faults is not None and self.engine != "scripted":
+            raise ValueError("faults are for rehearsals: provider=rehearsal")
+        return self
 
 
 class Tracker(Node):

@@ -19,7 +19,7 @@ from ftbuild.rows import Row
 from ftbuild.rules.lines import INPUT_KEYS, SUPERVISED_KEYS, check
 from ftbuild.rules.pack import PACKS
 from ftbuild.settings import Source
-from ftbuild.sources.fields import missing, placed, text, time, untimely
+from ftbuild.sources.fields import missing, passage, passage_fields, placed, text, time, untimely
 from ftbuild.sources.filters import LEFT_OUT
 
 # Any name will do for a tool: a dataset tells a provider another where it needs one.
@@ -90,7 +90,8 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
             if any(problem.rule == LEFT_OUT for problem in converted.problems):
                 yield from placed(converted.problems, source.path, row.line)
                 continue
-            problems = [*converted.problems, *missing(row.value, fields), *untimely(row.value, source)]
+            named = [*fields, *passage_fields(row.value, source)]
+            problems = [*converted.problems, *missing(row.value, named), *untimely(row.value, source)]
             broken = bool(problems)
             if not converted.problems:
                 # What a line without tools will be offered is known when the dataset is built, and checked then.
@@ -144,6 +145,7 @@ def _example(row: Row, converted: Converted, name: str, source: Source) -> Examp
         parallel_tool_calls=line.get("parallel_tool_calls"),
         rejected=Message.from_json(rejected) if rejected is not None else None,
         time=time(row.value, source),
+        passage=passage(row.value, source),
     )
 
 

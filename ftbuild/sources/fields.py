@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ftbuild.example import PassageName
 from ftbuild.problem import Problem, nearest
 from ftbuild.settings import Source
 from ftbuild.times import seconds
@@ -41,6 +42,22 @@ def untimely(value: Any, source: Source) -> Iterator[Problem]:
 def time(value: Mapping[str, Any], source: Source) -> float | None:
     """Return when a line was said, in seconds since 1970; None where the source names no time."""
     return seconds(value[source.time]) if source.time else None
+
+
+def passage_fields(value: Any, source: Source) -> list[str]:
+    """Return the fields that name a passage, but for those that are null: there it is not known."""
+    if source.passage is None:
+        return []
+    named = [each for each in (source.passage.document, source.passage.section) if each]
+    return [each for each in named if not isinstance(value, Mapping) or value_of(value, each) is not None]
+
+
+def passage(value: Mapping[str, Any], source: Source) -> PassageName | None:
+    """Return the name of the passage that a line's answer is taken from; None where that is not known."""
+    if source.passage is None:
+        return None
+    fields = passage_fields(value, source)
+    return PassageName(*(text(value, each) for each in fields)) if source.passage.document in fields else None
 
 
 def text(value: Mapping[str, Any], field: str) -> str:

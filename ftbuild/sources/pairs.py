@@ -6,15 +6,15 @@ A line with a problem gives a finding and no example; the others are read all th
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ftbuild import digits
 from ftbuild.chat import Message
 from ftbuild.digest import of_plain
 from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.settings import Source
-from ftbuild.sources.fields import missing, placed, text, time, untimely
+from ftbuild.sources.fields import missing, passage, passage_fields, placed, text, time, untimely
 from ftbuild.tools.schemas import shown
-from ftbuild.tools.structured import compact
 
 
 def read(rows: Iterable[Row], name: str, source: Source) -> Iterator[Example | Problem]:
@@ -35,6 +35,7 @@ def _check(value: Any, source: Source) -> Iterator[Problem]:
     texts = [str(source.input), str(source.target), *([source.rejected] if source.rejected else [])]
     open_ = [field for field in texts[1:] if source.schema_name and isinstance(value.get(field), dict | list)]
     fields = [field for field in [*texts, *grouped, *source.slices.values()] if field not in open_]
+    fields += passage_fields(value, source)
     found = list(missing(value, fields))
     yield from found
     yield from untimely(value, source)
@@ -58,9 +59,10 @@ def _example(value: dict[str, Any], name: str, source: Source, number: int) -> E
         only=source.only,
         rejected=Message("assistant", _answer(value[source.rejected])) if source.rejected else None,
         time=time(value, source),
+        passage=passage(value, source),
     )
 
 
 def _answer(value: Any) -> str:
     """Return what a field says: a text, or a value as JSON where the source has a schema."""
-    return value.strip() if isinstance(value, str) else compact(value)
+    return value.strip() if isinstance(value, str) else digits.written(value, ",", ":")

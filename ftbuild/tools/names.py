@@ -1,7 +1,7 @@
 """Names that providers take for tools: up to 64 of a-z, A-Z, 0-9, _ and -. Source: OpenAI API reference (2026-11)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ftbuild.digest import of_bytes
 
@@ -24,11 +24,17 @@ def provider_names(names: Iterable[str]) -> dict[str, str]:
         lost = not plain.strip("_-") and name not in taken
         plain = "tool" if lost else plain
         if name not in taken and (lost or plain in taken or len(plain) > LONGEST):
-            mark = of_bytes(name.encode("utf-8", "surrogatepass"))[:MARK_DIGITS]
-            plain = f"{plain[: LONGEST - MARK_DIGITS - 1]}_{mark}"
+            plain = next(each for each in _marked(plain, name) if each not in taken)
         taken.add(plain)
         mapped[name] = plain
     return mapped
+
+
+def _marked(plain: str, name: str) -> Iterator[str]:
+    """Yield what a name may be called instead, with ever more digits of its digest."""
+    digest = of_bytes(name.encode("utf-8", "surrogatepass"))
+    for n in range(MARK_DIGITS, LONGEST - 1):
+        yield f"{plain[: LONGEST - n - 1]}_{digest[:n]}"
 
 
 def is_taken(name: str) -> bool:

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from ftbuild import digits
 from ftbuild.chat import ToolCall
 from ftbuild.tools.schemas import Checker
-from ftbuild.tools.strictify import without_nulls
+from ftbuild.tools.strictify import read_arguments, without_nulls
 
 
 def own_calls(calls: Sequence[ToolCall], example: Mapping[str, Any]) -> tuple[ToolCall, ...]:
@@ -28,6 +29,8 @@ def as_it_was(example: Mapping[str, Any]) -> Mapping[str, Any]:
         return example
     messages = [_message(each, example) for each in example["messages"]]
     found = {**example, "messages": messages, "tools": example["own_tools"]}
+    if "rejected" in example:
+        found["rejected"] = _message(example["rejected"], example)
     del found["own_tools"]
     return found
 
@@ -45,11 +48,11 @@ def _arguments(text: str, told: Mapping[str, Any], own: Mapping[str, Any]) -> st
     if told.get("parameters") == own.get("parameters"):
         return text
     try:
-        given = json.loads(text)
-    except ValueError:
+        given = read_arguments(text)
+        kept = without_nulls(given, _checker(json.dumps(own.get("parameters") or {})))
+        return digits.written(kept) if kept != given else text
+    except RecursionError:  # a model that went on opening brackets
         return text
-    kept = without_nulls(given, _checker(json.dumps(own.get("parameters") or {})))
-    return json.dumps(kept, ensure_ascii=False) if kept != given else text
 
 
 @lru_cache(maxsize=1024)

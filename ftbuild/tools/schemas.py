@@ -6,6 +6,7 @@ A place is written as people write it: `properties.city.type`, `days[0]`. Source
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
+from urllib.parse import unquote
 
 from ftbuild.problem import nearest
 
@@ -89,15 +90,34 @@ def dangling(schema: Any) -> Iterator[tuple[str, str]]:
 
 
 def _leads_somewhere(schema: Any, target: str) -> bool:
-    if not target.startswith("#"):
+    try:
+        pointed(schema, target)
+    except LookupError:
         return False
-    found = schema
-    for part in target[1:].split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if not isinstance(found, Mapping) or name not in found:
-            return False
-        found = found[name]
     return True
+
+
+def pointed(root: Any, target: str) -> Any:
+    """Return the part of a schema that a reference leads to: a JSON pointer after #, as RFC 6901 has it, or an anchor.
+
+    Raises:
+        LookupError: it leads nowhere, or out of the schema.
+    """
+    start, _, pointer = target.partition("#")
+    if start:
+        raise LookupError(target)
+    if pointer and not pointer.startswith("/"):
+        return {node["$anchor"]: node for _, node in nodes(root) if "$anchor" in node}[pointer]
+    found = root
+    for part in unquote(pointer).split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, list) and name.isascii() and name.isdigit():
+            found = found[int(name)]
+        elif isinstance(found, Mapping):
+            found = found[name]
+        else:
+            raise LookupError(target)
+    return found
 
 
 class Checker:

@@ -1,7 +1,8 @@
 """The subset of JSON Schema that strict tools and answers may use; a fine-tuned model takes less than its base.
 
 Source: OpenAI structured outputs guide and function calling guide, as copied by third parties 2026-09 (facts of
-2026-11).
+2026-11); that a reference stands alone: openai-python 3.57, `lib/_pydantic.py`; that a schema says its type and a list
+its items: errors of the API as users report them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ NOT_WHEN_TUNED = (
 )  # fmt: skip
 
 
+# One of these says what a value is.
+SAYS_WHAT = {"type", "enum", "const", "anyOf", "$ref"}
 Target = Literal["base", "tuned"]
 
 
@@ -41,7 +44,13 @@ def violations(schema: Any, target: Target = "tuned") -> Iterator[Found]:
     if isinstance(schema, Mapping) and "anyOf" in schema:
         yield "anyOf", "the outermost schema offers a choice"
     for at, node in nodes(schema):
+        if not node.keys() & SAYS_WHAT:
+            yield within(at, "type"), "is not said"
+        if "$ref" in node and len(node) > 1:
+            yield within(at, "$ref"), "does not stand alone"
         yield from _of_object(node, at)
+        if is_of("array", node) and "items" not in node:
+            yield within(at, "items"), "are not said"
         for key in beyond(target):
             if key in node:
                 who = "a fine-tuned model" if key in NOT_WHEN_TUNED else "strict"
@@ -54,15 +63,22 @@ def violations(schema: Any, target: Target = "tuned") -> Iterator[Found]:
     yield from _too_much(schema)
 
 
+def is_of(kind: str, node: Mapping[str, Any]) -> bool:
+    """Return whether values of a schema may be of a type."""
+    kinds = node.get("type")
+    return kinds == kind or (isinstance(kinds, list) and kind in kinds)
+
+
 def _of_object(node: Mapping[str, Any], at: str) -> Iterator[Found]:
     properties = node.get("properties")
-    if node.get("type") != "object" and not isinstance(properties, Mapping):
+    if not is_of("object", node) and not isinstance(properties, Mapping):
         return
     if node.get("additionalProperties") is not False:
         yield within(at, "additionalProperties"), "is not false"
-    names = list(properties) if isinstance(properties, Mapping) else []
     required = node.get("required", [])
-    for name in names:
+    for name, each in properties.items() if isinstance(properties, Mapping) else ():
+        if not isinstance(each, Mapping):
+            yield within(at, f"properties.{name}"), "does not say what it is"
         if not isinstance(required, list) or name not in required:
             yield within(at, "required"), f"{name!r} is not required; an optional one is a union with null"
 

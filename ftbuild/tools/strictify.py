@@ -6,16 +6,24 @@ that says it. What a value may be under the new schema and not under the old is 
 
 import copy
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ftbuild.tools.schemas import Checker, Found, nodes, within
-from ftbuild.tools.strict import Target, beyond, violations
+from ftbuild import digits
+from ftbuild.rows import NotJsonError, parse
+from ftbuild.tools.names import OTHER
+from ftbuild.tools.schemas import Checker, Found, nodes, pointed, within
+from ftbuild.tools.strict import SAYS_WHAT, Target, beyond, is_of, violations
 from ftbuild.tools.structured import DEEPEST, meant
 
 NULL = {"type": "null"}
 SAID_AT_MOST = 80  # characters of a keyword's value that a description takes
+# What refers to a schema as a whole, or to one that has a name.
+DEFINED = re.compile(r"#?|#/(\$defs|definitions)/[^/]*")
+DESCRIBES = ("title", "description", "examples", "$comment")
+BESIDE_REFERENCE = (*DESCRIBES, "default", "$schema", "$id", "$defs", "definitions")
 # Keywords without which nothing more is allowed: they only say something.
 SAYS_NOTHING = ("default",)
 
@@ -31,7 +39,8 @@ class Strict:
 
 def strictify(schema: Mapping[str, Any], target: Target) -> Strict:
     """Return a sound schema as the strict mode of a base model or a fine-tuned one takes it."""
-    made: dict[str, Any] = copy.deepcopy(dict(schema))
+    made = _object_at_root(copy.deepcopy(dict(schema)))
+    _name_what_is_referred_to(made)
     made.setdefault("type", "object")
     if made["type"] == "object":
         made.setdefault("properties", {})
@@ -39,10 +48,20 @@ def strictify(schema: Mapping[str, Any], target: Target) -> Strict:
     for at, node in list(nodes(made)):
         assert isinstance(node, dict)
         lost += _dropped(node, at, target)
+        _stand_alone(node)
     for at, node in reversed(list(nodes(made))):  # the innermost first: who stands above copies them
         assert isinstance(node, dict)
         lost += _closed(node, at)
     return Strict(made, tuple(lost), tuple(violations(made, target)))
+
+
+def read_arguments(text: str) -> Any:
+    """Return what the text of arguments says, its numbers with their digits; None where it is no JSON."""
+    try:
+        parse(text.encode("utf-8", "surrogatepass"))
+    except NotJsonError:
+        return None
+    return digits.parse(text)
 
 
 def with_nulls(value: Any, strict: Checker) -> Any:
@@ -53,6 +72,45 @@ def with_nulls(value: Any, strict: Checker) -> Any:
 def without_nulls(value: Any, own: Checker) -> Any:
     """Return arguments of the strict schema as those of the tool's own: without the nulls that stand for nothing."""
     return _without_nulls(value, own.schema, own)
+
+
+def _object_at_root(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema with what it refers to in the place of the reference: the outermost one must be an object."""
+    for _ in range(DEEPEST):
+        if not isinstance(schema.get("$ref"), str) or not schema.keys() <= {"$ref", *BESIDE_REFERENCE}:
+            return schema
+        found = pointed(schema, schema["$ref"])
+        if not isinstance(found, Mapping):
+            return schema
+        schema = {**copy.deepcopy(found), **{name: each for name, each in schema.items() if name != "$ref"}}
+    return schema
+
+
+def _name_what_is_referred_to(schema: dict[str, Any]) -> None:
+    """Give what is referred to a place in $defs: where it stands otherwise it may come to be null."""
+    waiting = [schema]
+    named: dict[str, str] = {}
+    while waiting:
+        for _, node in list(nodes(waiting.pop())):
+            target = node.get("$ref")
+            if not isinstance(target, str) or DEFINED.fullmatch(target):
+                continue
+            if target not in named:
+                found = copy.deepcopy(pointed(schema, target))
+                name = OTHER.sub("_", target.strip("#/"))
+                defined = schema.setdefault("$defs", {})
+                while name in defined:
+                    name += "_"
+                named[target], defined[name] = f"#/$defs/{name}", found
+                waiting.append(found)
+            assert isinstance(node, dict)
+            node["$ref"] = named[target]
+
+
+def _stand_alone(node: dict[str, Any]) -> None:
+    """Have a reference stand alone where what is beside it only describes."""
+    if "$ref" in node and len(node) > 1 and node.keys() <= {"$ref", *DESCRIBES}:
+        node["anyOf"] = [{"$ref": node.pop("$ref")}]
 
 
 def _dropped(node: dict[str, Any], at: str, target: Target) -> Iterator[Found]:
@@ -74,14 +132,15 @@ def _dropped(node: dict[str, Any], at: str, target: Target) -> Iterator[Found]:
 
 def _closed(node: dict[str, Any], at: str) -> Iterator[Found]:
     """Close an object: nothing beside its properties, each of them required."""
-    kinds = node.get("type")
-    is_object = kinds == "object" or (isinstance(kinds, list) and "object" in kinds) or "properties" in node
-    if not is_object:
+    if not is_of("object", node) and "properties" not in node:
         return
-    more = node.get("additionalProperties", True)
+    if not node.keys() & SAYS_WHAT:
+        node["type"] = "object"
+        yield within(at, "type"), "nothing but an object will do"
+    more = node.get("additionalProperties")
     if more is not False:
         node["additionalProperties"] = False
-        if more is not True or not node.get("properties"):
+        if more is not None or not node.get("properties"):
             yield within(at, "additionalProperties"), "nothing can be given beside the properties"
     properties = node.get("properties")
     if not isinstance(properties, dict):
@@ -139,13 +198,19 @@ def _without_nulls(value: Any, schema: Any, own: Checker) -> Any:
     stands_for_nothing = [
         name
         for name, each in value.items()
-        if each is None and name in properties and name not in required and not own.fits_within(properties[name], None)
+        if each is None and name in properties and name not in required and _says_nothing(properties[name], own)
     ]
     return {
         name: _without_nulls(each, properties.get(name, {}), own)
         for name, each in value.items()
         if name not in stands_for_nothing
     }
+
+
+def _says_nothing(schema: Any, own: Checker) -> bool:
+    """Return whether null for a property is as good as leaving it out: it may not be null, or is null by default."""
+    is_default = isinstance(schema, Mapping) and schema.get("default", ...) is None
+    return is_default or not own.fits_within(schema, None)
 
 
 def _written_by(schema: Any, value: Any, checker: Checker, depth: int = 0) -> Mapping[str, Any]:

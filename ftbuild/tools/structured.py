@@ -1,13 +1,12 @@
-"""Answers that are JSON of a schema: put into the schema's order, and written.
+"""Answers that are JSON of a schema, put into the schema's order.
 
 Source: OpenAI structured outputs guide (2026-09): an answer has its members in the order of the schema.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from ftbuild.tools.schemas import Checker
+from ftbuild.tools.schemas import Checker, pointed
 
 DEEPEST = 50  # references that lead to references; more of them lead round in a circle
 
@@ -15,11 +14,6 @@ DEEPEST = 50  # references that lead to references; more of them lead round in a
 def in_order(value: Any, checker: Checker) -> Any:
     """Return a value with the members of its objects in the order of the schema; what it does not name comes last."""
     return _ordered(value, checker.schema, checker)
-
-
-def compact(value: Any) -> str:
-    """Return a value as JSON without spaces."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def meant(schema: Any, value: Any, checker: Checker) -> Mapping[str, Any]:
@@ -41,10 +35,10 @@ def followed(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
             return {}
         if not isinstance(schema.get("$ref"), str):
             return schema
-        found: Any = root
-        for part in schema["$ref"].lstrip("#").split("/")[1:]:
-            name = part.replace("~1", "/").replace("~0", "~")
-            found = found.get(name) if isinstance(found, Mapping) else None
+        try:
+            found = pointed(root, schema["$ref"])
+        except LookupError:
+            return {}
         schema = found
     return {}
 

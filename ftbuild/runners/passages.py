@@ -1,0 +1,125 @@
+"""Documents: read into passages by an action of their own, and given to examples where a dataset is built.
+
+A process that builds a dataset indexes the passages once, whatever the number of examples.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ftbuild.dataset.facts import Indexes
+from ftbuild.example import Example, Split
+from ftbuild.partitions import mapped
+from ftbuild.problem import Problem
+from ftbuild.retrieval.grounding import Given, Library, block
+from ftbuild.retrieval.passages import LONGEST, Passage, read
+from ftbuild.runners.formats import json_lines, parse_lines
+from ftbuild.settings import Retrieval, Source
+from ftbuild.source_files import Contents
+from ftbuild.stream import Content, Spool, whole
+
+UNKNOWN, AMONG, MISSING = range(3)  # the gold passage of an example: not named, among those it is given, or not
+
+
+@dataclass
+class Documents:
+    """What documents hold: passages as JSON lines, how many, and every finding in the order of the files."""
+
+    content: Content = b""
+    n: int = 0
+    n_files: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    def note(self) -> str:
+        """Return a line for people: 80 passages of 16 files."""
+        return f"{self.n:,} passages of {self.n_files:,} file{'s' if self.n_files > 1 else ''}"
+
+
+def documents(files: Contents, source: Source, given: Mapping[str, Any]) -> Documents:
+    """Return the passages of some files, in their order."""
+    spool, done = Spool(given.get("scratch")), Documents()
+    work = partial(_read, source.passage_characters or LONGEST)
+    for said, n, problems in mapped(work, ((path, whole(content)) for path, content in files), given.get("jobs", 1)):
+        spool.add(said)
+        done.n, done.n_files = done.n + n, done.n_files + 1
+        done.problems += problems
+    if not done.n and all(each.severity == "warning" for each in done.problems):
+        done.problems.append(Problem("no passage in the documents", source.path, rule="empty-source"))
+    done.content = spool.content()
+    return done
+
+
+def _read(longest: int, document: tuple[str, bytes]) -> tuple[bytes, int, Sequence[Problem]]:
+    path, content = document
+    found = list(read(content, path, longest))
+    passages = [each for each in found if isinstance(each, Passage)]
+    said = json_lines(each.to_json() for each in passages)
+    return said, len(passages), [each for each in found if isinstance(each, Problem)]
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What examples are grounded in: passages as JSON lines, and how they are chosen."""
+
+    settings: Retrieval
+    passages: bytes
+
+    @property
+    def documents(self) -> str:
+        """Return the name of the source that the passages are of."""
+        return str(self.settings.documents)
+
+    def ground(self, example: Example, split: Split) -> tuple[Example, Given | Problem]:
+        """Return an example of a split with its context, and the passages in that, or what keeps it from having any."""
+        if self.settings.sources is not None and example.source not in self.settings.sources:
+            return example, Given()
+        given = _library(self.passages).given(example, split, self.settings)
+        if isinstance(given, Problem):
+            return example, replace(given, path=example.path, line=example.line)
+        return replace(example, context=block(given.passages)), given
+
+
+@lru_cache(maxsize=1)
+def _library(passages: bytes) -> Library:
+    return Library([Passage.from_json(each) for each in parse_lines(passages)])
+
+
+def grounds_of(settings: Any, inputs: Mapping[str, Content]) -> Grounds | None:
+    """Return what the settings of a dataset ground its examples in; None where they ask for no passages."""
+    if "retrieval" not in settings:
+        return None
+    retrieval = Retrieval.model_validate_json(json.dumps(settings["retrieval"]))
+    return Grounds(retrieval, whole(inputs[str(retrieval.documents)]))
+
+
+def gold(given: Given) -> int:
+    """Return where the gold passage of an example is, as a number below 256."""
+    return UNKNOWN if not given.is_known else AMONG if any(given.gold) else MISSING
+
+
+def recall(settings: Retrieval, golds: Iterable[bytes], splits: Mapping[Split, Indexes]) -> dict[str, Any]:
+    """Return how often the gold passage is among those given, of the examples of each split that name one.
+
+    `golds` say where it is, a byte an example, in the order of the rows; a split in which none is named is left out.
+    """
+    every: npt.NDArray[np.uint8] = np.frombuffer(b"".join(golds), np.uint8)
+    counts = {split: Counter(every[rows].tolist()) for split, rows in splits.items()}
+    told = {
+        split: {"n": n[AMONG] + n[MISSING], "with_gold": n[AMONG], "is_given": split in settings.gold_in}
+        for split, n in counts.items()
+        if n[AMONG] + n[MISSING]
+    }
+    return {"documents": settings.documents, "n_passages": settings.n_passages, "gold_passage": told}
+
+
+def told(recalled: Mapping[str, Any]) -> str:
+    """Return for people how often a search has found the gold passage, "" where none is known."""
+    searched = {split: each for split, each in recalled["gold_passage"].items() if not each["is_given"]}
+    parts = [f"{each['with_gold']:,} of {each['n']:,} {split}" for split, each in searched.items()]
+    return f", gold passage found for {', '.join(parts)}" if parts else ""

@@ -1,0 +1,30 @@
+"""Passages of documents in the prompts."""
+
+from typing import Any
+
+from pydantic import Field
+
+from ftbuild.example import Split
+from ftbuild.settings.node import Node
+
+
+class Retrieval(Node):
+    """Which passages stand before a question, in training and in evaluation alike.
+
+    `documents` names the source of the kind documents that they are taken from; without it there are none. Each
+    example of the `sources` named, or of all, is given `n_passages`. Where its source says which passage its answer is
+    taken from (`passage`), that gold one is among them in the splits `gold_in`, but for a share `without_gold`; the
+    others are those nearest to the question, all in an order drawn with `seed`. In the other splits they are what a
+    search finds, the nearest first.
+    """
+
+    documents: str | None = None
+    n_passages: int = Field(default=3, ge=1)
+    sources: list[str] | None = Field(default=None, min_length=1)
+    gold_in: list[Split] = ["train", "validation"]
+    without_gold: float = Field(default=0.0, ge=0, le=1)
+    seed: int = 0
+
+    def keyed(self) -> dict[str, Any]:
+        """Return the fields that change results, of those that are set."""
+        return {name: value for name, value in super().keyed().items() if value is not None}
