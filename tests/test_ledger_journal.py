@@ -44,7 +44,10 @@ BROKE: dict[str, Any] = {"status": "failed", "error": "broke", "code": "oom", "s
         ([INTENT, REFUSED], JournalState(refused="no such model", seen_at=6.0, **ASKED)),
         ([INTENT, REFUSED, INTENT], JournalState(intent_at=5.0, request=REQUEST, seen_at=6.0, **ASKED)),
         ([INTENT, LOST, LAUNCHED], JournalState(**ONE, **NEW)),
-        ([LAUNCHED | {"attempt": 3}], JournalState(attempt=3, job_id="ftjob-1", launched_at=6.0, **NEW)),
+        (
+            [LAUNCHED | {"attempt": 3, "created_at": 2}],
+            JournalState(attempt=3, job_id="ftjob-1", launched_at=2, **NEW),
+        ),
         (
             [FOUND],
             JournalState(

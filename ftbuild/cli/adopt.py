@@ -14,7 +14,8 @@ from ftbuild.cli.options import Options
 from ftbuild.digest import short
 from ftbuild.errors import ConfigError, ExitCode, ProviderError
 from ftbuild.ledger.journal import Asked, Journal
-from ftbuild.ledger.launch import KEY
+from ftbuild.ledger.launch import KEY, Clock
+from ftbuild.ledger.launch import adopt as take
 from ftbuild.ledger.port import JobState
 from ftbuild.plan.action import JOB, Action
 from ftbuild.points import Point, one_graph
@@ -83,7 +84,7 @@ def _take(job_id: str, key: str, action: Action, point: Point, world: World) -> 
             raise ConfigError(Problem(what, "command line", fix="one result a key; method, data or seed make another."))
         if state.ended_badly:
             journal.append(world.now(), "retry", job_id=state.job_id)
-        journal.append(world.now(), "launched", job_id=job_id, adopted=True, **asked.to_json())
+        take(journal, Clock(world.now, world.sleep), asked, [job])
     print(f"{job_id} is the job of {asked.experiment} now: {spoken(job.status)}")
     print(f"Go on: ftbuild {shlex.join(asked.command)}")
 

@@ -1,6 +1,5 @@
 """Which job a word names, and the provider it is at."""
 
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -38,7 +37,7 @@ class NamedJob:
     @property
     def clock(self) -> Clock:
         """Return the clock of its world."""
-        return Clock(self.world.now, self.world.sleep, random.random)
+        return Clock(self.world.now, self.world.sleep)
 
 
 def worlds(options: Options) -> list[World]:
@@ -99,14 +98,15 @@ def connected(world: World, asked: Asked, options: Options) -> "Iterator[Connect
     """Give a connection to the provider that a job was asked of: as its journal says, else as its command does."""
     from ftbuild.providers.connection import Connection
 
-    connection = Connection(_provider(asked, options), None, world)
+    connection = Connection(provider_of(asked, options), None, world)
     try:
         yield connection
     finally:
         connection.hang_up()
 
 
-def _provider(asked: Asked, options: Options) -> "Provider":
+def provider_of(asked: Asked, options: Options) -> "Provider":
+    """Return the settings of the provider that a job was asked of."""
     from pydantic import ValidationError
 
     from ftbuild.settings import Provider

@@ -3,7 +3,7 @@
 import sys
 from datetime import UTC, datetime
 
-from ftbuild.cli.named_job import connected, looked_up, named
+from ftbuild.cli.named_job import connected, looked_up, named, provider_of
 from ftbuild.cli.options import Options
 from ftbuild.digest import short
 from ftbuild.errors import ConfigError, ExitCode, Interrupted
@@ -13,7 +13,7 @@ from ftbuild.ledger.watch import watch as follow
 from ftbuild.problem import Problem
 from ftbuild.report.progress import JobProgress
 
-POLL_SECONDS = 2.0
+POLL_AT_LEAST = 0.5
 CLEAR = "\r\x1b[K"
 
 
@@ -31,10 +31,11 @@ def watch(options: Options) -> int:
     state = job.state
     if job.is_current and state.status in TERMINAL:
         return _ended(job.job_id, str(state.status), state.error, state.code)
-    screen = _Screen()
+    screen, provider = _Screen(), provider_of(state.asked, options)
+    poll_seconds = max(provider.poll_seconds, POLL_AT_LEAST)
     try:
         with connected(job.world, state.asked, options) as connection:
-            ended = follow(connection, job.job_id, job.clock, POLL_SECONDS, screen.show)
+            ended = follow(connection, job.job_id, job.clock, poll_seconds, screen.show, provider.settle_seconds)
     except KeyboardInterrupt as stopped:
         what = f"{job.job_id} goes on without you ({screen.progress.text or 'under way'})."
         raise Interrupted(Problem(what, why=f"Come back: ftbuild watch {job.job_id}")) from stopped

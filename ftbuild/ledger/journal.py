@@ -136,7 +136,7 @@ def _launching(state: JournalState, name: str, event: Mapping[str, Any]) -> Jour
         intent_at=None,
         request=None,
         job_id=event["job_id"],
-        launched_at=at,
+        launched_at=event.get("created_at", at),
         adopted=event.get("adopted", False),
         others=tuple(event.get("others", ())),
         status="launched",

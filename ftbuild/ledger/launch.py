@@ -74,9 +74,9 @@ def launch_once(
         if state.job_id is not None:
             return Launched(state.job_id, "attached", state.others)
         if remembered is not None and state.attempt == 1 and (known := _known(provider, remembered, journal.key)):
-            return _adopt(journal, clock, asked, [known])
+            return adopt(journal, clock, asked, [known])
         if found := _found(journal, provider, clock, settle_seconds):
-            return _adopt(journal, clock, asked, found)
+            return adopt(journal, clock, asked, found)
         metadata = {KEY: journal.key, ATTEMPT: str(state.attempt)}
         return _create(journal, provider, make_request(metadata), clock, settle_seconds, asked)
 
@@ -91,7 +91,7 @@ def find_lost(journal: Journal, provider: JobProvider, clock: Clock, asked: Aske
     with journal.lock():
         state = journal.state()
         if state.job_id is None and (found := _look(provider, journal.key, state, clock, None)):
-            _adopt(journal, clock, asked, found)
+            adopt(journal, clock, asked, found)
             state = journal.state()
         return state
 
@@ -112,7 +112,7 @@ def _create(
                 raise
             journal.append(clock.now(), "lost", error=str(error))
             if found := _found(journal, provider, clock, settle_seconds):
-                return _adopt(journal, clock, asked, found)
+                return adopt(journal, clock, asked, found)
             if creates == CREATES_AT_MOST:
                 raise
         else:
@@ -213,13 +213,13 @@ def _attempt(job: JobState) -> int:
     return int(told) if told.isascii() and told.isdigit() else 1
 
 
-def _adopt(journal: Journal, clock: Clock, asked: Asked, found: Sequence[JobState]) -> Launched:
-    """Take the oldest job found as ours, and write down the others."""
+def adopt(journal: Journal, clock: Clock, asked: Asked, found: Sequence[JobState]) -> Launched:
+    """Take the oldest of some jobs as ours, and write down the others."""
     mine, *rest = found
     others = tuple(job.id for job in rest)
     attempt = max(_attempt(mine), journal.state().attempt)
-    told = {"job_id": mine.id, "adopted": True, "attempt": attempt, "others": list(others)}
-    journal.append(clock.now(), "launched", **told, **asked.to_json())
+    told = {"job_id": mine.id, "created_at": mine.created_at, "attempt": attempt, "others": list(others)}
+    journal.append(clock.now(), "launched", adopted=True, **told, **asked.to_json())
     return Launched(mine.id, "adopted", others)
 
 
