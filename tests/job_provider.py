@@ -142,6 +142,19 @@ class Denied(FolderProvider):
         raise REFUSED
 
 
+class Bare(FolderProvider):
+    """A provider that has neither events nor checkpoints nor result files."""
+
+    def job_events(self, job_id: str, known: Container[str] = ()) -> list[JobEvent]:  # noqa: ARG002
+        raise GONE
+
+    def job_checkpoints(self, job_id: str) -> list[Mapping[str, Any]]:  # noqa: ARG002
+        raise GONE
+
+    def file_content(self, file_id: str) -> bytes:  # noqa: ARG002
+        raise GONE
+
+
 def _event(job_id: str, step: int) -> JobEvent:
     data = {"step": step, "total_steps": STEPS, "train_loss": float(STEPS - step)}
     return JobEvent(f"{job_id}-{step}", step, "metrics", json.dumps(data), data)

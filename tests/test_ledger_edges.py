@@ -1,5 +1,6 @@
 """Every edge of the ledger, a client killed or stopped there and another beside it: one job, no more and no less."""
 
+import json
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from fake_provider import BROKEN, LOST, request
 from job_fixture import Child, Jobs
-from job_provider import Denied, FolderProvider
+from job_provider import Bare, Denied, FolderProvider
 from ledger_edges import strike, traced
 from paying_fixture import folder_in_memory
 
@@ -240,6 +241,30 @@ def test_the_oldest_of_several_jobs_is_taken_and_the_others_are_told(folder: Pat
 def test_nothing_is_launched_where_the_list_cannot_be_read(folder: Path) -> None:
     assert Child(lambda _: Jobs(folder, kind=Denied).build_on()).code() == ExitCode.PROVIDER
     assert Jobs(folder).provider.jobs() == []
+
+
+def test_a_provider_without_events_and_checkpoints_does(folder: Path) -> None:
+    toy = Jobs(folder, kind=Bare)
+    toy.build_on()
+    [record] = [each.record for each in toy.plan() if each.action.kind is JOB]
+    assert record is not None
+    job = json.loads(toy.store.get(record.outputs["job.json"]))
+    assert (job["status"], job["fine_tuned_model"], job["checkpoints"]) == ("succeeded", "ft:ftjob-1", [])
+    once(folder)
+
+
+def test_a_job_that_is_lost_before_its_results_are_fetched_can_be_launched_again(folder: Path) -> None:
+    toy = Jobs(folder)
+
+    def work(_: object) -> None:
+        strike("after write ended", signal.SIGKILL)
+        toy.build_on()
+
+    assert Child(work).code() == -signal.SIGKILL
+    (folder / "provider/ftjob-1.json").unlink()
+    assert Child(lambda _: Jobs(folder).build_on()).code() == ExitCode.FAILED
+    [journal] = journals(toy.ledger.folder)
+    assert (journal.state().ended_badly, journal.state().error) == (True, "the provider has lost the job")
 
 
 @pytest.mark.parametrize("status", ["paused"])

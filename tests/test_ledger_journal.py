@@ -69,6 +69,11 @@ BROKE: dict[str, Any] = {"status": "failed", "error": "broke", "code": "oom", "s
             [INTENT, LAUNCHED, SUCCEEDED, FETCHED],
             JournalState(**ONE, status="succeeded", seen_at=8.0, fetched={"job.json": "aa"}, note="10 steps"),
         ),
+        ([INTENT, LAUNCHED, SUCCEEDED, FAILED], JournalState(**ONE, **BROKE)),
+        (
+            [INTENT, LAUNCHED, SUCCEEDED, FETCHED, FAILED],
+            JournalState(**ONE, status="succeeded", seen_at=8.0, fetched={"job.json": "aa"}, note="10 steps"),
+        ),
         ([INTENT, LAUNCHED, FAILED, RETRY], JournalState(attempt=2, past=("ftjob-1",), seen_at=9.0, **ASKED)),
         ([INTENT, LAUNCHED, FAILED, RETRY, SECOND], JournalState(attempt=2, past=("ftjob-1",), **TWO)),
         ([INTENT, LAUNCHED, RETRY], JournalState(**ONE, **NEW)),

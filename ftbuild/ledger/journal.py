@@ -100,7 +100,7 @@ def fold(events: Iterable[Mapping[str, Any]], state: JournalState = NOT_LAUNCHED
             state = _launching(state, name, event)
         elif event.get("job_id", state.job_id) != state.job_id:
             continue
-        elif name == "ended" and state.status not in TERMINAL:
+        elif name == "ended" and (state.status not in TERMINAL or _may_be_lost(state)):
             told = {"status": event["status"], "error": event["error"], "code": event.get("code")}
             state = replace(state, **told, seen_at=event["at"], wish=None)
         elif name == "retry" and state.ended_badly:
@@ -115,6 +115,11 @@ def fold(events: Iterable[Mapping[str, Any]], state: JournalState = NOT_LAUNCHED
         elif name in WISHES and state.status not in TERMINAL:
             state = replace(state, wish=name)
     return state
+
+
+def _may_be_lost(state: JournalState) -> bool:
+    """Return whether a job that succeeded can still be lost: its results are at the provider alone."""
+    return state.status == "succeeded" and state.fetched is None
 
 
 def _launching(state: JournalState, name: str, event: Mapping[str, Any]) -> JournalState:

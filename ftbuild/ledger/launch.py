@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ftbuild.digest import short
 from ftbuild.errors import ProviderError
 from ftbuild.ledger.journal import Asked, Journal, JournalState
-from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, JobProvider, JobRequest, JobState
+from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, NO_ROUTE, JobProvider, JobRequest, JobState
 from ftbuild.problem import Problem
 
 KEY = "ftbuild_key"
@@ -27,7 +27,6 @@ ATTEMPT = "ftbuild_attempt"
 LOOK_SECONDS = 1.0
 CREATES_AT_MOST = 2
 SKEW_SECONDS = 300.0  # of the provider's clock against ours
-NO_LIST = (404, 405, 501)  # what a server answers that has no such route
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ def _found(journal: Journal, provider: JobProvider, clock: Clock, settle_seconds
     try:
         return _look(provider, journal.key, state, clock, None if lost_at is None else lost_at + settle_seconds)
     except ProviderError as error:
-        if error.status not in NO_LIST:
+        if error.status not in NO_ROUTE:
             raise
         if lost_at is not None:
             raise _unknown(journal.key, error) from error

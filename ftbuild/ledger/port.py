@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "canceled"})
+NO_ROUTE = (404, 405, 501)  # what a server answers that has no such route
 PARKED = frozenset({"paused"})
 CREATE_TIMEOUT_SECONDS = 120.0
 

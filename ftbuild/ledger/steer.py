@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from ftbuild.errors import ProviderError
 from ftbuild.ledger.journal import Journal, Wish
 from ftbuild.ledger.launch import Clock, passes
-from ftbuild.ledger.port import JobProvider, JobState
+from ftbuild.ledger.port import NO_ROUTE, JobProvider, JobState
 from ftbuild.problem import Problem
 
 WAIT_SECONDS = 30.0
 LOOK_SECONDS = 0.5
-NO_ROUTE = (404, 405, 501)
 # what is so when the wish has come true
 REACHED: Mapping[Wish, Callable[[JobState], bool]] = {
     "cancel": lambda job: job.ended,

@@ -4,13 +4,13 @@ Only what is new is asked for; when the job has ended all events are read once m
 behind the job and put an event in late.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ftbuild.errors import ProviderError
 from ftbuild.ledger.launch import Clock, passes
-from ftbuild.ledger.port import JobEvent, JobProvider, JobState
+from ftbuild.ledger.port import NO_ROUTE, JobEvent, JobProvider, JobState
 
 LOST_AT_MOST = 20
 BACK_OFF_AT_MOST = 30.0
@@ -53,7 +53,7 @@ def watch(
         everything = not seen
         try:
             job = provider.retrieve_job(job_id)
-            events = provider.job_events(job_id, seen.keys())
+            events = _events(provider, job_id, seen.keys())
         except ProviderError as error:
             lost += 1
             early = error.status == 404 and not status and clock.now() < began + settle_seconds
@@ -90,13 +90,23 @@ def _read_the_rest(
             _pause(clock, poll_seconds)
         everything = True
         try:
-            fresh = _new(provider.job_events(job.id), seen)
+            fresh = _new(_events(provider, job.id, ()), seen)
         except ProviderError as error:
             if not passes(error):
                 return
             continue
         if fresh:
             show(job, fresh)
+
+
+def _events(provider: JobProvider, job_id: str, known: Container[str]) -> list[JobEvent]:
+    """Return the new events of a job that is there; none where the provider has no list of them."""
+    try:
+        return provider.job_events(job_id, known)
+    except ProviderError as error:
+        if error.status not in NO_ROUTE:
+            raise
+        return []
 
 
 def complete(job: JobState, events: Iterable[JobEvent]) -> bool:

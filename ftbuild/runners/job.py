@@ -15,7 +15,7 @@ from ftbuild.errors import Interrupted, ProviderError
 from ftbuild.ledger.failures import ended_badly, parked, refused
 from ftbuild.ledger.journal import Asked, Journal
 from ftbuild.ledger.launch import Clock, Launched, launch_once
-from ftbuild.ledger.port import JobEvent, JobRequest, JobState
+from ftbuild.ledger.port import NO_ROUTE, JobEvent, JobRequest, JobState
 from ftbuild.ledger.results import Row, merged, rows_of_events, rows_of_file
 from ftbuild.ledger.uploads import Uploads
 from ftbuild.ledger.watch import Watched, complete, watch
@@ -168,7 +168,7 @@ def learning(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _made(shop: Workshop, remote: Remote, ended: Watched, voice: Voice) -> Made:
     job = ended.job
     steps = _steps(remote, ended, voice)
-    checkpoints = remote.job_checkpoints(job.id)
+    checkpoints = _checkpoints(remote, job.id)
     method = job.raw["method"]
     value = {
         "schema_version": 1,
@@ -198,6 +198,16 @@ def _made(shop: Workshop, remote: Remote, ended: Watched, voice: Voice) -> Made:
         },
         "  ".join(part for part in (job.id, f"{len(losses)} steps", curve(losses)) if part),
     )
+
+
+def _checkpoints(remote: Remote, job_id: str) -> list[Mapping[str, Any]]:
+    """Return the checkpoints; none where the provider has no list of them."""
+    try:
+        return remote.job_checkpoints(job_id)
+    except ProviderError as error:
+        if error.status not in NO_ROUTE:
+            raise
+        return []
 
 
 def _steps(remote: Remote, ended: Watched, voice: Voice) -> list[Row]:
