@@ -76,7 +76,7 @@ VERBS = {
         "take a job that is at the provider as the job of an experiment",
         "adopt:adopt",
         ("--smoke",),
-        words="JOB",
+        words="JOB +experiment=NAME",
     ),
     "blame": Verb(
         "say where an example came from, and what learnt from it",
