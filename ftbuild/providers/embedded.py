@@ -84,7 +84,11 @@ def start(provider: Provider, world: World) -> Address:
 
 
 def running(state: Path) -> Address | None:
-    """Return the address of the server that holds the state folder, None when none does."""
+    """Return the address of the server that holds the state folder, None when none does.
+
+    Raises:
+        StoreError: its lock cannot be opened.
+    """
     from filelock import FileLock, Timeout
 
     try:
@@ -97,6 +101,8 @@ def running(state: Path) -> Address | None:
             return None
     except Timeout:
         return address
+    except OSError as error:
+        raise refused(state / "server.lock", error) from error
 
 
 def state_folder(provider: Provider, world: World) -> Path:
