@@ -225,9 +225,9 @@ def _under_way(experiments: Sequence[str], by_kind: Mapping[str, Sequence[Manife
     for journal in journals(store.folder / "ledger"):
         with suppress(StoreError):
             state = journal.state()
-            if journal.key not in recorded and state.job_id and state.experiment in experiments:
+            if journal.key not in recorded and state.job_id and state.asked.experiment in experiments:
                 status = str(state.status) if state.status in TERMINAL else "under way"
-                yield Job(state.job_id, status, None, None, state.experiment)
+                yield Job(state.job_id, status, None, None, state.asked.experiment)
 
 
 def _given(manifest: Manifest, *roles: str) -> list[str | None]:

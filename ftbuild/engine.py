@@ -268,7 +268,7 @@ class _Walk:
             ask = self._runners.remote[action.kind.name]
             made = await _in_thread(lambda: ask(action, key, self._done, voice))
             if action.kind.contract == "paid":
-                self._ledger.keep(key, {name: whole(content) for name, content in made.outputs.items()})
+                self._ledger.keep(key, {name: whole(content) for name, content in made.outputs.items()}, made.note)
             kept = keep(self._store, made)
         if kept.warnings:
             voice.say(render(list(kept.warnings)))

@@ -91,14 +91,24 @@ class JobError(FtbuildError):
 
 
 class ProviderError(FtbuildError):
-    """A provider refused or could not be reached; `status` is the HTTP status, None without an answer."""
+    """A provider refused or could not be reached; `status` is the HTTP status, None without an answer.
+
+    `retry_after` is how many seconds the provider wants to be left alone, None where it does not say.
+    """
 
     exit_code = ExitCode.PROVIDER
 
-    def __init__(self, *problems: Problem | str, status: int | None = None, code: str | None = None) -> None:
+    def __init__(
+        self,
+        *problems: Problem | str,
+        status: int | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(*problems)
         self.status = status
         self.code = code
+        self.retry_after = retry_after
 
 
 class Interrupted(FtbuildError):  # noqa: N818 - the user's wish, no error

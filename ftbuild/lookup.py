@@ -9,6 +9,7 @@ from typing import Any
 from ftbuild.digest import of_bytes
 from ftbuild.errors import StoreError
 from ftbuild.ledger.journal import Journal
+from ftbuild.ledger.port import PARKED
 from ftbuild.plan.action import Action
 from ftbuild.plan.explain import NEVER, Difference, differences, labels, nearest, reasons
 from ftbuild.plan.graph import Graph
@@ -62,12 +63,30 @@ class LedgerFolder:
             return "RUN", []
         if state.ended_badly:
             return "FAILED", [f"{state.job_id} {state.status}: {state.error or 'no reason given'}"]
-        return "ATTACH", [f"{state.job_id} is under way"]
+        return "ATTACH", [f"{state.job_id} is {state.status if state.status in PARKED else 'under way'}"]
 
-    def keep(self, key: str, outputs: Mapping[str, bytes]) -> None:
-        """Keep a second copy of what a paid action made: it cannot be made again for nothing."""
-        for content in outputs.values():
-            durable.write(self.folder / key / of_bytes(content), content, mode=0o444)
+    def keep(self, key: str, outputs: Mapping[str, bytes], note: str) -> None:
+        """Keep a second copy of what a paid action made, and say in its journal that it is there.
+
+        It cannot be made again for nothing, and the provider does not keep it for ever.
+        """
+        named = {name: of_bytes(content) for name, content in outputs.items()}
+        for name, content in outputs.items():
+            durable.write(self.folder / key / named[name], content, mode=0o444)
+        self.journal(key).append(self.world.now(), "fetched", outputs=named, note=note)
+
+    def kept(self, key: str) -> tuple[dict[str, bytes], str] | None:
+        """Return the outputs and the note of a paid action whose results were fetched; None where any is gone."""
+        state = self.journal(key).state()
+        if state.fetched is None:
+            return None
+        outputs = {}
+        for name, digest in state.fetched.items():
+            copy = self.folder / key / digest
+            if not copy.is_file() or of_bytes(content := copy.read_bytes()) != digest:
+                return None
+            outputs[name] = content
+        return outputs, state.note
 
     def restored(self, store: Store, key: str) -> Record | None:
         """Return the record of a paid action whose bytes in the store were lost, mended from the second copy."""

@@ -9,7 +9,7 @@ Its jobs are files, so several processes see the same ones. A fault is named for
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -38,7 +38,7 @@ class Script:
 
     @property
     def clock(self) -> Clock:
-        return Clock(lambda: self.time, self.sleep)
+        return Clock(lambda: self.time, self.sleep, lambda: 0.5)
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -67,6 +67,7 @@ class FakeProvider:
     looks: int = 0
     creates: int = 0
     script: Sequence[tuple[JobState | ProviderError, Sequence[JobEvent]]] = ()
+    asked_anew: list[bool] = field(default_factory=list)
 
     def jobs(self) -> list[JobState]:
         """Return every job there is, oldest first; one is there with the line end of its file."""
@@ -111,8 +112,10 @@ class FakeProvider:
             raise state
         return state
 
-    def job_events(self, job_id: str) -> list[JobEvent]:  # noqa: ARG002
-        (_, events), *self.script = self.script
+    def job_events(self, job_id: str, known: Container[str] = ()) -> list[JobEvent]:  # noqa: ARG002
+        (_, events), *rest = self.script
+        self.script = rest or self.script  # the last one is said for good
+        self.asked_anew.append(not known)
         return list(events)
 
     def upload(self, path: Path, name: str) -> str:

@@ -11,6 +11,7 @@ from fake_provider import FakeProvider, request
 from toy_fixture import MAKE, PAY, Toy, join
 
 from ftbuild.engine import Runners
+from ftbuild.ledger.journal import Asked
 from ftbuild.ledger.launch import KEY, Clock, launch_once
 from ftbuild.outcome import Build
 from ftbuild.plan.action import Action, Input
@@ -57,7 +58,7 @@ class Paying(Toy):
         def pay(action: Action, key: str, done: Build, _voice: Voice) -> Made:
             provider = FakeProvider(self.provider, looks_late=1)
             journal, clock = self.ledger.journal(key), Clock(lambda: self.now, self._sleep)
-            launched = launch_once(journal, provider, request, clock, SETTLE_SECONDS, ("+x=toy",), "toy")
+            launched = launch_once(journal, provider, request, clock, SETTLE_SECONDS, Asked(("+x=toy",), "toy"))
             journal.append(self.now, "ended", job_id=launched.job_id, status="succeeded", error=None)
             above = {each.role: done.read(action, each.role) for each in action.inputs}
             return join(action.settings, above, toy.given(action, done))

@@ -39,6 +39,10 @@ class Client:
     def err(self) -> str:
         return self._err.read_text()
 
+    @property
+    def out(self) -> str:
+        return self._out.read_text()
+
     def interrupt(self) -> None:
         """Do what a terminal does on Ctrl-C: the signal goes to every process of the foreground."""
         os.killpg(self.process.pid, signal.SIGINT)
@@ -117,6 +121,9 @@ class Store:
 
     def job(self, job_id: str) -> dict[str, Any]:
         return json.loads((self.state / "jobs" / job_id / "job.json").read_bytes())  # type: ignore[no-any-return]
+
+    def events(self, job_id: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.state / "jobs" / job_id / "events.jsonl").read_text().splitlines()]
 
     def training(self, client: Client) -> str:
         """Wait until the job that `client` launches is in mid-training and our journal knows it; return its id."""

@@ -162,6 +162,7 @@ TINY["provider"] |= {
 
 TINY["style"] = {"language": "ja", "system": "丁寧に。", "rules": {"desu_masu": "always"}}
 TINY["method"] = {"type": "dpo", "hyperparameters": {"n_epochs": 3, "beta": 0.2}}
+TINY["method"]["checkpoint"] = "lowest_validation_loss"
 TINY["dataset"]["sources"]["pairs"]["rejected"] = "casual"
 TINY["dataset"]["sources"]["pairs"]["keep"] = {
     "solved": {"field": "csat", "at_least": 3.5, "at_most": 5.0, "equals": "4", "one_of": [4, "4"], "matches": "4"}

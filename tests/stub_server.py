@@ -29,6 +29,7 @@ class Stub:
     port: int
     answers: dict[str, list[Any]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
 
     def said(self, route: str) -> list[Asked]:
         return [each for each in self.asked if f"{each.method} {each.path}" == route]
@@ -59,6 +60,8 @@ def stub() -> Iterator[Stub]:
             self.send_header("content-type", "text/html" if page else "application/json")
             self.send_header("content-length", str(len(body)))
             self.send_header("retry-after-ms", "1")
+            for name, value in served.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 

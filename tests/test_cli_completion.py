@@ -80,7 +80,7 @@ def test_the_tree_is_found_from_a_folder_below(own: Own) -> None:
 
 def test_keys_are_offered_a_level_at_a_time_with_their_place(own: Own) -> None:
     own.write("conf/method/slow.yaml", "type: supervised\nhyperparameters:\n  n_epochs: 9\n")
-    assert words(own, "method.") == ["method.hyperparameters.", "method.type=", "method.grader."]
+    assert words(own, "method.") == ["method.hyperparameters.", "method.type=", "method.checkpoint=", "method.grader."]
     assert offered(own, "method.hyperparameters.n") == [
         Candidate("method.hyperparameters.n_epochs=", "conf/method/slow.yaml:3")
     ]
@@ -142,7 +142,9 @@ def test_retry_offers_failed_jobs_and_cancel_those_under_way(own: Own) -> None:
             journal.append(3.0, "ended", job_id=f"ftjob-{name}", status=status, error=None)
     own.write("outputs/.ftbuild/ledger/e.jsonl", "torn\n")
     assert offered(own, "retry", "") == [Candidate("ftjob-a", "mine: failed")]
-    assert words(own, "cancel", "ftjob") == ["ftjob-c", "ftjob-d"]
+    for verb in ("cancel", "pause", "resume", "watch"):
+        assert words(own, verb, "ftjob") == ["ftjob-c", "ftjob-d"]
+    assert words(own, "adopt", "ftjob-x", "+exp") == ["+experiment="]
 
 
 def test_completion_offers_the_shells(own: Own) -> None:

@@ -92,7 +92,7 @@ def test_a_line_of_a_journal_that_cannot_be_read_is_told(project: Project) -> No
     ended = project.verify()
     assert (ended.code, ended.out.partition("\n")[0]) == (
         5,
-        f"outputs/.ftbuild/ledger/{key}.jsonl:2: the journal of a paid job cannot be read: this line is damaged",
+        f"outputs/.ftbuild/ledger/{key}.jsonl:3: the journal of a paid job cannot be read: this line is damaged",
     )
 
 

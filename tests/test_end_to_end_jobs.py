@@ -14,6 +14,12 @@ LONG = (*TINY, "dataset.limit=60", "method.hyperparameters.n_epochs=50")
 COMMAND = "ftbuild " + " ".join(LONG)
 
 
+def listed(project: Project) -> list[tuple[str, str, str]]:
+    """Return the jobs as `jobs --format json` lists them: id, status, and who told."""
+    told = json.loads(project.run("jobs", "--format", "json").out)
+    return [(each["job_id"], each["status"], each["told_by"]) for each in told["jobs"]]
+
+
 def test_killed_client_comes_back_to_the_same_job(project: Project) -> None:
     client, store = project.start(*LONG), project.store()
     job = store.training(client)
@@ -39,11 +45,23 @@ def test_interrupted_client_leaves_the_job_running_until_it_is_cancelled_and_ret
         said,
     ), said
     assert store.job(job)["status"] == "running"
-    assert project.run("jobs").out == f"{job:32} {'launched':12} tone_formal\n"
+    assert listed(project) == [(job, "running", "provider")]
+    follower = project.start("watch", job)
+    until(lambda: "Step " in follower.out)
+    assert store.requests().count("POST /v1/files 200") == 2
 
     assert project.run("cancel", job).out == f"{job} cancelled\n"
     assert project.run("cancel", job).out == f"{job} has ended already: cancelled\n"
     assert store.job(job)["status"] == "cancelled"
+    followed = follower.ended()
+    assert (followed.code, followed.err.splitlines()[0]) == (5, f"{job} was cancelled")
+    told = [line.partition(" ")[2] for line in followed.out.splitlines()]
+    assert told == [each["message"] for each in store.events(job)]
+    refused = project.run("pause", job)
+    assert (refused.code, refused.err) == (
+        2,
+        f"command line: {job} has ended already: cancelled\n    Fix: ftbuild retry {job}\n",
+    )
     again = project.run(*LONG)
     assert again.code == 5
     assert again.err.endswith(
@@ -62,7 +80,13 @@ def test_interrupted_client_leaves_the_job_running_until_it_is_cancelled_and_ret
     assert store.creates() == ["POST /v1/fine_tuning/jobs 200"] * 2
     assert project.run_json()["jobs"] == [second]
     assert project.run_json()["command"] == COMMAND
-    assert project.run("jobs").out == f"{second:32} {'succeeded':12} tone_formal\n"
+    assert store.requests().count("POST /v1/files 200") == 2
+    assert listed(project) == [(second, "succeeded", "journal")]
+    watched = project.run("watch", second)
+    assert (watched.code, watched.out) == (0, f"{second} succeeded\n")
+    assert project.run("cancel", job).out == f"{job} has ended already: failed or cancelled before it was retried\n"
+    assert project.run("retry", job).code == 3  # repeated, it goes on with the job that it launched
+    assert store.creates() == ["POST /v1/fine_tuning/jobs 200"] * 2
     refused = project.run("retry", second)
     assert (refused.code, refused.err) == (
         2,
@@ -87,8 +111,8 @@ def test_job_whose_server_died_ends_failed_and_can_be_repeated(project: Project)
     assert store.creates() == ["POST /v1/fine_tuning/jobs 200"]
     assert project.run("retry", job).code == 3
     assert store.creates() == ["POST /v1/fine_tuning/jobs 200"] * 2
-    assert [event["event"] for event in map(json.loads, store.journal())] == [
-        *("intent", "launched", "ended", "retry", "intent", "launched", "ended"),
+    assert [name for each in store.journal() if (name := json.loads(each)["event"]) != "status"] == [
+        *("intent", "launched", "ended", "retry", "intent", "launched", "ended", "fetched"),
     ]
 
 

@@ -9,40 +9,77 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftbuild.errors import StoreError
-from ftbuild.ledger.journal import NOT_LAUNCHED, Journal, JournalState, find_journal, fold, journals
+from ftbuild.ledger.journal import NOT_LAUNCHED, Asked, Journal, JournalState, find_journal, fold, journals
 
-INTENT = {"event": "intent", "at": 5.0, "command": ["+experiment=x"], "experiment": "x"}
+REQUEST = {"training_file": "file-1"}
+INTENT = {"event": "intent", "at": 5.0, "request": REQUEST, "command": ["+experiment=x"], "experiment": "x"}
 LOST = {"event": "lost", "at": 6.0}
-REFUSED = {"event": "refused", "at": 6.0}
+REFUSED = {"event": "refused", "at": 6.0, "error": "no such model"}
 LAUNCHED = {"event": "launched", "at": 6.0, "job_id": "ftjob-1", "adopted": False}
-CANCEL = {"event": "cancel", "at": 7.0}
-FAILED = {"event": "ended", "at": 8.0, "status": "failed", "error": "broke"}
+FOUND = {**LAUNCHED, "adopted": True, "others": ["ftjob-8", "ftjob-9"], "command": ["+experiment=y"], "experiment": "y"}
+PAUSE, RESUME, CANCEL = ({"event": wish, "at": 7.0, "job_id": "ftjob-1"} for wish in ("pause", "resume", "cancel"))
+RUNNING = {"event": "status", "at": 7.0, "job_id": "ftjob-1", "status": "running"}
+PAUSED = {"event": "status", "at": 7.5, "job_id": "ftjob-1", "status": "paused", "answers": "pause"}
+FAILED = {"event": "ended", "at": 8.0, "status": "failed", "error": "broke", "code": "oom"}
 SUCCEEDED = {"event": "ended", "at": 8.0, "status": "succeeded", "error": None}
+FETCHED = {"event": "fetched", "at": 8.5, "outputs": {"job.json": "aa"}, "note": "10 steps"}
 RETRY = {"event": "retry", "at": 9.0}
 SECOND = {"event": "launched", "at": 10.0, "job_id": "ftjob-2", "adopted": False}
-ASKED: dict[str, Any] = {"command": ("+experiment=x",), "experiment": "x"}
+EVENTS = [INTENT, LOST, REFUSED, LAUNCHED, FOUND, PAUSE, RESUME, CANCEL, RUNNING, PAUSED, FAILED, SUCCEEDED, FETCHED]
+EVENTS += [RETRY, SECOND]
+ASKED: dict[str, Any] = {"asked": Asked(("+experiment=x",), "x")}
+ONE: dict[str, Any] = {"job_id": "ftjob-1", "launched_at": 6.0, **ASKED}
+TWO: dict[str, Any] = {"job_id": "ftjob-2", "launched_at": 10.0, "status": "launched", "seen_at": 10.0, **ASKED}
+NEW: dict[str, Any] = {"status": "launched", "seen_at": 6.0}
+BROKE: dict[str, Any] = {"status": "failed", "error": "broke", "code": "oom", "seen_at": 8.0}
 
 
 @pytest.mark.parametrize(
     ("events", "state"),
     [
         ([], NOT_LAUNCHED),
-        ([INTENT], JournalState(intent_at=5.0, **ASKED)),
-        ([INTENT, LOST], JournalState(intent_at=5.0, lost_at=6.0, **ASKED)),
-        ([INTENT, LOST, INTENT], JournalState(intent_at=5.0, **ASKED)),
-        ([INTENT, REFUSED], JournalState(**ASKED)),
-        ([INTENT, LOST, LAUNCHED], JournalState(job_id="ftjob-1", status="launched", **ASKED)),
-        ([INTENT, LAUNCHED, CANCEL], JournalState(job_id="ftjob-1", status="launched", **ASKED)),
-        ([INTENT, LAUNCHED, FAILED], JournalState(job_id="ftjob-1", status="failed", error="broke", **ASKED)),
-        ([INTENT, LAUNCHED, FAILED, RETRY], JournalState(attempt=2, **ASKED)),
+        ([INTENT], JournalState(intent_at=5.0, request=REQUEST, **ASKED)),
+        ([INTENT, LOST], JournalState(intent_at=5.0, request=REQUEST, lost_at=6.0, **ASKED)),
+        ([INTENT, LOST, INTENT], JournalState(intent_at=5.0, request=REQUEST, **ASKED)),
+        ([INTENT, REFUSED], JournalState(refused="no such model", seen_at=6.0, **ASKED)),
+        ([INTENT, REFUSED, INTENT], JournalState(intent_at=5.0, request=REQUEST, seen_at=6.0, **ASKED)),
+        ([INTENT, LOST, LAUNCHED], JournalState(**ONE, **NEW)),
         (
-            [INTENT, LAUNCHED, FAILED, RETRY, SECOND],
-            JournalState(attempt=2, job_id="ftjob-2", status="launched", **ASKED),
+            [LAUNCHED | {"attempt": 3, "created_at": 2}],
+            JournalState(attempt=3, job_id="ftjob-1", launched_at=2, **NEW),
         ),
-        ([INTENT, LAUNCHED, RETRY], JournalState(job_id="ftjob-1", status="launched", **ASKED)),
         (
-            [LAUNCHED, FAILED, RETRY, SECOND, {**FAILED, "job_id": "ftjob-1"}],
-            JournalState(attempt=2, job_id="ftjob-2", status="launched"),
+            [FOUND],
+            JournalState(
+                job_id="ftjob-1",
+                launched_at=6.0,
+                adopted=True,
+                others=("ftjob-8", "ftjob-9"),
+                asked=Asked(("+experiment=y",), "y"),
+                **NEW,
+            ),
+        ),
+        ([INTENT, LAUNCHED, RUNNING], JournalState(**ONE, status="running", seen_at=7.0)),
+        ([INTENT, LAUNCHED, CANCEL], JournalState(**ONE, **NEW, wish="cancel")),
+        ([INTENT, LAUNCHED, PAUSE, RUNNING], JournalState(**ONE, status="running", seen_at=7.0, wish="pause")),
+        ([INTENT, LAUNCHED, PAUSE, PAUSED], JournalState(**ONE, status="paused", seen_at=7.5)),
+        ([INTENT, LAUNCHED, CANCEL, FAILED], JournalState(**ONE, **BROKE)),
+        ([INTENT, LAUNCHED, FAILED, CANCEL, RUNNING, SUCCEEDED], JournalState(**ONE, **BROKE)),
+        (
+            [INTENT, LAUNCHED, SUCCEEDED, FETCHED],
+            JournalState(**ONE, status="succeeded", seen_at=8.0, fetched={"job.json": "aa"}, note="10 steps"),
+        ),
+        ([INTENT, LAUNCHED, SUCCEEDED, FAILED], JournalState(**ONE, **BROKE)),
+        (
+            [INTENT, LAUNCHED, SUCCEEDED, FETCHED, FAILED],
+            JournalState(**ONE, status="succeeded", seen_at=8.0, fetched={"job.json": "aa"}, note="10 steps"),
+        ),
+        ([INTENT, LAUNCHED, FAILED, RETRY], JournalState(attempt=2, past=("ftjob-1",), seen_at=9.0, **ASKED)),
+        ([INTENT, LAUNCHED, FAILED, RETRY, SECOND], JournalState(attempt=2, past=("ftjob-1",), **TWO)),
+        ([INTENT, LAUNCHED, RETRY], JournalState(**ONE, **NEW)),
+        (
+            [INTENT, LAUNCHED, FAILED, RETRY, SECOND, {**FAILED, "job_id": "ftjob-1"}, CANCEL, RUNNING],
+            JournalState(attempt=2, past=("ftjob-1",), **TWO),
         ),
     ],
 )
@@ -50,16 +87,32 @@ def test_events_add_up(events: list[dict[str, Any]], state: JournalState) -> Non
     assert fold(events) == state
 
 
-@given(
-    st.lists(st.sampled_from([INTENT, LOST, REFUSED, LAUNCHED, CANCEL, FAILED, SUCCEEDED, RETRY, SECOND])),
-    st.data(),
+@pytest.mark.parametrize(
+    ("events", "phase"),
+    [
+        ([], "new"),
+        ([INTENT], "intent"),
+        ([INTENT, LOST], "intent"),
+        ([INTENT, REFUSED], "new"),
+        ([INTENT, LAUNCHED], "running"),
+        ([INTENT, LAUNCHED, PAUSED], "running"),
+        ([INTENT, LAUNCHED, FAILED], "terminal"),
+        ([INTENT, LAUNCHED, SUCCEEDED], "terminal"),
+        ([INTENT, LAUNCHED, SUCCEEDED, FETCHED], "fetched"),
+        ([INTENT, LAUNCHED, FAILED, RETRY], "new"),
+    ],
 )
+def test_a_job_goes_from_new_to_fetched(events: list[dict[str, Any]], phase: str) -> None:
+    assert fold(events).phase == phase
+
+
+@given(st.lists(st.sampled_from(EVENTS)), st.data())
 def test_a_line_written_twice_counts_once(events: list[dict[str, Any]], data: st.DataObject) -> None:
     twice = [event for event in events for _ in range(data.draw(st.integers(1, 3)))]
     assert fold(twice) == fold(events)
 
 
-@given(st.lists(st.sampled_from([INTENT, LOST, REFUSED, LAUNCHED, FAILED, RETRY, SECOND])), st.integers(0, 9))
+@given(st.lists(st.sampled_from(EVENTS)), st.integers(0, 9))
 def test_reading_on_from_a_state_is_reading_all(events: list[dict[str, Any]], at: int) -> None:
     assert fold(events[at:], fold(events[:at])) == fold(events)
 
@@ -107,5 +160,9 @@ def test_a_journal_is_found_by_its_job(tmp_path: Path) -> None:
     assert found is not None
     assert found.key == "b"
     assert find_journal(tmp_path, "ftjob-3") is None
+    Journal(tmp_path, "a").append(2.0, "ended", job_id="ftjob-1", status="failed", error=None)
+    Journal(tmp_path, "a").append(3.0, "retry", job_id="ftjob-1")
+    Journal(tmp_path, "a").append(4.0, "launched", job_id="ftjob-4", adopted=True, others=["ftjob-5"])
+    assert [find_journal(tmp_path, each).key for each in ("ftjob-1", "ftjob-4", "ftjob-5")] == ["a"] * 3
     assert [journal.key for journal in journals(tmp_path)] == ["a", "b"]
     assert journals(tmp_path / "none") == []

@@ -2,19 +2,21 @@
 
 import json
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_provider import LOST, REFUSED, FakeProvider, Killed, Script, request
+from fake_provider import BROKEN, LOST, REFUSED, FakeProvider, Killed, Script, request
 
 from ftbuild.errors import ProviderError, StoreError
-from ftbuild.ledger.journal import Journal
+from ftbuild.ledger.journal import Asked, Journal
 from ftbuild.ledger.launch import Launched, launch_once
 from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, JobRequest, JobState
 
 KEY = "c0ffee" * 4
 SETTLE = 30.0
+ASKED = Asked(("+experiment=x",), "tone", {"kind": "embedded"})
 
 
 class Bench:
@@ -28,7 +30,7 @@ class Bench:
         self.journal = Journal(folder / "ledger", KEY)
 
     def launch(self, make: Callable[[dict[str, str]], JobRequest] = request) -> Launched:
-        return launch_once(self.journal, self.provider, make, self.script.clock, SETTLE, ("+experiment=x",), "tone")
+        return launch_once(self.journal, self.provider, make, self.script.clock, SETTLE, ASKED)
 
     def jobs(self) -> list[JobState]:
         return self.provider.jobs()
@@ -197,6 +199,98 @@ def test_a_retry_is_another_job_with_other_metadata(tmp_path: Path) -> None:
     assert bench.launch() == Launched("ftjob-2", "launched")
     assert [job.raw["metadata"]["ftbuild_attempt"] for job in bench.jobs()] == ["1", "2"]
     assert bench.launch() == Launched("ftjob-2", "attached")
+
+
+def test_a_clone_that_knows_nothing_takes_the_latest_attempt(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.launch()
+    bench.journal.append(1, "ended", status="failed", error="out of memory")
+    bench.journal.append(2, "retry")
+    bench.launch()
+    (tmp_path / "ledger" / f"{KEY}.jsonl").unlink()
+    assert bench.launch() == Launched("ftjob-2", "adopted")
+    assert (bench.journal.state().attempt, len(bench.jobs())) == (2, 2)
+
+
+class Forgetful(FakeProvider):
+    """Tells no metadata of its jobs."""
+
+    def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:  # noqa: ARG002
+        self.looks += 1
+        return [replace(job, raw={**job.raw, "metadata": None}, created_at=1000) for job in self.jobs()]
+
+
+def test_where_no_metadata_is_told_a_lost_job_is_known_by_its_file(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["lost_after"])
+    bench.provider.__class__ = Forgetful
+    assert bench.launch() == Launched("ftjob-1", "adopted")
+    assert len(bench.jobs()) == 1
+
+
+def test_where_no_metadata_is_told_a_strangers_job_is_not_ours(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["", "lost_before"])
+    bench.provider.__class__ = Forgetful
+    bench.provider.create_job(replace(request({}), training_file="file-of-others"))
+    assert bench.launch() == Launched("ftjob-2", "launched")
+
+
+class Listless(FakeProvider):
+    """Has no list of jobs."""
+
+    def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:  # noqa: ARG002
+        raise ProviderError("fake: Invalid URL", status=404)
+
+
+def test_a_provider_without_a_list_is_asked_about_by_a_person_after_a_lost_answer(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["lost_after"])
+    bench.provider.__class__ = Listless
+    for _ in range(2):
+        with pytest.raises(ProviderError) as caught:
+            bench.launch()
+        assert str(caught.value) == (
+            "whether the job was launched is not known: its answer was lost (fake: Invalid URL)\n"
+            "    This provider has no list of jobs to look into, and a second job would be paid too.\n"
+            "    Fix: see at the provider: if it is there, ftbuild adopt JOB +experiment=NAME; if not, "
+            f"ftbuild retry {KEY[:12]}"
+        )
+    assert bench.provider.creates == 1
+
+
+def test_a_provider_without_a_list_launches_where_no_answer_is_missing(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.provider.__class__ = Listless
+    assert bench.launch() == Launched("ftjob-1", "launched")
+
+
+def test_a_look_without_an_answer_is_repeated_until_the_list_has_settled(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["lost_after"])
+    answers = [[], LOST, BROKEN, LOST]
+    find = bench.provider.find_jobs
+
+    def flaky(metadata: Mapping[str, str]) -> list[JobState]:
+        answer = answers.pop(0) if answers else find(metadata)
+        if isinstance(answer, ProviderError):
+            raise answer
+        return answer
+
+    bench.provider.find_jobs = flaky  # type: ignore[method-assign]
+    assert bench.launch() == Launched("ftjob-1", "adopted")
+    assert (bench.script.slept, len(bench.jobs())) == ([1.0] * 3, 1)
+
+
+def test_nothing_is_launched_again_while_the_look_gets_no_answer(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["lost_before"])
+    looks = iter([True])
+
+    def silent(_metadata: Mapping[str, str]) -> list[JobState]:
+        if next(looks, False):
+            return []
+        raise LOST
+
+    bench.provider.find_jobs = silent  # type: ignore[method-assign]
+    with pytest.raises(ProviderError):
+        bench.launch()
+    assert (bench.provider.creates, sum(bench.script.slept)) == (1, SETTLE)
 
 
 def test_nothing_is_sent_when_the_intent_cannot_be_written(tmp_path: Path) -> None:

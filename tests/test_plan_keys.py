@@ -59,6 +59,7 @@ OTHER = {
     "schemas.note.type": "array",
     "schemas.note.properties.title.type": "integer",
     "method.hyperparameters.reasoning_effort": "high",
+    "method.checkpoint": "last",
     "method.grader.graders.judge.sampling_params.reasoning_effort": "high",
     "method.grader.graders.same.operation": "ne",
     "method.grader.graders.near.evaluation_metric": "gleu",

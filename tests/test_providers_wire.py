@@ -98,6 +98,15 @@ def test_a_create_is_sent_once_whatever_comes_back(answer: object, server: Stub,
     assert len(server.asked) == 1
 
 
+def test_a_client_with_the_retries_of_the_sdk_is_caught(server: Stub) -> None:
+    mutant = WireClient(server.url, "token", "acme")
+    mutant._once = mutant._client
+    with pytest.raises(AssertionError):
+        test_a_create_is_sent_once_whatever_comes_back(refusal(500, "oops"), server, mutant)
+    assert len(server.asked) == 3
+    asyncio.run(mutant.close())
+
+
 def test_a_read_is_repeated_twice(server: Stub, client: WireClient) -> None:
     server.answers[f"GET {JOBS}/ftjob-1"] = [refusal(500, "oops"), refusal(503, "busy"), (200, job(status="running"))]
     assert client.retrieve_job("ftjob-1").status == "running"
@@ -146,13 +155,19 @@ def test_nobody_there_is_an_error_without_status() -> None:
     asyncio.run(client.close())
 
 
-def test_jobs_are_found_by_metadata_oldest_first_over_all_pages(server: Stub, client: WireClient) -> None:
+def test_jobs_are_found_by_metadata_or_for_want_of_any_oldest_first_over_all_pages(
+    server: Stub, client: WireClient
+) -> None:
     wanted = {"ftbuild_key": "k", "ftbuild_attempt": "1"}
     newer = job("ftjob-2", created_at=20, metadata=wanted)
     older = job("ftjob-9", created_at=10, metadata=wanted | {"x": "y"})
-    others = [job("ftjob-3", metadata={"ftbuild_key": "k"}), job("ftjob-4", metadata=None), job("ftjob-5", metadata={})]
+    others = [
+        job("ftjob-3", metadata={"ftbuild_key": "k"}),
+        job("ftjob-4", metadata=None, created_at=11),
+        job("ftjob-5", metadata={}, created_at=12),
+    ]
     server.answers[f"GET {JOBS}"] = [listed(newer, *others, more=True), listed(older)]
-    assert [found.id for found in client.find_jobs(wanted)] == ["ftjob-9", "ftjob-2"]
+    assert [found.id for found in client.find_jobs(wanted)] == ["ftjob-9", "ftjob-4", "ftjob-5", "ftjob-2"]
     first, second = server.asked
     assert first.query == {"limit": "100", "metadata[ftbuild_key]": "k", "metadata[ftbuild_attempt]": "1"}
     assert second.query == first.query | {"after": "ftjob-5"}
@@ -182,6 +197,48 @@ def test_events_come_oldest_first(server: Stub, client: WireClient) -> None:
         JobEvent("e2", 2, "message", "event 2", {}),
         JobEvent("e3", 3, "metrics", "event 3", {"step": 3, "train_loss": 0.5}),
     ]
+
+
+def event_page(*numbers: int, more: bool = False) -> tuple[int, dict[str, object]]:
+    said = {"object": "fine_tuning.job.event", "level": "info", "message": "m"}
+    return listed(*({"id": f"e{number}", "created_at": number, **said} for number in numbers), more=more)
+
+
+def test_no_page_is_read_behind_one_with_nothing_new(server: Stub, client: WireClient) -> None:
+    pages = [event_page(9, 8, more=True), event_page(7, 5, more=True), event_page(4, 3, more=True), event_page(2)]
+    server.answers[f"GET {JOBS}/ftjob-1/events"] = pages
+    known = {f"e{number}" for number in (2, 3, 4, 5)}
+    assert [each.id for each in client.job_events("ftjob-1", known)] == ["e7", "e8", "e9"]
+    assert [each.query for each in server.asked] == [
+        {"limit": "20"},
+        {"limit": "20", "after": "e8"},
+        {"limit": "20", "after": "e5"},
+    ]
+
+
+def test_an_event_that_stands_on_two_pages_comes_once(server: Stub, client: WireClient) -> None:
+    server.answers[f"GET {JOBS}/ftjob-1/events"] = [event_page(3, 2, more=True), event_page(2, 1)]
+    assert [each.id for each in client.job_events("ftjob-1")] == ["e1", "e2", "e3"]
+
+
+def test_a_list_that_does_not_move_on_is_an_error(server: Stub, client: WireClient) -> None:
+    server.answers[f"GET {JOBS}/ftjob-1/events"] = [event_page(3, 2, more=True)]
+    with pytest.raises(ProviderError, match="a list that does not move on"):
+        client.job_events("ftjob-1")
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_a_job_is_paused_and_resumed_by_a_post(verb: str, server: Stub, client: WireClient) -> None:
+    server.answers[f"POST {JOBS}/ftjob-1/{verb}"] = [(200, job(status=f"{verb}d"))]
+    assert {"pause": client.pause_job, "resume": client.resume_job}[verb]("ftjob-1").status == f"{verb}d"
+
+
+def test_a_glance_asks_once(server: Stub, client: WireClient) -> None:
+    server.answers[f"GET {JOBS}/ftjob-1"] = [refusal(500, "oops"), (200, job())]
+    with pytest.raises(ProviderError):
+        client.glance_at_job("ftjob-1")
+    assert len(server.asked) == 1
+    assert client.glance_at_job("ftjob-1").status == "queued"
 
 
 def test_checkpoints_come_by_step(server: Stub, client: WireClient) -> None:
@@ -231,6 +288,42 @@ def test_a_file_that_is_refused_is_told(server: Stub, client: WireClient, tmp_pa
     with pytest.raises(ProviderError) as caught:
         client.upload(tmp_path / "x", "train.jsonl")
     assert (str(caught.value), caught.value.status) == ("acme: file file-1 is refused: line 1: no messages", 400)
+
+
+@pytest.mark.parametrize(
+    ("answer", "there"),
+    [
+        (file("processed"), True),
+        (file("uploaded"), True),
+        (file("error"), False),
+        (refusal(404, "no such file"), False),
+    ],
+)
+def test_a_file_is_there_unless_it_is_broken_or_gone(
+    answer: object, there: bool, server: Stub, client: WireClient
+) -> None:
+    server.answers["GET /files/file-1"] = [answer]
+    assert client.has_file("file-1") is there
+
+
+def test_the_bytes_of_a_file_are_given_as_they_are(server: Stub, client: WireClient) -> None:
+    server.answers["GET /files/file-1/content"] = [(200, b"step,train_loss\n")]
+    assert client.file_content("file-1") == b"step,train_loss\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("90", 90.0), ("-3", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None), (None, None)],
+)
+def test_when_to_come_again_is_told(said: str | None, seconds: float | None, server: Stub, client: WireClient) -> None:
+    server.answers[f"POST {JOBS}"] = [refusal(429, "slow down")]
+    server.headers = {} if said is None else {"retry-after": said}
+    try:
+        with pytest.raises(ProviderError) as caught:
+            client.create_job(request({}))
+    finally:
+        server.headers = {}
+    assert caught.value.retry_after == (seconds if seconds is None else pytest.approx(seconds))
 
 
 def test_a_completion_carries_messages_and_parameters(server: Stub) -> None:

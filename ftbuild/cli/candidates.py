@@ -53,7 +53,7 @@ def candidates(before: Sequence[str], current: str, folder: Path) -> list[Candid
     else:
         found = [Candidate(name, each.what) for name, each in VERBS.items()] if not before else []
         found += _names(verb, before, root)
-        found += _overrides(current, root) if "--multirun" in known.options else []
+        found += _overrides(current, root) if "--multirun" in known.options or verb == "adopt" else []
     return [each for each in found if each.word.startswith(current)]
 
 
@@ -116,15 +116,15 @@ def _runs(world: World) -> Iterator[Candidate]:
 def _jobs(verb: str, root: Path) -> Iterator[Candidate]:
     """Yield the jobs with which the verb can do something."""
     from ftbuild.ledger.journal import journals
-    from ftbuild.ledger.port import TERMINAL
 
     world = World.at(root)
     for place in (world, replace(world, outputs=world.outputs / "smoke")):
         for journal in journals(place.store / "ledger"):
             with suppress(StoreError):
                 state = journal.state()
-                if state.job_id and (state.ended_badly if verb == "retry" else state.status not in TERMINAL):
-                    yield Candidate(state.job_id, f"{state.experiment}: {state.status}")
+                wanted = state.ended_badly if verb == "retry" else state.phase == "running" and verb != "adopt"
+                if state.job_id and wanted:
+                    yield Candidate(state.job_id, f"{state.asked.experiment}: {state.status}")
 
 
 def _overrides(current: str, root: Path) -> list[Candidate]:

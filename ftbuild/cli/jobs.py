@@ -1,89 +1,193 @@
-"""`ftbuild jobs`, `retry JOB`, `cancel JOB`: the jobs of this project, from their journals."""
+"""`ftbuild jobs`: the jobs of this project, newest last, as the provider tells where it can be asked quickly."""
 
-from dataclasses import replace
+import json
+import shlex
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
-from ftbuild.cli.build import build, composed_of, world_of
-from ftbuild.cli.options import Options, parse
-from ftbuild.errors import ConfigError, ExitCode, ProviderError
-from ftbuild.ledger.journal import Journal, find_journal, journals
-from ftbuild.ledger.port import TERMINAL
-from ftbuild.problem import Problem, nearest
-from ftbuild.world import World
+from ftbuild.cli.grid import aligned
+from ftbuild.cli.layout import columns, hang
+from ftbuild.cli.named_job import NamedJob, connected, known
+from ftbuild.cli.options import Options
+from ftbuild.digest import short
+from ftbuild.errors import ExitCode, FtbuildError, StoreError
+from ftbuild.ledger.failures import failure, remedy
+from ftbuild.ledger.port import PARKED, JobState
+from ftbuild.ledger.steer import REACHED
+from ftbuild.report.progress import spoken
+from ftbuild.report.words import duration
+
+SCHEMA_VERSION = 1
+ASK_SECONDS = 4.0  # for all answers together
+DAY = 86_400
+HEAD = ("job", "status", "experiment", "key", "age")
+INDENT = "    "
+
+
+@dataclass(frozen=True)
+class Row:
+    """A job as the list tells it; `told` is what the provider said just now, None where it was not asked or silent."""
+
+    job: NamedJob
+    told: JobState | None
+    age_seconds: float | None
+    busy: bool = False
+
+    @property
+    def status(self) -> str:
+        """Return the status as the protocol spells it, or ours of a key without a job."""
+        state = self.job.state
+        if state.phase == "new":
+            return "refused" if state.refused else "retry" if state.past else "new"
+        if state.phase == "intent":
+            return "launching" if self.busy else "unknown"
+        return str(self.told.status if self.told else state.status)
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what is to be known or done about it, a sentence each."""
+        state, job_id = self.job.state, self.job.job_id
+        if job_id is None:
+            return [self._without_job()]
+        found, told = [], self.told
+        if state.ended_badly and spoken(str(state.status)) == "cancelled" and not state.error:
+            found += [f"Launch it once more: ftbuild retry {job_id}"]
+        elif state.ended_badly:
+            known = failure(state.error, state.code)
+            found += [state.error] if state.error else []
+            found += [" ".join([*([known.means] if known else []), f"Fix: {remedy(job_id, known)}"])]
+        elif told is not None and told.ended:
+            found += [*([told.error] if told.error else []), f"Its end is not written down yet. {self._come_back}"]
+        elif state.phase == "terminal":
+            found += [f"Its results are not fetched yet. {self._come_back}"]
+        elif self.status in PARKED:
+            found += [f"It stands still. Fix: ftbuild resume {job_id}"]
+        elif state.phase == "running" and told is None:
+            found += ["As last seen; the provider was not reached."]
+        if state.wish is not None and not (told and REACHED[state.wish](told)):
+            found += [f"{state.wish} was asked for and not confirmed. Fix: ftbuild {state.wish} {job_id}"]
+        costs = "has the same key and costs money too. Fix: ftbuild cancel"
+        return found + [f"{other} {costs} {other}" for other in state.others]
+
+    @property
+    def _come_back(self) -> str:
+        return f"Fix: ftbuild {shlex.join(self.job.state.asked.command)}"
+
+    def _without_job(self) -> str:
+        state = self.job.state
+        if state.refused:
+            return state.refused.partition("\n")[0]
+        if self.status == "launching":
+            return "A running ftbuild is launching it."
+        if self.status == "unknown":
+            return f"Whether it was launched is not known; the provider is asked first. {self._come_back}"
+        again = f"{state.past[-1]} is to be launched once more. {self._come_back}" if state.past else ""
+        return again or "It was never launched."
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        state, told = self.job.state, self.told
+        error = told.error if told else state.error
+        code = told.error_code if told else state.code
+        explained = failure(error, code) if error or code else None
+        return {
+            "job_id": self.job.job_id,
+            "key": self.job.journal.key,
+            "experiment": state.asked.experiment,
+            "command": list(state.asked.command),
+            "phase": state.phase,
+            "status": self.status,
+            "told_by": "provider" if told else "journal",
+            "attempt": state.attempt,
+            "launched_at": state.launched_at,
+            "age_seconds": None if self.age_seconds is None else round(self.age_seconds, 1),
+            "adopted": state.adopted,
+            "wish": state.wish,
+            "error": error,
+            "code": code,
+            "means": explained.means if explained else None,
+            "fine_tuned_model": told.fine_tuned_model if told else None,
+            "earlier": list(state.past),
+            "others": list(state.others),
+        }
 
 
 def jobs(options: Options) -> int:
-    """Print every job with its state; what the journal knows, without asking the provider."""
-    rows = []
-    for world in _worlds(options):
-        for journal in journals(world.store / "ledger"):
-            state = journal.state()
-            rows.append(
-                (state.job_id or "not launched", state.status or "intended", state.experiment, state.error or "")
-            )
-    if not rows:
+    """Print every job: its status, experiment, key and age, and what is to be done about it.
+
+    Raises:
+        StoreError: a journal cannot be read; the jobs of the others are printed.
+    """
+    found, problems = known(options)
+    rows = rows_of(found, _asked(found, options))
+    if options.format == "json":
+        print(json.dumps({"schema_version": SCHEMA_VERSION, "jobs": [row.to_json() for row in rows]}, indent=1))
+    elif not rows and not problems:
         print("No jobs yet. Launch one: ftbuild +experiment=NAME")
-    for job_id, status, experiment, error in rows:
-        print(f"{job_id:32} {status:12} {experiment:20} {error}".rstrip())
+    else:
+        print(table(rows, columns()))
+    if problems:
+        raise StoreError(*problems)
     return int(ExitCode.DONE)
 
 
-def retry(options: Options) -> int:
-    """Launch a job that ended badly once more, by building again what asked for it."""
-    world, journal = _named(options)
-    with journal.lock():
-        state = journal.state()
-        if not state.ended_badly:
-            raise ConfigError(
-                Problem(
-                    f"{state.job_id} is {state.status}, not failed or cancelled",
-                    "command line",
-                    fix="nothing to retry.",
-                )
-            )
-        journal.append(world.now(), "retry")
-    again = parse("build", state.command)
-    return build(replace(again, folder=options.folder, yes=options.yes, max_cost=options.max_cost))
+def rows_of(found: Sequence[NamedJob], told: Mapping[str, JobState]) -> list[Row]:
+    """Return the rows, newest last; `told` is what the provider says of the jobs that it was asked about."""
+    rows = []
+    for each in found:
+        times = (each.state.launched_at, each.state.intent_at, each.state.seen_at)
+        since = next((at for at in times if at is not None), None)
+        age = None if since is None else max(each.world.now() - since, 0.0)
+        busy = each.job_id is None and each.journal.held()
+        rows.append(Row(each, told.get(each.job_id or ""), age, busy))
+    return sorted(rows, key=lambda row: (row.age_seconds is not None, -(row.age_seconds or 0.0), row.job.journal.key))
 
 
-def cancel(options: Options) -> int:
-    """Stop a job: the wish is written down first, then sent."""
-    world, journal = _named(options)
-    state = journal.state()
-    if state.status in TERMINAL:
-        print(f"{state.job_id} has ended already: {state.status}")
-        return int(ExitCode.DONE)
-    journal.append(world.now(), "cancel")
-    from ftbuild.providers.connection import Connection
-
-    again = parse("build", state.command)
-    settings = composed_of(replace(again, folder=options.folder)).points[0].settings
-    remote = Connection(settings.provider, None, world)
-    try:
-        job, said = remote.cancel_job(str(state.job_id)), ""
-    except ProviderError as error:
-        if error.status != 400:
-            raise
-        job, said = remote.retrieve_job(str(state.job_id)), "has ended already: "  # it was quicker than we
-        if not job.ended:
-            raise
-    if job.ended:
-        journal.append(world.now(), "ended", job_id=job.id, status=job.status, error=job.error)
-    print(f"{job.id} {said}{job.status}")
-    return int(ExitCode.DONE)
+def table(rows: Sequence[Row], width: int) -> str:
+    """Return the rows as aligned columns, with the notes of each below it."""
+    cells = [
+        (
+            row.job.job_id or "-",
+            spoken(row.status),
+            row.job.state.asked.experiment or "-",
+            short(row.job.journal.key),
+            "-" if row.age_seconds is None else _age(row.age_seconds),
+        )
+        for row in rows
+    ]
+    head, *lines = aligned([HEAD, *cells])
+    said = [head]
+    for line, row in zip(lines, rows, strict=True):
+        said += [line, *(hang(INDENT, note, width) for note in row.notes)]
+    return "\n".join(said)
 
 
-def _worlds(options: Options) -> list[World]:
-    return [world_of(replace(options, smoke=smoke)) for smoke in (False, True)]
+def _age(seconds: float) -> str:
+    return duration(seconds) if seconds < 2 * DAY else f"{seconds / DAY:.0f} days"
 
 
-def _named(options: Options) -> tuple[World, Journal]:
-    if len(options.words) != 1:
-        raise ConfigError(Problem(f"{options.verb} takes the id of one job", "command line", fix="ftbuild jobs"))
-    job_id = options.words[0]
-    known = []
-    for world in _worlds(options):
-        if (journal := find_journal(world.store / "ledger", job_id)) is not None:
-            return world, journal
-        known += [state.job_id for each in journals(world.store / "ledger") if (state := each.state()).job_id]
-    close = nearest(job_id, known)
-    raise ConfigError(Problem(f"no job {job_id!r} here", "command line", fix=close or "ftbuild jobs lists them."))
+def _asked(found: Sequence[NamedJob], options: Options) -> dict[str, JobState]:
+    """Return what the provider says of the jobs under way, by id; of those that it told of in time."""
+    told: dict[str, JobState] = {}
+
+    def ask(job: NamedJob) -> None:
+        with suppress(FtbuildError, OSError):
+            with connected(job.world, job.state.asked, options) as connection:
+                state = connection.glance_at_job(str(job.job_id))
+            if state is not None:
+                told[state.id] = state
+
+    asking = [threading.Thread(target=ask, args=(job,), daemon=True) for job in found if job.state.phase == "running"]
+    if asking:
+        import_module("ftbuild.providers.wire")  # slow, and no fault of the provider's
+    deadline = time.monotonic() + ASK_SECONDS
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join(max(deadline - time.monotonic(), 0.0))
+    return dict(told)

@@ -1,6 +1,9 @@
 """The journal of one paid action: append-only lines, folded into a state.
 
-    ledger/<key>.jsonl   {"v":1,"at":...,"event":"intent|lost|refused|launched|cancel|ended|retry", ...}
+    new -> intent -> running -> terminal -> fetched
+
+    ledger/<key>.jsonl   {"v":1,"at":...,"event":"intent|lost|refused|launched|status|cancel|pause|resume|ended|fetched|
+                         retry", ...}
     ledger/<key>.lock    held by whoever looks up and launches; freed by the kernel when it dies
 
 Every line is on the disk before the next request is sent. A line takes effect with its line end:
@@ -8,40 +11,78 @@ what a crash cut short never happened. A line written twice counts once.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ftbuild.errors import StoreError
+from ftbuild.ledger.lock import hold, is_held
 from ftbuild.ledger.port import TERMINAL
 from ftbuild.problem import Problem
 from ftbuild.store import durable
 
+Phase = Literal["new", "intent", "running", "terminal", "fetched"]
+Wish = Literal["cancel", "pause", "resume"]
+WISHES: tuple[Wish, ...] = ("cancel", "pause", "resume")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asked for a job: the words after `ftbuild`, the experiment, and the provider's settings as JSON."""
+
+    command: tuple[str, ...] = ()
+    experiment: str = ""
+    provider: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {"command": list(self.command), "experiment": self.experiment, "provider": self.provider}
+
 
 @dataclass(frozen=True)
 class JournalState:
-    """Where a paid action stands. `attempt` counts from 1 and grows only by `retry`.
+    """Where a paid action stands. `attempt` counts from 1 and grows only by `retry`; `past` are the jobs before.
 
-    `intent_at` is when a launch was last intended (seconds since 1970) and has no answer yet,
-    `lost_at` when it became known that the answer will not come; `command` is the command line
-    that intended it.
+    `intent_at` is when a launch was last intended (seconds since 1970) and has no answer yet, `request` its body,
+    `lost_at` when it became known that the answer will not come, `refused` what the provider said to the last create
+    that it refused. `others` are jobs found beside ours under the same key. `wish` is what was asked of the provider
+    and not yet confirmed, `seen_at` when the status was written. `fetched` maps the outputs to their digests.
     """
 
     attempt: int = 1
     intent_at: float | None = None
     lost_at: float | None = None
+    refused: str | None = None
+    request: Mapping[str, Any] | None = None
     job_id: str | None = None
+    launched_at: float | None = None
+    adopted: bool = False
+    others: tuple[str, ...] = ()
     status: str | None = None
+    seen_at: float | None = None
     error: str | None = None
-    command: tuple[str, ...] = ()
-    experiment: str = ""
+    code: str | None = None
+    wish: Wish | None = None
+    fetched: Mapping[str, str] | None = None
+    note: str = ""
+    past: tuple[str, ...] = ()
+    asked: Asked = Asked()
 
     @property
     def ended_badly(self) -> bool:
         """Return whether the job failed or was cancelled."""
         return self.status in TERMINAL and self.status != "succeeded"
+
+    @property
+    def phase(self) -> Phase:
+        """Return how far it has come."""
+        if self.job_id is None:
+            return "new" if self.intent_at is None else "intent"
+        if self.status not in TERMINAL:
+            return "running"
+        return "terminal" if self.fetched is None else "fetched"
 
 
 NOT_LAUNCHED = JournalState()
@@ -50,30 +91,62 @@ NOT_LAUNCHED = JournalState()
 def fold(events: Iterable[Mapping[str, Any]], state: JournalState = NOT_LAUNCHED) -> JournalState:
     """Return the state after `events`, oldest first, from `state` on.
 
-    An `ended` that names another job than the one at hand is passed over: it comes from a client that
-    watched the job before a retry. So is a `retry` of a job that has not ended badly.
+    What names another job than the one at hand is passed over: it comes from a client that watched the job
+    before a retry. So is a `retry` of a job that has not ended badly, and what comes after the end.
     """
     for event in events:
-        match event["event"]:
-            case "intent":
-                state = replace(
-                    state,
-                    intent_at=event["at"],
-                    lost_at=None,
-                    command=tuple(event["command"]),
-                    experiment=event["experiment"],
-                )
-            case "lost":
-                state = replace(state, lost_at=event["at"])
-            case "refused":
-                state = replace(state, intent_at=None, lost_at=None)
-            case "launched":
-                state = replace(state, intent_at=None, lost_at=None, job_id=event["job_id"], status="launched")
-            case "ended" if event.get("job_id", state.job_id) == state.job_id:
-                state = replace(state, status=event["status"], error=event["error"])
-            case "retry" if state.ended_badly:
-                state = replace(state, attempt=state.attempt + 1, job_id=None, status=None, error=None)
+        name = event["event"]
+        if name in ("intent", "launched", "lost", "refused"):
+            state = _launching(state, name, event)
+        elif event.get("job_id", state.job_id) != state.job_id:
+            continue
+        elif name == "ended" and (state.status not in TERMINAL or _may_be_lost(state)):
+            told = {"status": event["status"], "error": event["error"], "code": event.get("code")}
+            state = replace(state, **told, seen_at=event["at"], wish=None)
+        elif name == "retry" and state.ended_badly:
+            past = (*state.past, str(state.job_id))
+            anew = JournalState(state.attempt + 1, seen_at=event["at"], past=past, asked=state.asked)
+            state = replace(anew, others=state.others)
+        elif name == "fetched":
+            state = replace(state, fetched=event["outputs"], note=event["note"])
+        elif name == "status" and state.status not in TERMINAL:
+            wish = None if event.get("answers") == state.wish else state.wish
+            state = replace(state, status=event["status"], seen_at=event["at"], wish=wish)
+        elif name in WISHES and state.status not in TERMINAL:
+            state = replace(state, wish=name)
     return state
+
+
+def _may_be_lost(state: JournalState) -> bool:
+    """Return whether a job that succeeded can still be lost: its results are at the provider alone."""
+    return state.status == "succeeded" and state.fetched is None
+
+
+def _launching(state: JournalState, name: str, event: Mapping[str, Any]) -> JournalState:
+    """Return the state after an event on the way to a job."""
+    at = event["at"]
+    if name == "lost":
+        return replace(state, lost_at=at)
+    if name == "refused":
+        return replace(state, intent_at=None, lost_at=None, request=None, refused=event["error"], seen_at=at)
+    asked = state.asked
+    if "command" in event:
+        asked = Asked(tuple(event["command"]), event["experiment"], event.get("provider"))
+    state = replace(state, asked=asked, refused=None, lost_at=None)
+    if name == "intent":
+        return replace(state, intent_at=at, request=event.get("request"))
+    return replace(
+        state,
+        attempt=event.get("attempt", state.attempt),
+        intent_at=None,
+        request=None,
+        job_id=event["job_id"],
+        launched_at=event.get("created_at", at),
+        adopted=event.get("adopted", False),
+        others=tuple(event.get("others", ())),
+        status="launched",
+        seen_at=at,
+    )
 
 
 class Journal:
@@ -109,32 +182,25 @@ class Journal:
         durable.append_line(self._path, line.encode())
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the lock of this key: waits for the holder, freed by the kernel when the holder dies.
+    def lock(self, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Hold the lock of this key; waits for the holder, and calls `waiting` once before it does.
 
         Raises:
             StoreError: the lock file cannot be written.
         """
-        from filelock import FileLock
-
-        path = self._path.with_suffix(".lock")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            held = FileLock(path)
-            held.acquire()
-        except OSError as error:
-            raise durable.refused(path, error) from error
-        try:
+        with hold(self._path.with_suffix(".lock"), waiting):
             yield
-        finally:
-            held.release()
+
+    def held(self) -> bool:
+        """Return whether somebody looks up or launches right now; makes no file."""
+        return is_held(self._path.with_suffix(".lock"))
 
 
 def find_journal(folder: Path, job_id: str) -> Journal | None:
-    """Return the journal whose job is `job_id`, None when there is none."""
-    for path in sorted(folder.glob("*.jsonl")):
-        journal = Journal(folder, path.stem)
-        if journal.state().job_id == job_id:
+    """Return the journal that knows the job: as its own, as an earlier one, or as another under its key."""
+    for journal in journals(folder):
+        state = journal.state()
+        if job_id in (state.job_id, *state.past, *state.others):
             return journal
     return None
 

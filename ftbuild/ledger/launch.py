@@ -2,7 +2,7 @@
 
     known in the journal -> attach
     remembered elsewhere (a lock file in git), and the provider still has it under our key -> adopt
-    found at the provider by our key -> adopt
+    found at the provider by our key -> adopt the oldest, tell of the others
     intent on the disk -> one POST -> id on the disk
 
 An answer that is lost (no answer, or 5xx, which may come after the commit) leaves the intent: the
@@ -12,33 +12,42 @@ loss is taken to be now, at most as late as its request could have lasted. Any o
 refusal: nothing was launched. Cancelling is never a side effect of a dying client.
 """
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ftbuild.digest import short
 from ftbuild.errors import ProviderError
-from ftbuild.ledger.journal import Journal, JournalState
-from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, JobProvider, JobRequest, JobState
+from ftbuild.ledger.journal import Asked, Journal, JournalState
+from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, NO_ROUTE, JobProvider, JobRequest, JobState
+from ftbuild.problem import Problem
 
 KEY = "ftbuild_key"
 ATTEMPT = "ftbuild_attempt"
 LOOK_SECONDS = 1.0
 CREATES_AT_MOST = 2
+SKEW_SECONDS = 300.0  # of the provider's clock against ours
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Time as seen by the ledger, seconds since 1970."""
+    """Time as seen by the ledger, seconds since 1970; `chance` (0 to 1) keeps clients from asking in step."""
 
     now: Callable[[], float]
     sleep: Callable[[float], None]
+    chance: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True)
 class Launched:
-    """A job that is ours. `how` says whether it was launched, attached (in the journal) or adopted (found)."""
+    """A job that is ours. `how` says whether it was launched, attached (in the journal) or adopted (found).
+
+    `others` are jobs that were found beside it under the same key: somebody pays for them too.
+    """
 
     job_id: str
     how: str
+    others: tuple[str, ...] = ()
 
 
 def launch_once(
@@ -47,53 +56,70 @@ def launch_once(
     make_request: Callable[[dict[str, str]], JobRequest],
     clock: Clock,
     settle_seconds: float,
-    command: tuple[str, ...],
-    experiment: str,
+    asked: Asked,
     remembered: str | None = None,
+    waiting: Callable[[], None] = lambda: None,
 ) -> Launched:
     """Return the one job of this key; `make_request` gets the metadata that the job must carry.
 
-    `remembered` is the id of a job that may be it.
+    `remembered` is the id of a job that may be it; `waiting` is called where another process is launching it.
 
     Raises:
         ProviderError: the provider refused the job, cannot be asked, or lost the answer twice.
         StoreError: the journal cannot be read or written; nothing was sent then.
     """
-    with journal.lock():
+    with journal.lock(waiting):
         state = journal.state()
         if state.job_id is not None:
-            return Launched(state.job_id, "attached")
+            return Launched(state.job_id, "attached", state.others)
+        if remembered is not None and state.attempt == 1 and (known := _known(provider, remembered, journal.key)):
+            return adopt(journal, clock, asked, [known])
+        if found := _found(journal, provider, clock, settle_seconds):
+            return adopt(journal, clock, asked, found)
         metadata = {KEY: journal.key, ATTEMPT: str(state.attempt)}
-        if remembered is not None and state.attempt == 1 and (known := _known(provider, remembered, metadata)):
-            return _adopt(journal, clock, known)
-        lost_at = _lost_at(state, clock.now())
-        if found := _look(provider, metadata, clock, None if lost_at is None else lost_at + settle_seconds):
-            return _adopt(journal, clock, found)
-        request = make_request(metadata)
-        creates = 0
-        while True:
-            creates += 1
-            journal.append(
-                clock.now(), "intent", request=request.to_json(), command=list(command), experiment=experiment
-            )
-            try:
-                job = provider.create_job(request)
-            except ProviderError as error:
-                if not _may_have_happened(error):
-                    journal.append(clock.now(), "refused", error=str(error))
-                    raise
-                lost_at = clock.now()
-                journal.append(lost_at, "lost", error=str(error))
-                if found := _look(provider, metadata, clock, lost_at + settle_seconds):
-                    return _adopt(journal, clock, found)
-                if creates == CREATES_AT_MOST:
-                    raise
-            else:
-                journal.append(clock.now(), "launched", job_id=job.id, adopted=False)
-                return Launched(job.id, "launched")
+        return _create(journal, provider, make_request(metadata), clock, settle_seconds, asked)
 
 
-def _known(provider: JobProvider, job_id: str, metadata: dict[str, str]) -> JobState | None:
+def find_lost(journal: Journal, provider: JobProvider, clock: Clock, asked: Asked) -> JournalState:
+    """Look once for the job of a key that has none in its journal, take it if it is there, and return the state.
+
+    Raises:
+        ProviderError: the provider cannot be asked.
+        StoreError: the journal cannot be read or written.
+    """
+    with journal.lock():
+        state = journal.state()
+        if state.job_id is None and (found := _look(provider, journal.key, state, clock, None)):
+            adopt(journal, clock, asked, found)
+            state = journal.state()
+        return state
+
+
+def _create(
+    journal: Journal, provider: JobProvider, request: JobRequest, clock: Clock, settle_seconds: float, asked: Asked
+) -> Launched:
+    """Create the job, with a line before each request and after each answer."""
+    creates = 0
+    while True:
+        creates += 1
+        journal.append(clock.now(), "intent", request=request.to_json(), **asked.to_json())
+        try:
+            job = provider.create_job(request)
+        except ProviderError as error:
+            if not _may_have_happened(error):
+                journal.append(clock.now(), "refused", error=str(error))
+                raise
+            journal.append(clock.now(), "lost", error=str(error))
+            if found := _found(journal, provider, clock, settle_seconds):
+                return adopt(journal, clock, asked, found)
+            if creates == CREATES_AT_MOST:
+                raise
+        else:
+            journal.append(clock.now(), "launched", job_id=job.id, adopted=False, **asked.to_json())
+            return Launched(job.id, "launched")
+
+
+def _known(provider: JobProvider, job_id: str, key: str) -> JobState | None:
     """Return the job if the provider has it and it carries our key."""
     try:
         job = provider.retrieve_job(job_id)
@@ -101,7 +127,38 @@ def _known(provider: JobProvider, job_id: str, metadata: dict[str, str]) -> JobS
         if error.status != 404:
             raise
         return None
-    return job if (job.raw.get("metadata") or {}).items() >= metadata.items() else None
+    return job if (job.raw.get("metadata") or {}).get(KEY) == key else None
+
+
+def _found(journal: Journal, provider: JobProvider, clock: Clock, settle_seconds: float) -> list[JobState]:
+    """Return the jobs of the key; where an answer is missing, look until one must be in the list.
+
+    Raises:
+        ProviderError: the look gets no answer; or an answer is missing, and the provider has no list to look into.
+    """
+    state = journal.state()
+    lost_at = _lost_at(state, clock.now())
+    try:
+        return _look(provider, journal.key, state, clock, None if lost_at is None else lost_at + settle_seconds)
+    except ProviderError as error:
+        if error.status not in NO_ROUTE:
+            raise
+        if lost_at is not None:
+            raise _unknown(journal.key, error) from error
+        return []
+
+
+def _unknown(key: str, error: ProviderError) -> ProviderError:
+    return ProviderError(
+        Problem(
+            f"whether the job was launched is not known: its answer was lost ({error.problems[0].what})",
+            why="This provider has no list of jobs to look into, and a second job would be paid too.",
+            fix=f"see at the provider: if it is there, ftbuild adopt JOB +experiment=NAME; if not, "
+            f"ftbuild retry {short(key)}",
+        ),
+        status=error.status,
+        code=error.code,
+    )
 
 
 def _lost_at(state: JournalState, now: float) -> float | None:
@@ -111,19 +168,63 @@ def _lost_at(state: JournalState, now: float) -> float | None:
     return min(now, state.intent_at + CREATE_TIMEOUT_SECONDS) if state.lost_at is None else state.lost_at
 
 
-def _look(provider: JobProvider, metadata: dict[str, str], clock: Clock, deadline: float | None) -> JobState | None:
-    """Return the oldest job with our key; with a deadline, ask until then."""
+def _look(provider: JobProvider, key: str, state: JournalState, clock: Clock, deadline: float | None) -> list[JobState]:
+    """Return our jobs, oldest first, of the latest attempt; with a deadline, ask until one is there or it has passed.
+
+    None is an answer only of a look that began at the deadline or after it; a look that gets no answer is repeated
+    until then. Where nothing was ever intended here, whatever attempt another clone has come to is ours.
+
+    Raises:
+        ProviderError: the last look got no answer, or one was refused.
+    """
+    wanted = {KEY: key}
+    if state.attempt > 1 or state.intent_at is not None:
+        wanted[ATTEMPT] = str(state.attempt)
     while True:
-        if found := provider.find_jobs(metadata):
-            return found[0]
-        if deadline is None or clock.now() >= deadline:
-            return None
-        clock.sleep(min(LOOK_SECONDS, max(deadline - clock.now(), 0.0)))
+        at = clock.now()
+        late = deadline is None or at >= deadline
+        try:
+            found = [job for job in provider.find_jobs(wanted) if _is_ours(job, wanted, state)]
+            if found or late:
+                latest = max((_attempt(job) for job in found), default=0)
+                return [job for job in found if _attempt(job) == latest]
+        except ProviderError as error:
+            if late or not passes(error):
+                raise
+        clock.sleep(min(LOOK_SECONDS, max((deadline or 0.0) - at, 0.0)))
 
 
-def _adopt(journal: Journal, clock: Clock, job: JobState) -> Launched:
-    journal.append(clock.now(), "launched", job_id=job.id, adopted=True)
-    return Launched(job.id, "adopted")
+def _is_ours(job: JobState, wanted: Mapping[str, str], state: JournalState) -> bool:
+    """Return whether a job carries our key.
+
+    One of which no metadata is told is ours if it came after our intent and learns from the file that we sent.
+    """
+    if metadata := job.raw.get("metadata"):
+        return dict(metadata).items() >= wanted.items()
+    if state.request is None or state.intent_at is None:
+        return False
+    same = job.raw.get("training_file") == state.request.get("training_file")
+    return same and job.created_at >= state.intent_at - SKEW_SECONDS
+
+
+def _attempt(job: JobState) -> int:
+    told = str((job.raw.get("metadata") or {}).get(ATTEMPT, "1"))
+    return int(told) if told.isascii() and told.isdigit() else 1
+
+
+def adopt(journal: Journal, clock: Clock, asked: Asked, found: Sequence[JobState]) -> Launched:
+    """Take the oldest of some jobs as ours, and write down the others."""
+    mine, *rest = found
+    others = tuple(job.id for job in rest)
+    attempt = max(_attempt(mine), journal.state().attempt)
+    told = {"job_id": mine.id, "created_at": mine.created_at, "attempt": attempt, "others": list(others)}
+    journal.append(clock.now(), "launched", adopted=True, **told, **asked.to_json())
+    return Launched(mine.id, "adopted", others)
+
+
+def passes(error: ProviderError) -> bool:
+    """Return whether the same question may be answered later: no answer, asked too soon, the other end broken."""
+    return error.status is None or error.status in (408, 409, 429) or error.status >= 500
 
 
 def _may_have_happened(error: ProviderError) -> bool:

@@ -1,14 +1,17 @@
 """What a provider must offer so that jobs can be launched once and watched.
 
-Names and statuses are OpenAI's; a status is an open string, only the terminal ones are known here.
+Names and statuses are OpenAI's; a status is an open string: only those that end a job and those in which it
+waits for a person are known here, Azure's spellings among them. Any other is watched on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "canceled"})
+NO_ROUTE = (404, 405, 501)  # what a server answers that has no such route
+PARKED = frozenset({"paused"})
 CREATE_TIMEOUT_SECONDS = 120.0
 
 
@@ -63,6 +66,11 @@ class JobState:
         """Return whether the job will change no more."""
         return self.status in TERMINAL
 
+    @property
+    def parked(self) -> bool:
+        """Return whether the job stands still until somebody resumes it."""
+        return self.status in PARKED
+
 
 @dataclass(frozen=True)
 class JobEvent:
@@ -85,12 +93,20 @@ class JobProvider(Protocol):
         """Send a file and return its id."""
         ...
 
+    def has_file(self, file_id: str) -> bool:
+        """Return whether a file sent before is still there and can be used."""
+        ...
+
+    def file_content(self, file_id: str) -> bytes:
+        """Return the bytes of a file, as the provider gives them."""
+        ...
+
     def create_job(self, request: JobRequest) -> JobState:
         """Create a job with one POST, never repeated."""
         ...
 
     def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
-        """Return the jobs that carry `metadata`, oldest first."""
+        """Return the jobs that carry `metadata`, and those of which no metadata is told, oldest first."""
         ...
 
     def retrieve_job(self, job_id: str) -> JobState:
@@ -98,11 +114,23 @@ class JobProvider(Protocol):
         ...
 
     def cancel_job(self, job_id: str) -> JobState:
-        """Ask for the end of a job."""
+        """Ask for the end of a job; asking twice does no harm."""
         ...
 
-    def job_events(self, job_id: str) -> list[JobEvent]:
-        """Return all events so far, oldest first."""
+    def pause_job(self, job_id: str) -> JobState:
+        """Ask a job to stand still; asking twice does no harm."""
+        ...
+
+    def resume_job(self, job_id: str) -> JobState:
+        """Ask a paused job to go on; asking twice does no harm."""
+        ...
+
+    def job_events(self, job_id: str, known: Container[str] = ()) -> list[JobEvent]:
+        """Return the events whose ids are not `known`, oldest first.
+
+        The list is read from its newest end, and no further than to a page that holds nothing new: what the provider
+        puts in late and far back is found with nothing known.
+        """
         ...
 
     def job_checkpoints(self, job_id: str) -> list[Mapping[str, Any]]:

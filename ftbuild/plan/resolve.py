@@ -150,6 +150,12 @@ def _text(form: ResponseFormat) -> str:
     return json.dumps(form.to_json(), ensure_ascii=False)
 
 
+def _checkpoint(settings: Settings) -> dict[str, object]:
+    """Return which checkpoint is used, where it is not the last."""
+    rule = settings.method.checkpoint
+    return {} if rule == "last" else {"checkpoint": rule}
+
+
 def _job(graph: Graph, settings: Settings, lines: str, forms: Mapping[str, ResponseFormat]) -> str:
     schema = job_schema(settings)
     form = next((form for form in forms.values() if form.name == schema), None)
@@ -161,7 +167,7 @@ def _job(graph: Graph, settings: Settings, lines: str, forms: Mapping[str, Respo
             {
                 "provider": settings.provider.keyed(),
                 "model": settings.model.keyed(),
-                "method": settings.method.keyed(),
+                "method": {name: value for name, value in settings.method.keyed().items() if name != "checkpoint"},
                 "seed": settings.seed,
                 **({"response_format": _text(form)} if form is not None else {}),
             },
@@ -186,6 +192,7 @@ def _predict(graph: Graph, settings: Settings, name: str, arm: Arm, dataset: str
     elif arm.kind == "tuned":
         assert job is not None
         inputs.append(Input("job", job, "job.json"))
+        keyed |= _checkpoint(settings)
     return graph.add(Action(PREDICT, name, "test" if arm.kind == "tuned" else "train", keyed, tuple(inputs)))
 
 
@@ -242,7 +249,8 @@ def _report(
     if job is not None:
         inputs.append(Input("job", job, "job.json"))
         inputs.append(Input("metrics", job, "metrics.jsonl"))
-    graph.add(Action(REPORT, "report", "test", {"arms": arms}, tuple(inputs)))
+    chosen = _checkpoint(settings) if job is not None else {}
+    graph.add(Action(REPORT, "report", "test", {"arms": arms, **chosen}, tuple(inputs)))
 
 
 def _goal(goal: Goal) -> dict[str, object]:

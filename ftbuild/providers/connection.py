@@ -5,7 +5,7 @@ server is started again and the read repeated once. A create is never repeated.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -64,12 +64,20 @@ class Connection:
         """Send a training file."""
         return self._again(lambda client: client.upload(path, name))
 
+    def has_file(self, file_id: str) -> bool:
+        """Return whether a file sent before is still there and can be used."""
+        return self._again(lambda client: client.has_file(file_id))
+
+    def file_content(self, file_id: str) -> bytes:
+        """Return the bytes of a file, as the provider gives them."""
+        return self._again(lambda client: client.file_content(file_id))
+
     def create_job(self, request: JobRequest) -> JobState:
         """Create a job with one POST, never repeated."""
         return self._connected().create_job(request)
 
     def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
-        """Return the jobs that carry `metadata`, oldest first."""
+        """Return the jobs that carry `metadata`, and those of which no metadata is told, oldest first."""
         return self._again(lambda client: client.find_jobs(metadata))
 
     def retrieve_job(self, job_id: str) -> JobState:
@@ -80,9 +88,23 @@ class Connection:
         """Ask for the end of a job."""
         return self._again(lambda client: client.cancel_job(job_id))
 
-    def job_events(self, job_id: str) -> list[JobEvent]:
-        """Return all events so far, oldest first."""
-        return self._again(lambda client: client.job_events(job_id))
+    def pause_job(self, job_id: str) -> JobState:
+        """Ask a job to stand still."""
+        return self._again(lambda client: client.pause_job(job_id))
+
+    def resume_job(self, job_id: str) -> JobState:
+        """Ask a paused job to go on."""
+        return self._again(lambda client: client.resume_job(job_id))
+
+    def glance_at_job(self, job_id: str) -> JobState | None:
+        """Return the job as it is now, asking once and not for long; None where a server of ours does not run."""
+        if self._provider.is_ours and embedded.running(embedded.state_folder(self._provider, self._world)) is None:
+            return None
+        return self._connected().glance_at_job(job_id)
+
+    def job_events(self, job_id: str, known: Container[str] = ()) -> list[JobEvent]:
+        """Return the events whose ids are not `known`, oldest first."""
+        return self._again(lambda client: client.job_events(job_id, known))
 
     def job_checkpoints(self, job_id: str) -> list[Mapping[str, Any]]:
         """Return the checkpoints, by step."""

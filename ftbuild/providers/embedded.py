@@ -76,7 +76,11 @@ def start(provider: Provider, world: World) -> Address:
 
 
 def running(state: Path) -> Address | None:
-    """Return the address of the server that holds the state folder, None when none does."""
+    """Return the address of the server that holds the state folder, None when none does.
+
+    Raises:
+        StoreError: its lock cannot be opened.
+    """
     from filelock import FileLock, Timeout
 
     try:
@@ -89,6 +93,8 @@ def running(state: Path) -> Address | None:
             return None
     except Timeout:
         return address
+    except OSError as error:
+        raise refused(state / "server.lock", error) from error
 
 
 def engine(provider: Provider) -> str:

@@ -5,8 +5,9 @@ and no idempotency key is sent (openai-python 3.54). Reads keep two retries.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 READ_RETRIES = 2
 FILE_WAIT_SECONDS = 60.0
 COMPLETION_TIMEOUT_SECONDS = 900.0
-LOOK_TIMEOUT_SECONDS = 5.0
+LOOK_TIMEOUT_SECONDS = 3.0
 LIST_RETRIES = 5  # a long download outlives a restart at the other end
 LIST_TIMEOUT_SECONDS = 60.0
 PAGE = 100  # the most that OpenAI gives at once
+NEWS = 20  # events asked for at once where the earlier ones are known
 NO_ROUTE = (404, 405, 501)
 SHORTEST_KEY = 8
 
@@ -72,6 +74,21 @@ class WireClient:
             raise self._error(f"file {file.id} is refused: {file.status_details or 'no reason given'}", status=400)
         return file.id
 
+    def has_file(self, file_id: str) -> bool:
+        """Return whether a file sent before is still there and can be used."""
+        try:
+            with self._translated():
+                return self._client.files.retrieve(file_id).status not in ("error", "deleted")
+        except ProviderError as error:
+            if error.status != 404:
+                raise
+            return False
+
+    def file_content(self, file_id: str) -> bytes:
+        """Return the bytes of a file, as the provider gives them."""
+        with self._translated():
+            return self._client.files.content(file_id).content
+
     def create_job(self, request: JobRequest) -> JobState:
         """Create a job with one POST, never repeated."""
         body: dict[str, Any] = request.to_json()
@@ -80,11 +97,12 @@ class WireClient:
             return self._job(self._once.fine_tuning.jobs.create(**body, extra_body=extra or None))
 
     def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
-        """Return the jobs that carry `metadata`, oldest first."""
+        """Return the jobs that carry `metadata`, and those of which no metadata is told, oldest first."""
         with self._translated():
             page = self._client.fine_tuning.jobs.list(metadata=dict(metadata), limit=100)
             found = [self._job(job) for job in page]
-        mine = [job for job in found if dict(job.raw.get("metadata") or {}).items() >= dict(metadata).items()]
+        told = [(job, job.raw.get("metadata") or metadata) for job in found]
+        mine = [job for job, theirs in told if dict(theirs).items() >= dict(metadata).items()]
         return sorted(mine, key=lambda job: (job.created_at, job.id))
 
     def retrieve_job(self, job_id: str) -> JobState:
@@ -92,16 +110,36 @@ class WireClient:
         with self._translated():
             return self._job(self._client.fine_tuning.jobs.retrieve(job_id))
 
+    def glance_at_job(self, job_id: str) -> JobState:
+        """Return the job as it is now, asking once and waiting three seconds at most."""
+        with self._translated():
+            return self._job(self._quick.fine_tuning.jobs.retrieve(job_id))
+
     def cancel_job(self, job_id: str) -> JobState:
         """Ask for the end of a job."""
         with self._translated():
             return self._job(self._client.fine_tuning.jobs.cancel(job_id))
 
-    def job_events(self, job_id: str) -> list[JobEvent]:
-        """Return all events so far, oldest first."""
+    def pause_job(self, job_id: str) -> JobState:
+        """Ask a job to stand still."""
         with self._translated():
-            page = self._client.fine_tuning.jobs.list_events(job_id, limit=100)
-            events = [_event(event.to_dict()) for event in page]
+            return self._job(self._client.fine_tuning.jobs.pause(job_id))
+
+    def resume_job(self, job_id: str) -> JobState:
+        """Ask a paused job to go on."""
+        with self._translated():
+            return self._job(self._client.fine_tuning.jobs.resume(job_id))
+
+    def job_events(self, job_id: str, known: Container[str] = ()) -> list[JobEvent]:
+        """Return the events whose ids are not `known`, oldest first; no page is read behind one with nothing new."""
+        listed = self._client.fine_tuning.jobs.with_raw_response.list_events
+        limit = NEWS if known else PAGE
+        events: list[JobEvent] = []
+        for page in self._pages(partial(listed, job_id, limit=limit)):
+            fresh = [_event(each) for each in page if each["id"] not in known]
+            events += fresh
+            if page and not fresh:
+                break
         return events[::-1]
 
     def job_checkpoints(self, job_id: str) -> list[Mapping[str, Any]]:
@@ -231,6 +269,11 @@ class WireClient:
         Raises:
             ProviderError: an answer that is no page, or a page that comes again and again.
         """
+        for page in self._pages(listed):
+            yield from page
+
+    def _pages(self, listed: Callable[..., Any]) -> Iterator[list[dict[str, Any]]]:
+        """Yield the pages of a list without what an earlier one held."""
         seen: set[str] = set()
         cursors: set[str] = set()
         after: dict[str, str] = {}
@@ -238,7 +281,7 @@ class WireClient:
             with self._translated():
                 answer = listed(**after).http_response
             page = self._page(answer)
-            yield from {each["id"]: each for each in page["data"] if each["id"] not in seen}.values()
+            yield list({each["id"]: each for each in page["data"] if each["id"] not in seen}.values())
             seen.update(each["id"] for each in page["data"])
             last = page["data"][-1]["id"] if page["data"] else None
             more = page.get("has_more")
@@ -268,7 +311,9 @@ class WireClient:
             yield
         except openai.APIStatusError as error:
             body = error.body if isinstance(error.body, dict) else {}
-            raise self._error(body.get("message") or error.message, error.status_code, error.code) from error
+            said = self._error(body.get("message") or error.message, error.status_code, error.code)
+            said.retry_after = _retry_after(error.response.headers)
+            raise said from error
         except openai.APIConnectionError as error:
             raise self._error(f"no answer ({error.__cause__ or error})") from error
         except openai.OpenAIError as error:
@@ -310,11 +355,24 @@ def _trusted() -> "SSLContext":
 def _event(event: Mapping[str, Any]) -> JobEvent:
     return JobEvent(
         id=event["id"],
-        created_at=event["created_at"],
+        created_at=event.get("created_at") or 0,
         type=event.get("type") or "message",
-        message=event["message"],
+        message=event.get("message") or "",
         data=event.get("data") or {},
     )
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds the provider wants to be left alone: a number of them, or a time (RFC 9110, 10.2.3)."""
+    said = headers.get("retry-after", "")
+    try:
+        return max(float(said), 0.0)
+    except ValueError:
+        pass
+    try:
+        return max(parsedate_to_datetime(said).timestamp() - time.time(), 0.0)
+    except (ValueError, TypeError):
+        return None
 
 
 def _is_id(value: object) -> bool:

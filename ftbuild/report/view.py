@@ -389,7 +389,7 @@ def _training(training: Mapping[str, Any] | None) -> dict[str, Any] | None:
             }
             for n, checkpoint in enumerate(checkpoints)
         ],
-        "why": {"last": "the last one"}.get(chosen, chosen),
+        "why": {"last": "the last one", "lowest_validation_loss": "the lowest validation loss"}.get(chosen, chosen),
         "tokens": None if tokens is None else f"{tokens:,}",
     }
 

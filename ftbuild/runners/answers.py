@@ -9,6 +9,7 @@ from ftbuild.chat import Message
 from ftbuild.completion import Completion, Prompt
 from ftbuild.digest import of_value, short
 from ftbuild.errors import ConfigError
+from ftbuild.ledger.checkpoints import choose
 from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.plan.gates import deploying
@@ -38,7 +39,9 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
         answers = {each["id"]: Completion(arms.rules(each["raw"], shop.settings.style, arm)) for each in examples}
     else:
         job = json.loads(done.read(action, "job")) if kind == "tuned" else None
-        answers = _ask(shop, kind, job["fine_tuned_model"] if job else shop.settings.model.id, examples, voice)
+        rule = action.settings.get("checkpoint", "last")
+        model = choose(job, rule).model if job else shop.settings.model.id
+        answers = _ask(shop, kind, model, examples, voice)
         asked = {each["id"]: each for each in examples}
         answers = {
             name: replace(each, tool_calls=own_calls(each.tool_calls, asked[name])) if each.tool_calls else each

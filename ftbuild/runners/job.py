@@ -10,39 +10,47 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ftbuild.errors import Interrupted, JobError, ProviderError
-from ftbuild.ledger.launch import Clock, launch_once
-from ftbuild.ledger.port import TERMINAL, JobEvent, JobRequest, JobState
-from ftbuild.ledger.watch import Watched, watch
+from ftbuild.digest import of_value, short
+from ftbuild.errors import Interrupted, ProviderError
+from ftbuild.ledger.failures import ended_badly, parked, refused
+from ftbuild.ledger.journal import Asked, Journal
+from ftbuild.ledger.launch import Clock, Launched, launch_once
+from ftbuild.ledger.port import NO_ROUTE, JobEvent, JobRequest, JobState
+from ftbuild.ledger.results import Row, merged, rows_of_events, rows_of_file
+from ftbuild.ledger.uploads import Uploads
+from ftbuild.ledger.watch import Watched, complete, watch
 from ftbuild.lookup import LedgerFolder
 from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.problem import Problem
-from ftbuild.report.sparkline import sparkline
+from ftbuild.report.progress import JobProgress, curve
 from ftbuild.runners.integrations import explained, integrations, notes
 from ftbuild.runners.wording import learning, suffix
 from ftbuild.runners.workshop import Remote, Workshop
 from ftbuild.settings import Provider
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
-from ftbuild.world import World
 
 FORBIDDEN = 403
+LOST = "the provider has lost the job"
 
 
 def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> Made:
     """Return the finished job's outputs.
 
     Raises:
-        JobError: the job failed or was cancelled, now or in an earlier build.
+        JobError: the job failed or was cancelled, now or in an earlier build, or it is paused.
         Interrupted: the user stopped watching; the job goes on.
     """
-    before = LedgerFolder(shop.world).journal(key).state()
-    if before.status in TERMINAL and before.status != "succeeded":
-        raise _ended_badly(str(before.job_id), str(before.status), before.error)
+    ledger = LedgerFolder(shop.world)
+    before = ledger.journal(key).state()
+    if before.ended_badly:
+        raise ended_badly(str(before.job_id), str(before.status), before.error, before.code)
+    if (kept := ledger.kept(key)) is not None:
+        return Made(*kept)
     remote = shop.connect()
     try:
-        return _run(shop, remote, action, key, done, voice)
+        return _run(shop, remote, action, ledger.journal(key), done, voice)
     except ProviderError as error:
         if (told := _told_why(error, shop.settings.provider)) is not None:
             raise told from error
@@ -51,11 +59,10 @@ def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> 
         remote.hang_up()
 
 
-def _run(shop: Workshop, remote: Remote, action: Action, key: str, done: Build, voice: Voice) -> Made:
-    journal = LedgerFolder(shop.world).journal(key)
+def _run(shop: Workshop, remote: Remote, action: Action, journal: Journal, done: Build, voice: Voice) -> Made:
     clock = Clock(shop.world.now, voice.sleep)
     digests = done.digests(action)
-    remembered = shop.remembered(key)
+    remembered = shop.remembered(journal.key)
     try:
         launched = launch_once(
             journal,
@@ -63,44 +70,75 @@ def _run(shop: Workshop, remote: Remote, action: Action, key: str, done: Build, 
             lambda metadata: _request(shop, remote, action, digests, metadata),
             clock,
             shop.settings.provider.settle_seconds,
-            shop.command,
-            shop.experiment,
+            Asked(shop.command, shop.experiment, shop.settings.provider.model_dump(mode="json", exclude_defaults=True)),
             remembered,
+            lambda: voice.say(f"{action.label}: another ftbuild is launching it; its job is taken"),
         )
     except ProviderError as error:
-        raise explained(error, shop.settings.tracker) from error.__cause__
+        raise refused(explained(error, shop.settings.tracker)) from error
+    _tell(launched, remembered, voice)
+    ended = _watched(shop, remote, journal, launched.job_id, clock, voice)
+    state = ended.job
+    if state.parked:
+        raise parked(state.id, state.status)
+    _note_end(journal, clock, state.id, state.status, state.error, state.error_code)
+    if state.status != "succeeded":
+        raise ended_badly(state.id, state.status, state.error, state.error_code)
+    for note in notes(shop.settings.tracker, ended.events):
+        voice.say(note)
+    return _made(shop, remote, ended, voice)
+
+
+def _tell(launched: Launched, remembered: str | None, voice: Voice) -> None:
+    """Say where the job comes from, and which others somebody pays for."""
     if remembered is not None and launched.how == "launched":
         voice.say(f"{remembered}, which the lock file remembers, is gone at the provider: trained again")
     before_now = "" if launched.how == "launched" else f" before: {launched.how}, not paid again"
     voice.say(f"{launched.job_id} was launched{before_now}")
-    progress = _Progress(shop.world, voice)
+    for other in launched.others if launched.how == "adopted" else ():
+        voice.say(f"{other} is another job of the same key and costs money too. Stop it: ftbuild cancel {other}")
+
+
+def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, clock: Clock, voice: Voice) -> Watched:
+    """Return the job when it has ended or is parked; each of its statuses is in the journal."""
+    progress = JobProgress()
+    status = journal.state().status
+
+    def show(job: JobState, events: list[JobEvent]) -> None:
+        nonlocal status
+        if job.status != status and not job.ended:
+            journal.append(clock.now(), "status", job_id=job.id, status=job.status)
+        status = job.status
+        progress.add(job, events, clock.now())
+        voice.progress(progress.line)
+
+    provider = shop.settings.provider
     try:
-        ended = watch(remote, launched.job_id, clock, shop.settings.provider.poll_seconds, progress.show)
+        return watch(remote, job_id, clock, provider.poll_seconds, show, provider.settle_seconds)
     except Interrupted as stopped:
         raise Interrupted(
             Problem(
-                f"{launched.job_id} goes on without you ({progress.text or 'just launched'}). Nothing is lost.",
-                why=f"Come back: ftbuild {shlex.join(shop.command)}     Stop it: ftbuild cancel {launched.job_id}",
+                f"{job_id} goes on without you ({progress.text or 'just launched'}). Nothing is lost.",
+                why=f"Come back: ftbuild {shlex.join(shop.command)}     Stop it: ftbuild cancel {job_id}",
             )
         ) from stopped
     except ProviderError as error:
         if error.status == 404:
-            journal.append(
-                shop.world.now(),
-                "ended",
-                job_id=launched.job_id,
-                status="failed",
-                error="the provider has lost the job",
-            )
-            raise _ended_badly(launched.job_id, "failed", "the provider has lost the job") from error
-        raise
-    state = ended.job
-    journal.append(shop.world.now(), "ended", job_id=state.id, status=state.status, error=state.error)
-    if state.status != "succeeded":
-        raise _ended_badly(state.id, state.status, state.error)
-    for note in notes(shop.settings.tracker, ended.events):
-        voice.say(note)
-    return _made(shop, remote, ended)
+            _note_end(journal, clock, job_id, "failed", LOST, None)
+            raise ended_badly(job_id, "failed", LOST) from error
+        first = error.problems[0]
+        told = Problem(
+            first.what,
+            first.path,
+            first.line,
+            why=first.why or f"{job_id} goes on at the provider; nothing is lost.",
+            fix=first.fix or "the same command comes back to it.",
+        )
+        raise ProviderError(told, status=error.status, code=error.code, retry_after=error.retry_after) from error
+
+
+def _note_end(journal: Journal, clock: Clock, job_id: str, status: str, error: str | None, code: str | None) -> None:
+    journal.append(clock.now(), "ended", job_id=job_id, status=status, error=error, code=code)
 
 
 def _told_why(error: ProviderError, provider: Provider) -> ProviderError | None:
@@ -116,10 +154,12 @@ def _told_why(error: ProviderError, provider: Provider) -> ProviderError | None:
 def _request(
     shop: Workshop, remote: Remote, action: Action, digests: Mapping[str, str], metadata: Mapping[str, str]
 ) -> JobRequest:
+    uploads = Uploads(LedgerFolder(shop.world).folder, short(of_value(shop.settings.provider.keyed())))
     files = {}
     for role, digest in digests.items():
         shop.store.get(digest)  # reads it whole and refuses damaged bytes before anything is paid for
-        files[role] = remote.upload(shop.store.path(digest), f"{shop.experiment}-{role}-{digest[:12]}.jsonl")
+        name = f"{shop.experiment}-{role}-{digest[:12]}.jsonl"
+        files[role] = uploads.file_id(remote, shop.store.path(digest), digest, name, shop.world.now())
     method, provider = action.settings["method"], shop.settings.provider
     return JobRequest(
         model=shop.settings.model.id,
@@ -134,14 +174,10 @@ def _request(
     )
 
 
-def _made(shop: Workshop, remote: Remote, ended: Watched) -> Made:
+def _made(shop: Workshop, remote: Remote, ended: Watched, voice: Voice) -> Made:
     job = ended.job
-    steps = [
-        {name: event.data.get(name) for name in ("step", "train_loss", "valid_loss", "full_valid_loss")}
-        for event in ended.events
-        if event.type == "metrics" and event.data.get("step") is not None
-    ]
-    checkpoints = remote.job_checkpoints(job.id)
+    steps = _steps(remote, ended, voice)
+    checkpoints = _checkpoints(remote, job.id)
     method = job.raw.get("method") or {}
     learnt = method.get(method.get("type")) or job.raw
     value = {
@@ -165,13 +201,12 @@ def _made(shop: Workshop, remote: Remote, ended: Watched) -> Made:
         "chosen": "last",
     }
     losses = [step["train_loss"] for step in steps if step["train_loss"] is not None]
-    curve = f"  loss {losses[0]:.2f} {sparkline(losses)} {losses[-1]:.2f}" if losses else ""
     return Made(
         {
             "job.json": json.dumps(value, indent=1).encode() + b"\n",
             "metrics.jsonl": b"".join(json.dumps(step).encode() + b"\n" for step in steps),
         },
-        f"{job.id}  {len(losses)} steps{curve}",
+        "  ".join(part for part in (job.id, f"{len(losses)} steps", curve(losses)) if part),
     )
 
 
@@ -179,48 +214,25 @@ def _valid_loss(metrics: Mapping[str, Any]) -> Any:
     return metrics.get("full_valid_loss", metrics.get("valid_loss"))
 
 
-class _Progress:
-    """The live line of a job."""
-
-    def __init__(self, world: World, voice: Voice) -> None:
-        self._world = world
-        self._voice = voice
-        self._metrics: Mapping[str, Any] = {}
-        self.text = ""
-
-    def show(self, job: JobState, events: list[JobEvent]) -> None:
-        """Say where the job stands."""
-        for event in events:
-            if event.type == "metrics":
-                self._metrics = event.data
-        step, loss = self._metrics.get("step"), self._metrics.get("train_loss")
-        where = f"step {step} of {self._metrics.get('total_steps')}" if step is not None else None
-        left = None
-        if job.estimated_finish and not job.ended:
-            left = max(job.estimated_finish - self._world.now(), 0.0)
-        told = [where, None if left is None else _about(left)]
-        self.text = ", ".join(part for part in told if part) or job.status.replace("_", " ")
-        shown = [
-            job.status.replace("_", " "),
-            where,
-            None if loss is None else f"loss {loss:.2f}",
-            None if left is None else f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left",
-        ]
-        self._voice.progress(", ".join(part for part in shown if part))
+def _checkpoints(remote: Remote, job_id: str) -> list[Mapping[str, Any]]:
+    """Return the checkpoints; none where the provider has no list of them."""
+    try:
+        return remote.job_checkpoints(job_id)
+    except ProviderError as error:
+        if error.status not in NO_ROUTE:
+            raise
+        return []
 
 
-def _about(seconds: float) -> str:
-    return f"about {seconds / 60:.0f} minutes left" if seconds >= 90 else "about a minute left"
-
-
-def _ended_badly(job_id: str, status: str, error: str | None) -> JobError:
-    return JobError(
-        Problem(
-            f"{job_id} was cancelled"
-            if status.startswith("cancel") and not error
-            else f"{job_id} {status}: {error or 'the provider gives no reason'}",
-            why="It is not launched again by itself: a job costs money and hours.",
-            fix=f"ftbuild retry {job_id}",
-        ),
-        job_id=job_id,
-    )
+def _steps(remote: Remote, ended: Watched, voice: Voice) -> list[Row]:
+    """Return the metrics of each step; from the result files too where the events do not tell of all."""
+    steps = rows_of_events(ended.events)
+    if complete(ended.job, ended.events):
+        return steps
+    found: list[Row] = []
+    for file_id in ended.job.raw.get("result_files") or ():
+        try:
+            found = merged(found, rows_of_file(remote.file_content(str(file_id))))
+        except ProviderError as error:
+            voice.note(f"result file {file_id}: {error}")
+    return merged(steps, found) if len(found) > len(steps) else steps

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftbuild.chat import Message, said
+from ftbuild.ledger.checkpoints import choose
 from ftbuild.render.back import conversation
 from ftbuild.report.input import ReportInput
 from ftbuild.runners.formats import json_file, json_lines, parse_lines, texts
@@ -28,7 +29,7 @@ def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
         results=json.loads(whole(inputs["results"])),
         examples=_examples(settings["arms"], inputs),
         dataset=_dataset(given["sources"], inputs),
-        training=_training(inputs),
+        training=_training(inputs, settings.get("checkpoint", "last")),
         actions=given["actions"],
         run=given["run"],
         caveat=CAVEAT if given["run"]["provider"] == "embedded" else None,
@@ -95,7 +96,7 @@ def _shown(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     return [{"role": each["role"], "content": said(Message.from_json(each))} for each in messages]
 
 
-def _training(inputs: Mapping[str, Content]) -> dict[str, Any] | None:
+def _training(inputs: Mapping[str, Content], rule: str) -> dict[str, Any] | None:
     if "job" not in inputs:
         return None
     job = json.loads(whole(inputs["job"]))
@@ -108,8 +109,9 @@ def _training(inputs: Mapping[str, Content]) -> dict[str, Any] | None:
         for each in parse_lines(inputs["metrics"])
     ]
     return {
-        **{name: job[name] for name in ("job_id", "status", "base_model", "trained_tokens", "seed", "chosen")},
+        **{name: job[name] for name in ("job_id", "status", "base_model", "trained_tokens", "seed")},
+        "chosen": rule,
         **{name: job[name] for name in ("hyperparameters", "asked", "checkpoints")},
-        "model": job["fine_tuned_model"],
+        "model": choose(job, rule).model,
         "steps": steps,
     }

@@ -1,9 +1,9 @@
 """What is trained, and how: model and method."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ftbuild.settings.graders import Grader
 from ftbuild.settings.node import Node
@@ -81,12 +81,29 @@ OF_METHOD: Mapping[str, MethodName] = {
 class Method(Node):
     """How the model is tuned: `supervised` from answers, `dpo` from answers and rejected ones, whose `beta` says how
     far the model may go from where it began, `reinforcement` from its own answers, which a `grader` rewards.
+    `checkpoint` says which one is used: the `last`, or the one with the `lowest_validation_loss`; it is keyed where
+    the model is asked, not in the job: another choice is no other training.
     """
 
     sparse: ClassVar[bool] = True
     type: MethodName
     hyperparameters: Hyperparameters
     grader: Grader | None = None
+    checkpoint: Literal["last", "lowest_validation_loss"] = "last"
+
+    @field_validator("checkpoint", mode="before")
+    @classmethod
+    def _is_chosen_by_other_examples(cls, value: object) -> object:
+        if value == "best_evaluation":
+            raise ValueError(
+                "best_evaluation would let the verdict's examples choose the model that they judge; "
+                "lowest_validation_loss chooses by examples of their own"
+            )
+        return value
+
+    def keyed(self) -> dict[str, Any]:
+        """Return the fields that change results; the last checkpoint is no choice."""
+        return {name: value for name, value in super().keyed().items() if (name, value) != ("checkpoint", "last")}
 
     @model_validator(mode="after")
     def _has_what_is_its_own(self) -> "Method":
