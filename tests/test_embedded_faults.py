@@ -25,7 +25,7 @@ from ftbuild.embedded.faults import BLOCKED, CHANGES, CLOSED, FORBIDDEN, GONE, Q
 from ftbuild.embedded.recording import Recorder
 from ftbuild.embedded.state import State
 from ftbuild.errors import ProviderError
-from ftbuild.ledger.journal import Journal
+from ftbuild.ledger.journal import Asked, Journal
 from ftbuild.ledger.launch import Clock, launch_once
 from ftbuild.ledger.port import JobEvent, JobRequest, JobState
 from ftbuild.ledger.watch import Watched, watch
@@ -62,7 +62,8 @@ class Rehearsal:
     def launch(self, settle_seconds: float = 0) -> str:
         """Launch the job and return how it was come by."""
         journal = Journal(self.folder / "ledger", self.key)
-        return launch_once(journal, self.client, self._request, CLOCK, settle_seconds, ("+experiment=x",), "x").how
+        asked = Asked(("+experiment=x",), "x")
+        return launch_once(journal, self.client, self._request, CLOCK, settle_seconds, asked).how
 
     def _request(self, metadata: dict[str, str]) -> JobRequest:
         path = self.folder / "train.jsonl"
@@ -238,7 +239,8 @@ def test_a_job_on_a_bad_day_ends_as_on_a_good_one(rehearsal: Rehearsal, faults: 
     good = rehearsal.watch()
     bad_day = rehearsal.another()
     bad_day.set(**faults)
-    bad = bad_day.watch()
+    while (bad := bad_day.watch()).job.parked:  # it is watched anew when it has been resumed
+        pass
     assert (bad.job.status, bad.job.error, bad_day.statuses[-1]) == ("succeeded", None, "succeeded")
     assert bad_day.statuses.count(status) >= 4 or status == "succeeded"
     assert losses(bad) == losses(good)
@@ -260,6 +262,7 @@ def test_a_job_that_is_held_goes_on_when_the_faults_are_taken_away(rehearsal: Re
     [job] = rehearsal.jobs()
     until(lambda: rehearsal.client.retrieve_job(job.id).status == "paused")
     rehearsal.set()
+    until(lambda: rehearsal.client.retrieve_job(job.id).status != "paused")
     assert rehearsal.watch().job.status == "succeeded"
 
 
