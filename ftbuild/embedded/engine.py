@@ -40,12 +40,13 @@ class JobQueue(Protocol):
 
 @dataclass(frozen=True)
 class Answer:
-    """The text of a completion and how it ended: "stop" or "length"."""
+    """The text of a completion, how it ended ("stop" or "length"), and the tools it calls in place of the text."""
 
     text: str
     finish_reason: str
     prompt_tokens: int
     completion_tokens: int
+    tool_calls: Sequence[Record] = ()
 
 
 class Answerer(Protocol):

@@ -265,7 +265,7 @@ async def delete_model(service: Service, request: Request) -> Response:
 
 async def create_completion(service: Service, request: Request) -> Response:
     """POST /chat/completions."""
-    asked = wire.chat_request(await _json(request))
+    asked = wire.chat_request(await _json(request), rehearses=service.rehearses)
     if base := service.state.base(asked.model):
         adapters = None
     elif tuned := service.state.tuned_model(asked.model):
@@ -273,6 +273,5 @@ async def create_completion(service: Service, request: Request) -> Response:
     if base is None:
         raise _no_model(asked.model)
     answer = await asyncio.wrap_future(service.answerer.ask(base, adapters, asked))
-    return JSONResponse(
-        wire.completion(asked, answer.text, answer.finish_reason, answer.prompt_tokens, answer.completion_tokens)
-    )
+    counts = (answer.prompt_tokens, answer.completion_tokens)
+    return JSONResponse(wire.completion(asked, answer.text, answer.finish_reason, *counts, answer.tool_calls))

@@ -9,6 +9,7 @@ A file answers.jsonl in the state folder goes before what is made up; the first 
     {"match": {"tuned": true, "contains": "Friday"}, "answer": "By Friday."}
 """
 
+import json
 import math
 import re
 import threading
@@ -21,6 +22,7 @@ from typing import Any
 from ftbuild import digest
 from ftbuild.embedded.engine import Answer, read_prompt
 from ftbuild.embedded.faults import NO_TROUBLES, Hold, Troubles
+from ftbuild.embedded.rehearsed import call_of, lessons_of, made_up
 from ftbuild.embedded.state import DIED, Record, State, read_json, read_lines, write_json
 from ftbuild.embedded.template import Lesson, first_in
 from ftbuild.embedded.training import Training, read_files
@@ -152,7 +154,8 @@ class ScriptedJobs:
 
     def _train(self, job: Record, cancelled: threading.Event, troubles: Troubles) -> None:
         self._held(job, troubles.first, cancelled)
-        files = read_files(self._state, job, Words())
+        method = job["method"]["type"]
+        files = read_files(self._state, job, lambda content, kind: lessons_of(content, kind, method, Words()))
         if files is None:
             return
         base = self._state.base(job["model"])
@@ -184,6 +187,12 @@ class ScriptedAnswers:
         try:
             prompt, max_tokens = read_prompt(self._words, request)
             text = self._text(adapters, [dict(message) for message in request.messages])
+            if adapters is not None and request.tools:
+                call = call_of(request.tools[_drawn([text], len(request.tools))], 1)
+                future.set_result(Answer("", "stop", len(prompt), len(PIECE.findall(str(call))), (call,)))
+                return future
+            if adapters is not None and request.form and "json_schema" in request.form:
+                text = json.dumps(made_up(request.form["json_schema"]["schema"]), ensure_ascii=False)
             places = [text.index(stop) for stop in request.stop if stop in text]
             pieces = PIECE.findall(text[: min(places)] if places else text)
             reason = "length" if len(pieces) > max_tokens else "stop"

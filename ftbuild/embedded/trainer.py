@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftbuild.embedded.lessons import pieces, shared_prefix
+from ftbuild.embedded.lessons import pieces, read_lessons, shared_prefix
 from ftbuild.embedded.state import State
 from ftbuild.embedded.template import Lesson, Template
 from ftbuild.embedded.training import RECIPE, Training, read_files
@@ -32,7 +32,8 @@ def run(state: State, job_id: str, threads: int) -> None:
     if base is None:
         state.end_job(job_id, "failed", f"The base model {job['model']} is gone.", "model_not_found", "model")
         return
-    files = read_files(state, job, Template(base.folder))
+    template = Template(base.folder)
+    files = read_files(state, job, lambda content, kind: read_lessons(content, template, kind))
     if files is not None:
         training = Training(state, job, files["training"], files["validation"])
         training.run(LoraLearner(base.folder, job["model"], job["seed"], threads))

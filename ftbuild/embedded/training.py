@@ -7,14 +7,13 @@ the same rules, and a curve has the same steps, whether anything is really learn
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from ftbuild.embedded import mirror
-from ftbuild.embedded.engine import Reader
-from ftbuild.embedded.lessons import InvalidFileError, epoch, read_lessons
+from ftbuild.embedded.lessons import InvalidFileError, epoch
 from ftbuild.embedded.state import CHECKPOINTS_KEPT, Record, State, new_id
 from ftbuild.embedded.template import Lesson
 
@@ -55,13 +54,19 @@ class Learner(Protocol):
         ...
 
 
-def read_files(state: State, job: Record, reader: Reader) -> dict[str, list[Lesson]] | None:
-    """Return the lessons of the job's training and validation file; None where one is bad: the job has failed."""
+Read = Callable[[bytes, str], tuple[list[Lesson], int]]
+
+
+def read_files(state: State, job: Record, read: Read) -> dict[str, list[Lesson]] | None:
+    """Return the lessons of the job's training and validation file; None where one is bad: the job has failed.
+
+    `read` returns those of a file's content, which is for "training" or for "validation", and how many it cut.
+    """
     files: dict[str, list[Lesson]] = {"training": [], "validation": []}
     for kind in files:
         if file_id := job[f"{kind}_file"]:
             try:
-                files[kind], cut = read_lessons(state.content(file_id), reader, kind)
+                files[kind], cut = read(state.content(file_id), kind)
             except (InvalidFileError, FileNotFoundError) as error:
                 message = f"The job failed due to an invalid {kind} file. Invalid file format. {error}"
                 state.end_job(job["id"], "failed", message, f"invalid_{kind}_file", f"{kind}_file")
@@ -79,13 +84,14 @@ class Training:
     def __init__(self, state: State, job: Record, train: list[Lesson], valid: list[Lesson]) -> None:
         """Settle what the job left to "auto", and write that it runs."""
         self.state, self.job, self.train, self.valid = state, job, train, valid
-        asked = job["method"]["supervised"]["hyperparameters"]
+        method = job["method"]["type"]
+        asked = job["method"][method]["hyperparameters"]
         auto = {"n_epochs": RECIPE.n_epochs, "batch_size": RECIPE.batch_size, "learning_rate_multiplier": 1.0}
         used = {name: value if asked[name] == "auto" else asked[name] for name, value in auto.items()}
         self.n_epochs, self.batch_size = int(used["n_epochs"]), int(used["batch_size"])
         self.rate = RECIPE.learning_rate * used["learning_rate_multiplier"]
         self.n_steps = self.n_epochs * -(-len(train) // self.batch_size)
-        job["method"] = {"type": "supervised", "supervised": {"hyperparameters": used}}
+        job["method"] = {"type": method, method: {**job["method"][method], "hyperparameters": {**asked, **used}}}
         job |= {"hyperparameters": used, "status": "running", "_pid": os.getpid()}
         state.write_job(job)
         state.add_event(job["id"], "Fine-tuning job started")

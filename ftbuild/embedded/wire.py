@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ftbuild.chat import Message, said
 from ftbuild.embedded.state import Record, new_id
 
 AUTO = "auto"
@@ -29,6 +30,9 @@ NEUTRAL: Mapping[str, Sequence[Any]] = {  # what a request may say although noth
     "user": (),
     "store": (False,),
 }
+
+
+WITH_TOOLS = ("tools", "tool_choice", "parallel_tool_calls", "response_format")  # what a rehearsal takes besides
 
 
 class ApiError(Exception):
@@ -58,7 +62,7 @@ class JobRequest:
     suffix: str | None
     seed: int | None
     metadata: Mapping[str, str] | None
-    hyperparameters: Mapping[str, int | float | str]
+    method: Record
     integrations: Sequence[Record] = ()
 
 
@@ -72,6 +76,8 @@ class ChatRequest:
     temperature: float
     seed: int | None
     stop: Sequence[str]
+    tools: Sequence[Record] = ()
+    form: Record | None = None
 
 
 def page(records: Sequence[Record], query: Mapping[str, str], default: int) -> Record:
@@ -131,26 +137,31 @@ def job_request(body: Any, *, rehearses: bool = False) -> JobRequest:
         suffix=suffix,
         seed=seed,
         metadata=_metadata(given.get("metadata")),
-        hyperparameters=_hyperparameters(given, rehearses=rehearses),
+        method=_method(given, rehearses=rehearses),
         integrations=_integrations(given.get("integrations")),
     )
 
 
-def _hyperparameters(given: Record, *, rehearses: bool) -> dict[str, int | float | str]:
+def _method(given: Record, *, rehearses: bool) -> Record:
+    """Return the method with all its hyperparameters; a rehearsal takes any method, and whatever it says."""
     method = given.get("method") or {"type": "supervised"}
-    where = "hyperparameters"
-    asked = given.get("hyperparameters")
     if not isinstance(method, dict) or method.get("type") not in ("supervised", "dpo", "reinforcement"):
         raise ApiError("'method.type' must be 'supervised'.", param="method.type", code="invalid_value")
-    if method["type"] != "supervised":
+    named = str(method["type"])
+    if named != "supervised" and not rehearses:
         raise ApiError(
-            f"This server cannot train with method {method['type']!r} yet; it can do 'supervised'.",
+            f"This server cannot train with method {named!r} yet; it can do 'supervised'.",
             param="method.type",
             code="unsupported_value",
         )
-    if supervised := method.get("supervised"):
-        where = "method.supervised.hyperparameters"
-        asked = _given(supervised, {"hyperparameters"}, "method.supervised.").get("hyperparameters", asked)
+    own = method.get(named) or {}
+    own = _given(own, set(own) if rehearses else {"hyperparameters"}, f"method.{named}.")
+    where = f"method.{named}.hyperparameters" if own else "hyperparameters"
+    asked = own.get("hyperparameters", given.get("hyperparameters"))
+    return {"type": named, named: {**own, "hyperparameters": _hyperparameters(asked, where, rehearses=rehearses)}}
+
+
+def _hyperparameters(asked: Any, where: str, *, rehearses: bool) -> dict[str, int | float | str]:
     limits: dict[str, tuple[type, float, float]] = {
         "n_epochs": (int, 1, 50),
         "batch_size": (int, 1, 256),
@@ -237,7 +248,6 @@ def _metadata(value: Any) -> dict[str, str] | None:
 def job_record(request: JobRequest, seed: int) -> Record:
     """Return the record of a job that waits for its turn."""
     job_id = new_id("ftjob-")
-    hyperparameters = dict(request.hyperparameters)
     return {
         "id": job_id,
         "object": "fine_tuning.job",
@@ -247,8 +257,8 @@ def job_record(request: JobRequest, seed: int) -> Record:
         "fine_tuned_model": None,
         "organization_id": "org-ftbuild",
         "status": "validating_files",
-        "hyperparameters": hyperparameters,
-        "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
+        "hyperparameters": request.method[request.method["type"]]["hyperparameters"],
+        "method": request.method,
         "training_file": request.training_file,
         "validation_file": request.validation_file,
         "result_files": [],
@@ -268,16 +278,16 @@ def job_record(request: JobRequest, seed: int) -> Record:
 # --- completions --------------------------------------------------------------------------------
 
 
-def chat_request(body: Any) -> ChatRequest:
-    """Return the checked request of POST /chat/completions.
+def chat_request(body: Any, *, rehearses: bool = False) -> ChatRequest:
+    """Return the checked request of POST /chat/completions; in one that `rehearses` tools and a form may be asked for.
 
     Raises:
         ApiError: something is missing, out of range, unknown or not supported here.
     """
     known = {"model", "messages", "temperature", "max_completion_tokens", "max_tokens", "seed", "stop"}
-    given = _given(body, known | set(NEUTRAL))
+    given = _given(body, known | set(NEUTRAL) | (set(WITH_TOOLS) if rehearses else set()))
     for name, neutral in NEUTRAL.items():
-        if name in given and name != "user" and given[name] not in neutral:
+        if name in given and name not in ("user", *(WITH_TOOLS if rehearses else ())) and given[name] not in neutral:
             raise _unsupported(name)
     temperature = _typed(given, "temperature", float)
     if temperature is not None and not 0 <= temperature <= 2:
@@ -294,11 +304,13 @@ def chat_request(body: Any) -> ChatRequest:
         raise ApiError("'stop' must be a string or up to 4 strings.", param="stop", code="invalid_type")
     return ChatRequest(
         model=_required(given, "model"),
-        messages=_messages(given.get("messages")),
+        messages=plain(given["messages"]) if rehearses and given.get("messages") else _messages(given.get("messages")),
         max_tokens=max_tokens,
         temperature=1.0 if temperature is None else float(temperature),
         seed=_typed(given, "seed", int),
         stop=stop,
+        tools=given.get("tools") or (),
+        form=given.get("response_format"),
     )
 
 
@@ -321,10 +333,30 @@ def _messages(value: Any) -> list[dict[str, str]]:
     return messages
 
 
+def plain(messages: Sequence[Record]) -> list[Record]:
+    """Return messages as texts: calls as people write them, parts joined."""
+    found = []
+    for each in messages:
+        content = each.get("content")
+        if isinstance(content, list):
+            content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+        message = Message.from_json({**each, "content": content})
+        found.append({"role": message.role, "content": said(message), "weight": message.weight})
+    return found
+
+
 def completion(
-    request: ChatRequest, text: str, finish_reason: str, prompt_tokens: int, completion_tokens: int
+    request: ChatRequest,
+    text: str,
+    finish_reason: str,
+    prompt_tokens: int,
+    completion_tokens: int,
+    tool_calls: Sequence[Record] = (),
 ) -> Record:
     """Return the body of a completion."""
+    message: Record = {"role": "assistant", "content": text, "refusal": None}
+    if tool_calls:
+        message |= {"content": None, "tool_calls": list(tool_calls)}
     return {
         "id": new_id("chatcmpl-"),
         "object": "chat.completion",
@@ -333,9 +365,9 @@ def completion(
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": text, "refusal": None},
+                "message": message,
                 "logprobs": None,
-                "finish_reason": finish_reason,
+                "finish_reason": "tool_calls" if tool_calls else finish_reason,
             }
         ],
         "usage": {
