@@ -138,9 +138,9 @@ def _another(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     if new["kind"] == "ingest":
         was, now = old["settings"], new["settings"]
         paths = [each.get("source", {}).get("path") for each in (was, now)]
-        return paths[0] != paths[1] and was.get("bytes") != now.get("bytes")
+        return bool(paths[0] != paths[1] and was.get("bytes") != now.get("bytes"))
     if new["kind"] == "dataset" and old["inputs"] and new["inputs"]:
-        return not {role for role, _ in old["inputs"]} & {role for role, _ in new["inputs"]}
+        return {role for role, _ in old["inputs"]}.isdisjoint(role for role, _ in new["inputs"])
     return False
 
 
