@@ -26,9 +26,11 @@ NEUTRAL: Mapping[str, Sequence[Any]] = {  # what a request may say although noth
     "logprobs": (False,),
     "response_format": ({"type": "text"},),
     "tools": ([],),
+    "parallel_tool_calls": (),
     "user": (),
     "store": (False,),
 }
+ELSEWHERE = "Data that needs it is built with ftbuild dataset, and trained at another provider."
 
 
 class ApiError(Exception):
@@ -376,4 +378,6 @@ def _typed(given: Record, name: str, kind: type) -> Any:
 
 
 def _unsupported(name: str) -> ApiError:
-    return ApiError(f"This server does not support {name!r} yet.", param=name, code="unsupported_parameter")
+    said = f"This server does not support {name!r} yet."
+    said += f" {ELSEWHERE}" if name in ("tools", "response_format") else ""
+    return ApiError(said, param=name, code="unsupported_parameter")
