@@ -17,6 +17,7 @@ AUTO = "auto"
 DEFAULT_MAX_TOKENS = 512
 INTEGRATIONS_AT_MOST = 5
 TAGS_AT_MOST = 50
+ELSEWHERE = "Data that needs it: ftbuild dataset. A build of it without training: provider=rehearsal."
 NEUTRAL: Mapping[str, Sequence[Any]] = {  # what a request may say although nothing comes of it
     "stream": (False,),
     "n": (1,),
@@ -30,9 +31,6 @@ NEUTRAL: Mapping[str, Sequence[Any]] = {  # what a request may say although noth
     "user": (),
     "store": (False,),
 }
-ELSEWHERE = "Data that needs it is built with ftbuild dataset, and trained at another provider."
-
-
 class ApiError(Exception):
     """A refusal in OpenAI's shape."""
 
