@@ -31,6 +31,8 @@ NEUTRAL: Mapping[str, Sequence[Any]] = {  # what a request may say although noth
     "user": (),
     "store": (False,),
 }
+
+
 class ApiError(Exception):
     """A refusal in OpenAI's shape."""
 
