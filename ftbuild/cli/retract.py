@@ -53,8 +53,8 @@ class Withdrawal:
 
     `path` and `line` say where a line is, `source` alone names a whole source. `read` is how many examples were read
     from it; `left` how many training examples each dataset would keep; `twins` where the same is said elsewhere;
-    `changed` whether the file is no longer the one that was read; `file` is the path as a command here takes it. Of documents it is passages that were read, and
-    what is found are the examples with them in their prompts.
+    `changed` whether the file is no longer the one that was read; `file` is the path as a command here takes it. Of
+    documents it is passages that were read, and what is found are the examples with them in their prompts.
     """
 
     word: str
