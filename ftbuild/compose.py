@@ -299,7 +299,8 @@ class _Trees:
             experiment = (names[-1], files[asked[-1]][0]) if names else None
             if found := defaults_lists.findings(["config", *asked], files, self._options):
                 raise ConfigError(*found)
-            raise ConfigError(config_problems.not_chosen(groups, experiment, self._options))
+            added = {each.key_or_group: str(each.value()) for each in parsed}
+            raise ConfigError(config_problems.not_chosen(groups, experiment, self._options, added))
 
     def _broken(self, names: Iterable[str | None]) -> list[Problem]:
         found = [place for name in names if (place := self._find(name))]

@@ -134,9 +134,18 @@ def secret(text: str) -> Problem | None:
     )
 
 
-def not_chosen(groups: Sequence[str], experiment: tuple[str, str] | None, options: Options) -> Problem:
-    """Return the finding about groups that nothing chooses; `experiment` is the name and path of one that should."""
+def not_chosen(
+    groups: Sequence[str], experiment: tuple[str, str] | None, options: Options, added: Mapping[str, str]
+) -> Problem:
+    """Return the finding about groups that nothing chooses; `experiment` is the name and path of one that should.
+
+    `added` are the values of the command line by key: one of them may be `experiment`, misspelt.
+    """
     if experiment is None:
+        typed = [key for key in added if nearest(key, ["experiment"])]
+        if typed:
+            fix = f"+experiment={added[typed[0]]}"
+            return Problem(f"no group {typed[0]!r}", COMMAND_LINE, fix=fix)
         there = options["experiment"]
         return Problem(
             f"no {', '.join(groups)} chosen",
@@ -219,6 +228,15 @@ def _typed(key: str, value: object) -> tuple[str, str]:
     return key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+NEEDED_OF_SOURCES = {
+    "licence": (
+        "It goes with every example into its provenance: what a model may learn from is asked later.",
+        "write licence: internal for your own data, else its name, as licence: CC-BY-4.0.",
+    ),
+    "origin": ("It goes with every example into its provenance.", "write origin: and where the data comes from."),
+}
+
+
 def _missing_key(key: str, loc: list[str], value: object, path: str, line: int | None) -> Problem:
     in_source = loc[:2] == ["dataset", "sources"] and len(loc) == 4 and isinstance(value, dict)
     if in_source and isinstance(value, dict) and not {"kind", "path"} & set(value):
@@ -229,7 +247,8 @@ def _missing_key(key: str, loc: list[str], value: object, path: str, line: int |
             line,
             fix=f"to take it out: ~{source}; to put one in: +source@{source}=OPTION.",
         )
-    return Problem(f"{key} is missing", path, line)
+    why, fix = NEEDED_OF_SOURCES.get(loc[-1], ("", "")) if loc[:2] == ["dataset", "sources"] else ("", "")
+    return Problem(f"{key} is missing", path, line, why=why, fix=fix)
 
 
 def _yaml_trap(detail: Any, key: str, value: object, path: str) -> tuple[str, str] | None:

@@ -4,6 +4,7 @@ Owns the text of a finding. Knows nothing of what finds it. A list of problems i
 in position order and printed at most twenty at a time.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -44,10 +45,12 @@ class Problem:
 
 
 def render(problems: Sequence[Problem]) -> str:
-    """Return the problems as text, cut at twenty with the count of the rest."""
-    shown = [str(problem) for problem in problems[:SHOWN_AT_MOST]]
-    if len(problems) > SHOWN_AT_MOST:
-        shown.append(f"... and {len(problems) - SHOWN_AT_MOST} more")
+    """Return the problems as text, cut at twenty with the count of the rest, by rule where they have one."""
+    shown, rest = [str(problem) for problem in problems[:SHOWN_AT_MOST]], problems[SHOWN_AT_MOST:]
+    if rest:
+        rules = Counter(problem.rule for problem in rest if problem.rule).most_common()
+        told = ", ".join(f"{n:,} {rule}" for rule, n in rules)
+        shown.append(f"... and {len(rest):,} more" + (f": {told}" if told else ""))
     return "\n".join(shown)
 
 

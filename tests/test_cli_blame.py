@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from config_fixture import Own
+from config_fixture import CONF, TONE, Own
 
 from ftbuild.cli.candidates import candidates
 from ftbuild.descent import datasets
@@ -262,6 +262,18 @@ def test_a_line_withdrawn_names_what_learnt_from_it_and_the_edit(mine: Mine) -> 
         "      ftbuild +experiment=mine\n"
         "Nothing was written. What lies at a provider, and copies of datasets/built, are not ours to delete.\n"
     )
+
+
+def test_the_edit_of_a_line_runs_where_it_is_asked_for(mine: Mine, tmp_path: Path) -> None:
+    line = mine.first("train")["line"]
+    below = mine.own.run("retract", f"../data/ours.jsonl:{line}", below="notes").out
+    assert f"sed -i {line}d ../data/ours.jsonl\n" in below
+    elsewhere = Own(tmp_path)
+    assert elsewhere.run("dataset", TONE, "dataset.limit=60").code == 0
+    [folder] = (tmp_path / "datasets" / "built" / "tone_formal").iterdir()
+    first = json.loads((folder / "provenance.jsonl").read_text().splitlines()[0])
+    path = f"datasets/sources/tone/{Path(first['path']).name}"
+    assert f"sed -i {first['line']}d {CONF.parent / path}\n" in elsewhere.run("retract", f"{path}:{first['line']}").out
 
 
 def test_a_source_withdrawn_names_the_edit_and_the_override(mine: Mine) -> None:

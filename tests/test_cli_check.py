@@ -75,6 +75,31 @@ def test_a_broken_line_is_named_with_its_rule_line_and_place(own: Own, broken: B
     assert problems[0]["why"] == RULES[broken.rule].why
 
 
+INIT = "ftbuild init NAME --from FILE reads other layouts: ShareGPT, Alpaca, pairs, exported traces."
+
+
+@pytest.mark.parametrize(
+    ("line", "fix"),
+    [
+        ({"conversations": [{"from": "human", "value": "Hi."}]}, f'write {{"messages": [...]}}; {INIT}'),
+        ({"conversations": [{"role": "user", "content": "Hi."}]}, "rename 'conversations' to 'messages'."),
+        ({"input": "Hi.", "output": "Hello."}, f'write {{"messages": [...]}}; {INIT}'),
+    ],
+)
+def test_lines_of_another_layout_are_sent_where_they_are_read(own: Own, line: dict[str, Any], fix: str) -> None:
+    found = told(own, in_bytes([*GOOD["supervised"], line]))
+    assert [(each["rule"], each["fix"]) for each in found] == [("missing-messages", fix)]
+
+
+def test_a_file_of_another_layout_is_not_read_as_lines(own: Own) -> None:
+    own.write("a.csv", "q,a\nHi,Hello\n")
+    said = (
+        "a.csv: no training lines, by its name\n"
+        "    Fix: read it as a source, ftbuild init NAME --from a.csv; its dataset can be checked.\n"
+    )
+    assert own.run("check", "a.csv") == Ended(2, "", said)
+
+
 def test_every_rule_is_broken_somewhere() -> None:
     assert {each.rule for each in BROKEN} | OF_FILES == set(RULES)
     assert len({each.rule for each in BROKEN}) >= 60

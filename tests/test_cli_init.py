@@ -83,6 +83,16 @@ LAYOUTS: dict[str, tuple[str, bytes, str]] = {
         ]),
         "runs of LangSmith, 40 of them",
     ),
+    "preferences": (
+        "better.jsonl",
+        in_bytes([
+            {"input": {"messages": [{"role": "user", "content": f"What is {k}?"}]},
+             "preferred_output": [{"role": "assistant", "content": f"It is {k}."}],
+             "non_preferred_output": [{"role": "assistant", "content": f"dunno {k}"}]}
+            for k in range(40)
+        ]),
+        "OpenAI preference lines, 40 of them",
+    ),
     "functions": (
         "app.py",
         ("def f(a: int) -> int:\n    \"\"\"Do.\n\n    Examples:\n"
@@ -161,9 +171,72 @@ def test_nothing_is_overwritten(own: Own) -> None:
     assert not (own.folder / "conf" / "source").exists()
 
 
+def test_a_source_that_is_called_so_already_is_left_alone(own: Own) -> None:
+    for name, file in (("first", "chats.jsonl"), ("second", "chats.json"), ("third", "tone_pairs.jsonl")):
+        (own.folder / file).write_bytes(in_bytes(pairs()))
+        assert own.run("init", name, "--from", file).code == 0
+    assert sorted(each.stem for each in (own.folder / "conf" / "source").iterdir()) == ["chats", "second", "third"]
+
+
+def test_an_experiment_of_ours_is_not_hidden(own: Own) -> None:
+    (own.folder / "a.jsonl").write_bytes(in_bytes(pairs()))
+    said = (
+        "command line: ftbuild has conf/experiment/tone_formal.yaml itself\n"
+        "    Fix: take another name; yours would hide it.\n"
+    )
+    assert own.run("init", "tone_formal", "--from", "a.jsonl") == Ended(2, "", said)
+    assert not (own.folder / "conf").exists()
+
+
+def test_a_small_file_is_split_as_its_shares_say(own: Own) -> None:
+    (own.folder / "a.jsonl").write_bytes(in_bytes(pairs(30)))
+    own.run("init", "mine", "--from", "a.jsonl")
+    built = own.folder / own.run("dataset", "+experiment=mine").out.strip()
+    counts = {each.stem: len(each.read_text().splitlines()) for each in built.glob("*.jsonl")}
+    assert {split: counts[split] for split in ("train", "validation", "test")} == {
+        "train": 14,
+        "validation": 8,
+        "test": 8,
+    }
+
+
+def test_documents_become_passages_of_any_experiment(own: Own) -> None:
+    own.write("docs/leave.md", "# Leave\n\nWhat is leave? It is 28 days a year.\n")
+    own.write("docs/it/passwords.md", "# IT\n\n## Passwords\n\nNever send one by mail.\n\n## Wifi\n\nAsk the desk.\n")
+    (own.folder / "faq.jsonl").write_bytes(in_bytes(pairs()))
+    assert own.run("init", "faq", "--from", "faq.jsonl").code == 0
+    ended = own.run("init", "ours", "--from", "docs")
+    said = (
+        "docs: 2 documents, 3 passages\n"
+        "wrote conf/source/docs.yaml (5 lines), conf/retrieval/ours.yaml (3 lines)\n"
+        "Put passages before the questions of an experiment:\n"
+        "ftbuild show +experiment=NAME +source@dataset.sources.docs=docs retrieval=ours\n"
+    )
+    assert ended == Ended(0, said, "")
+    words = ended.out.splitlines()[-1].replace("NAME", "faq").split()[1:]
+    assert '<passage name="' in own.run(*words).out
+
+
+@pytest.mark.parametrize(
+    ("file", "fix"),
+    [
+        (None, "name a file, or a folder of documents (.md, .markdown, .mdx, .qmd, .txt)."),
+        ("b.jsonl", "begin with one file, --from a/b.jsonl; a pattern as its source's path reads them all."),
+    ],
+)
+def test_a_folder_without_documents_is_told(own: Own, file: str | None, fix: str) -> None:
+    (own.folder / "a").mkdir()
+    if file is not None:
+        (own.folder / "a" / file).write_bytes(in_bytes(pairs()))
+    said = f"a: a folder without documents\n    Fix: {fix}\n"
+    assert own.run("init", "mine", "--from", "a") == Ended(1, "", said)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
+        (b"\n", "a.jsonl: is empty\n    Fix: name a file with lines in it.\n"),
+        (b'{"messages": [\n', "a.jsonl:1: not JSON (column 15: expecting value)\n"),
         (b'{"a": 1}\n{"a": 2}\n', "a.jsonl: of no layout that ftbuild knows\n    its rows have a.\n"),
         (b"no json\n", "a.jsonl: of no layout that ftbuild knows\n    it holds no JSON objects, and no CSV.\n"),
         (b'{"messages": 5}\n', "a.jsonl:1: messages: 5 is not a list of messages\n"),

@@ -139,6 +139,16 @@ def test_an_experiment_that_nobody_knows_is_answered_with_the_nearest(runs: Runs
     assert runs.own.refused("runs", "--experiment", "toolz") == said
 
 
+def test_with_smoke_runs_only_it_says_where_they_are(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.write(OLD, where="outputs/smoke/runs")
+    said = (
+        "No runs yet. Make one: ftbuild +experiment=NAME\n"
+        "Smoke runs are in outputs/smoke/runs; ftbuild diff takes them.\n"
+    )
+    assert runs.own.run("runs") == Ended(0, said, "")
+
+
 def test_without_runs_it_says_how_to_make_one(tmp_path: Path) -> None:
     own = Own(tmp_path)
     assert own.run("runs") == Ended(0, "No runs yet. Make one: ftbuild +experiment=NAME\n", "")

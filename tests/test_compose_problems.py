@@ -169,6 +169,11 @@ def test_no_experiment_at_all(own: Own, overrides: tuple[str, ...]) -> None:
     )
 
 
+def test_a_misspelt_experiment_is_corrected(own: Own) -> None:
+    said = "command line: no group 'experimnt'\n    Fix: +experiment=tone_formal\n"
+    assert own.refused("plan", "+experimnt=tone_formal") == said
+
+
 def test_an_experiment_that_is_null_or_empty(own: Own) -> None:
     assert own.refused("plan", "+experiment=null") == (
         f"command line: experiment=null: no option 'None' in conf/experiment\n    Fix: {there_are('experiment')}\n"
@@ -191,6 +196,8 @@ def test_a_source_that_lacks_a_key_names_its_own_file(own: Own) -> None:
     own.write("conf/source/mails.yaml", "kind: pairs\npath: a.jsonl\ninput: a\ntarget: b\ngroup: c\norigin: d\n")
     assert own.refused("plan", TONE, "+source@dataset.sources.mails=mails") == (
         "conf/source/mails.yaml: dataset.sources.mails.licence is missing\n"
+        "    It goes with every example into its provenance: what a model may learn from is asked later.\n"
+        "    Fix: write licence: internal for your own data, else its name, as licence: CC-BY-4.0.\n"
     )
 
 

@@ -226,6 +226,11 @@ def test_a_bad_job_is_refused_in_openai_shape(
     [
         ({"stream": True}, "This server does not support 'stream' yet."),
         ({"n": 2}, "This server does not support 'n' yet."),
+        (
+            {"tools": [{"type": "function", "function": {"name": "f"}}], "parallel_tool_calls": False},
+            "This server does not support 'tools' yet. "
+            "Data that needs it: ftbuild dataset. A build of it without training: provider=rehearsal.",
+        ),
         ({"temperature": 3}, "'temperature' must be between 0 and 2."),
         ({"messages": []}, "'messages' must be a list with at least one message."),
         (

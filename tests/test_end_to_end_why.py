@@ -142,6 +142,14 @@ def test_a_source_line(mine: Project) -> None:
     ), said
 
 
+def test_a_long_source_line_is_shown_where_it_differs(mine: Project) -> None:
+    edit(mine, "data/ours.jsonl", "hey send file 7 pls", f"hey {'so ' * 40}send file 7 pls")
+    assert mine.run("dataset", "+experiment=mine").code == 0
+    edit(mine, "data/ours.jsonl", "so send file 7 pls", "so send file seven pls")
+    said = why(mine, "dataset")
+    assert re.search(r"\n  - \.\.\..* send file 7 pls.*\n  \+ \.\.\..* send file seven pls", said), said
+
+
 def test_a_style_text(mine: Project) -> None:
     edit(mine, "conf/style/ours.yaml", "like a letter", "like a long letter")
     said = why(mine, "verdict")

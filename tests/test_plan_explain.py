@@ -64,6 +64,19 @@ def test_a_result_that_is_gone_is_told() -> None:
     assert reasons(preimage(), [preimage(version=3), preimage()], "dataset") == ["its result is gone from the store"]
 
 
+def read_from(path: str, digest: str) -> dict[str, Any]:
+    return {**preimage(), "kind": "ingest", "settings": {"bytes": digest, "source": {"path": path}}, "inputs": []}
+
+
+def test_what_another_experiment_calls_by_the_same_name_is_not_compared_with() -> None:
+    theirs, never = read_from("tone.jsonl", "aa"), ["never run before"]
+    assert reasons(read_from("friendly.jsonl", "bb"), [theirs], "pairs") == never
+    assert reasons(read_from("friendly.jsonl", "aa"), [theirs], "pairs") == [
+        "dataset.sources.pairs.path   'tone.jsonl' -> 'friendly.jsonl'"
+    ]
+    assert reasons(preimage(inputs=[["chats", "cc"]]), [preimage()], "dataset") == never
+
+
 def asked(**properties: Any) -> dict[str, Any]:
     form = {"name": "note", "schema": {"type": "object", "properties": properties}}
     text = json.dumps({"type": "json_schema", "json_schema": form})

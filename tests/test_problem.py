@@ -37,6 +37,12 @@ def test_more_than_twenty_are_cut_with_the_count_of_the_rest() -> None:
     assert shown == [*(f"p{n}" for n in range(20)), "... and 3 more"]
 
 
+def test_the_rest_is_told_by_rule() -> None:
+    rest = [*[Problem("p", rule="rare")] * 2, *[Problem("p", rule="often")] * 1_200]
+    shown = render([*[Problem("p", rule="often")] * 20, *rest]).split("\n")
+    assert shown[20:] == ["... and 1,202 more: 1,200 often, 2 rare"]
+
+
 def test_no_problems_are_no_text() -> None:
     assert render([]) == ""
 

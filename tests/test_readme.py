@@ -72,7 +72,7 @@ def test_the_experiment_of_its_own_is_planned_as_written(tmp_path: Path) -> None
 def test_the_tree_names_what_exists() -> None:
     tree = README.split("## The tree")[1]
     named = re.findall(r"^([a-z]+/\S*)", tree, re.MULTILINE)
-    made_by_a_build = {"datasets/built/", "outputs/runs/", "outputs/.ftbuild/", "outputs/wandb/"}
+    made_by_a_build = {"datasets/built/", "outputs/runs/", "outputs/smoke/", "outputs/.ftbuild/", "outputs/wandb/"}
     assert [each for each in named if each not in made_by_a_build and not (ROOT / each).exists()] == []
 
 

@@ -210,7 +210,8 @@ def test_a_field_that_is_not_there_is_told_and_null_is_not_known(own: Own) -> No
     (own.folder / "asked.jsonl").write_bytes(lines(some))
     ended = own.run("dataset", "+experiment=mine")
     assert ended.code == 1
-    assert "asked.jsonl:2: no field 's'\n    Fix: the line has ['q', 'a', 'd', 'g'].    missing-field" in ended.err
+    there = "the line has q, a, d, g; the source's YAML says which to take."
+    assert f"asked.jsonl:2: no field 's'\n    Fix: {there}    missing-field" in ended.err
     (own.folder / "asked.jsonl").write_bytes(lines([some[0], *some[2:]]))
     found = [each for split in ("train", "validation", "test") for each in shown(own, "--split", split)]
     assert [each["source_line"] for each in found if "gold" not in each["passages"][0]] == [1]

@@ -107,7 +107,8 @@ def test_space_around_texts_is_dropped_and_fields_of_others_are_left_alone() -> 
         ),
         (
             b'{"casual": "hey", "formal": "Hello.", "x": 1}',
-            "no field 'topic'\n    Fix: the line has ['casual', 'formal', 'x'].    missing-field",
+            "no field 'topic'\n    Fix: the line has casual, formal, x; the source's YAML says which to take."
+            "    missing-field",
         ),
         (b'{"casual": " ", "formal": "Hello.", "topic": "t"}', "casual: ' ' is not a text    not-a-text"),
         (b'{"casual": "hey", "formal": null, "topic": "t"}', "formal: None is not a text    not-a-text"),

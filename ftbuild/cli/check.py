@@ -1,6 +1,7 @@
 """`ftbuild check`: lint training files of anyone. Needs no project; writes nothing but what --fix asks for."""
 
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from ftbuild.rules.pack import DEFAULT, PACKS, RULES, Method, Pack
 from ftbuild.store import durable
 
 SCHEMA_VERSION = 1
+OF_OTHER_LAYOUTS = (".csv", ".parquet", ".py", ".md", ".txt")
 ENDINGS = tuple(f".jsonl{ending}" for ending in ("", *packed.ENDINGS))
 
 
@@ -56,6 +58,9 @@ def _named(words: Sequence[str]) -> Iterator[Path]:
                 fix = f"name a file; its name ends with {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}."
                 raise ConfigError(Problem("no training file in this folder", word, fix=fix))
             yield from found
+        elif packed.plain_name(path.name).lower().endswith(OF_OTHER_LAYOUTS) and path.is_file():
+            fix = f"read it as a source, ftbuild init NAME --from {shlex.quote(word)}; its dataset can be checked."
+            raise ConfigError(Problem("no training lines, by its name", word, fix=fix))
         else:
             yield path
 

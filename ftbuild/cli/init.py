@@ -2,9 +2,10 @@
 
 import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -17,8 +18,10 @@ from ftbuild.cli.options import Options
 from ftbuild.cli.reading import reading
 from ftbuild.dataset.split import split_of
 from ftbuild.errors import ConfigError, DataError, ExitCode
-from ftbuild.example import SPLITS, Example
+from ftbuild.example import SPLITS, Example, Split
 from ftbuild.problem import Problem
+from ftbuild.report.words import count
+from ftbuild.retrieval import passages
 from ftbuild.rows import BLANK, read
 from ftbuild.settings import Shares, Source
 from ftbuild.settings.source import SourceKind
@@ -27,7 +30,7 @@ from ftbuild.sources import READERS, csv_rows, huggingface, tables
 from ftbuild.sources.filters import LEFT_OUT
 from ftbuild.store import durable
 from ftbuild.stream import whole
-from ftbuild.trees import find_root
+from ftbuild.trees import find_root, group_options
 
 SAMPLE = 500
 LEAST_GROUPS = 4  # in every split
@@ -38,10 +41,12 @@ INPUTS = ("input", "prompt", "question", "query", "request", "source", "text", "
 TARGETS = ("target", "output", "completion", "answer", "response", "reply", "label", "formal", "assistant", "after")
 SAID = {
     "pairs": "pairs", "csv": "records of CSV", "chat_jsonl": "OpenAI chat lines", "sharegpt": "ShareGPT conversations",
-    "alpaca": "Alpaca instructions", "bfcl": "BFCL cases", "stored_completions": "chat completions that OpenAI stored",
+    "alpaca": "Alpaca instructions", "dpo_jsonl": "OpenAI preference lines",
+    "bfcl": "BFCL cases", "stored_completions": "chat completions that OpenAI stored",
     "langfuse": "observations of Langfuse", "langsmith": "runs of LangSmith", "functions": "examples of functions",
     "parquet": "rows of Parquet", "huggingface": "rows of a saved dataset",
 }  # fmt: skip
+DOCUMENTS = (*passages.MARKDOWN, ".txt")
 TOLD_TOOLS = ("chat_jsonl", "sharegpt", "alpaca", "bfcl", "stored_completions")  # where a line has them in `tools`
 
 
@@ -75,26 +80,109 @@ def init(options: Options) -> int:
     """
     name, path = _asked(options)
     root = find_root(options.folder)
+    shown = os.path.relpath(path, root) if path.resolve().is_relative_to(root.resolve()) else str(path.resolve())
+    if listed := _documents(path):
+        return _documents_written(root, name, path, shown, listed)
     content = b""
     if not (path / "state.json").is_file():  # a folder that save_to_disk wrote is read file by file
         with reading(path) as file:
             content = file.read()
     found = recognise(path, content)
-    shown = os.path.relpath(path, root) if path.resolve().is_relative_to(root.resolve()) else str(path.resolve())
-    stem = re.sub(r"[^a-z0-9_]+", "_", path.name.lower().partition(".")[0]).strip("_") or name
+    source = _free_name(root, name, path)
     split = _split(_examples(path, content, found))
     written = {
-        root / "conf" / "source" / f"{stem}.yaml": _source(found, shown, name, path),
-        root / "conf" / "experiment" / f"{name}.yaml": _experiment(name, stem, path, split),
+        root / "conf" / "source" / f"{source}.yaml": _source(found, shown, name, path),
+        root / "conf" / "experiment" / f"{name}.yaml": _experiment(name, source, path, split, found.kind),
     }
+    told = _write(root, "experiment", name, written)
+    print(f"{os.path.relpath(path)}: {found.said()}\nwrote {told}\nLook at it: ftbuild show +experiment={name}")
+    return int(ExitCode.DONE)
+
+
+def _write(root: Path, group: str, name: str, written: Mapping[Path, str]) -> str:
+    """Write the files, of which one is the option `name` of a group, and return what was written.
+
+    Raises:
+        ConfigError: one of them is there already, or the option would hide one of ours.
+    """
     for target in written:
         if target.exists():
             fix = "take another name, or delete it."
             raise ConfigError(Problem("is there already", os.path.relpath(target), fix=fix))
+    if name in group_options(root, group):
+        fix = "take another name; yours would hide it."
+        raise ConfigError(Problem(f"ftbuild has conf/{group}/{name}.yaml itself", "command line", fix=fix))
     for target, text in written.items():
         durable.write(target, text.encode())
-    told = ", ".join(f"{os.path.relpath(target)} ({text.count(chr(10))} lines)" for target, text in written.items())
-    print(f"{os.path.relpath(path)}: {found.said()}\nwrote {told}\nLook at it: ftbuild show +experiment={name}")
+    return ", ".join(f"{os.path.relpath(target)} ({text.count(chr(10))} lines)" for target, text in written.items())
+
+
+def _free_name(root: Path, name: str, path: Path) -> str:
+    """Return what the source is called: as its file, or as the experiment where a source is called so already."""
+    stem = re.sub(r"[^a-z0-9_]+", "_", path.name.lower().partition(".")[0]).strip("_") or name
+    taken = group_options(root, "source")
+    return next((each for each in (stem, name) if each not in taken), f"{name}_{stem}")
+
+
+def _documents(path: Path) -> list[Path]:
+    """Return the documents that a path names: one, or those of its folder that have the commonest ending.
+
+    Raises:
+        DataError: a folder holds none.
+    """
+    if not path.is_dir():
+        return [path] if path.is_file() and packed.plain_name(path.name).lower().endswith(DOCUMENTS) else []
+    if (path / "state.json").is_file():
+        return []
+    files = sorted(each for each in path.rglob("*") if each.is_file())
+    endings = Counter(each.suffix for each in files if each.suffix in DOCUMENTS)
+    if not endings:
+        lines = next(
+            (each for each in files if packed.plain_name(each.name).endswith((".jsonl", ".json", ".csv"))), None
+        )
+        fix = (
+            f"begin with one file, --from {shlex.quote(str(lines))}; a pattern as its source's path reads them all."
+            if lines
+            else f"name a file, or a folder of documents ({', '.join(DOCUMENTS)})."
+        )
+        raise DataError(Problem("a folder without documents", str(path), fix=fix))
+    (ending, _), *_ = endings.most_common(1)
+    return [each for each in files if each.suffix == ending]
+
+
+def _documents_written(root: Path, name: str, path: Path, shown: str, listed: Sequence[Path]) -> int:
+    """Write a source of documents and the retrieval that gives their passages, and say how an experiment has them.
+
+    Raises:
+        ConfigError: files of that name are there already.
+        DataError: a document cannot be read, or no passage is in any.
+    """
+    found: list[passages.Passage] = []
+    for each in listed:
+        with reading(each) as file:
+            read_ = list(passages.read(file.read(), str(each)))
+        if wrong := [one for one in read_ if isinstance(one, Problem) and one.severity == "error"]:
+            raise DataError(*wrong)
+        found += [one for one in read_ if isinstance(one, passages.Passage)]
+    if not found:
+        raise DataError(Problem("no passage in the documents", str(path), fix="write a paragraph into one of them."))
+    said = f"{count(len(listed), 'document')}, {count(len(found), 'passage')}"
+    source = _free_name(root, name, path)
+    pattern = f"{shown}/**/*{listed[0].suffix}" if path.is_dir() else shown
+    into = f"+source@dataset.sources.{source}={source} retrieval={name}"
+    written = {
+        root / "conf" / "source" / f"{source}.yaml": (
+            f"# {path.name}: {said}.   ftbuild show +experiment=NAME {into}\n"
+            f"kind: documents\npath: {_quoted(pattern)}\n{_origin(path)}"
+        ),
+        root / "conf" / "retrieval" / f"{name}.yaml": (
+            f"# Three passages of {path.name} before each question.   ftbuild show +experiment=NAME {into}\n"
+            f"documents: {source}\nn_passages: 3\n"
+        ),
+    }
+    told = _write(root, "retrieval", name, written)
+    print(f"{os.path.relpath(path)}: {said}\nwrote {told}")
+    print(f"Put passages before the questions of an experiment:\nftbuild show +experiment=NAME {into}")
     return int(ExitCode.DONE)
 
 
@@ -123,9 +211,19 @@ def recognise(path: Path, content: bytes) -> Recognised:
     if tables.is_database(content):
         fix = "write a source of the kind sql, with query: SELECT ... ORDER BY ..., its columns as input and target."
         raise DataError(Problem("a database, of which a query says what to learn from", str(path), fix=fix))
+    if not content.strip():
+        raise DataError(Problem("is empty", str(path), fix="name a file with lines in it."))
     is_csv = plain.endswith(".csv")
     values = list(_values(content, is_csv))
     maps = [each for each in values[:SAMPLE] if isinstance(each, dict)]
+    if not maps and content.lstrip()[:1] in (b"{", b"["):
+        raise DataError(
+            *[
+                replace(each, path=str(path), line=row.line)
+                for row in read(BytesIO(content)).rows
+                for each in row.problems
+            ]
+        )
     keys = Counter(key for each in maps for key in each)
     common = [key for key, n in keys.items() if n > len(maps) / 2]
     kind = "csv" if is_csv else _kind(common, maps)
@@ -180,7 +278,7 @@ def _chosen(path: Path, common: Sequence[str], maps: Sequence[Mapping[str, Any]]
     return {"input": chosen[0], "target": chosen[1]}
 
 
-KNOWN = "write lines of OpenAI's training format, ShareGPT, Alpaca, CSV with a head, or pairs of texts."
+KNOWN = "write lines of OpenAI's training format, ShareGPT, Alpaca, CSV with column names first, or pairs of texts."
 
 
 def _values(content: bytes, is_csv: bool) -> Iterator[Any]:
@@ -198,6 +296,7 @@ def _kind(keys: Sequence[str], maps: Sequence[Mapping[str, Any]]) -> SourceKind:
         "langsmith": {"inputs", "outputs", "run_type"} <= there,
         "langfuse": {"input", "output", "type"} <= there and generated,
         "chat_jsonl": "messages" in there,
+        "dpo_jsonl": {"input", "preferred_output"} <= there,
         "sharegpt": "conversations" in there,
         "bfcl": {"question", "function", "ground_truth"} <= there,
         "alpaca": {"instruction", "output"} <= there,
@@ -261,17 +360,28 @@ def _n_examples(path: Path, content: bytes, kind: SourceKind) -> int:
 
 
 def _split(examples: Sequence[Example]) -> Shares | None:
-    """Return shares that leave no split of a small file empty, None where the usual ones do not."""
+    """Return shares that leave no split of a small file empty, None where the usual ones do not.
+
+    Of the seeds the first is taken that comes nearest to the shares: with few groups most are far off.
+    """
     groups = list({example.group: example for example in examples}.values())
     least = min(LEAST_GROUPS, len(groups) // 4)
     few = round(min(0.25, LEAST_GROUPS / len(groups)), 2)
     usual = Shares(validation=0.05, test=0.15, seed=9)
-    tried = (Shares(validation=few, test=few, seed=seed) for seed in range(1, SEEDS))
-    for shares in (usual, *tried):
-        counts = Counter(split_of(example, shares) for example in groups)
-        if all(counts[split] >= max(1, least) for split in SPLITS):
-            return None if shares is usual else shares
-    return None
+    tried = [Shares(validation=few, test=few, seed=seed) for seed in range(1, SEEDS)]
+
+    def counted(shares: Shares, whole: Sequence[Example]) -> Counter[Split]:
+        return Counter(split_of(example, shares) for example in whole)
+
+    def is_filled(shares: Shares) -> bool:
+        counts = counted(shares, groups)
+        return all(counts[split] >= max(1, least) for split in SPLITS)
+
+    def distance(shares: Shares) -> float:
+        counts = counted(shares, examples)
+        return max(abs(counts[split] - few * len(examples)) for split in SPLITS[1:])
+
+    return None if is_filled(usual) else min(filter(is_filled, tried), key=distance, default=None)
 
 
 def _source(found: Recognised, shown: str, name: str, path: Path) -> str:
@@ -279,18 +389,26 @@ def _source(found: Recognised, shown: str, name: str, path: Path) -> str:
     return (
         f"# {path.name}: {found.said()}.   ftbuild show +experiment={name}\n"
         f"kind: {found.kind}\npath: {_quoted(shown)}\n{fields}"
-        "licence: internal                # goes with every example into its provenance\n"
-        f"origin: {_quoted(path.name)}\n"
+        f"{_origin(path)}"
     )
 
 
-def _experiment(name: str, stem: str, path: Path, split: Shares | None) -> str:
+def _origin(path: Path) -> str:
+    told = f"origin: {_quoted(path.name)}\n"
+    return f"licence: internal                # goes with every example into its provenance\n{told}"
+
+
+def _experiment(name: str, source: str, path: Path, split: Shares | None, kind: SourceKind) -> str:
     told = f"validation: {split.validation}, test: {split.test}, seed: {split.seed}" if split else ""
     return (
-        f"# @package _global_\n# Learns what {path.name} shows.   ftbuild +experiment={name}\n"
-        f"defaults:\n  - /source@dataset.sources.{stem}: {stem}\n"
-        "  - override /style: plain\n  - override /goal: closer\n  - override /evaluation: answers\n"
-    ) + (f"\ndataset:\n  split: {{{told}}}     # so that no split of so few is empty\n" if split else "")
+        (
+            f"# @package _global_\n# Learns what {path.name} shows.   ftbuild +experiment={name}\n"
+            f"defaults:\n  - /source@dataset.sources.{source}: {source}\n"
+            "  - override /style: plain\n  - override /goal: closer\n  - override /evaluation: answers\n"
+        )
+        + ("  - override /method: dpo\n" if kind == "dpo_jsonl" else "")
+        + (f"\ndataset:\n  split: {{{told}}}     # so that no split of so few is empty\n" if split else "")
+    )
 
 
 def _quoted(text: str) -> str:

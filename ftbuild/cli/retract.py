@@ -5,6 +5,7 @@ No text of an example is printed.
 """
 
 import json
+import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.example import SPLITS
 from ftbuild.problem import Problem, nearest
 from ftbuild.store.store import Store
+from ftbuild.trees import shipped_conf
 from ftbuild.world import World
 
 SCHEMA_VERSION = 1
@@ -51,8 +53,8 @@ class Withdrawal:
 
     `path` and `line` say where a line is, `source` alone names a whole source. `read` is how many examples were read
     from it; `left` how many training examples each dataset would keep; `twins` where the same is said elsewhere;
-    `changed` whether the file is no longer the one that was read. Of documents it is passages that were read, and
-    what is found are the examples with them in their prompts.
+    `changed` whether the file is no longer the one that was read; `file` is the path as a command here takes it. Of
+    documents it is passages that were read, and what is found are the examples with them in their prompts.
     """
 
     word: str
@@ -64,6 +66,7 @@ class Withdrawal:
     left: Sequence[int]
     twins: Sequence[str]
     changed: bool
+    file: str
     is_documents: bool = False
 
     @property
@@ -87,7 +90,7 @@ class Withdrawal:
 
     def commands(self) -> list[str]:
         """Return the commands that come after: the edit where a command makes it, then the builds."""
-        edit = f"sed -i {self.line}d {shlex.quote(self.path)}"
+        edit = f"sed -i {self.line}d {shlex.quote(self.file)}"
         return [
             *([edit] if self.line and self._is_lines else []),
             *(f"ftbuild +experiment={name}" for name in self.experiments),
@@ -220,10 +223,11 @@ def _withdrawal(word: str, world: World, folder: Path) -> Withdrawal:
     ids = {value["id"] for _, value in read}
     newest = max(read, key=lambda pair: pair[0]["started_at"])[0]
     is_documents = newest["preimage"]["settings"]["source"]["kind"] == "documents"
+    path = ", ".join(sorted({value["path"] for _, value in read}))
     return Withdrawal(
         word=word,
         source=None if place else word,
-        path=", ".join(sorted({value["path"] for _, value in read})),
+        path=path,
         line=line,
         read=len({(value["path"], value["line"], value["id"]) for _, value in read}),
         found=found,
@@ -232,8 +236,17 @@ def _withdrawal(word: str, world: World, folder: Path) -> Withdrawal:
             {f"{value['path']}:{value['line']}" for _, value in everything if value["id"] in ids and not is_it(value)}
         ),
         changed=_changed(newest, store, world),
+        file=_from_here(path, world, folder),
         is_documents=is_documents,
     )
+
+
+def _from_here(path: str, world: World, folder: Path) -> str:
+    """Return a source's path as a command in `folder` takes it: that of the project, or of our own data."""
+    if (world.root / path).exists():
+        return os.path.relpath(world.root / path, folder)
+    ours = shipped_conf().parent / path
+    return str(ours) if ours.exists() else path
 
 
 def _asked(word: str, store: Store, world: World, folder: Path) -> Callable[[Mapping[str, Any]], bool]:

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -130,6 +130,10 @@ def runs(options: Options) -> int:
     elif not rows:
         name = options.experiment
         print(f"No runs{f' of {name}' if name else ''} yet. Make one: ftbuild +experiment={name or 'NAME'}")
+        if listed(smoke := world_of(replace(options, smoke=True)))[0]:
+            print(
+                f"Smoke runs are in {os.path.relpath(smoke.outputs / 'runs', options.folder)}; ftbuild diff takes them."
+            )
     elif options.format == "md":
         print(github(HEAD, [row.cells(world.now()) for row in rows]))
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ftbuild import packed, runs, source_files
 from ftbuild.cli.build import composed_of, smoke_overrides, world_of
+from ftbuild.cli.diff_text import excerpts
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
 from ftbuild.errors import ConfigError, ExitCode, StoreError
@@ -147,9 +148,8 @@ class _Answer:
             yield f"    {', '.join(changed) or path}: {each}, no line of it that says anything"
         for name, line in told[:LINES_AT_MOST]:
             yield f"    {name}:{line.number}{' is gone' if line.new is None else ' is new' if line.old is None else ''}"
-            yield from (
-                f"  {sign} {_cut(text)}" for sign, text in (("-", line.old), ("+", line.new)) if text is not None
-            )
+            old, new = excerpts(line.old or "", line.new or "", WIDEST_LINE)
+            yield from (f"  {sign} {shown}" for sign, shown in (("-", old), ("+", new)) if shown)
         if len(told) > LINES_AT_MOST:
             yield f"    and {len(told) - LINES_AT_MOST:,} lines more"
         if origin and origin.path == "command line":
@@ -225,7 +225,3 @@ def _line_changes(old: bytes, new: bytes) -> list[LineChange] | None:
     except packed.TornError:
         return None
     return None if b"\0" in was or b"\0" in now else line_changes(was, now)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= WIDEST_LINE else text[: WIDEST_LINE - 3] + "..."

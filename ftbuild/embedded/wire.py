@@ -18,6 +18,7 @@ AUTO = "auto"
 DEFAULT_MAX_TOKENS = 512
 INTEGRATIONS_AT_MOST = 5
 TAGS_AT_MOST = 50
+ELSEWHERE = "Data that needs it: ftbuild dataset. A build of it without training: provider=rehearsal."
 NEUTRAL: Mapping[str, Sequence[Any]] = {  # what a request may say although nothing comes of it
     "stream": (False,),
     "n": (1,),
@@ -27,6 +28,7 @@ NEUTRAL: Mapping[str, Sequence[Any]] = {  # what a request may say although noth
     "logprobs": (False,),
     "response_format": ({"type": "text"},),
     "tools": ([],),
+    "parallel_tool_calls": (),
     "user": (),
     "store": (False,),
 }
@@ -408,4 +410,6 @@ def _typed(given: Record, name: str, kind: type) -> Any:
 
 
 def _unsupported(name: str) -> ApiError:
-    return ApiError(f"This server does not support {name!r} yet.", param=name, code="unsupported_parameter")
+    said = f"This server does not support {name!r} yet."
+    said += f" {ELSEWHERE}" if name in ("tools", "response_format") else ""
+    return ApiError(said, param=name, code="unsupported_parameter")

@@ -96,8 +96,10 @@ class Difference:
 def nearest(new: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Return the pre-image of `before` that differs least from `new`, the first of several; None if there is none.
 
-    Those with the same inputs or the same settings are asked first: the others differ in both.
+    Those with the same inputs or the same settings are asked first: the others differ in both. What another experiment
+    calls by the same name is not asked at all.
     """
+    before = [old for old in before if not _another(old, new)]
     close = [old for old in before if old["inputs"] == new["inputs"] or old["settings"] == new["settings"]]
     counted = [(len(list(_raw(old, new))), old) for old in close or before]
     return min(counted, key=lambda pair: pair[0])[1] if counted else None
@@ -129,6 +131,17 @@ def shown(value: Any) -> str:
     """Return a value for a line of text."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _another(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Return whether two pre-images have only their label in common: other files, or datasets of no common source."""
+    if new["kind"] == "ingest":
+        was, now = old["settings"], new["settings"]
+        paths = [each.get("source", {}).get("path") for each in (was, now)]
+        return bool(paths[0] != paths[1] and was.get("bytes") != now.get("bytes"))
+    if new["kind"] == "dataset" and old["inputs"] and new["inputs"]:
+        return {role for role, _ in old["inputs"]}.isdisjoint(role for role, _ in new["inputs"])
+    return False
 
 
 def _raw(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:

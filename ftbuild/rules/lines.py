@@ -150,11 +150,12 @@ METHODS: Mapping[Method, Callable[[dict[str, Any], Pack], Iterator[Problem]]] = 
 
 def recognised(value: Any) -> Method:
     """Return the method that a line looks made for, supervised where it does not tell."""
-    return (
-        "dpo"
-        if isinstance(value, dict) and "messages" not in value and value.keys() & {*DPO_KEYS, *RENAMED}
-        else ("supervised")
-    )
+    return "dpo" if isinstance(value, dict) and "messages" not in value and _is_preference(value) else "supervised"
+
+
+def _is_preference(line: Mapping[str, Any]) -> bool:
+    """Return whether a line has a key of preferences; a text under `input` is that of pairs."""
+    return bool(line.keys() & ({*DPO_KEYS, *RENAMED} - {"input"})) or isinstance(line.get("input"), dict)
 
 
 def _not_there(line: Mapping[str, Any], method: Method) -> Problem:
@@ -162,19 +163,26 @@ def _not_there(line: Mapping[str, Any], method: Method) -> Problem:
     other: Method | None = None
     if method == "dpo":
         other = "supervised" if "messages" in line else None
-    elif line.keys() & {*DPO_KEYS, *RENAMED}:
+    elif _is_preference(line):
         other = "dpo"
     if other is not None:
         return found("wrong-method", "", f"a line of the method {other}, not {method}", f"--method {other}")
     if method == "dpo":
         return found("missing-input", "", "no input", 'write {"input": {"messages": [...]}, ...}.')
-    renamed = next((each for each in ("conversations", "conversation", "dialog", "message") if each in line), None)
-    fix = (
-        f"rename {renamed!r} to 'messages'."
-        if renamed
-        else 'write {"messages": [...]}, or ftbuild init NAME --from FILE.'
+    renamed = next(
+        (each for each in ("conversations", "conversation", "dialog", "message") if _is_chat(line, each)), ""
     )
+    init = "ftbuild init NAME --from FILE reads other layouts: ShareGPT, Alpaca, pairs, exported traces."
+    fix = f"rename {renamed!r} to 'messages'." if renamed else f'write {{"messages": [...]}}; {init}'
     return found("missing-messages", "", "no messages", fix)
+
+
+def _is_chat(line: Mapping[str, Any], key: str) -> bool:
+    """Return whether messages with roles stand under a key."""
+    listed = line.get(key)
+    return (
+        isinstance(listed, list) and bool(listed) and all(isinstance(each, dict) and "role" in each for each in listed)
+    )
 
 
 def _keys(line: Mapping[str, Any], known: tuple[str, ...], at: str = "") -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from ftbuild.times import seconds
 from ftbuild.tools.schemas import shown
 
 ABSENT = object()
+SHOWN_FIELDS = 8
 
 
 def missing(value: Any, fields: Iterable[str]) -> Iterator[Problem]:
@@ -21,7 +22,9 @@ def missing(value: Any, fields: Iterable[str]) -> Iterator[Problem]:
         found = value_of(value, field)
         if found is ABSENT:
             close = nearest(field, value)
-            there = f"the line has {shown([*value]) if value else 'nothing'}."
+            more = ", ..." if len(value) > SHOWN_FIELDS else ""
+            fields_there = ", ".join([*value][:SHOWN_FIELDS]) + more or "nothing"
+            there = f"the line has {fields_there}; the source's YAML says which to take."
             fix = f"the line has {close!r}: rename it, or name the field in the source's YAML." if close else there
             yield Problem(f"no field {field!r}", fix=fix, rule="missing-field")
         elif not isinstance(found, str | int | float | bool) or not text(value, field):
