@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from fake_provider import BROKEN, LOST, request
-from job_fixture import Child, Jobs
+from job_fixture import Child, Jobs, MadeUpTime
 from job_provider import Bare, Denied, FolderProvider
 from ledger_edges import strike, traced
 from paying_fixture import folder_in_memory
 
-from ftbuild.errors import ExitCode, ProviderError
+from ftbuild.errors import ExitCode, Interrupted, ProviderError
 from ftbuild.ledger.journal import Asked, Journal, journals
 from ftbuild.ledger.launch import Clock, launch_once
 from ftbuild.ledger.port import JobRequest, JobState
@@ -342,3 +342,18 @@ def test_a_ledger_without_a_lock_is_caught(folder: Path) -> None:
     with pytest.raises(AssertionError):
         once(folder)
     assert list(Jobs(folder).provider.creates_by_key().values()) == [2]
+
+
+def test_a_stop_while_the_files_are_sent_launches_nothing(tmp_path: Path) -> None:
+    toy = Jobs(tmp_path)
+    stopping = MadeUpTime(toy)
+
+    class Slow(FolderProvider):
+        def upload(self, path: Path, name: str) -> str:
+            stopping.set()
+            return super().upload(path, name)
+
+    toy.kind = Slow
+    with pytest.raises(Interrupted):
+        toy.build_on(stopping)
+    assert (toy.provider.jobs(), journals(toy.ledger.folder)) == ([], [])

@@ -67,7 +67,7 @@ def _run(shop: Workshop, remote: Remote, action: Action, journal: Journal, done:
         launched = launch_once(
             journal,
             remote,
-            lambda metadata: _request(shop, remote, action, digests, metadata),
+            lambda metadata: _request(shop, remote, action, digests, metadata, voice),
             clock,
             shop.settings.provider.settle_seconds,
             Asked(shop.command, shop.experiment, shop.settings.provider.model_dump(mode="json", exclude_defaults=True)),
@@ -152,14 +152,25 @@ def _told_why(error: ProviderError, provider: Provider) -> ProviderError | None:
 
 
 def _request(
-    shop: Workshop, remote: Remote, action: Action, digests: Mapping[str, str], metadata: Mapping[str, str]
+    shop: Workshop,
+    remote: Remote,
+    action: Action,
+    digests: Mapping[str, str],
+    metadata: Mapping[str, str],
+    voice: Voice,
 ) -> JobRequest:
+    """Send the files and return what is asked for.
+
+    Raises:
+        Interrupted: the user stopped it while the files were sent: nothing is launched any more.
+    """
     uploads = Uploads(LedgerFolder(shop.world).folder, short(of_value(shop.settings.provider.keyed())))
     files = {}
     for role, digest in digests.items():
         shop.store.get(digest)  # reads it whole and refuses damaged bytes before anything is paid for
         name = f"{shop.experiment}-{role}-{digest[:12]}.jsonl"
         files[role] = uploads.file_id(remote, shop.store.path(digest), digest, name, shop.world.now())
+    voice.sleep(0)
     method, provider = action.settings["method"], shop.settings.provider
     return JobRequest(
         model=shop.settings.model.id,
