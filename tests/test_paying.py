@@ -202,7 +202,7 @@ class AtGate:
         return Reservations(self.ledger.folder).standing()
 
 
-def test_what_another_build_is_about_to_launch_stays_reserved(own: Own, server: Stub) -> None:
+def test_what_another_build_is_about_to_launch_stays_reserved(own: Own) -> None:
     """Both have agreed to the same job; the other one still sends its files when this one is stopped."""
     here = AtGate(own)
     here.passes()
@@ -230,13 +230,13 @@ def test_who_comes_back_to_a_job_is_not_asked_for_money_again(own: Own, server: 
         back.gate.settle()
         assert back.standing() == before
         (first.ledger.folder / LINES).unlink()
-        with pytest.raises(ConfigError, match="no paid job.* and no terminal to ask at"):
+        with pytest.raises(ConfigError, match=r"no paid job.* and no terminal to ask at"):
             back.passes()
     finally:
         (first.ledger.folder / f"{journal.key}.jsonl").unlink()
 
 
-def test_what_lies_below_a_failure_is_not_paid_for(own: Own, server: Stub) -> None:
+def test_what_lies_below_a_failure_is_not_paid_for(own: Own) -> None:
     here = AtGate(own, "budget.usd=100")
     here.passes("lines")
     assert [here.graph.actions[name].label for name in here.standing()] == ["base"]

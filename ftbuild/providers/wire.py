@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2  # what the SDK stands on, and installs
 import openai
@@ -27,6 +27,8 @@ from ftbuild.problem import Problem
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+Client = TypeVar("Client", OpenAI, AsyncOpenAI)
+
 READ_RETRIES = 2
 FILE_WAIT_SECONDS = 60.0
 COMPLETION_TIMEOUT_SECONDS = 900.0
@@ -35,6 +37,7 @@ LIST_RETRIES = 5  # a long download outlives a restart at the other end
 LIST_TIMEOUT_SECONDS = 60.0
 PAGE = 100  # the most that OpenAI gives at once
 NEWS = 20  # events asked for at once where the earlier ones are known
+FORBIDDEN = 403
 NO_ROUTE = (404, 405, 501)
 SHORTEST_KEY = 8
 
@@ -42,17 +45,28 @@ SHORTEST_KEY = 8
 class WireClient:
     """One provider, spoken to through its `base_url`. Implements the ledger's JobProvider.
 
-    `statuses` maps what it calls the status of a job to what OpenAI does.
+    `statuses` maps what it calls the status of a job to what OpenAI does. `is_openai` lets the SDK send what it finds
+    in the environment for an account at OpenAI: OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS.
     """
 
-    def __init__(self, base_url: str, api_key: str, name: str, statuses: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        name: str,
+        statuses: Mapping[str, str] | None = None,
+        *,
+        is_openai: bool = False,
+    ) -> None:
         self._name = name
+        self._is_openai = is_openai
         self._statuses = statuses or {}
         client = openai.DefaultHttpxClient(verify=_trusted())
-        self._client = OpenAI(base_url=base_url, api_key=api_key, max_retries=READ_RETRIES, http_client=client)
-        self._once = self._client.with_options(max_retries=0, timeout=CREATE_TIMEOUT_SECONDS)
-        self._quick = self._client.with_options(max_retries=0, timeout=LOOK_TIMEOUT_SECONDS)
-        self._patient = self._client.with_options(max_retries=LIST_RETRIES, timeout=LIST_TIMEOUT_SECONDS)
+        made = OpenAI(base_url=base_url, api_key=api_key, max_retries=READ_RETRIES, http_client=client)
+        self._client = self._closed(made)
+        self._once = self._closed(made.with_options(max_retries=0, timeout=CREATE_TIMEOUT_SECONDS))
+        self._quick = self._closed(made.with_options(max_retries=0, timeout=LOOK_TIMEOUT_SECONDS))
+        self._patient = self._closed(made.with_options(max_retries=LIST_RETRIES, timeout=LIST_TIMEOUT_SECONDS))
         self._async: AsyncOpenAI | None = None
         self._address = (base_url, api_key)
 
@@ -163,7 +177,9 @@ class WireClient:
             return len(self._quick.models.list().data)
 
     def shutdown_date(self, model: str) -> str | None:
-        """Return when a model goes (YYYY-MM-DD), None where the provider does not say, or has no such list.
+        """Return when a model goes (YYYY-MM-DD), None where the provider does not say.
+
+        It does not say where it has no such list, or where the key may do other things but not see it (403).
 
         Raises:
             ProviderError: no answer within a few seconds, or a refusal.
@@ -172,7 +188,7 @@ class WireClient:
             with self._translated():
                 found = self._quick.models.retrieve(model)
         except ProviderError as error:
-            if error.status not in NO_ROUTE:
+            if error.status not in (FORBIDDEN, *NO_ROUTE):
                 raise
             return None
         said = getattr(found, "shutdown_date", None)
@@ -182,12 +198,14 @@ class WireClient:
         """Return the answer of `model` to the messages."""
         if self._async is None:
             base_url, api_key = self._address
-            self._async = AsyncOpenAI(
-                base_url=base_url,
-                api_key=api_key,
-                max_retries=READ_RETRIES,
-                timeout=COMPLETION_TIMEOUT_SECONDS,
-                http_client=openai.DefaultAsyncHttpxClient(verify=_trusted()),
+            self._async = self._closed(
+                AsyncOpenAI(
+                    base_url=base_url,
+                    api_key=api_key,
+                    max_retries=READ_RETRIES,
+                    timeout=COMPLETION_TIMEOUT_SECONDS,
+                    http_client=openai.DefaultAsyncHttpxClient(verify=_trusted()),
+                )
             )
         started = time.monotonic()
         sent: Any = [message.to_json() for message in messages]
@@ -252,6 +270,13 @@ class WireClient:
                     return None
                 raise
             raise
+
+    def _closed(self, client: Client) -> Client:
+        """Return the client without what the SDK took from the environment for OpenAI; each copy takes it anew."""
+        if not self._is_openai:
+            client.organization = client.project = client.admin_api_key = None
+            client._custom_headers = {}  # the SDK has no other way
+        return client
 
     def hang_up(self) -> None:
         """Close the connections of everything but `complete`; the client is of no more use."""

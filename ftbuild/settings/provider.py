@@ -15,6 +15,7 @@ from ftbuild.settings.training import Auto, MethodName
 Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}(-\d{2})?$")]
 Usd = Annotated[float, Field(ge=0)]
 ALL_METHODS: list[MethodName] = ["supervised", "dpo", "reinforcement"]
+OF_A_JOB = ("model", "training_file", "validation_file", "method", "metadata", "integrations")
 AT_ONCE = {"settle_seconds": 0.0, "poll_seconds": 0.05}  # in a rehearsal nothing is behind, and nothing takes time
 
 
@@ -97,7 +98,8 @@ class Budget(Node):
 class Provider(Node):
     """Where jobs and requests go: `embedded` is our own server, started on demand on this machine, `hosted` any that
     speaks the same protocol at `base_url`, with the key that the environment variable `api_key_env` holds; `variables`
-    are others that must be set.
+    are others that must be set, `is_openai` is of an account at OpenAI: what the environment says of one
+    (OPENAI_ORG_ID, OPENAI_PROJECT_ID, OPENAI_CUSTOM_HEADERS) goes with the requests, and to nobody else.
 
     Its engine really trains (`torch`), or makes everything up at once and needs no torch (`scripted`). `rehearsed`
     sends the requests of a hosted provider to the scripted engine instead: no key, no money.
@@ -113,7 +115,17 @@ class Provider(Node):
 
     sparse: ClassVar[bool] = True
     unkeyed: ClassVar[frozenset[str]] = frozenset(
-        {"name", "api_key_env", "variables", "settle_seconds", "idle_seconds", "poll_seconds", "threads", "at_once"}
+        {
+            "name",
+            "api_key_env",
+            "variables",
+            "is_openai",
+            "settle_seconds",
+            "idle_seconds",
+            "poll_seconds",
+            "threads",
+            "at_once",
+        }
         | {"methods", "models", "tools", "parallel_tool_calls", "rules", "limits", "suffix", "statuses"}
         | {"free", "prices", "ends", "horizon_days", "deploys", "deployment", "base_deployment", "faults"}
     )
@@ -124,6 +136,7 @@ class Provider(Node):
     base_url: str | None = Field(default=None, pattern=r"^https?://[^@?#]+$")
     api_key_env: str | None = Field(default=None, pattern=r"^[A-Z_][A-Z0-9_]*$")
     variables: list[str] = []
+    is_openai: bool = False
     settle_seconds: float = Field(ge=0)
     idle_seconds: float = Field(default=60.0, gt=0)
     poll_seconds: float = Field(gt=0)
@@ -159,6 +172,13 @@ class Provider(Node):
     def _has_faults_in_rehearsals_only(self) -> "Provider":
         if self.faults is not None and self.engine != "scripted" and not self.rehearsed:
             raise ValueError("faults are for rehearsals: provider=rehearsal, or provider.rehearsed=true")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_its_extra_body_apart(self) -> "Provider":
+        """Refuse what would replace our own words: without our metadata a job is not found again, and paid twice."""
+        if taken := [name for name in self.extra_body if name in OF_A_JOB]:
+            raise ValueError(f"extra_body cannot say {', '.join(taken)}: that follows from the other settings")
         return self
 
     @property
