@@ -116,7 +116,8 @@ def test_a_bad_day_gives_what_a_good_one_gives_with_requests_that_the_sdk_may_se
 ) -> None:
     faults = (
         "{stuck_validating: 3, unknown_status: 3, azure_statuses: true, empty_error: true, bare_job: true, "
-        "events_repeated: true, events_disordered: true, slow_body: {request: any, seconds: 0.05}, rate_limited: {every: 3, seconds: 0}}"
+        "events_repeated: true, events_disordered: true, slow_body: {request: any, seconds: 0.05}, "
+        "rate_limited: {every: 3, seconds: 0}}"
     )
     bad = build(project, 6, faults)
     assert bad.code == 0, bad.err

@@ -12,7 +12,7 @@ from typing import Any
 
 from ftbuild.digest import of_value, short
 from ftbuild.errors import Interrupted, ProviderError
-from ftbuild.ledger.failures import ended_badly, parked, refused
+from ftbuild.ledger.failures import CLOSED, ended_badly, failure, parked, refused
 from ftbuild.ledger.journal import Asked, Journal
 from ftbuild.ledger.launch import Clock, Launched, launch_once
 from ftbuild.ledger.port import NO_ROUTE, JobEvent, JobRequest, JobState
@@ -31,7 +31,7 @@ from ftbuild.settings import Provider
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
 
-FORBIDDEN = 403
+REFUSALS = range(400, 500)
 LOST = "the provider has lost the job"
 
 
@@ -51,10 +51,6 @@ def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> 
     remote = shop.connect()
     try:
         return _run(shop, remote, action, ledger.journal(key), done, voice)
-    except ProviderError as error:
-        if (told := _told_why(error, shop.settings.provider)) is not None:
-            raise told from error
-        raise
     finally:
         remote.hang_up()
 
@@ -75,7 +71,7 @@ def _run(shop: Workshop, remote: Remote, action: Action, journal: Journal, done:
             lambda: voice.say(f"{action.label}: another ftbuild is launching it; its job is taken"),
         )
     except ProviderError as error:
-        raise refused(explained(error, shop.settings.tracker)) from error
+        raise told_why(refused(explained(error, shop.settings.tracker)), shop.settings.provider) from error
     _tell(launched, remembered, voice)
     ended = _watched(shop, remote, journal, launched.job_id, clock, voice)
     state = ended.job
@@ -141,14 +137,16 @@ def _note_end(journal: Journal, clock: Clock, job_id: str, status: str, error: s
     journal.append(clock.now(), "ended", job_id=job_id, status=status, error=error, code=code)
 
 
-def _told_why(error: ProviderError, provider: Provider) -> ProviderError | None:
-    """Return the error with what a 403 means where the provider no longer takes jobs from everybody, else None."""
-    if error.status != FORBIDDEN or provider.ends is None or provider.ends.closed_to is None:
-        return None
-    why = f"It takes no new jobs from {provider.ends.closed_to} ({provider.ends.source})."
-    fix = "another provider: provider=azure, provider=embedded model=smollm2, or provider=compatible."
-    told = replace(error.problems[0], why=why, fix=fix)
-    return ProviderError(told, status=error.status, code=error.code)
+def told_why(error: ProviderError, provider: Provider) -> ProviderError:
+    """Return the error of a launch; of an account that may not, with whom the provider no longer takes jobs from."""
+    first = error.problems[0]
+    if failure(first.what, error.code, error.status) is not CLOSED or error.status not in REFUSALS:
+        return error
+    if provider.ends is None or provider.ends.closed_to is None:
+        return error
+    why = f"{first.why} It takes no new jobs from {provider.ends.closed_to} ({provider.ends.source})."
+    told = replace(first, why=why.strip())
+    return ProviderError(told, status=error.status, code=error.code, retry_after=error.retry_after)
 
 
 def _request(
