@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ftbuild.errors import JobError, ProviderError
+from ftbuild.ledger.port import LOST
 from ftbuild.problem import Problem
 
 ONCE = "It is not launched again by itself: a job costs money and hours."
@@ -53,6 +54,12 @@ FAILURES = (
         ("file_expired", "file_not_found", "file_deleted"),
         r"file.{0,40}(expired|deleted|not found|no longer|does not exist)|no such file",
         "The uploaded file was gone before the job had read it.",
+    ),
+    Failure(
+        (LOST,),
+        r"has lost the job$",
+        "Another key, or one of another project, would not see it.",
+        "the same command with the key that launched it; if it is gone",
     ),
     Failure(("file_not_ready",), r"file not ready|still being processed", "The provider was still reading the file."),
     Failure(

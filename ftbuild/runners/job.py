@@ -15,7 +15,7 @@ from ftbuild.errors import Interrupted, ProviderError
 from ftbuild.ledger.failures import CLOSED, ended_badly, failure, parked, refused
 from ftbuild.ledger.journal import Asked, Journal
 from ftbuild.ledger.launch import Clock, Launched, launch_once
-from ftbuild.ledger.port import NO_ROUTE, JobEvent, JobRequest, JobState
+from ftbuild.ledger.port import LOST, NO_ROUTE, JobEvent, JobRequest, JobState
 from ftbuild.ledger.results import Row, merged, rows_of_events, rows_of_file
 from ftbuild.ledger.uploads import Uploads
 from ftbuild.ledger.watch import Watched, complete, watch
@@ -32,7 +32,7 @@ from ftbuild.voice import Voice
 from ftbuild.workers import Made
 
 REFUSALS = range(400, 500)
-LOST = "the provider has lost the job"
+GONE = "the provider has lost the job"
 
 
 def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> Made:
@@ -44,7 +44,7 @@ def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> 
     """
     ledger = LedgerFolder(shop.world)
     before = ledger.journal(key).state()
-    if before.ended_badly:
+    if before.ended_badly and not before.is_lost:
         raise ended_badly(str(before.job_id), str(before.status), before.error, before.code)
     if (kept := ledger.kept(key)) is not None:
         return Made(*kept)
@@ -98,7 +98,8 @@ def _tell(launched: Launched, remembered: str | None, voice: Voice) -> None:
 def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, clock: Clock, voice: Voice) -> Watched:
     """Return the job when it has ended or is parked; each of its statuses is in the journal."""
     progress = JobProgress()
-    status = journal.state().status
+    before = journal.state()
+    status = before.status
 
     def show(job: JobState, events: list[JobEvent]) -> None:
         nonlocal status
@@ -109,8 +110,9 @@ def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, cloc
         voice.progress(progress.line)
 
     provider = shop.settings.provider
+    settle_seconds = 0.0 if before.is_lost else provider.settle_seconds
     try:
-        return watch(remote, job_id, clock, provider.poll_seconds, show, provider.settle_seconds)
+        return watch(remote, job_id, clock, provider.poll_seconds, show, settle_seconds)
     except Interrupted as stopped:
         raise Interrupted(
             Problem(
@@ -120,8 +122,8 @@ def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, cloc
         ) from stopped
     except ProviderError as error:
         if error.status == 404:
-            _note_end(journal, clock, job_id, "failed", LOST, None)
-            raise ended_badly(job_id, "failed", LOST) from error
+            _note_end(journal, clock, job_id, "failed", GONE, LOST)
+            raise ended_badly(job_id, "failed", GONE, LOST) from error
         first = error.problems[0]
         told = Problem(
             first.what,
