@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -437,3 +437,36 @@ def test_what_the_environment_says_of_an_account_at_openai_goes_to_openai_alone(
     for asked in server.asked:
         assert ("secret" in str(asked.headers)) == is_openai
         assert asked.headers.get("openai-organization") == ("org-secret" if is_openai else None)
+
+
+PAGE = b"<html>Sign in</html>"
+
+
+@pytest.mark.parametrize("answer", [PAGE, {}, {"object": "list", "data": None}])
+def test_an_answer_that_is_no_list_is_not_an_empty_one(answer: object, server: Stub, client: WireClient) -> None:
+    """A job that is not in the list is launched again, and paid again."""
+    server.answers[f"GET {JOBS}"] = server.answers["GET /models"] = [(200, answer)]
+    server.answers[f"GET {JOBS}/ftjob-1/checkpoints"] = [(200, answer)]
+    asks: list[Callable[[], object]] = [
+        lambda: client.find_jobs({"ftbuild_key": "k"}),
+        lambda: client.job_checkpoints("ftjob-1"),
+        client.count_models,
+    ]
+    for ask in asks:
+        with pytest.raises(ProviderError, match="^acme: an answer that is no list$"):
+            ask()
+
+
+@pytest.mark.parametrize("answer", [PAGE, {}])
+def test_an_answer_that_is_no_file_is_an_error(
+    answer: object, server: Stub, client: WireClient, tmp_path: Path
+) -> None:
+    server.answers["GET /files/file-1"] = server.answers["POST /files"] = [(200, answer)]
+    (tmp_path / "train.jsonl").write_text("{}\n")
+    asks: list[Callable[[], object]] = [
+        lambda: client.has_file("file-1"),
+        lambda: client.upload(tmp_path / "train.jsonl", "train.jsonl"),
+    ]
+    for ask in asks:
+        with pytest.raises(ProviderError, match="^acme: an answer that is no file$"):
+            ask()

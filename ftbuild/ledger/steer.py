@@ -32,7 +32,8 @@ def steer(wish: Wish, journal: Journal, provider: JobProvider, clock: Clock, job
     """Ask for it unless it is so, and wait up to half a minute for it to come true.
 
     Raises:
-        ProviderError: no answer, a refusal, the wish is in the journal; or a provider that cannot do this: it is taken back.
+        ProviderError: no answer, or a refusal; the wish is in the journal. Or the provider cannot do this: it is
+            taken back there.
         StoreError: the wish cannot be written; nothing was sent then.
     """
     reached = REACHED[wish]

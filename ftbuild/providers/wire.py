@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx2  # what the SDK stands on, and installs
 import openai
 from openai import AsyncOpenAI, OpenAI
+from openai.types import FileObject
 from openai.types.chat import ChatCompletion
 from openai.types.fine_tuning import FineTuningJob
 
@@ -77,7 +78,7 @@ class WireClient:
             ProviderError: it is refused, or not processed within a minute.
         """
         with self._translated(), path.open("rb") as content:
-            sent = self._client.files.create(file=(name, content), purpose="fine-tune")
+            sent = self._file(self._client.files.create(file=(name, content), purpose="fine-tune"))
             try:
                 file = self._client.files.wait_for_processing(
                     sent.id, poll_interval=0.2, max_wait_seconds=FILE_WAIT_SECONDS
@@ -92,7 +93,7 @@ class WireClient:
         """Return whether a file sent before is still there and can be used."""
         try:
             with self._translated():
-                return self._client.files.retrieve(file_id).status not in ("error", "deleted")
+                return self._file(self._client.files.retrieve(file_id)).status not in ("error", "deleted")
         except ProviderError as error:
             if error.status != 404:
                 raise
@@ -111,10 +112,15 @@ class WireClient:
             return self._job(self._once.fine_tuning.jobs.create(**body, extra_body=extra or None))
 
     def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
-        """Return the jobs that carry `metadata`, and those of which no metadata is told, oldest first."""
-        with self._translated():
-            page = self._client.fine_tuning.jobs.list(metadata=dict(metadata), limit=100)
-            found = [self._job(job) for job in page]
+        """Return the jobs that carry `metadata`, and those of which no metadata is told, oldest first.
+
+        Raises:
+            ProviderError: no answer, a refusal, or an answer that is no list: to take it for an empty one would be
+                to launch again.
+        """
+        listed = self._client.fine_tuning.jobs.with_raw_response.list
+        pages = self._listed(partial(listed, metadata=dict(metadata), limit=PAGE))
+        found = [self._job(FineTuningJob.construct(**each)) for each in pages]
         told = [(job, job.raw.get("metadata") or metadata) for job in found]
         mine = [job for job, theirs in told if dict(theirs).items() >= dict(metadata).items()]
         return sorted(mine, key=lambda job: (job.created_at, job.id))
@@ -159,9 +165,8 @@ class WireClient:
     def job_checkpoints(self, job_id: str) -> list[Mapping[str, Any]]:
         """Return the checkpoints, by step; none where a provider has no such list."""
         try:
-            with self._translated():
-                page = self._client.fine_tuning.jobs.checkpoints.list(job_id, limit=100)
-                return sorted((each.to_dict() for each in page), key=lambda each: each["step_number"])
+            listed = self._client.fine_tuning.jobs.checkpoints.with_raw_response.list
+            return sorted(self._listed(partial(listed, job_id, limit=PAGE)), key=lambda each: each["step_number"])
         except ProviderError as error:
             if error.status not in NO_ROUTE:
                 raise
@@ -174,7 +179,8 @@ class WireClient:
             ProviderError: no answer within a few seconds, or a refusal.
         """
         with self._translated():
-            return len(self._quick.models.list().data)
+            answer = self._quick.models.with_raw_response.list().http_response
+        return len(self._page(answer)["data"])
 
     def shutdown_date(self, model: str) -> str | None:
         """Return when a model goes (YYYY-MM-DD), None where the provider does not say.
@@ -349,6 +355,12 @@ class WireClient:
         key = self._address[1]
         what = what.replace(key, "[key]") if len(key) >= SHORTEST_KEY else what
         return ProviderError(Problem(f"{self._name}: {what}"), status=status, code=code)
+
+    def _file(self, file: object) -> FileObject:
+        """Return the file; the SDK hands on whatever came with status 200."""
+        if not isinstance(file, FileObject) or not isinstance(file.id, str):
+            raise self._error("an answer that is no file")
+        return file
 
     def _job(self, job: object) -> JobState:
         """Return the job; the SDK hands on whatever came with status 200, such as the page of a proxy.
