@@ -76,7 +76,11 @@ def shutdown_date(world: World) -> Callable[[Point], str | None]:
 
 
 class Gate:
-    """The gate of one build; `say` tells people something that stays."""
+    """The gate of one build; `say` tells people something that stays.
+
+    Once passed, `costs` are what is paid now, by action, and `spent` those with what was reserved before for the jobs
+    that are attached to.
+    """
 
     def __init__(
         self,
@@ -92,6 +96,7 @@ class Gate:
         self._ledger = LedgerFolder(world)
         self._reserved: dict[str, str] = {}
         self.costs: Mapping[str, Estimate] = {}
+        self.spent: Mapping[str, Estimate] = {}
 
     def look(self) -> None:
         """Refuse what no data could mend, before anything runs.
@@ -134,6 +139,12 @@ class Gate:
             confirm(found, self._consent)
         if found.is_paid:
             self._reserve(names, limit, found)
+        standing = Reservations(self._ledger.folder).standing()
+        attached = [one.action.id for one in planned if one.status == "ATTACH" and names[one.action.id] in standing]
+        self.spent = {
+            **self.costs,
+            **{each: Estimate(None, standing[names[each]] or None, estimated=True) for each in attached},
+        }
 
     def settle(self) -> None:
         """Give back what was reserved for jobs that were never asked for, and for the answers of their models.

@@ -31,6 +31,7 @@ from ftbuild.lookup import LedgerFolder, Planned, look_up
 from ftbuild.outcome import Build
 from ftbuild.paying import Consent, Gate
 from ftbuild.plan.action import JOB
+from ftbuild.plan.estimate import NOTHING
 from ftbuild.points import one_graph
 from ftbuild.store.locks import KeyLock
 from ftbuild.store.store import Store
@@ -227,6 +228,8 @@ def test_who_comes_back_to_a_job_is_not_asked_for_money_again(own: Own, server: 
         back = AtGate(own, yes=False)
         back.passes()
         assert back.standing() == before
+        job = back.job().action.id
+        assert (back.gate.costs[job], back.gate.spent[job].cost_usd) == (NOTHING, first.gate.costs[job].cost_usd)
         back.gate.settle()
         assert back.standing() == before
         (first.ledger.folder / LINES).unlink()

@@ -453,7 +453,7 @@ def test_an_answer_that_is_no_list_is_not_an_empty_one(answer: object, server: S
         client.count_models,
     ]
     for ask in asks:
-        with pytest.raises(ProviderError, match="^acme: an answer that is no list$"):
+        with pytest.raises(ProviderError, match=r"^acme: an answer that is no list$"):
             ask()
 
 
@@ -468,5 +468,5 @@ def test_an_answer_that_is_no_file_is_an_error(
         lambda: client.upload(tmp_path / "train.jsonl", "train.jsonl"),
     ]
     for ask in asks:
-        with pytest.raises(ProviderError, match="^acme: an answer that is no file$"):
+        with pytest.raises(ProviderError, match=r"^acme: an answer that is no file$"):
             ask()
