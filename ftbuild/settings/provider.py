@@ -4,6 +4,7 @@ What is not known is null, and told as "unknown". Facts about time and money cha
 and with it the model that comes of it, does.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -16,6 +17,7 @@ Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}(-\d{2})?$")]
 Usd = Annotated[float, Field(ge=0)]
 ALL_METHODS: list[MethodName] = ["supervised", "dpo", "reinforcement"]
 OF_A_JOB = ("model", "training_file", "validation_file", "method", "metadata", "integrations")
+SECRET = ("api_key", "apikey", "token", "secret", "password")
 AT_ONCE = {"settle_seconds": 0.0, "poll_seconds": 0.05}  # in a rehearsal nothing is behind, and nothing takes time
 
 
@@ -181,6 +183,14 @@ class Provider(Node):
             raise ValueError(f"extra_body cannot say {', '.join(taken)}: that follows from the other settings")
         return self
 
+    @model_validator(mode="after")
+    def _holds_no_secret(self) -> "Provider":
+        """Refuse a secret: what is asked for is written down in the store, the journals and the lock file."""
+        for name in _names([self.extra_body, self.extra_hyperparameters]):
+            if name.lower().replace("-", "_").endswith(SECRET):
+                raise ValueError(f"{name} is a secret: it would be kept in the store, and no request may hold it")
+        return self
+
     @property
     def is_ours(self) -> bool:
         """Return whether our own server gets the requests, so that no key is needed and nothing is paid."""
@@ -199,3 +209,11 @@ class Provider(Node):
             if self.base_url is not None:
                 said["base_url"] = self.base_url.rstrip("/")
         return said
+
+
+def _names(value: Any) -> Iterator[str]:
+    """Yield the names in a value, at any depth."""
+    if isinstance(value, dict):
+        yield from value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _names(each)
