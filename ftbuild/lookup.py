@@ -61,6 +61,8 @@ class LedgerFolder:
         state = self.journal(key).state()
         if state.job_id is None:
             return "RUN", []
+        if state.is_lost:
+            return "ATTACH", [f"{state.job_id} was not at the provider: asked for once more"]
         if state.ended_badly:
             return "FAILED", [f"{state.job_id} {state.status}: {state.error or 'no reason given'}"]
         return "ATTACH", [f"{state.job_id} is {state.status if state.status in PARKED else 'under way'}"]

@@ -76,7 +76,11 @@ def shutdown_date(world: World) -> Callable[[Point], str | None]:
 
 
 class Gate:
-    """The gate of one build; `say` tells people something that stays."""
+    """The gate of one build; `say` tells people something that stays.
+
+    Once passed, `costs` are what is paid now, by action, and `spent` those with what was reserved before for the jobs
+    that are attached to.
+    """
 
     def __init__(
         self,
@@ -92,6 +96,7 @@ class Gate:
         self._ledger = LedgerFolder(world)
         self._reserved: dict[str, str] = {}
         self.costs: Mapping[str, Estimate] = {}
+        self.spent: Mapping[str, Estimate] = {}
 
     def look(self) -> None:
         """Refuse what no data could mend, before anything runs.
@@ -104,15 +109,18 @@ class Gate:
         self._tell(found)
         refuse([*found, *gates.lacking(self._points, planned, self._world)])
 
-    def pass_(self, _done: Build) -> None:
+    def pass_(self, done: Build) -> None:
         """Let a build go on to what is paid: its data is built, nothing has been sent.
+
+        What lies below an action of `done` that has failed is not asked for, so it is not paid for. Answers that were
+        agreed to before, at no lower price, are not asked about again: somebody comes back to their job.
 
         Raises:
             ConfigError: it costs too much, or nobody agreed to it, or the base model is gone.
             DataError: the provider would refuse the files.
             ProviderError: it cannot be reached, or refuses the key.
         """
-        planned = self._planned()
+        planned = self._to_come(done)
         if problems := gates.of_lines(self._points, planned, self._store):
             raise DataError(*problems)
         self.costs = estimates(planned, self._points, self._store)
@@ -121,33 +129,64 @@ class Gate:
         if found.is_paid:
             refuse_dear(found, self._consent.max_cost)
             self._refuse_beyond(limit, found, names)
+        asks = found.is_paid and not self._agreed(found, names)
+        if asks:
             refuse_unasked(found, self._consent)
         told = gates.shutdowns(self._points, planned, self._world, shutdown_date(self._world))
         self._tell(told)
         refuse(told)
-        if found.is_paid:
+        if asks:
             confirm(found, self._consent)
+        if found.is_paid:
             self._reserve(names, limit, found)
+        standing = Reservations(self._ledger.folder).standing()
+        attached = [one.action.id for one in planned if one.status == "ATTACH" and names[one.action.id] in standing]
+        self.spent = {
+            **self.costs,
+            **{each: Estimate(None, standing[names[each]] or None, estimated=True) for each in attached},
+        }
 
     def settle(self) -> None:
-        """Give back what was reserved for jobs that were never asked for, and for the answers of their models."""
-        left = {
-            name: action_id
-            for name, action_id in self._reserved.items()
-            if self._graph.actions[action_id].kind is JOB and not self._is_intended(action_id)
-        }
-        gone = set(left.values())
-        below = {
-            name
-            for name, action_id in self._reserved.items()
-            if gone & {each.action for each in self._graph.actions[action_id].inputs}
-        }
-        if left:
-            with suppress(StoreError):  # what stays reserved is on the safe side, and another error may be on its way
-                Reservations(self._ledger.folder).release([*left, *below], self._world.now())
+        """Give back what was reserved for jobs that were never asked for, and for the answers of their models.
+
+        What another ftbuild is at stays: it stands under the same name.
+        """
+        if not self._reserved:
+            return
+        with suppress(StoreError):  # what stays reserved is on the safe side, and another error may be on its way
+            planned = {one.action.id: one for one in self._planned()}
+            gone = {
+                action_id
+                for action_id in self._reserved.values()
+                if planned[action_id].action.kind is JOB and not self._is_intended(planned[action_id])
+            }
+            left = [
+                name
+                for name, action_id in self._reserved.items()
+                if action_id in gone or gone & {each.action for each in planned[action_id].action.inputs}
+            ]
+            if left:
+                Reservations(self._ledger.folder).release(left, self._world.now())
 
     def _planned(self) -> list[Planned]:
         return look_up(self._graph, self._store, self._ledger)
+
+    def _to_come(self, done: Build) -> list[Planned]:
+        """Return the plan; what lies below an action that has failed is blocked."""
+        below, found = set(done.failed), []
+        for one in self._planned():  # inputs come first
+            if one.action.id in below or below & {each.action for each in one.action.inputs}:
+                below.add(one.action.id)
+                found.append(replace(one, status="BLOCKED"))
+            else:
+                found.append(one)
+        return found
+
+    def _agreed(self, found: Bill, names: Mapping[str, str]) -> bool:
+        """Return whether all that is paid are answers that stand reserved already, at no lower price."""
+        standing = Reservations(self._ledger.folder).standing()
+        paid = {names[action_id]: each.cost_usd or 0 for action_id, each in self.costs.items() if each.cost_usd != 0}
+        return found.n_jobs == 0 and all(standing.get(name, -1) >= usd for name, usd in paid.items())
 
     def _tell(self, found: Sequence[Problem]) -> None:
         for each in found:
@@ -163,7 +202,9 @@ class Gate:
         return found
 
     def _reserve(self, names: Mapping[str, str], limit: float, found: Bill) -> None:
-        asked = {name: usd for action_id, name in names.items() if (usd := self.costs[action_id].cost_usd)}
+        """Reserve what is paid; what has no known price stands with 0, for it was agreed to."""
+        costs = {name: self.costs[action_id].cost_usd for action_id, name in names.items()}
+        asked = {name: usd or 0.0 for name, usd in costs.items() if usd != 0}
         refused = Reservations(self._ledger.folder).reserve(asked, limit, self._world.now())
         if refused is not None:
             raise _beyond(found, limit, refused.reserved)
@@ -182,12 +223,11 @@ class Gate:
         if others + found.total.cost_usd > limit:
             raise _beyond(found, limit, others)
 
-    def _is_intended(self, action_id: str) -> bool:
-        one = next(each for each in self._planned() if each.action.id == action_id)
+    def _is_intended(self, one: Planned) -> bool:
         if one.key is None:
             return False
         state = self._ledger.journal(one.key).state()
-        return one.status == "HIT" or state.job_id is not None or state.intent_at is not None
+        return one.status in ("HIT", "WAIT") or state.job_id is not None or state.intent_at is not None
 
 
 def refuse(problems: Sequence[Problem]) -> None:

@@ -99,10 +99,10 @@ class Jobs(Toy):
         provider = self.provider
         return Workshop(SETTINGS, self.world, self.store, lambda: provider, "toy", ("+x=toy",), lambda _key: None)
 
-    def build_on(self) -> Build:
+    def build_on(self, stopping: Stopping | None = None) -> Build:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.console = Silent()
-        how = How(self.workers, self.jobs, 1, self.keep_going, MadeUpTime(self))
+        how = How(self.workers, self.jobs, 1, self.keep_going, stopping or MadeUpTime(self))
         return build(self.graph(), self.store, self.world, self.console, self.runners(), how)
 
     def job_alone(self, waits: Callable[[], None]) -> None:

@@ -19,6 +19,7 @@ class Asked:
     query: dict[str, str]
     body: Any
     token: str
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -47,7 +48,8 @@ def stub() -> Iterator[Stub]:
                 content = json.loads(content)
             path = parts.path.removeprefix("/v1")
             token = self.headers.get("authorization", "").removeprefix("Bearer ")
-            served.asked.append(Asked(self.command, path, dict(parse_qsl(parts.query)), content, token))
+            sent = {name.lower(): value for name, value in self.headers.items()}
+            served.asked.append(Asked(self.command, path, dict(parse_qsl(parts.query)), content, token, sent))
             turns = served.answers.get(f"{self.command} {path}", [(404, {"error": {"message": "no such route"}})])
             turn = turns.pop(0) if len(turns) > 1 else turns[0]
             if turn is LOSE:

@@ -137,6 +137,7 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
         "Provider.free",
         "Provider.horizon_days",
         "Provider.idle_seconds",
+        "Provider.is_openai",
         "Provider.limits",
         "Provider.methods",
         "Provider.models",

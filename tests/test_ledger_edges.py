@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from fake_provider import BROKEN, LOST, request
-from job_fixture import Child, Jobs
+from job_fixture import Child, Jobs, MadeUpTime
 from job_provider import Bare, Denied, FolderProvider
 from ledger_edges import strike, traced
 from paying_fixture import folder_in_memory
 
-from ftbuild.errors import ExitCode, ProviderError
+from ftbuild.errors import ExitCode, Interrupted, JobError, ProviderError
 from ftbuild.ledger.journal import Asked, Journal, journals
 from ftbuild.ledger.launch import Clock, launch_once
 from ftbuild.ledger.port import JobRequest, JobState
@@ -267,6 +267,30 @@ def test_a_job_that_is_lost_before_its_results_are_fetched_can_be_launched_again
     assert (journal.state().ended_badly, journal.state().error) == (True, "the provider has lost the job")
 
 
+def test_a_job_that_another_key_does_not_see_is_not_lost_for_good(folder: Path) -> None:
+    def work(_: object) -> None:
+        strike("after write launched", signal.SIGKILL)
+        Jobs(folder).build_on()
+
+    assert Child(work).code() == -signal.SIGKILL
+    seen = folder / "provider/ftjob-1.json"
+    seen.rename(folder / "elsewhere")
+    toy = Jobs(folder)
+    for _ in range(2):
+        with pytest.raises(JobError) as caught:
+            toy.build_on()
+        assert str(caught.value) == (
+            "ftjob-1 failed: the provider has lost the job\n"
+            "    Another key, or one of another project, would not see it. "
+            "It is not launched again by itself: a job costs money and hours.\n"
+            "    Fix: the same command with the key that launched it; if it is gone, then ftbuild retry ftjob-1"
+        )
+        assert toy.statuses()["job"] == "ATTACH"
+    (folder / "elsewhere").rename(seen)
+    toy.build_on()
+    once(folder)
+
+
 @pytest.mark.parametrize("status", ["paused"])
 def test_a_parked_job_ends_the_build_and_goes_on_when_it_is_resumed(status: str, folder: Path) -> None:
     assert Child(lambda _: Jobs(folder, status_on=status).build_on()).code() == ExitCode.FAILED
@@ -342,3 +366,18 @@ def test_a_ledger_without_a_lock_is_caught(folder: Path) -> None:
     with pytest.raises(AssertionError):
         once(folder)
     assert list(Jobs(folder).provider.creates_by_key().values()) == [2]
+
+
+def test_a_stop_while_the_files_are_sent_launches_nothing(tmp_path: Path) -> None:
+    toy = Jobs(tmp_path)
+    stopping = MadeUpTime(toy)
+
+    class Slow(FolderProvider):
+        def upload(self, path: Path, name: str) -> str:
+            stopping.set()
+            return super().upload(path, name)
+
+    toy.kind = Slow
+    with pytest.raises(Interrupted):
+        toy.build_on(stopping)
+    assert (toy.provider.jobs(), journals(toy.ledger.folder)) == ([], [])

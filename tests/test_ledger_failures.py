@@ -23,6 +23,8 @@ SEEN = [
     (None, "You are not allowed to create fine-tuning jobs.", "may not fine-tune"),
     (None, "You do not have access to this resource", "may not fine-tune"),
     (None, "Fine-tuning is no longer available to your organization.", "may not fine-tune"),
+    ("missing_scope", "You have insufficient permissions for this operation. Missing scopes: x", "The key may not"),
+    ("invalid_api_key", "Incorrect API key provided: [key].", "does not take the key"),
     ("model_not_available", "Model gpt-9 is not available for fine-tuning or does not exist.", "base model"),
     ("training_diverged", "The training loss is not a number at step 3.", "too large"),
     ("rate_limit_exceeded", "You have too many active jobs.", "enough of our jobs"),
@@ -77,13 +79,19 @@ def test_a_refusal_is_explained_and_a_lost_answer_never_called_one() -> None:
     no = refused(ProviderError("openai: Permission denied for this organization", status=403))
     assert str(no) == (
         "openai: Permission denied for this organization\n"
-        "    This account may not fine-tune. OpenAI takes no new organisations since 2026-05-07, none without recent "
-        "use since 2026-07-02, and no new jobs at all after 2027-01-06. No job was launched.\n"
+        "    This account may not fine-tune. No job was launched.\n"
         "    Fix: another provider (the data stays as it is), or provider=embedded on this machine."
     )
     lost = refused(ProviderError("openai: The server had an error", status=500))
     assert str(lost) == (
         "openai: The server had an error\n    Fix: the same command again: it looks for the job first."
+    )
+    early = refused(ProviderError("openai: Rate limit reached", status=429, retry_after=7.0))
+    assert str(early) == (
+        "openai: Rate limit reached\n"
+        "    The provider has enough of our jobs or requests for now. It asks for 7 seconds of quiet. "
+        "No job was launched.\n"
+        "    Fix: wait for the others (ftbuild jobs)."
     )
     odd = ProviderError("openai: teapot", status=418)
     assert refused(odd) is odd

@@ -140,6 +140,7 @@ def test_a_provider_that_cannot_pause_says_what_can_be_done(tmp_path: Path) -> N
         "fake: Invalid URL (404): this provider cannot pause a job\n"
         "    Fix: ftbuild cancel ftjob-1 ends it; ftbuild watch ftjob-1 follows it."
     )
+    assert (bench.journal.state().status, bench.journal.state().wish) == ("running", None)
 
 
 def test_a_lost_answer_is_no_refusal(tmp_path: Path) -> None:

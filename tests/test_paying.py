@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,19 @@ from config_fixture import Ended, Own
 from hosted_fixture import AT_ELSEWHERE, KEY, PROFILE, profile
 from stub_server import Stub, refusal, stub
 
+from ftbuild.cli.build import composed_of, smoke_overrides, world_of
+from ftbuild.cli.options import parse
+from ftbuild.errors import ConfigError, DataError
 from ftbuild.ledger.budget import LINES, Reservations
+from ftbuild.ledger.journal import Asked as AskedFor
+from ftbuild.lookup import LedgerFolder, Planned, look_up
+from ftbuild.outcome import Build
+from ftbuild.paying import Consent, Gate
+from ftbuild.plan.action import JOB
+from ftbuild.plan.estimate import NOTHING
+from ftbuild.points import one_graph
+from ftbuild.store.locks import KeyLock
+from ftbuild.store.store import Store
 
 MODEL = "/models/tiny"
 HERE = {"id": "tiny", "object": "model"}
@@ -163,6 +177,72 @@ def test_what_was_agreed_to_and_never_asked_for_is_given_back(own: Own, server: 
     assert [each["event"] for each in lines] == ["reserved"] * 3 + ["released"] * 2
     assert len(Reservations(ledger(own)).standing()) == 1  # the answers, of which some may have been paid for
     assert "POST /fine_tuning/jobs" not in [f"{each.method} {each.path}" for each in server.asked]
+
+
+class AtGate:
+    """A build that has come to its gate; `planned` is what is to come, the job first."""
+
+    def __init__(self, own: Own, *more: str, yes: bool = True) -> None:
+        with chdir(own.folder):
+            options = replace(parse("build", [*AT_ELSEWHERE, *more]), folder=own.folder)
+            self.world = world_of(options)
+            self.store = Store(self.world.store)
+            graph, points = one_graph(composed_of(options), smoke_overrides(options), self.store, smoke=True)
+        self.graph, self.ledger = graph, LedgerFolder(self.world)
+        self.gate = Gate(graph, points, self.store, self.world, Consent(yes), lambda _: None)
+
+    def passes(self, *failed: str) -> None:
+        names = {name: DataError("broken") for name, each in self.graph.actions.items() if each.label in failed}
+        self.gate.pass_(Build(self.store, failed=names))
+
+    def job(self) -> Planned:
+        planned = look_up(self.graph, self.store, self.ledger)
+        return next(one for one in planned if one.action.kind is JOB)
+
+    def standing(self) -> dict[str, float]:
+        return Reservations(self.ledger.folder).standing()
+
+
+def test_what_another_build_is_about_to_launch_stays_reserved(own: Own) -> None:
+    """Both have agreed to the same job; the other one still sends its files when this one is stopped."""
+    here = AtGate(own)
+    here.passes()
+    other = KeyLock(here.store.folder, str(here.job().key))
+    assert other.acquire()
+    here.gate.settle()
+    assert len(here.standing()) == 3
+    other.release()
+    here.gate.settle()
+    assert len(here.standing()) == 1
+
+
+@pytest.mark.parametrize("prices", [PROFILE["prices"], None])
+def test_who_comes_back_to_a_job_is_not_asked_for_money_again(own: Own, server: Stub, prices: Any) -> None:
+    changed(own, server, prices=prices, models=PROFILE["models"] if prices else None)
+    first = AtGate(own)
+    first.passes()
+    journal, asked = first.ledger.journal(str(first.job().key)), AskedFor((*AT_ELSEWHERE,), "tone_formal")
+    try:
+        journal.append(1.0, "launched", job_id="ftjob-1", **asked.to_json())
+        before = first.standing()
+        back = AtGate(own, yes=False)
+        back.passes()
+        assert back.standing() == before
+        job = back.job().action.id
+        assert (back.gate.costs[job], back.gate.spent[job].cost_usd) == (NOTHING, first.gate.costs[job].cost_usd)
+        back.gate.settle()
+        assert back.standing() == before
+        (first.ledger.folder / LINES).unlink()
+        with pytest.raises(ConfigError, match=r"no paid job.* and no terminal to ask at"):
+            back.passes()
+    finally:
+        (first.ledger.folder / f"{journal.key}.jsonl").unlink()
+
+
+def test_what_lies_below_a_failure_is_not_paid_for(own: Own) -> None:
+    here = AtGate(own, "budget.usd=100")
+    here.passes("lines")
+    assert [here.graph.actions[name].label for name in here.standing()] == ["base"]
 
 
 def at_terminal(own: Own, typed: str | signal.Signals, *arguments: str) -> Ended:

@@ -105,6 +105,28 @@ def test_a_suffix_is_cut_and_ends_with_no_dash() -> None:
     assert suffix("tone_formal", changed(suffix={"characters": 8, "letters": "a-z"})) == "toneform"
 
 
+def test_a_suffix_is_never_nothing() -> None:
+    assert suffix("敬語", SHIPPED["openai"]) == "ftbuild"
+    assert suffix("敬語", changed(suffix={"characters": 3, "letters": "0-9"})) == "0"
+
+
+def test_what_a_job_is_found_by_cannot_be_replaced() -> None:
+    with pytest.raises(ValueError, match="extra_body cannot say model, metadata: that follows from the other settings"):
+        changed(extra_body={"model": "x", "trainingType": "Standard", "metadata": {"team": "x"}})
+
+
+@pytest.mark.parametrize("name", ["extra_body", "extra_hyperparameters"])
+def test_a_secret_has_no_place_in_a_request_that_is_written_down(name: str) -> None:
+    with pytest.raises(ValueError, match="api_key is a secret: it would be kept in the store") as caught:
+        changed(**{name: {"integrations_of_theirs": [{"wandb": {"api_key": "wk-0123456789"}}]}})
+    assert "Value error, api_key" in str(caught.value)
+    assert changed(extra_body={"max_tokens": 7}).extra_body == {"max_tokens": 7}
+
+
+def test_only_openai_is_told_of_an_account_at_openai() -> None:
+    assert [name for name in NAMES if SHIPPED[name].is_openai] == ["openai"]
+
+
 def test_a_multiplier_becomes_the_rate_that_the_provider_takes() -> None:
     asked = {"n_epochs": 2, "batch_size": "auto", "learning_rate_multiplier": 2.0}
     rate = {"learning_rate_multiplier": {"name": "learning_rate", "absolute": True}}

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -390,6 +390,7 @@ def test_checkpoints_of_a_provider_without_such_a_list_are_none(server: Stub, cl
         ((200, {"id": "m", "object": "model", "shutdown_date": "2027-01-14"}), "2027-01-14"),
         ((200, {"id": "m", "object": "model", "shutdown_date": "2027-01-14T00:00:00Z"}), "2027-01-14"),
         (refusal(404, "no such model"), None),
+        (refusal(403, "Missing scopes: api.model.read"), None),
     ],
 )
 def test_the_end_of_a_model_is_what_the_provider_s_list_says(
@@ -406,3 +407,66 @@ def test_a_look_at_the_models_is_not_repeated(server: Stub, client: WireClient) 
     with pytest.raises(ProviderError, match="busy"):
         client.count_models()
     assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("is_openai", [False, True])
+def test_what_the_environment_says_of_an_account_at_openai_goes_to_openai_alone(
+    is_openai: bool, server: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-secret")
+    monkeypatch.setenv(
+        "OPENAI_CUSTOM_HEADERS", "X-Own: secret" if is_openai else "X-Own: secret\nAuthorization: secret"
+    )
+    server.answers[f"GET {JOBS}/ftjob-1"] = server.answers[f"POST {JOBS}"] = [(200, job())]
+    server.answers["GET /models"] = [listed()]
+    server.answers["GET /chat/completions"] = [listed()]
+    server.answers["POST /chat/completions"] = [(200, completion("hey"))]
+    client = WireClient(server.url, "token", "acme", is_openai=is_openai)
+    client.retrieve_job("ftjob-1")
+    client.create_job(request({}))
+    client.count_models()
+    assert list(client.stored_completions({})) == []
+
+    async def ask() -> None:
+        await client.complete("tiny", HELLO, {})
+        await client.close()
+
+    asyncio.run(ask())
+    assert [each.token for each in server.asked] == ["token"] * 5
+    for asked in server.asked:
+        assert ("secret" in str(asked.headers)) == is_openai
+        assert asked.headers.get("openai-organization") == ("org-secret" if is_openai else None)
+
+
+PAGE = b"<html>Sign in</html>"
+
+
+@pytest.mark.parametrize("answer", [PAGE, {}, {"object": "list", "data": None}])
+def test_an_answer_that_is_no_list_is_not_an_empty_one(answer: object, server: Stub, client: WireClient) -> None:
+    """A job that is not in the list is launched again, and paid again."""
+    server.answers[f"GET {JOBS}"] = server.answers["GET /models"] = [(200, answer)]
+    server.answers[f"GET {JOBS}/ftjob-1/checkpoints"] = [(200, answer)]
+    asks: list[Callable[[], object]] = [
+        lambda: client.find_jobs({"ftbuild_key": "k"}),
+        lambda: client.job_checkpoints("ftjob-1"),
+        client.count_models,
+    ]
+    for ask in asks:
+        with pytest.raises(ProviderError, match=r"^acme: an answer that is no list$"):
+            ask()
+
+
+@pytest.mark.parametrize("answer", [PAGE, {}])
+def test_an_answer_that_is_no_file_is_an_error(
+    answer: object, server: Stub, client: WireClient, tmp_path: Path
+) -> None:
+    server.answers["GET /files/file-1"] = server.answers["POST /files"] = [(200, answer)]
+    (tmp_path / "train.jsonl").write_text("{}\n")
+    asks: list[Callable[[], object]] = [
+        lambda: client.has_file("file-1"),
+        lambda: client.upload(tmp_path / "train.jsonl", "train.jsonl"),
+    ]
+    for ask in asks:
+        with pytest.raises(ProviderError, match=r"^acme: an answer that is no file$"):
+            ask()

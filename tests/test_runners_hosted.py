@@ -7,9 +7,11 @@ import pytest
 from settings_fixture import HOSTED, settings
 
 from ftbuild.errors import ConfigError, ProviderError
+from ftbuild.ledger.failures import refused
 from ftbuild.problem import Problem
 from ftbuild.runners.answers import deployed
-from ftbuild.runners.job import _told_why
+from ftbuild.runners.integrations import explained
+from ftbuild.runners.job import told_why
 from ftbuild.runners.workshop import Workshop
 from ftbuild.store.store import Store
 from ftbuild.world import World
@@ -46,14 +48,33 @@ def test_a_tuned_model_that_is_not_deployed_yet_stops_with_the_command(tmp_path:
 
 def test_a_403_of_a_provider_that_is_closing_says_to_whom_it_is_closed(tmp_path: Path) -> None:
     provider = shop(tmp_path).settings.provider
-    told = _told_why(ProviderError(Problem("elsewhere: not allowed"), status=403, code="denied"), provider)
-    assert told is not None
-    assert (told.status, told.code) == (403, "denied")
+    no = refused(ProviderError(Problem("elsewhere: not allowed"), status=403, code="denied", retry_after=7.0))
+    told = told_why(no, provider)
+    assert (told.status, told.code, told.retry_after) == (403, "denied", 7.0)
     assert str(told) == (
         "elsewhere: not allowed\n"
-        "    It takes no new jobs from new ones (their page).\n"
-        "    Fix: another provider: provider=azure, provider=embedded model=smollm2, or provider=compatible."
+        "    This account may not fine-tune. It asks for 7 seconds of quiet. No job was launched. "
+        "It takes no new jobs from new ones (their page).\n"
+        "    Fix: another provider (the data stays as it is), or provider=embedded on this machine."
     )
-    other = ProviderError("elsewhere: busy", status=503)
-    assert _told_why(other, provider) is None
-    assert _told_why(ProviderError("no", status=403), shop(tmp_path, ends=None).settings.provider) is None
+    assert told_why(no, shop(tmp_path, ends=None).settings.provider) is no
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "code"),
+    [
+        (503, "busy", None),
+        (403, "You have insufficient permissions for this operation. Missing scopes: x", "missing_scope"),
+        (403, "You exceeded your current quota", "insufficient_quota"),
+    ],
+)
+def test_what_is_no_closed_door_is_not_called_one(status: int, message: str, code: str | None, tmp_path: Path) -> None:
+    no = refused(ProviderError(message, status=status, code=code))
+    assert told_why(no, shop(tmp_path).settings.provider) is no
+
+
+def test_a_refused_integration_keeps_what_was_refused(tmp_path: Path) -> None:
+    tracker = shop(tmp_path).settings.tracker.model_copy(update={"side": "provider", "kind": "wandb"})
+    assert tracker.at_provider
+    said = explained(ProviderError("no wandb key", status=400, code="no_key", retry_after=3.0), tracker)
+    assert (said.status, said.code, said.retry_after) == (400, "no_key", 3.0)

@@ -178,7 +178,7 @@ def walked(
 
     def pass_gate(done: Build) -> None:
         gate.pass_(done)
-        site.costs = gate.costs
+        site.costs = gate.spent
 
     how = How(
         Processes(jobs),

@@ -117,7 +117,7 @@ def _reached(name: str, provider: Provider, world: World) -> Check:
     from ftbuild.providers.wire import WireClient
 
     address = hosted.address(provider, world.environment)
-    client = WireClient(address.base_url, address.api_key, provider.title)
+    client = WireClient(address.base_url, address.api_key, provider.title, is_openai=provider.is_openai)
     try:
         n = client.count_models()
     except ProviderError as error:

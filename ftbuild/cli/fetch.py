@@ -48,7 +48,9 @@ def fetch(options: Options) -> int:
     asked: dict[str, Any] = {"model": options.model} if options.model else {}
     if options.metadata:
         asked["metadata"] = _metadata(options.metadata)
-    client = WireClient(base_url, _key(variable, world.environment), urlsplit(base_url).netloc)
+    host = urlsplit(base_url)
+    is_openai = str(host.hostname).endswith("api.openai.com")  # eu.api.openai.com too
+    client = WireClient(base_url, _key(variable, world.environment), host.netloc, is_openai=is_openai)
     is_new = not path.exists()
     progress = Progress(world)
     try:

@@ -47,7 +47,8 @@ def _ended(job: NamedJob) -> str | None:
     """Return how the job ended, None where it has not or that is not known: of another job nobody wrote it down."""
     if job.job_id in job.state.past:
         return "failed or cancelled before it was retried"
-    return job.state.status if job.is_current and job.state.status in TERMINAL else None
+    state = job.state
+    return state.status if job.is_current and state.status in TERMINAL and not state.is_lost else None
 
 
 def _said_ended(wish: Wish, job_id: str, status: str) -> int:

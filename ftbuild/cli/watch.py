@@ -29,7 +29,7 @@ def watch(options: Options) -> int:
         what = f"no job of {short(job.journal.key)} is at the provider"
         raise ConfigError(Problem(what, "command line", fix="build the experiment: it looks again, then launches."))
     state = job.state
-    if job.is_current and state.status in TERMINAL:
+    if job.is_current and state.status in TERMINAL and not state.is_lost:
         return _ended(job.job_id, str(state.status), state.error, state.code)
     screen, provider = _Screen(), provider_of(state.asked, options)
     poll_seconds = max(provider.poll_seconds, POLL_AT_LEAST)

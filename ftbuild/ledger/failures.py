@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ftbuild.errors import JobError, ProviderError
+from ftbuild.ledger.port import LOST
 from ftbuild.problem import Problem
 
 ONCE = "It is not launched again by itself: a job costs money and hours."
@@ -28,6 +29,13 @@ class Failure:
     again: bool = True
 
 
+CLOSED = Failure(
+    ("permission_denied", "fine_tuning_not_allowed", "training_not_allowed"),
+    r"(not|n't) (allowed|permitted|authorized)|(no|not have) access|permission|no longer (available|accessible)",
+    "This account may not fine-tune.",
+    "another provider (the data stays as it is), or provider=embedded on this machine",
+    again=False,
+)
 FAILURES = (
     Failure(
         (
@@ -47,6 +55,12 @@ FAILURES = (
         r"file.{0,40}(expired|deleted|not found|no longer|does not exist)|no such file",
         "The uploaded file was gone before the job had read it.",
     ),
+    Failure(
+        (LOST,),
+        r"has lost the job$",
+        "Another key, or one of another project, would not see it.",
+        "the same command with the key that launched it; if it is gone",
+    ),
     Failure(("file_not_ready",), r"file not ready|still being processed", "The provider was still reading the file."),
     Failure(
         ("invalid_training_file", "invalid_validation_file", "invalid_file_format", "invalid_file"),
@@ -62,13 +76,18 @@ FAILURES = (
         "raise it at the provider",
     ),
     Failure(
-        ("permission_denied", "fine_tuning_not_allowed", "training_not_allowed"),
-        r"(not|n't) (allowed|permitted|authorized)|(no|not have) access|permission|no longer (available|accessible)",
-        "This account may not fine-tune. OpenAI takes no new organisations since 2026-05-07, none without recent use "
-        "since 2026-07-02, and no new jobs at all after 2027-01-06.",
-        "another provider (the data stays as it is), or provider=embedded on this machine",
-        again=False,
+        ("missing_scope",),
+        r"missing scopes?|insufficient permissions",
+        "The key may not do this, whatever the account may.",
+        "a key with that permission",
     ),
+    Failure(
+        ("invalid_api_key",),
+        r"(incorrect|invalid) api key",
+        "The provider does not take the key.",
+        "look at the variable of provider.api_key_env (ftbuild doctor)",
+    ),
+    CLOSED,
     Failure(
         ("model_not_available", "model_not_found"),
         r"model .{0,80}(not available|does not exist|not found)",
@@ -105,7 +124,7 @@ def failure(error: str | None, code: str | None, status: int | None = None) -> F
     for known in FAILURES:
         if error and re.search(known.message, error, re.IGNORECASE):
             return known
-    return next(known for known in FAILURES if "permission_denied" in known.codes) if status == 403 else None
+    return CLOSED if status == 403 else None
 
 
 def ended_badly(job_id: str, status: str, error: str | None, code: str | None = None) -> JobError:
@@ -146,7 +165,9 @@ def refused(error: ProviderError) -> ProviderError:
     known = failure(first.what, error.code, error.status)
     if known is None:
         return error
-    told = Problem(first.what, first.path, first.line, why=f"{known.means} No job was launched.", fix=_dot(known.do))
+    later = f" It asks for {error.retry_after:.0f} seconds of quiet." if error.retry_after else ""
+    why = f"{known.means}{later} No job was launched."
+    told = Problem(first.what, first.path, first.line, why=why, fix=_dot(known.do))
     return ProviderError(told, status=error.status, code=error.code, retry_after=error.retry_after)
 
 

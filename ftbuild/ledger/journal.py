@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from ftbuild.errors import StoreError
 from ftbuild.ledger.lock import hold, is_held
-from ftbuild.ledger.port import TERMINAL
+from ftbuild.ledger.port import LOST, TERMINAL
 from ftbuild.problem import Problem
 from ftbuild.store import durable
 
@@ -76,6 +76,11 @@ class JournalState:
         return self.status in TERMINAL and self.status != "succeeded"
 
     @property
+    def is_lost(self) -> bool:
+        """Return whether the provider did not know the job; with the key that launched it, it may."""
+        return self.ended_badly and self.code == LOST
+
+    @property
     def phase(self) -> Phase:
         """Return how far it has come."""
         if self.job_id is None:
@@ -92,7 +97,8 @@ def fold(events: Iterable[Mapping[str, Any]], state: JournalState = NOT_LAUNCHED
     """Return the state after `events`, oldest first, from `state` on.
 
     What names another job than the one at hand is passed over: it comes from a client that watched the job
-    before a retry. So is a `retry` of a job that has not ended badly, and what comes after the end.
+    before a retry. So is a `retry` of a job that has not ended badly, and what comes after the end, unless that was
+    the loss of the job: it may be found again.
     """
     for event in events:
         name = event["event"]
@@ -100,7 +106,7 @@ def fold(events: Iterable[Mapping[str, Any]], state: JournalState = NOT_LAUNCHED
             state = _launching(state, name, event)
         elif event.get("job_id", state.job_id) != state.job_id:
             continue
-        elif name == "ended" and (state.status not in TERMINAL or _may_be_lost(state)):
+        elif name == "ended" and (state.status not in TERMINAL or state.is_lost or _may_be_lost(state)):
             told = {"status": event["status"], "error": event["error"], "code": event.get("code")}
             state = replace(state, **told, seen_at=event["at"], wish=None)
         elif name == "retry" and state.ended_badly:
@@ -109,9 +115,9 @@ def fold(events: Iterable[Mapping[str, Any]], state: JournalState = NOT_LAUNCHED
             state = replace(anew, others=state.others)
         elif name == "fetched":
             state = replace(state, fetched=event["outputs"], note=event["note"])
-        elif name == "status" and state.status not in TERMINAL:
+        elif name == "status" and (state.status not in TERMINAL or state.is_lost):
             wish = None if event.get("answers") == state.wish else state.wish
-            state = replace(state, status=event["status"], seen_at=event["at"], wish=wish)
+            state = replace(state, status=event["status"], error=None, code=None, seen_at=event["at"], wish=wish)
         elif name in WISHES and state.status not in TERMINAL:
             state = replace(state, wish=name)
     return state

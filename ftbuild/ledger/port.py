@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "canceled"})
 NO_ROUTE = (404, 405, 501)  # what a server answers that has no such route
+LOST = "lost"  # the code of a job that ended because the provider did not know it when it was asked
 PARKED = frozenset({"paused"})
 CREATE_TIMEOUT_SECONDS = 120.0
 

@@ -32,7 +32,8 @@ def steer(wish: Wish, journal: Journal, provider: JobProvider, clock: Clock, job
     """Ask for it unless it is so, and wait up to half a minute for it to come true.
 
     Raises:
-        ProviderError: no answer, a refusal, or a provider that cannot do this; the wish is in the journal.
+        ProviderError: no answer, or a refusal; the wish is in the journal. Or the provider cannot do this: it is
+            taken back there.
         StoreError: the wish cannot be written; nothing was sent then.
     """
     reached = REACHED[wish]
@@ -40,7 +41,12 @@ def steer(wish: Wish, journal: Journal, provider: JobProvider, clock: Clock, job
     job = provider.retrieve_job(job_id)
     before = reached(job)
     if not before:
-        job = _ask(wish, provider, job)
+        try:
+            job = _ask(wish, provider, job)
+        except ProviderError as error:
+            if error.status in NO_ROUTE:  # it will never come true
+                journal.append(clock.now(), "status", job_id=job.id, status=job.status, answers=wish)
+            raise
         deadline = clock.now() + WAIT_SECONDS
         while not reached(job) and clock.now() < deadline:
             clock.sleep(LOOK_SECONDS)

@@ -136,7 +136,10 @@ class Connection:
 
             address = self._served() if self._is_ours else hosted.address(self._provider, self._world.environment)
             name = "embedded server" if self._is_ours else self._provider.title
-            self._client = WireClient(address.base_url, address.api_key, name, self._provider.statuses)
+            is_openai = self._provider.is_openai and not self._is_ours
+            self._client = WireClient(
+                address.base_url, address.api_key, name, self._provider.statuses, is_openai=is_openai
+            )
         return self._client
 
     def _served(self) -> hosted.Address:

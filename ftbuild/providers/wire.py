@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2  # what the SDK stands on, and installs
 import openai
 from openai import AsyncOpenAI, OpenAI
+from openai.types import FileObject
 from openai.types.chat import ChatCompletion
 from openai.types.fine_tuning import FineTuningJob
 
@@ -27,6 +28,8 @@ from ftbuild.problem import Problem
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+Client = TypeVar("Client", OpenAI, AsyncOpenAI)
+
 READ_RETRIES = 2
 FILE_WAIT_SECONDS = 60.0
 COMPLETION_TIMEOUT_SECONDS = 900.0
@@ -35,6 +38,7 @@ LIST_RETRIES = 5  # a long download outlives a restart at the other end
 LIST_TIMEOUT_SECONDS = 60.0
 PAGE = 100  # the most that OpenAI gives at once
 NEWS = 20  # events asked for at once where the earlier ones are known
+FORBIDDEN = 403
 NO_ROUTE = (404, 405, 501)
 SHORTEST_KEY = 8
 
@@ -42,17 +46,28 @@ SHORTEST_KEY = 8
 class WireClient:
     """One provider, spoken to through its `base_url`. Implements the ledger's JobProvider.
 
-    `statuses` maps what it calls the status of a job to what OpenAI does.
+    `statuses` maps what it calls the status of a job to what OpenAI does. `is_openai` lets the SDK send what it finds
+    in the environment for an account at OpenAI: OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS.
     """
 
-    def __init__(self, base_url: str, api_key: str, name: str, statuses: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        name: str,
+        statuses: Mapping[str, str] | None = None,
+        *,
+        is_openai: bool = False,
+    ) -> None:
         self._name = name
+        self._is_openai = is_openai
         self._statuses = statuses or {}
         client = openai.DefaultHttpxClient(verify=_trusted())
-        self._client = OpenAI(base_url=base_url, api_key=api_key, max_retries=READ_RETRIES, http_client=client)
-        self._once = self._client.with_options(max_retries=0, timeout=CREATE_TIMEOUT_SECONDS)
-        self._quick = self._client.with_options(max_retries=0, timeout=LOOK_TIMEOUT_SECONDS)
-        self._patient = self._client.with_options(max_retries=LIST_RETRIES, timeout=LIST_TIMEOUT_SECONDS)
+        made = OpenAI(base_url=base_url, api_key=api_key, max_retries=READ_RETRIES, http_client=client)
+        self._client = self._closed(made)
+        self._once = self._closed(made.with_options(max_retries=0, timeout=CREATE_TIMEOUT_SECONDS))
+        self._quick = self._closed(made.with_options(max_retries=0, timeout=LOOK_TIMEOUT_SECONDS))
+        self._patient = self._closed(made.with_options(max_retries=LIST_RETRIES, timeout=LIST_TIMEOUT_SECONDS))
         self._async: AsyncOpenAI | None = None
         self._address = (base_url, api_key)
 
@@ -63,7 +78,7 @@ class WireClient:
             ProviderError: it is refused, or not processed within a minute.
         """
         with self._translated(), path.open("rb") as content:
-            sent = self._client.files.create(file=(name, content), purpose="fine-tune")
+            sent = self._file(self._client.files.create(file=(name, content), purpose="fine-tune"))
             try:
                 file = self._client.files.wait_for_processing(
                     sent.id, poll_interval=0.2, max_wait_seconds=FILE_WAIT_SECONDS
@@ -78,7 +93,7 @@ class WireClient:
         """Return whether a file sent before is still there and can be used."""
         try:
             with self._translated():
-                return self._client.files.retrieve(file_id).status not in ("error", "deleted")
+                return self._file(self._client.files.retrieve(file_id)).status not in ("error", "deleted")
         except ProviderError as error:
             if error.status != 404:
                 raise
@@ -97,10 +112,15 @@ class WireClient:
             return self._job(self._once.fine_tuning.jobs.create(**body, extra_body=extra or None))
 
     def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
-        """Return the jobs that carry `metadata`, and those of which no metadata is told, oldest first."""
-        with self._translated():
-            page = self._client.fine_tuning.jobs.list(metadata=dict(metadata), limit=100)
-            found = [self._job(job) for job in page]
+        """Return the jobs that carry `metadata`, and those of which no metadata is told, oldest first.
+
+        Raises:
+            ProviderError: no answer, a refusal, or an answer that is no list: to take it for an empty one would be
+                to launch again.
+        """
+        listed = self._client.fine_tuning.jobs.with_raw_response.list
+        pages = self._listed(partial(listed, metadata=dict(metadata), limit=PAGE))
+        found = [self._job(FineTuningJob.construct(**each)) for each in pages]
         told = [(job, job.raw.get("metadata") or metadata) for job in found]
         mine = [job for job, theirs in told if dict(theirs).items() >= dict(metadata).items()]
         return sorted(mine, key=lambda job: (job.created_at, job.id))
@@ -145,9 +165,8 @@ class WireClient:
     def job_checkpoints(self, job_id: str) -> list[Mapping[str, Any]]:
         """Return the checkpoints, by step; none where a provider has no such list."""
         try:
-            with self._translated():
-                page = self._client.fine_tuning.jobs.checkpoints.list(job_id, limit=100)
-                return sorted((each.to_dict() for each in page), key=lambda each: each["step_number"])
+            listed = self._client.fine_tuning.jobs.checkpoints.with_raw_response.list
+            return sorted(self._listed(partial(listed, job_id, limit=PAGE)), key=lambda each: each["step_number"])
         except ProviderError as error:
             if error.status not in NO_ROUTE:
                 raise
@@ -160,10 +179,13 @@ class WireClient:
             ProviderError: no answer within a few seconds, or a refusal.
         """
         with self._translated():
-            return len(self._quick.models.list().data)
+            answer = self._quick.models.with_raw_response.list().http_response
+        return len(self._page(answer)["data"])
 
     def shutdown_date(self, model: str) -> str | None:
-        """Return when a model goes (YYYY-MM-DD), None where the provider does not say, or has no such list.
+        """Return when a model goes (YYYY-MM-DD), None where the provider does not say.
+
+        It does not say where it has no such list, or where the key may do other things but not see it (403).
 
         Raises:
             ProviderError: no answer within a few seconds, or a refusal.
@@ -172,7 +194,7 @@ class WireClient:
             with self._translated():
                 found = self._quick.models.retrieve(model)
         except ProviderError as error:
-            if error.status not in NO_ROUTE:
+            if error.status not in (FORBIDDEN, *NO_ROUTE):
                 raise
             return None
         said = getattr(found, "shutdown_date", None)
@@ -182,12 +204,14 @@ class WireClient:
         """Return the answer of `model` to the messages."""
         if self._async is None:
             base_url, api_key = self._address
-            self._async = AsyncOpenAI(
-                base_url=base_url,
-                api_key=api_key,
-                max_retries=READ_RETRIES,
-                timeout=COMPLETION_TIMEOUT_SECONDS,
-                http_client=openai.DefaultAsyncHttpxClient(verify=_trusted()),
+            self._async = self._closed(
+                AsyncOpenAI(
+                    base_url=base_url,
+                    api_key=api_key,
+                    max_retries=READ_RETRIES,
+                    timeout=COMPLETION_TIMEOUT_SECONDS,
+                    http_client=openai.DefaultAsyncHttpxClient(verify=_trusted()),
+                )
             )
         started = time.monotonic()
         sent: Any = [message.to_json() for message in messages]
@@ -252,6 +276,13 @@ class WireClient:
                     return None
                 raise
             raise
+
+    def _closed(self, client: Client) -> Client:
+        """Return the client without what the SDK took from the environment for OpenAI; each copy takes it anew."""
+        if not self._is_openai:
+            client.organization = client.project = client.admin_api_key = None
+            client._custom_headers = {}  # the SDK has no other way
+        return client
 
     def hang_up(self) -> None:
         """Close the connections of everything but `complete`; the client is of no more use."""
@@ -324,6 +355,12 @@ class WireClient:
         key = self._address[1]
         what = what.replace(key, "[key]") if len(key) >= SHORTEST_KEY else what
         return ProviderError(Problem(f"{self._name}: {what}"), status=status, code=code)
+
+    def _file(self, file: object) -> FileObject:
+        """Return the file; the SDK hands on whatever came with status 200."""
+        if not isinstance(file, FileObject) or not isinstance(file.id, str):
+            raise self._error("an answer that is no file")
+        return file
 
     def _job(self, job: object) -> JobState:
         """Return the job; the SDK hands on whatever came with status 200, such as the page of a proxy.

@@ -36,7 +36,8 @@ def explained(error: ProviderError, tracker: Tracker) -> ProviderError:
     if not (tracker.at_provider and refused and any(name in said.lower() for name in NAMES)):
         return error
     fix = "store the key there, or write the run from here: tracker.from=client"
-    return ProviderError(Problem(said, why=TWO_STEPS, fix=fix), status=error.status, code=error.code)
+    told = Problem(said, why=TWO_STEPS, fix=fix)
+    return ProviderError(told, status=error.status, code=error.code, retry_after=error.retry_after)
 
 
 def notes(tracker: Tracker, events: Iterable[JobEvent]) -> Iterator[str]:

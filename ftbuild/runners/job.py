@@ -12,10 +12,10 @@ from typing import Any
 
 from ftbuild.digest import of_value, short
 from ftbuild.errors import Interrupted, ProviderError
-from ftbuild.ledger.failures import ended_badly, parked, refused
+from ftbuild.ledger.failures import CLOSED, ended_badly, failure, parked, refused
 from ftbuild.ledger.journal import Asked, Journal
 from ftbuild.ledger.launch import Clock, Launched, launch_once
-from ftbuild.ledger.port import NO_ROUTE, JobEvent, JobRequest, JobState
+from ftbuild.ledger.port import LOST, NO_ROUTE, JobEvent, JobRequest, JobState
 from ftbuild.ledger.results import Row, merged, rows_of_events, rows_of_file
 from ftbuild.ledger.uploads import Uploads
 from ftbuild.ledger.watch import Watched, complete, watch
@@ -31,8 +31,8 @@ from ftbuild.settings import Provider
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
 
-FORBIDDEN = 403
-LOST = "the provider has lost the job"
+REFUSALS = range(400, 500)
+GONE = "the provider has lost the job"
 
 
 def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> Made:
@@ -44,17 +44,13 @@ def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> 
     """
     ledger = LedgerFolder(shop.world)
     before = ledger.journal(key).state()
-    if before.ended_badly:
+    if before.ended_badly and not before.is_lost:
         raise ended_badly(str(before.job_id), str(before.status), before.error, before.code)
     if (kept := ledger.kept(key)) is not None:
         return Made(*kept)
     remote = shop.connect()
     try:
         return _run(shop, remote, action, ledger.journal(key), done, voice)
-    except ProviderError as error:
-        if (told := _told_why(error, shop.settings.provider)) is not None:
-            raise told from error
-        raise
     finally:
         remote.hang_up()
 
@@ -67,7 +63,7 @@ def _run(shop: Workshop, remote: Remote, action: Action, journal: Journal, done:
         launched = launch_once(
             journal,
             remote,
-            lambda metadata: _request(shop, remote, action, digests, metadata),
+            lambda metadata: _request(shop, remote, action, digests, metadata, voice),
             clock,
             shop.settings.provider.settle_seconds,
             Asked(shop.command, shop.experiment, shop.settings.provider.model_dump(mode="json", exclude_defaults=True)),
@@ -75,7 +71,7 @@ def _run(shop: Workshop, remote: Remote, action: Action, journal: Journal, done:
             lambda: voice.say(f"{action.label}: another ftbuild is launching it; its job is taken"),
         )
     except ProviderError as error:
-        raise refused(explained(error, shop.settings.tracker)) from error
+        raise told_why(refused(explained(error, shop.settings.tracker)), shop.settings.provider) from error
     _tell(launched, remembered, voice)
     ended = _watched(shop, remote, journal, launched.job_id, clock, voice)
     state = ended.job
@@ -102,7 +98,8 @@ def _tell(launched: Launched, remembered: str | None, voice: Voice) -> None:
 def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, clock: Clock, voice: Voice) -> Watched:
     """Return the job when it has ended or is parked; each of its statuses is in the journal."""
     progress = JobProgress()
-    status = journal.state().status
+    before = journal.state()
+    status = before.status
 
     def show(job: JobState, events: list[JobEvent]) -> None:
         nonlocal status
@@ -113,8 +110,9 @@ def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, cloc
         voice.progress(progress.line)
 
     provider = shop.settings.provider
+    settle_seconds = 0.0 if before.is_lost else provider.settle_seconds
     try:
-        return watch(remote, job_id, clock, provider.poll_seconds, show, provider.settle_seconds)
+        return watch(remote, job_id, clock, provider.poll_seconds, show, settle_seconds)
     except Interrupted as stopped:
         raise Interrupted(
             Problem(
@@ -124,8 +122,8 @@ def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, cloc
         ) from stopped
     except ProviderError as error:
         if error.status == 404:
-            _note_end(journal, clock, job_id, "failed", LOST, None)
-            raise ended_badly(job_id, "failed", LOST) from error
+            _note_end(journal, clock, job_id, "failed", GONE, LOST)
+            raise ended_badly(job_id, "failed", GONE, LOST) from error
         first = error.problems[0]
         told = Problem(
             first.what,
@@ -141,25 +139,38 @@ def _note_end(journal: Journal, clock: Clock, job_id: str, status: str, error: s
     journal.append(clock.now(), "ended", job_id=job_id, status=status, error=error, code=code)
 
 
-def _told_why(error: ProviderError, provider: Provider) -> ProviderError | None:
-    """Return the error with what a 403 means where the provider no longer takes jobs from everybody, else None."""
-    if error.status != FORBIDDEN or provider.ends is None or provider.ends.closed_to is None:
-        return None
-    why = f"It takes no new jobs from {provider.ends.closed_to} ({provider.ends.source})."
-    fix = "another provider: provider=azure, provider=embedded model=smollm2, or provider=compatible."
-    told = replace(error.problems[0], why=why, fix=fix)
-    return ProviderError(told, status=error.status, code=error.code)
+def told_why(error: ProviderError, provider: Provider) -> ProviderError:
+    """Return the error of a launch; of an account that may not, with whom the provider no longer takes jobs from."""
+    first = error.problems[0]
+    if failure(first.what, error.code, error.status) is not CLOSED or error.status not in REFUSALS:
+        return error
+    if provider.ends is None or provider.ends.closed_to is None:
+        return error
+    why = f"{first.why} It takes no new jobs from {provider.ends.closed_to} ({provider.ends.source})."
+    told = replace(first, why=why.strip())
+    return ProviderError(told, status=error.status, code=error.code, retry_after=error.retry_after)
 
 
 def _request(
-    shop: Workshop, remote: Remote, action: Action, digests: Mapping[str, str], metadata: Mapping[str, str]
+    shop: Workshop,
+    remote: Remote,
+    action: Action,
+    digests: Mapping[str, str],
+    metadata: Mapping[str, str],
+    voice: Voice,
 ) -> JobRequest:
+    """Send the files and return what is asked for.
+
+    Raises:
+        Interrupted: the user stopped it while the files were sent: nothing is launched any more.
+    """
     uploads = Uploads(LedgerFolder(shop.world).folder, short(of_value(shop.settings.provider.keyed())))
     files = {}
     for role, digest in digests.items():
         shop.store.get(digest)  # reads it whole and refuses damaged bytes before anything is paid for
         name = f"{shop.experiment}-{role}-{digest[:12]}.jsonl"
         files[role] = uploads.file_id(remote, shop.store.path(digest), digest, name, shop.world.now())
+    voice.sleep(0)
     method, provider = action.settings["method"], shop.settings.provider
     return JobRequest(
         model=shop.settings.model.id,

@@ -11,6 +11,7 @@ from typing import Any
 from ftbuild.settings import Provider
 
 AUTO = "auto"
+OWN_NAME = "ftbuild"
 
 
 def learning(settings: Mapping[str, Any], provider: Provider) -> dict[str, Any]:
@@ -49,8 +50,11 @@ def unsayable(asked: Mapping[str, Any], provider: Provider) -> list[str]:
 
 
 def suffix(experiment: str, provider: Provider) -> str:
-    """Return what names the model: the experiment, in the letters that the provider allows."""
+    """Return what names the model: the experiment, in the letters that the provider allows; never nothing."""
     rule = provider.suffix
     lower = experiment if re.fullmatch(f"[{rule.letters}]", "A") else experiment.lower()
     joint = "-" if re.fullmatch(f"[{rule.letters}]", "-") else ""
-    return re.sub(f"[^{rule.letters}]+", joint, lower).strip("-")[: rule.characters].strip("-")
+    for name in (lower, OWN_NAME):
+        if said := re.sub(f"[^{rule.letters}]+", joint, name).strip("-")[: rule.characters].strip("-"):
+            return said
+    return rule.letters[0]

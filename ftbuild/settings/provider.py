@@ -4,6 +4,7 @@ What is not known is null, and told as "unknown". Facts about time and money cha
 and with it the model that comes of it, does.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -15,6 +16,8 @@ from ftbuild.settings.training import Auto, MethodName
 Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}(-\d{2})?$")]
 Usd = Annotated[float, Field(ge=0)]
 ALL_METHODS: list[MethodName] = ["supervised", "dpo", "reinforcement"]
+OF_A_JOB = ("model", "training_file", "validation_file", "method", "metadata", "integrations")
+SECRET = ("api_key", "apikey", "token", "secret", "password")
 AT_ONCE = {"settle_seconds": 0.0, "poll_seconds": 0.05}  # in a rehearsal nothing is behind, and nothing takes time
 
 
@@ -97,7 +100,8 @@ class Budget(Node):
 class Provider(Node):
     """Where jobs and requests go: `embedded` is our own server, started on demand on this machine, `hosted` any that
     speaks the same protocol at `base_url`, with the key that the environment variable `api_key_env` holds; `variables`
-    are others that must be set.
+    are others that must be set, `is_openai` is of an account at OpenAI: what the environment says of one
+    (OPENAI_ORG_ID, OPENAI_PROJECT_ID, OPENAI_CUSTOM_HEADERS) goes with the requests, and to nobody else.
 
     Its engine really trains (`torch`), or makes everything up at once and needs no torch (`scripted`). `rehearsed`
     sends the requests of a hosted provider to the scripted engine instead: no key, no money.
@@ -113,7 +117,17 @@ class Provider(Node):
 
     sparse: ClassVar[bool] = True
     unkeyed: ClassVar[frozenset[str]] = frozenset(
-        {"name", "api_key_env", "variables", "settle_seconds", "idle_seconds", "poll_seconds", "threads", "at_once"}
+        {
+            "name",
+            "api_key_env",
+            "variables",
+            "is_openai",
+            "settle_seconds",
+            "idle_seconds",
+            "poll_seconds",
+            "threads",
+            "at_once",
+        }
         | {"methods", "models", "tools", "parallel_tool_calls", "rules", "limits", "suffix", "statuses"}
         | {"free", "prices", "ends", "horizon_days", "deploys", "deployment", "base_deployment", "faults"}
     )
@@ -124,6 +138,7 @@ class Provider(Node):
     base_url: str | None = Field(default=None, pattern=r"^https?://[^@?#]+$")
     api_key_env: str | None = Field(default=None, pattern=r"^[A-Z_][A-Z0-9_]*$")
     variables: list[str] = []
+    is_openai: bool = False
     settle_seconds: float = Field(ge=0)
     idle_seconds: float = Field(default=60.0, gt=0)
     poll_seconds: float = Field(gt=0)
@@ -161,6 +176,21 @@ class Provider(Node):
             raise ValueError("faults are for rehearsals: provider=rehearsal, or provider.rehearsed=true")
         return self
 
+    @model_validator(mode="after")
+    def _keeps_its_extra_body_apart(self) -> "Provider":
+        """Refuse what would replace our own words: without our metadata a job is not found again, and paid twice."""
+        if taken := [name for name in self.extra_body if name in OF_A_JOB]:
+            raise ValueError(f"extra_body cannot say {', '.join(taken)}: that follows from the other settings")
+        return self
+
+    @model_validator(mode="after")
+    def _holds_no_secret(self) -> "Provider":
+        """Refuse a secret: what is asked for is written down in the store, the journals and the lock file."""
+        for name in _names([self.extra_body, self.extra_hyperparameters]):
+            if name.lower().replace("-", "_").endswith(SECRET):
+                raise ValueError(f"{name} is a secret: it would be kept in the store, and no request may hold it")
+        return self
+
     @property
     def is_ours(self) -> bool:
         """Return whether our own server gets the requests, so that no key is needed and nothing is paid."""
@@ -179,3 +209,11 @@ class Provider(Node):
             if self.base_url is not None:
                 said["base_url"] = self.base_url.rstrip("/")
         return said
+
+
+def _names(value: Any) -> Iterator[str]:
+    """Yield the names in a value, at any depth."""
+    if isinstance(value, dict):
+        yield from value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _names(each)
