@@ -289,6 +289,7 @@ HOSTED = deepcopy(FULL) | {
         "name": "elsewhere",
         "rehearsed": False,
         "base_url": "https://models.example/v1",
+        "is_openai": True,
         "api_key_env": "ELSEWHERE_KEY",
         "variables": ["ELSEWHERE_RESOURCE"],
         "settle_seconds": 30.0,

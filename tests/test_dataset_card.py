@@ -124,7 +124,6 @@ def test_a_price_that_is_not_known_is_unknown_and_never_nothing() -> None:
     assert re.findall(r"\| (\w+) \| any \| (\w+) \|", said) == [
         ("azure", "unknown"),
         ("compatible", "unknown"),
-        ("embedded", "nothing"),
         ("openai", "unknown"),
     ]
     assert "$" not in said

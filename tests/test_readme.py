@@ -17,8 +17,6 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUN_ELSEWHERE = {
     "pip install -e '.[embedded]' && ftbuild +experiment=tone_formal": "tests/test_end_to_end_tone_formal.py",
     "pip install -e '.[dev]' && pytest": ".ci/run",
-    "ftbuild watch JOB": "tests/test_cli_jobs.py",
-    "ftbuild adopt JOB +experiment=tone_formal": "tests/test_cli_jobs.py",
 }
 
 

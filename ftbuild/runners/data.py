@@ -208,7 +208,7 @@ def _together(
     coverage = Coverage()
     for number, n in zip(*np.unique(table["company"][trained], return_counts=True), strict=True):
         coverage.add(companies[number], int(n))
-    return rules.together(len(trained), coverage, wrong)
+    return rules.together(len(decided.splits["train"]), coverage, wrong)
 
 
 def _all(inputs: Mapping[str, Content], redacting: Sequence[str]) -> Iterator[Example]:
