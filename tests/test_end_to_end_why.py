@@ -164,11 +164,11 @@ def test_a_style_text(mine: Project) -> None:
 def test_a_new_version_of_a_transform(mine: Project) -> None:
     """The store of an older ftbuild: its record of the dataset says version 0."""
     records = mine.folder / "outputs/.ftbuild/records"
-    for path in records.glob("*.json"):
-        value = json.loads(path.read_bytes())
-        if value["kind"] == "dataset":
-            break
+    planned = json.loads(mine.run("plan", MINE, "--format", "json").out)["actions"]
+    [key] = [each["key"] for each in planned if each["kind"] == "dataset"]
+    path = records / f"{key}.json"
     kept = path.read_bytes()
+    value = json.loads(kept)
     value["preimage"]["version"] = 0
     value["key"] = of_value(value["preimage"])
     path.unlink()
