@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftbuild.errors import StoreError
-from ftbuild.ledger.journal import NOT_LAUNCHED, Asked, Journal, JournalState, find_journal, fold, journals
+from ftbuild.ledger.journal import NOT_LAUNCHED, Asked, Journal, JournalState, fold, journals
 
 REQUEST = {"training_file": "file-1"}
 INTENT = {"event": "intent", "at": 5.0, "request": REQUEST, "command": ["+experiment=x"], "experiment": "x"}
@@ -153,16 +153,18 @@ def test_a_damaged_line_is_told_with_its_place_and_what_it_risks(damaged: bytes,
     )
 
 
+def knowing(folder: Path, job_id: str) -> list[str]:
+    return [journal.key for journal in journals(folder) if journal.state().knows(job_id)]
+
+
 def test_a_journal_is_found_by_its_job(tmp_path: Path) -> None:
     for key, job_id in [("b", "ftjob-2"), ("a", "ftjob-1")]:
         Journal(tmp_path, key).append(1.0, "launched", job_id=job_id, adopted=False)
-    found = find_journal(tmp_path, "ftjob-2")
-    assert found is not None
-    assert found.key == "b"
-    assert find_journal(tmp_path, "ftjob-3") is None
+    assert knowing(tmp_path, "ftjob-2") == ["b"]
+    assert knowing(tmp_path, "ftjob-3") == []
     Journal(tmp_path, "a").append(2.0, "ended", job_id="ftjob-1", status="failed", error=None)
     Journal(tmp_path, "a").append(3.0, "retry", job_id="ftjob-1")
     Journal(tmp_path, "a").append(4.0, "launched", job_id="ftjob-4", adopted=True, others=["ftjob-5"])
-    assert [find_journal(tmp_path, each).key for each in ("ftjob-1", "ftjob-4", "ftjob-5")] == ["a"] * 3
+    assert [knowing(tmp_path, each) for each in ("ftjob-1", "ftjob-4", "ftjob-5")] == [["a"]] * 3
     assert [journal.key for journal in journals(tmp_path)] == ["a", "b"]
     assert journals(tmp_path / "none") == []

@@ -72,7 +72,7 @@ def named(options: Options) -> NamedJob:
     [word] = options.words
     found, problems = known(options)
     for each in found:
-        if word in (each.state.job_id, *each.state.past, *each.state.others):
+        if each.state.knows(word):
             return replace(each, job_id=word)
     by_key = [each for each in found if len(word) >= KEY_AT_LEAST and each.journal.key.startswith(word)]
     if len(by_key) == 1:

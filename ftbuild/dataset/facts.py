@@ -16,12 +16,12 @@ from ftbuild.example import SPLITS, Split
 
 Indexes = npt.NDArray[np.int64]
 Table = npt.NDArray[np.void]
-_ROW = struct.Struct(">16s16s16s8sIIHBBIIII")
+_ROW = struct.Struct(">16s16s16s8sIIHBBIII")
 _TYPE = np.dtype(
     [
         ("same", ">u8", 2), ("asked", ">u8", 2), ("order", ">u8", 2), ("id", ">u8"), ("line", ">u4"), ("path", ">u4"),
         ("source", ">u2"), ("split", "u1"), ("free", "u1"),
-        ("n_bytes", ">u4"), ("n_beside", ">u4"), ("n_tokens", ">u4"), ("company", ">u4"),
+        ("n_bytes", ">u4"), ("n_beside", ">u4"), ("company", ">u4"),
     ]
 )  # fmt: skip
 ROW_BYTES = _ROW.size
@@ -48,14 +48,13 @@ class Fact:
     pinned: bool
     n_bytes: int = 0
     n_beside: int = 0
-    n_tokens: int = 0
     company: int = 0
 
     def packed(self) -> bytes:
         """Return it as one row of a table."""
         same, asked, order = (bytes.fromhex(each[:32]) for each in (self.same, self.asked, self.order))
         place = (self.line, self.path, self.source, SPLITS.index(self.split), not self.pinned)
-        lengths = (self.n_bytes, self.n_beside, self.n_tokens, self.company)
+        lengths = (self.n_bytes, self.n_beside, self.company)
         return _ROW.pack(same, asked, order, bytes.fromhex(self.id), *place, *lengths)
 
 

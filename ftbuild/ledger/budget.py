@@ -9,12 +9,12 @@ line end. Knows nothing of prices.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ftbuild.errors import StoreError
+from ftbuild.ledger.lock import hold
 from ftbuild.problem import Problem
 from ftbuild.store import durable
 
@@ -66,7 +66,7 @@ class Reservations:
         Raises:
             StoreError: the file cannot be read or written; nothing may be sent then.
         """
-        with self._locked():
+        with hold(self._path.with_suffix(".lock")):
             others = sum(usd for name, usd in self.standing().items() if name not in asked)
             wanted = sum(asked.values())
             if others + wanted > limit:
@@ -81,28 +81,12 @@ class Reservations:
         Raises:
             StoreError: the file cannot be written.
         """
-        with self._locked():
+        with hold(self._path.with_suffix(".lock")):
             for name in names:
                 self._append({"v": 1, "at": at, "event": "released", "name": name})
 
     def _append(self, line: Mapping[str, object]) -> None:
         durable.append_line(self._path, json.dumps(line).encode())
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        from filelock import FileLock
-
-        path = self._path.with_suffix(".lock")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            held = FileLock(path)
-            held.acquire()
-        except OSError as error:
-            raise durable.refused(path, error) from error
-        try:
-            yield
-        finally:
-            held.release()
 
 
 def _unreadable(path: Path, why: str, line: int | None = None) -> StoreError:

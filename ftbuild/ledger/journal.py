@@ -70,6 +70,10 @@ class JournalState:
     past: tuple[str, ...] = ()
     asked: Asked = Asked()
 
+    def knows(self, job_id: str) -> bool:
+        """Return whether a job is this one, one before a retry, or another under the same key."""
+        return job_id in (self.job_id, *self.past, *self.others)
+
     @property
     def ended_badly(self) -> bool:
         """Return whether the job failed or was cancelled."""
@@ -200,15 +204,6 @@ class Journal:
     def held(self) -> bool:
         """Return whether somebody looks up or launches right now; makes no file."""
         return is_held(self._path.with_suffix(".lock"))
-
-
-def find_journal(folder: Path, job_id: str) -> Journal | None:
-    """Return the journal that knows the job: as its own, as an earlier one, or as another under its key."""
-    for journal in journals(folder):
-        state = journal.state()
-        if job_id in (state.job_id, *state.past, *state.others):
-            return journal
-    return None
 
 
 def journals(folder: Path) -> list[Journal]:

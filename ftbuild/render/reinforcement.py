@@ -13,7 +13,6 @@ from typing import Any
 from ftbuild import rows
 
 BESIDE = ("tools", "parallel_tool_calls")
-REFERENCES = ("reference", "reference_json", "reference_tools")
 OWN_MARK = "reference_is"  # says which part of the target `reference` is, where it is not the content
 
 

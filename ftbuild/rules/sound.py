@@ -1,4 +1,4 @@
-"""Whether a line to learn from is sound, told in a quarter of the time that the rules need to say what is wrong.
+"""Whether a line to learn from is sound, told in less than half the time that the rules need to say what is wrong.
 
 A line is sound if no rule finds anything in it. Most lines are; what is unusual is doubted, and the rules look at it.
 """
