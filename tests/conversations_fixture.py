@@ -7,6 +7,16 @@ from hypothesis import strategies as st
 from ftbuild.chat import Message, Tool, ToolCall
 from ftbuild.example import Example
 
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Weather.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string", "default": None}}},
+    },
+}
+CALL = {"id": "c1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}
+
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 names = st.from_regex(r"[a-zA-Z0-9_-]{1,12}", fullmatch=True)
 values = st.none() | st.booleans() | st.integers(-1000, 1000) | texts

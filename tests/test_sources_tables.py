@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from conversations_fixture import examples
+from conversations_fixture import CALL, WEATHER, examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import ipc, parquet
@@ -25,15 +25,6 @@ from ftbuild.settings import Source
 from ftbuild.source_files import Place, contents
 from ftbuild.sources import Read, read_files
 
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "description": "Weather.",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string", "default": None}}},
-    },
-}
-CALL = {"id": "c1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}
 CHATS: list[dict[str, Any]] = [
     {
         "messages": [{"role": "user", "content": "Rain?"}, {"role": "assistant", "tool_calls": [CALL]}],

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from conversations_fixture import CALL, WEATHER
 from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionStoreMessage
@@ -11,15 +12,6 @@ from openai.types.chat import ChatCompletion, ChatCompletionStoreMessage
 from ftbuild.settings import Source
 from ftbuild.sources import Read, read_files
 
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "description": "Weather.",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string", "default": None}}},
-    },
-}
-CALL = {"id": "c1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}
 CALLED = {"role": "assistant", "tool_calls": [CALL]}
 ASKED = [{"role": "system", "content": "Help."}, {"role": "user", "content": "Rain in Oslo?"}]
 RESULT = {"role": "tool", "tool_call_id": "c1", "content": "no"}
