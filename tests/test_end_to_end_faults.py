@@ -80,19 +80,27 @@ def test_a_refused_create_is_told_in_the_providers_words_and_the_next_build_ends
 
 
 @pytest.mark.parametrize(
-    ("seed", "fault", "said"),
+    ("seed", "fault", "said", "remedy"),
     [
-        (4, "moderation_failed", BLOCKED),
-        (5, "server_dies", "The server stopped while the job was not done; run it again."),
+        (
+            *(4, "moderation_failed", BLOCKED),
+            "    The provider's safety check objects to the data, or to the model made of it. It is not launched again "
+            "by itself: a job costs money and hours.\n"
+            "    Fix: take out what it may object to (ftbuild show), then build again.\n",
+        ),
+        (
+            *(5, "server_dies", "The server stopped while the job was not done; run it again."),
+            "    It is not launched again by itself: a job costs money and hours.\n    Fix: ftbuild retry {job}\n",
+        ),
     ],
 )
 def test_a_failed_job_is_repeated_only_when_that_is_asked_for(
-    project: Project, seed: int, fault: str, said: str
+    project: Project, seed: int, fault: str, said: str, remedy: str
 ) -> None:
     failed = build(project, seed, f"{{{fault}: 1}}")
     [job] = jobs(project, seed)
     assert failed.code == 5
-    assert f"\n{job} failed: {said}\n    " in failed.err
+    assert failed.err.endswith(f"\n{job} failed: {said}\n{remedy.format(job=job)}")
     retried = project.run("retry", job)
     assert retried.code == 0, retried.err
     assert (creates(project, seed), len(jobs(project, seed))) == ([200, 200], 2)
