@@ -432,6 +432,13 @@ def _dataset(examples: list[dict[str, Any]]) -> dict[str, Any]:
                 "licence": "CC0-1.0",
                 "origin": "Situations that appear nowhere else, kept for the test split only",
             },
+            {
+                "name": "handbook",
+                "path": "datasets/sources/handbook/handbook/*.md",
+                "n": None,
+                "licence": "CC0-1.0",
+                "origin": "A company that does not exist",
+            },
         ],
         "dropped": [{"reason": "the same message twice", "n": 3}, {"reason": "longer than 400 tokens", "n": 1}],
         "n_tokens": 28930,

@@ -191,3 +191,9 @@ def test_a_long_job_does_not_make_a_heavy_page():
     assert chart is not None
     assert chart.svg.count("L") <= charts.MOST_POINTS + 1
     assert charts.loss({**training, "steps": []}) is None
+
+
+def test_a_source_of_passages_counts_no_examples() -> None:
+    page = render(report_input())
+    row = page[page.index(">handbook</th>") :].partition("</tr>")[0]
+    assert row.startswith('>handbook</th><td class="number">passages</td>')

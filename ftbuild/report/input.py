@@ -17,7 +17,7 @@ class ReportInput:
     `examples`: every test example with `id, input, target, group, slices, path, line, answers, scores,
     detail`; the last three by arm. The detail of a facts metric is `{kept, lost, invented}`, that
     of a style rule the offending snippets.
-    `dataset`: `digest, counts, groups, sources, dropped, n_tokens, samples`.
+    `dataset`: `digest, counts, groups, sources, dropped, n_tokens, samples`; the `n` of a source of passages is None.
     `training`: `job_id, model, base_model, status, hyperparameters, asked, trained_tokens, seed, steps,
     checkpoints, chosen`; None when nothing was trained.
     `actions`: `{label, status, seconds}` in the order they ran.

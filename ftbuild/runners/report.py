@@ -80,7 +80,11 @@ def _dataset(sources: Mapping[str, Any], inputs: Mapping[str, Content]) -> dict[
         "counts": manifest["counts"],
         "groups": {split: len(names) for split, names in groups.items()},
         "sources": [
-            {"name": name, "n": per_source[name], **{what: source[what] for what in ("path", "licence", "origin")}}
+            {
+                "name": name,
+                "n": None if source["kind"] == "documents" else per_source[name],
+                **{what: source[what] for what in ("path", "licence", "origin")},
+            }
             for name, source in sources.items()
         ],
         "dropped": [{"reason": reason, "n": n} for reason, n in json.loads(whole(inputs["dropped"])).items()],
