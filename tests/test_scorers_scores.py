@@ -1,25 +1,41 @@
+from typing import get_args
+
 import pytest
+from settings_fixture import FULL, settings
 
 from ftbuild import scorers
 from ftbuild.scorers.case import Case, Score
 from ftbuild.settings import Style, StyleRules
+from ftbuild.settings.contradictions import metrics_of
+from ftbuild.settings.evaluation import ScorerName, ScorerOptions
 
 STYLE = Style(language="en", system="x", rules=StyleRules(emoji="never", contractions="never"))
 
 
+def _options(*names: ScorerName) -> dict[ScorerName, ScorerOptions]:
+    return {name: ScorerOptions() for name in names}
+
+
 def score(name: scorers.ScorerName, output: str, target: str = "It is done.") -> list[Score]:
-    (scorer,) = scorers.build([name], STYLE)
+    (scorer,) = scorers.build({name: ScorerOptions()}, STYLE)
     return scorer.score(Case("1", "its done", target, output))
 
 
 def test_scorers_come_in_the_order_asked_with_name_and_version() -> None:
-    built = scorers.build(["exact", "style", "chrf", "facts"], STYLE)
+    built = scorers.build(_options("exact", "style", "chrf", "facts"), STYLE)
     assert [(each.name, each.version) for each in built] == [("exact", 1), ("style", 1), ("chrf", 1), ("facts", 1)]
 
 
 def test_every_metric_of_every_scorer_has_a_description() -> None:
-    built = scorers.build(["style", "chrf", "facts", "exact"], STYLE)
+    built = scorers.build(_options(*get_args(ScorerName)), STYLE)
     assert {metric for each in built for metric in each.metrics} <= set(scorers.METRICS)
+
+
+def test_a_goal_may_name_the_metrics_that_the_scorers_give_and_no_others() -> None:
+    evaluation = FULL["evaluation"] | {"scorers": {name: {} for name in get_args(ScorerName)}}
+    chosen = settings(FULL | {"evaluation": evaluation})
+    built = scorers.build(chosen.evaluation.scorers, chosen.style)
+    assert metrics_of(chosen) == [metric.name for each in built for metric in each.metrics]
 
 
 def test_style_scores_each_rule_that_is_on_and_all_together() -> None:

@@ -47,7 +47,7 @@ SIDEWAYS = {
     "dataset": {"style", "tools"},
     "sources": {"rules", "tools"},
     "rules": {"render", "tools"},
-    "scorers": {"style"},
+    "scorers": {"style", "tools"},
     "ledger": {"store"},
     "embedded": {"trackers"},  # as a provider it writes runs of its own
 }

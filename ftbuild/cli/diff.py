@@ -186,6 +186,6 @@ def _versions(records: Sequence[tuple[Store, Record]]) -> dict[str, Any] | None:
             continue
         preimage = manifest["preimage"]
         found[f"{record.kind} actions"] = preimage["version"]
-        found |= {f"scorer {name}": version for name, version in preimage["settings"].get("scorers", [])}
+        found |= {f"scorer {name}": version for name, version, *_ in preimage["settings"].get("scorers", [])}
         found |= {name: version for name, version in manifest.get("versions", {}).items() if name == "ftbuild"}
     return found or None

@@ -206,7 +206,10 @@ def _score(
             f"{name} scores",
             "test",
             {
-                "scorers": [[scorer, scorer_versions[scorer]] for scorer in settings.evaluation.scorers],
+                "scorers": [
+                    [name, scorer_versions[name], *([options.keyed()] if options.keyed() else [])]
+                    for name, options in settings.evaluation.scorers.items()
+                ],
                 "rules": style.rules.keyed(),
                 "slang": sorted(style.slang),
                 "language": style.language,

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from ftbuild.chat import said
+from ftbuild.chat import Message, said
 from ftbuild.completion import Completion
 from ftbuild.rows import line
 from ftbuild.stream import Content, lines
@@ -22,10 +22,14 @@ def json_file(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
+def messages(predictions: Content) -> dict[str, Message]:
+    """Return each answer of an arm, by the id of its example."""
+    return {each.pop("id"): Completion.from_json(each).message for each in parse_lines(predictions)}
+
+
 def texts(predictions: Content) -> dict[str, str]:
     """Return what each answer of an arm says, by the id of its example."""
-    found = {each.pop("id"): Completion.from_json(each) for each in parse_lines(predictions)}
-    return {name: said(each.message) for name, each in found.items()}
+    return {name: said(each) for name, each in messages(predictions).items()}
 
 
 def parse_lines(content: Content) -> Iterator[dict[str, Any]]:

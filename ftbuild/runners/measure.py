@@ -1,14 +1,19 @@
 """The measuring actions: score one arm's answers, compare the arms."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from ftbuild.chat import Message, said
-from ftbuild.runners.formats import json_file, json_lines, parse_lines, texts
+from ftbuild.chat import Message, Tool, said
+from ftbuild.problem import Problem, nearest
+from ftbuild.runners.formats import json_file, json_lines, messages, parse_lines
 from ftbuild.stream import Content
 from ftbuild.tools.own import as_it_was
 from ftbuild.workers import Made
+
+if TYPE_CHECKING:
+    from ftbuild.scorers import Case
+    from ftbuild.settings.evaluation import ScorerOptions
 
 
 def score(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:
@@ -16,23 +21,59 @@ def score(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any
     from ftbuild import scorers
     from ftbuild.evaluate import scoring
     from ftbuild.settings import Style
+    from ftbuild.settings.evaluation import ScorerOptions
 
-    answers = texts(inputs["predictions"])
-    cases = [
-        scorers.Case(
-            id=each["id"],
-            input=each["raw"],
-            target=said(Message.from_json(each["messages"][-1])),
-            output=answers[each["id"]],
-            group=each["group"],
-            slices=each["slices"],
-        )
-        for each in map(as_it_was, parse_lines(inputs["examples"]))
-    ]
+    answers = messages(inputs["predictions"])
+    cases = [_case(each, answers[each["id"]]) for each in map(as_it_was, parse_lines(inputs["examples"]))]
     kept = {name: settings[name] for name in ("rules", "slang", "language")}
     style = Style.model_validate_json(json.dumps({**kept, "system": ""}))
-    built = scorers.build([name for name, _version in settings["scorers"]], style)
-    return Made({"scores.jsonl": json_lines(scoring.score(cases, built))}, f"{len(cases):,} answers scored")
+    options = {
+        name: ScorerOptions.model_validate_json(json.dumps(said[0] if said else {}))
+        for name, _version, *said in settings["scorers"]
+    }
+    found = scoring.score(cases, scorers.build(options, style))
+    warnings = [each for one in options.values() for each in _idle(one, cases)]
+    return Made({"scores.jsonl": json_lines(found)}, f"{len(cases):,} answers scored", warnings)
+
+
+def _case(example: Mapping[str, Any], answer: Message) -> "Case":
+    from ftbuild.scorers import Case
+
+    target = Message.from_json(example["messages"][-1])
+    form = example.get("response_format")
+    return Case(
+        id=example["id"],
+        input=example["raw"],
+        target=said(target),
+        output=said(answer),
+        group=example["group"],
+        slices=example["slices"],
+        wanted=target.tool_calls,
+        sent=answer.tool_calls,
+        tools=[Tool.from_json(each) for each in example.get("tools", ())],
+        schema=form["json_schema"]["schema"] if form else None,
+    )
+
+
+def _idle(options: "ScorerOptions", cases: Sequence["Case"]) -> Iterator[Problem]:
+    """Yield arguments whose comparison is said and that no tool has."""
+    tools = {tool.name: tool for case in cases for tool in case.tools}
+    for name, arguments in (options.compare or {}).items():
+        known = (tools[name].parameters or {}).get("properties") or {} if name in tools else {}
+        key = f"evaluation.scorers.tool_calls.compare.{name}"
+        if name not in tools:
+            close = nearest(name, tools)
+            yield Problem(
+                "no test example has a tool of that name",
+                key,
+                fix=f"write {close!r}." if close else f"the tools are {', '.join(sorted(tools)) or 'none'}.",
+                severity="warning",
+            )
+        for argument in arguments if name in tools else ():
+            if argument not in known:
+                close = nearest(argument, known)
+                fix = f"write {close!r}." if close else f"its arguments are {', '.join(known) or 'none'}."
+                yield Problem(f"{name} has no argument of that name", f"{key}.{argument}", fix=fix, severity="warning")
 
 
 def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:

@@ -3,14 +3,22 @@
 A scorer is a pure function of a Case; a new one costs no request. No value is None, never 0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from ftbuild.chat import Tool, ToolCall
 
 
 @dataclass(frozen=True)
 class Case:
-    """One answer beside what was asked. `input` is the user's text as typed, `target` the reference."""
+    """One answer beside what was asked. `input` is the user's text as typed, `target` the reference.
+
+    Of answers that call tools: the calls wanted and sent, and the tools there were. `accepted` are, for each call
+    wanted, the values that its arguments may have, "" among them where one may be left out; else those of the call.
+    A map among the values has a list of values for each of its members, in turn.
+    `schema` is the form that the answer must have.
+    """
 
     id: str
     input: str
@@ -18,6 +26,11 @@ class Case:
     output: str
     group: str = ""
     slices: Mapping[str, str] = field(default_factory=dict)
+    wanted: Sequence[ToolCall] = ()
+    sent: Sequence[ToolCall] = ()
+    tools: Sequence[Tool] = ()
+    accepted: Sequence[Mapping[str, Sequence[Any]]] | None = None
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

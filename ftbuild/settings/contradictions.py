@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 NEEDED_ARMS = ("base", "tuned")
 CLOSE = 1e-9
+# As the scorers name them, which these settings do not know.
+TOOL_CALLS = ("exact_set", "no_call", "recall", "precision", "f1", "names", "valid", "over", "under")
+JSON_SCHEMA = ("valid", "fields", "parsed")
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,8 @@ def metrics_of(settings: "Settings") -> list[str]:
         "chrf": ["chrf"],
         "facts": ["facts.kept", "facts.invented"],
         "exact": ["exact"],
+        "tool_calls": [f"tool_calls.{name}" for name in TOOL_CALLS],
+        "json_schema": [f"json_schema.{name}" for name in JSON_SCHEMA],
     }
     return [metric for scorer in settings.evaluation.scorers for metric in given[scorer]]
 

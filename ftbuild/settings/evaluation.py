@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from ftbuild.settings.node import Node, without_nulls
 
@@ -34,11 +34,20 @@ class Arm(Node):
     opening: str = ""
 
 
+Comparison = Literal["exact", "value", "loose"]
+ScorerName = Literal["style", "chrf", "facts", "exact", "tool_calls", "json_schema"]
+
+
 class ScorerOptions(Node):
-    """Options of a scorer; none of the scorers so far has any."""
+    """Options of a scorer; `tool_calls` alone has any.
 
+    `compare` says of single arguments, by tool and name, when two values are one: exact if it says nothing. `bfcl`
+    judges by the rules of the Berkeley Function Calling Leaderboard instead.
+    """
 
-ScorerName = Literal["style", "chrf", "facts", "exact"]
+    sparse: ClassVar[bool] = True
+    compare: dict[str, dict[str, Comparison]] | None = None
+    mode: Literal["bfcl"] | None = None
 
 
 class Evaluation(Node):
@@ -48,3 +57,12 @@ class Evaluation(Node):
     arms: Annotated[dict[str, Arm], BeforeValidator(without_nulls)]
     scorers: Annotated[dict[ScorerName, ScorerOptions], BeforeValidator(without_nulls)]
     concurrency: int = Field(ge=1, le=256)
+
+    @model_validator(mode="after")
+    def _has_no_idle_option(self) -> "Evaluation":
+        for name, options in self.scorers.items():
+            if name != "tool_calls" and options.keyed():
+                raise ValueError(f"scorers.{name} takes no options; {', '.join(options.keyed())} is of tool_calls")
+            if options.mode is not None and options.compare is not None:
+                raise ValueError(f"scorers.{name}: mode says how arguments are compared; leave out compare")
+        return self
