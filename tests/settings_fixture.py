@@ -129,6 +129,9 @@ TINY = deepcopy(FULL) | {
     },
 }
 
+TINY["evaluation"] = FULL["evaluation"] | {
+    "scorers": {"tool_calls": {"compare": {"a": {"x": "loose"}}}, "json_schema": {}, **FULL["evaluation"]["scorers"]}
+}
 TINY["tracker"] = {
     "kind": "wandb",
     "from": "both",
@@ -252,6 +255,7 @@ GRADED = deepcopy(FULL) | {
         },
     },
 }
+GRADED["evaluation"] = FULL["evaluation"] | {"scorers": {"tool_calls": {"mode": "bfcl"}, "chrf": {}}}
 GRADED["dataset"]["sources"] = {"pairs": FULL["dataset"]["sources"]["pairs"]}
 
 TINY["dataset"]["sources"]["asked"] = {
@@ -332,7 +336,7 @@ HOSTED = deepcopy(FULL) | {
 }
 
 BYTES = {"pairs": "a" * 64, "unseen": "b" * 64, "made": "c" * 64, "asked": "d" * 64, "handbook": "e" * 64}
-VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1}
+VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1, "tool_calls": 1, "json_schema": 1}
 
 
 def settings(tree: dict[str, Any] = FULL) -> Settings:

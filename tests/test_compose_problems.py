@@ -157,7 +157,8 @@ def test_an_experiment_that_leaves_groups_open(own: Own) -> None:
     own.experiment("mine", "seed: 3\n")
     assert own.refused("plan", "+experiment=mine", "style=formal", "evaluation=rewriting") == (
         "conf/experiment/mine.yaml: experiment 'mine' chooses no goal\n"
-        "    Fix: add `override /goal: closer|right_style|right_tone|right_tone_anywhere` to its defaults.\n"
+        "    Fix: add `override /goal: all_calls_at_once|closer|right_calls|right_form|right_style|right_tone|"
+        "right_tone_anywhere` to its defaults.\n"
     )
 
 
@@ -257,7 +258,8 @@ def test_conditions_of_a_goal_and_lists_that_belong_to_a_rule(own: Own) -> None:
 
 def test_a_name_that_a_map_does_not_take(own: Own) -> None:
     assert own.refused("plan", TONE, "evaluation.scorers.bleu={}") == (
-        "command line: evaluation.scorers.bleu: 'bleu' should be 'style', 'chrf', 'facts' or 'exact'\n"
+        "command line: evaluation.scorers.bleu: 'bleu' should be 'style', 'chrf', 'facts', 'exact', "
+        "'tool_calls' or 'json_schema'\n"
     )
 
 

@@ -10,9 +10,11 @@ from ftbuild.evaluate import arms, scoring
 from ftbuild.evaluate.compare import compare
 from ftbuild.scorers import Case, build
 from ftbuild.settings import Arm, Condition, Evaluation, Goal, Style, StyleRules
+from ftbuild.settings.evaluation import ScorerName, ScorerOptions
 from ftbuild.settings.style import AtMost
 
 CONF = Path(__file__).parent.parent / "conf"
+SCORERS: tuple[ScorerName, ...] = ("style", "chrf", "facts", "exact")
 STYLE = Style(
     language="en",
     system="x",
@@ -48,7 +50,9 @@ def lines(answer: Callable[[str, str], str], n: int = 80) -> list[dict[str, Any]
         for i in range(n)
         for casual, formal in [pair(i)]
     ]
-    return list(scoring.score(cases, build(["style", "chrf", "facts", "exact"], STYLE)))
+    return list(
+        scoring.score(cases, build({name: ScorerOptions() for name in ("style", "chrf", "facts", "exact")}, STYLE))
+    )
 
 
 def all_arms(tuned: Callable[[str, str], str]) -> dict[str, list[dict[str, Any]]]:

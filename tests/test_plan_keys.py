@@ -42,6 +42,7 @@ ONE_VALUE = {
     "evaluation.arms.rules.kind",
     "evaluation.arms.base.kind",
     "evaluation.arms.tuned.kind",
+    "evaluation.scorers.tool_calls.mode",
 }
 OTHER = {
     "goal.metric": "chrf",
@@ -56,6 +57,7 @@ OTHER = {
     "retrieval.gold_in": ["train", "test"],
     "dataset.parallel_calls": "keep",
     "request.strict_tools": "base",
+    "evaluation.scorers.tool_calls.compare.a.x": "value",
     "schemas.note.type": "array",
     "schemas.note.properties.title.type": "integer",
     "method.hyperparameters.reasoning_effort": "high",

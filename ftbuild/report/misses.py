@@ -1,21 +1,32 @@
 """Which answers went wrong, and how: misses, their kinds, what was lost against other arms, hits.
 
 Owns the choice and the order of examples a report shows. Judges nothing: it reads the scores. A miss
-is an answer that fails `style.all_kept`, or loses or invents a fact.
+is an answer that fails `style.all_kept`, loses or invents a fact, does not make exactly the calls wanted, or does not
+fit its schema or differs from the reference in a field.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ftbuild.digest import of_value
 
 LOST, INVENTED, STYLE, EMPTY = "lost", "invented", "style", "empty"
+MISSING, EXTRA, VALUE, MISFIT = "call.missing", "call.extra", "call.value", "call.misfit"
+FORM, FIELD = "form", "field"
+ORDER = (LOST, INVENTED, MISSING, EXTRA, VALUE, MISFIT, FORM, FIELD)  # before the rules of style
 SEED = 7
 
 _KINDS = {
     LOST: "loses a fact",
     INVENTED: "invents a fact",
+    MISSING: "leaves a call out",
+    EXTRA: "makes a call that is not wanted",
+    VALUE: "gets an argument wrong",
+    MISFIT: "makes a call that its tool does not take",
+    FORM: "breaks its schema",
+    FIELD: "gets a field wrong",
     EMPTY: "answers nothing",
     STYLE: "breaks a style rule",
     "style.contractions": "uses a contraction",
@@ -28,10 +39,25 @@ _KINDS = {
     "style.banned": "uses a banned phrase",
     "style.required": "lacks a required phrase",
 }
+_WORDS = {
+    LOST: "lost",
+    INVENTED: "invented",
+    MISSING: "missing",
+    EXTRA: "not wanted",
+    VALUE: "argument",
+    MISFIT: "not taken",
+    FORM: "schema",
+}
 _ADVICE = {
     LOST: "Write pairs with several numbers, names and dates in one message, each unchanged in the target.",
     INVENTED: "Write pairs whose target stays as close to the message as it can and adds nothing: no date, "
     "no name, no reason.",
+    MISSING: "Write requests that need several calls, in phrasings that are new, with every one of them in the target.",
+    EXTRA: "Write requests close to these that need fewer calls, or none, and whose target makes just those.",
+    VALUE: "Write requests with many different values for these arguments, each taken over as it stands.",
+    MISFIT: "Ask with strict tools, or write more requests for these tools.",
+    FORM: "Ask with a response format: a server that honours it lets no answer break its schema.",
+    FIELD: "Write texts with many different values for these fields, and some in which a field is not said.",
     EMPTY: "Look at the message first: nothing in it may resemble what the model learnt from.",
 }
 
@@ -42,6 +68,11 @@ class Snippet:
 
     kind: str
     text: str
+
+
+def word(kind: str) -> str:
+    """Return a kind of miss in a word or two, to stand before a snippet."""
+    return _WORDS.get(kind) or kind.removeprefix("style.").replace("_", " ")
 
 
 def kind_label(kind: str) -> str:
@@ -58,9 +89,9 @@ def advice(kind: str) -> str:
 
 
 def snippets(example: Mapping[str, Any], arm: str) -> list[Snippet]:
-    """Return what is wrong in an arm's answer: lost facts, invented ones, then rule by rule."""
+    """Return what is wrong in an arm's answer: lost facts, invented ones, calls and fields, then rule by rule."""
     detail = example["detail"].get(arm) or {}
-    found: dict[Snippet, None] = {}
+    found: dict[Snippet, None] = dict.fromkeys([*_calls(detail), *_fields(detail)])
     for metric in ("facts.kept", "facts.invented"):
         facts = detail.get(metric)
         if isinstance(facts, Mapping):
@@ -71,19 +102,45 @@ def snippets(example: Mapping[str, Any], arm: str) -> list[Snippet]:
             found |= {
                 Snippet(metric, str(text)): None for text in detail[metric] if not isinstance(detail[metric], str)
             }
-    return sorted(found, key=lambda snippet: [LOST, INVENTED].index(snippet.kind) if snippet.kind in _ADVICE else 2)
+    return sorted(found, key=lambda each: ORDER.index(each.kind) if each.kind in ORDER else len(ORDER))
+
+
+def _calls(detail: Mapping[str, Any]) -> Iterator[Snippet]:
+    calls = detail.get("tool_calls.exact_set")
+    if isinstance(calls, Mapping):
+        yield from (Snippet(MISSING, text) for text in calls["missing"])
+        yield from (Snippet(EXTRA, text) for text in calls["extra"])
+        for each in calls["differs"]:
+            for argument in each["arguments"]:
+                yield Snippet(VALUE, _beside(argument["name"], argument))
+    for text in detail.get("tool_calls.valid") or ():
+        yield Snippet(MISFIT, text)
+
+
+def _fields(detail: Mapping[str, Any]) -> Iterator[Snippet]:
+    yield from (Snippet(FORM, text) for text in detail.get("json_schema.valid") or ())
+    yield from (Snippet(FIELD, _beside(each["field"], each)) for each in detail.get("json_schema.fields") or ())
+
+
+def _beside(name: str, values: Mapping[str, Any]) -> str:
+    """Return a value beside the one wanted: `days: 3, wanted 2`."""
+    sent, wanted = (json.dumps(values[each], ensure_ascii=False) for each in ("sent", "wanted"))
+    return f"{name}: {sent}, wanted {wanted}".removeprefix(": ")
 
 
 def kinds(example: Mapping[str, Any], arm: str) -> list[str]:
     """Return the kinds of miss of an arm's answer, none when it is a hit."""
     scores = example["scores"].get(arm) or {}
     pieces = {snippet.kind for snippet in snippets(example, arm)}
-    found = []
+    found: list[str] = []
     kept, invented = scores.get("facts.kept"), scores.get("facts.invented")
     if (kept is not None and kept < 1) or LOST in pieces:
         found.append(LOST)
     if invented or INVENTED in pieces:
         found.append(INVENTED)
+    found += [kind for kind in ORDER if kind in pieces and kind not in (LOST, INVENTED)]
+    if scores.get("json_schema.valid") == 0 and FORM not in found:
+        found.append(FORM)
     if not str(example["answers"].get(arm) or "").strip() and scores:
         return [*found, EMPTY]
     rules = sorted(m for m, value in scores.items() if m.startswith("style.") and m != "style.all_kept" and value == 0)

@@ -234,11 +234,10 @@ def _place(example: Mapping[str, Any]) -> str:
 
 
 def _chips(example: Mapping[str, Any], arm: str) -> list[dict[str, str]]:
-    verbs = {misses.LOST: "lost", misses.INVENTED: "invented"}
     found = [
         {
             "class": MARK_CLASS.get(s.kind, "style"),
-            "kind": verbs.get(s.kind, s.kind.removeprefix("style.").replace("_", " ")),
+            "kind": misses.word(s.kind),
             "text": s.text,
         }
         for s in misses.snippets(example, arm)

@@ -34,7 +34,8 @@ def is_right(given: Mapping[str, Any], accepted: Mapping[str, Sequence[Any]], sc
 
 
 def _is_accepted(value: Any, accepted: Sequence[Any], schema: Mapping[str, Any]) -> bool:
-    wanted, items = _type(schema), _type(schema.get("items") or {}) if _type(schema) is list else None
+    wanted = _type(schema)
+    items = _type(schema.get("items") or {}) if wanted is list else None
     if wanted is float and type(value) is int:
         value = float(value)
     said = next((type(each) for each in accepted if each != OMITTED), None)
@@ -59,7 +60,7 @@ def _type(schema: Mapping[str, Any]) -> type:
     return TYPES.get(named, str) if isinstance(named, str) else str
 
 
-def _items_fit(value: Sequence[Any], accepted: Sequence[Any], wanted: type) -> bool:
+def _items_fit(value: Any, accepted: Sequence[Any], wanted: type) -> bool:
     """Return whether the items of a list have the type wanted, or that of an accepted list's items."""
     for each in accepted:
         said = next((type(item) for item in each if item != OMITTED), None) if isinstance(each, list) else None

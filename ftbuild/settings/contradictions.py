@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftbuild.settings.graders import ITEM_FIELDS, SAMPLE_FIELDS, templates
+from ftbuild.settings.source import GENERATED_SLICES
 
 if TYPE_CHECKING:
     from ftbuild.settings import Settings
@@ -121,7 +122,8 @@ def _no_metric(key: str, metric: str, metrics: Sequence[str]) -> Contradiction:
 def _slice(key: str, said: str, settings: "Settings") -> Iterator[Contradiction]:
     name, _, value = said.partition("=")
     sources = settings.dataset.of_examples
-    fields = list(dict.fromkeys(["source", *(field for each in sources.values() for field in each.slices)]))
+    made = GENERATED_SLICES if any(each.kind == "generator" for each in sources.values()) else ()
+    fields = list(dict.fromkeys(["source", *made, *(field for each in sources.values() for field in each.slices)]))
     if name not in fields or not value:
         yield Contradiction(key, f"no slice {said!r}", [f"{field}=VALUE" for field in fields], said)
     elif name == "source" and value not in sources:

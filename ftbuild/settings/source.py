@@ -49,6 +49,7 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "huggingface": ((), COLUMNS),
     "documents": ((), ("passage_characters",)),
 }
+GENERATED_SLICES = ("calls", "parallel", "unseen")  # what a generator says of its examples
 OF_EXAMPLES = ("slices", "only", "share")  # what every other kind takes
 ONE_FILE = ("generator", "sql")  # of several, each would be made up anew, or asked the same
 ONE_FOLDER = ("huggingface",)
