@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from settings_fixture import FULL, settings, tools_of
 
+from ftbuild.chat import Tool, ToolCall
 from ftbuild.completion import Completion
 from ftbuild.digest import of_bytes, of_value
 from ftbuild.plan import action as kinds
@@ -20,6 +21,7 @@ from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.pure import PURE
 from ftbuild.scorers import Case, build, versions
 from ftbuild.settings import Settings
+from ftbuild.settings.evaluation import ScorerOptions
 from ftbuild.stream import whole
 from ftbuild.workers import Made
 
@@ -36,7 +38,33 @@ SCORERS = {
     "chrf": (1, "97919eb8b01a88f9e1f7c69e2e3a8c8cb6291970a913048a85d35d22d62747d3"),
     "facts": (1, "a360f2e9c02caa37b291c73efd4c4464af52a8990d79973b385a271a6ebbae42"),
     "exact": (1, "c4073d2d0aad3d4d99925ba705b741539d7a2096dfe00419c8ca026298360e7a"),
+    "tool_calls": (1, ""),
+    "json_schema": (1, ""),
 }
+
+TEXTS = [
+    Case("1", "hey send 3 files to Ann by Friday", "Please send three files.", text, "g")
+    for text in (
+        "Please send 3 files to Ann by Friday.",
+        "hey!! send em to Bob tmrw",
+        "",
+        "Please send three files.",
+    )
+]
+FORMS = [
+    Case("1", "", '{"n": 2, "of": ["a", "b"]}', text, schema={"type": "object", "required": ["n"]})
+    for text in ('{"of": ["a", "b"], "n": 2.0}', '{"n": "2", "of": ["b"]}', '{"of": []}', "two")
+]
+TOOL = Tool("send", parameters={"type": "object", "properties": {"n": {"type": "integer", "default": 1}}})
+CALLS = [
+    Case("1", "", "", "", wanted=[ToolCall("", "send", each) for each in ("{}", '{"n": 2}')], sent=sent, tools=[TOOL])
+    for sent in (
+        [ToolCall("", "send", '{"n": 2}'), ToolCall("", "send", '{"n": 1}')],
+        [ToolCall("", "send", '{"n": "2"}')],
+        [ToolCall("", "post", "{")],
+        [],
+    )
+]
 
 WORDS = ("report", "invoice", "ticket", "draft", "order", "file")
 SOURCE = "".join(
@@ -148,22 +176,7 @@ def test_the_bytes_of_a_kind_change_only_with_its_version(kind: str, made: dict[
 @pytest.mark.parametrize("name", SCORERS)
 def test_the_scores_of_a_scorer_change_only_with_its_version(name: Any) -> None:
     style = settings(FULL).style
-    [scorer] = build([name], style)
-    cases = [
-        Case(
-            id="1",
-            input="hey send 3 files to Ann by Friday",
-            target="Please send three files.",
-            output=text,
-            group="g",
-            slices={},
-        )
-        for text in (
-            "Please send 3 files to Ann by Friday.",
-            "hey!! send em to Bob tmrw",
-            "",
-            "Please send three files.",
-        )
-    ]
+    [scorer] = build({name: ScorerOptions()}, style)
+    cases = FORMS if name == "json_schema" else CALLS if name == "tool_calls" else TEXTS
     scores = [[each.metric, each.value, each.detail] for case in cases for each in scorer.score(case)]
     assert (scorer.version, of_value(scores)) == SCORERS[name]
