@@ -38,8 +38,8 @@ SCORERS = {
     "chrf": (1, "97919eb8b01a88f9e1f7c69e2e3a8c8cb6291970a913048a85d35d22d62747d3"),
     "facts": (1, "a360f2e9c02caa37b291c73efd4c4464af52a8990d79973b385a271a6ebbae42"),
     "exact": (1, "c4073d2d0aad3d4d99925ba705b741539d7a2096dfe00419c8ca026298360e7a"),
-    "tool_calls": (1, ""),
-    "json_schema": (1, ""),
+    "tool_calls": (1, "35d5b9b491700119e63591ae05659b038c2b35deb74173c79000e81bd797eefc"),
+    "json_schema": (1, "3e1632c3d5bc60ed0f3ecd1d45f8fbb180a1a18c3e608bb92836cbe7595b646a"),
 }
 
 TEXTS = [
