@@ -11,8 +11,8 @@ from config_fixture import CONF, TONE, Own
 from ftbuild import __version__
 
 VERBS = (
-    "build, dataset, plan, why, show, diff, runs, check, jobs, watch, cancel, pause, resume, retry, adopt, blame, "
-    "retract, verify, gc, init, fetch, doctor, schema, completion"
+    "build, dataset, plan, why, show, diff, runs, check, score, compare, jobs, watch, cancel, pause, resume, retry, "
+    "adopt, blame, retract, verify, gc, init, fetch, doctor, schema, completion"
 )
 
 

@@ -30,6 +30,8 @@ VALUED = {
     "--split": "train",
     "--from": "FILE",
     "--count": "3",
+    "--cases": "FILE",
+    "--mode": "bfcl",
     "--to": "FILE",
     "--model": "NAME",
     "--metadata": "KEY=VALUE",
@@ -43,6 +45,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "--method": get_args(Method),
     "--provider": tuple(PACKS),
     "--split": SPLITS,
+    "--mode": ("bfcl",),
 }
 FIELDS = {"--from": "source"}  # whose field of Options has another name
 NUMBERS = ("--jobs", "--keep-days", "--count", "--limit")
@@ -85,6 +88,8 @@ class Options:
     split: str | None = None
     source: str | None = None
     count: int | None = None
+    cases: str | None = None
+    mode: str | None = None
     to: str | None = None
     model: str | None = None
     metadata: tuple[str, ...] = ()

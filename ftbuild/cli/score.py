@@ -1,0 +1,152 @@
+"""`ftbuild score`: a scorer on recorded answers from anywhere. Asks no model."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+from ftbuild.chat import Message, Tool, said
+from ftbuild.cli.build import composed_of
+from ftbuild.cli.options import Options
+from ftbuild.cli.recorded import cluster, clusters, read_lines
+from ftbuild.errors import ConfigError, ExitCode
+from ftbuild.problem import Problem, nearest
+from ftbuild.report.words import count
+from ftbuild.rows import line
+from ftbuild.scorers import Case, Score, Scorer, build
+from ftbuild.settings import Style, StyleRules
+from ftbuild.settings.evaluation import ScorerName, ScorerOptions
+from ftbuild.stats import interval
+from ftbuild.store import durable
+
+SCHEMA_VERSION = 1
+NO_STYLE = Style(language="en", system="", rules=StyleRules())
+
+
+def score(options: Options) -> int:
+    """Print the score of every case and their mean; --out keeps them as lines that `ftbuild compare` takes.
+
+    Raises:
+        ConfigError: no such scorer or metric, or no such file.
+        DataError: lines that are no cases.
+    """
+    scorer, metric = _scorer(options)
+    path = _path(options)
+    cases = read_lines(path, _case)
+    scores = {name: _of(scorer, metric, each) for name, each in cases.items()}
+    groups = clusters({name: each.group or None for name, each in cases.items()}, path)
+    values = {name: each.value for name, each in scores.items() if each.value is not None}
+    summary = asdict(interval([*values.values()], [groups[name] for name in values] if groups else None))
+    if options.out is not None:
+        kept = [
+            {"id": name, "value": each.value, **({"cluster": groups[name]} if groups else {})}
+            for name, each in scores.items()
+        ]
+        durable.write(Path(options.out), b"".join(line(each) + b"\n" for each in kept))
+    if options.format == "json":
+        told = [{"id": name, "value": each.value, "detail": each.detail} for name, each in scores.items()]
+        said_so = {"schema_version": SCHEMA_VERSION, "cases": told, "summary": summary}
+        print(json.dumps(said_so, ensure_ascii=False, indent=1))
+    else:
+        print(_text(metric, scores, summary))
+    return int(ExitCode.DONE)
+
+
+def _scorer(options: Options) -> tuple[Scorer, str]:
+    """Return the scorer that is named, by itself or by one of its metrics, and the metric meant."""
+    fix = "ftbuild score SCORER --cases FILE.jsonl"
+    if len(options.words) != 1:
+        raise ConfigError(Problem("score takes one scorer", "command line", fix=fix))
+    [word] = options.words
+    names: Sequence[ScorerName] = get_args(ScorerName)
+    name = next((each for each in names if word == each or word.startswith(f"{each}.")), None)
+    if name is None:
+        close = nearest(word, names)
+        there = f"the nearest is {close!r}." if close else f"there are {', '.join(names)}."
+        raise ConfigError(Problem(f"no scorer {word!r}", "command line", fix=there))
+    if options.mode is not None and name != "tool_calls":
+        raise ConfigError(Problem(f"{name} has no --mode", "command line", fix="leave it out; tool_calls has one."))
+    if name == "style" and not options.overrides:
+        why = "A style is a list of rules, and this command names none."
+        fix = f"ftbuild score {word} --cases FILE.jsonl +experiment=NAME"
+        raise ConfigError(Problem("no style to score by", "command line", why=why, fix=fix))
+    style = composed_of(options).points[0].settings.style if options.overrides else NO_STYLE
+    mode = {"mode": options.mode} if options.mode is not None else {}
+    [scorer] = build({name: ScorerOptions.model_validate(mode)}, style)
+    metrics = [each.name for each in scorer.metrics]
+    metric = metrics[0] if word == name else word
+    if metric not in metrics:
+        close = nearest(metric, metrics)
+        there = f"the nearest is {close!r}." if close else f"{name} gives {', '.join(metrics)}."
+        raise ConfigError(Problem(f"{name} gives no metric {metric!r}", "command line", fix=there))
+    return scorer, metric
+
+
+def _path(options: Options) -> Path:
+    if options.cases is None:
+        fix = "--cases FILE.jsonl, with a line a case: id, output, target, and tools, schema and cluster if there are"
+        raise ConfigError(Problem("score takes the cases from a file", "command line", fix=fix))
+    return Path(options.cases)
+
+
+def _of(scorer: Scorer, metric: str, case: Case) -> Score:
+    return next(each for each in scorer.score(case) if each.metric == metric)
+
+
+def _case(value: Mapping[str, Any]) -> Case:
+    """Return the case of a line.
+
+    Raises:
+        ValueError: it is none; says why.
+    """
+    output, target = (_message(value, name) for name in ("output", "target"))
+    accepted = value.get("accepted")
+    if accepted is not None and len(accepted) != len(target.tool_calls):
+        raise ValueError(f"accepted has {len(accepted)} entries for {len(target.tool_calls)} calls of the target")
+    schema = value.get("schema")
+    if schema is not None and not isinstance(schema, Mapping):
+        raise ValueError("schema is no JSON object")
+    return Case(
+        id=str(value["id"]),
+        input=str(value.get("input", "")),
+        target=said(target),
+        output=said(output),
+        group=cluster(value) or "",
+        wanted=target.tool_calls,
+        sent=output.tool_calls,
+        tools=_tools(value.get("tools") or ()),
+        accepted=accepted,
+        schema=schema,
+    )
+
+
+def _message(value: Mapping[str, Any], name: str) -> Message:
+    found = value.get(name)
+    if isinstance(found, str):
+        return Message("assistant", found)
+    if not isinstance(found, Mapping):
+        raise ValueError(f"no {name}: an assistant message, or its text")
+    try:
+        return Message.from_json({"role": "assistant", "content": None, **found})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{name}: tool_calls are not as chat completions spell them ({error})") from None
+
+
+def _tools(found: Sequence[Mapping[str, Any]]) -> list[Tool]:
+    try:
+        return [Tool.from_json(each) for each in found]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"tools are not as chat completions spell them ({error})") from None
+
+
+def _text(metric: str, scores: Mapping[str, Score], summary: Mapping[str, Any]) -> str:
+    width = max(map(len, scores))
+    lines = [
+        f"{name:{width}}   {'no value' if each.value is None else f'{each.value:.3f}'}" for name, each in scores.items()
+    ]
+    if not summary["n"]:
+        return "\n".join([*lines, f"{metric}: no case has a value"])
+    low, high = summary["low"], summary["high"]
+    spread = "unbounded" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+    return "\n".join([*lines, f"{metric}   {summary['mean']:.3f} ({spread})   {count(summary['n'], 'case')}"])
