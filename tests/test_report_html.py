@@ -197,3 +197,25 @@ def test_a_source_of_passages_counts_no_examples() -> None:
     page = render(report_input())
     row = page[page.index(">handbook</th>") :].partition("</tr>")[0]
     assert row.startswith('>handbook</th><td class="number">passages</td>')
+
+
+def test_where_no_scorer_tells_a_miss_the_page_claims_no_hit() -> None:
+    given = report_input()
+    examples = [
+        {**each, "scores": {arm: {"chrf": 0.2} for arm in each["scores"]}, "detail": {}} for each in given.examples
+    ]
+    page = render(replace(given, examples=examples))
+    assert "That tells no miss: an answer may be near and wrong, or far and right." in page
+    assert "without a miss" not in page
+
+
+def test_a_page_without_misses_says_what_one_would_be() -> None:
+    given = report_input()
+    examples = [
+        {**each, "scores": {arm: {"json_schema.valid": 1} for arm in each["scores"]}, "detail": {}}
+        for each in given.examples
+    ]
+    page = render(replace(given, examples=examples))
+    assert (
+        "None of 40 answers of the tuned model is a miss. Misses would break their schema or get a field wrong." in page
+    )

@@ -31,7 +31,7 @@ PINNED = {
     "render": (2, "ec7d684f3cbd5e9c3619e287933dffb37b6d9eea2eed954ddb9f28cc096d5db9"),
     "score": (2, "76f84d99554e7b591b130e21788d9739700f2ddffc42d142312ebc7499519f96"),
     "compare": (2, "af19439597f1fe7a8f21cb0f0e62cb38d5cea5b0f1fc889ae9e444339722f8f1"),
-    "report": (3, "3988eb4b895314db4761cb71314e90e1b297cb9d0930f5faf888ccff67f59af5"),
+    "report": (3, "10f5193b5045a37dd735330fdb29f886d1a094a2805f60ec31b692fc94706f86"),
 }
 SCORERS = {
     "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),

@@ -39,6 +39,12 @@ _KINDS = {
     "style.banned": "uses a banned phrase",
     "style.required": "lacks a required phrase",
 }
+_TOLD_BY = {
+    "style.": "break a style rule",
+    "facts.": "lose or invent a fact",
+    "tool_calls.": "make other calls than those wanted",
+    "json_schema.": "break their schema or get a field wrong",
+}
 _WORDS = {
     LOST: "lost",
     INVENTED: "invented",
@@ -68,6 +74,12 @@ class Snippet:
 
     kind: str
     text: str
+
+
+def told_by(examples: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what a miss may do wrong here, as verb phrases; none where no scorer tells a miss."""
+    metrics = {metric for each in examples for scores in each["scores"].values() for metric in scores}
+    return [what for prefix, what in _TOLD_BY.items() if any(metric.startswith(prefix) for metric in metrics)]
 
 
 def word(kind: str) -> str:

@@ -216,6 +216,7 @@ def _misses(report_input: ReportInput, *, examples: bool) -> dict[str, Any]:
     return {
         "n": len(missed),
         "of": len(report_input.examples),
+        "told_by": ", or ".join(misses.told_by(report_input.examples)),
         "cards": [_card(example, numbers[example["id"]]) for example in shown],
         "kinds": [{"kind": kind, "label": misses.kind_label(kind), "n": n} for kind, n in kinds.items()],
         "slices": [{"name": name, "label": name.replace("=", ": ", 1), "n": slices[name]} for name in sorted(slices)],

@@ -41,7 +41,7 @@ def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
             "report.json": json_file(gathered.to_json()),
             "misses.jsonl": json_lines(missed),
         },
-        f"{len(missed)} misses",
+        f"{len(missed)} misses" if misses.told_by(gathered.examples) else "no scorer here tells a miss",
     )
 
 
