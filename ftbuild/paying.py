@@ -50,7 +50,7 @@ class Foreseen:
 def foresee(planned: Sequence[Planned], points: Sequence[Point], store: Store, world: World) -> Foreseen:
     """Return what a build would be told before it pays. Where the key is set, the end of the model is asked for."""
     costs = estimates(planned, points, store)
-    problems = [*gates.problems(points, planned, world), *gates.of_lines(points, planned, store)]
+    problems = [*gates.problems(points, planned, world), *gates.of_lines(points, planned, store, world)]
     lacking = gates.lacking(points, planned, world)
     if not lacking:
         try:
@@ -121,7 +121,7 @@ class Gate:
             ProviderError: it cannot be reached, or refuses the key.
         """
         planned = self._to_come(done)
-        if problems := gates.of_lines(self._points, planned, self._store):
+        if problems := gates.of_lines(self._points, planned, self._store, self._world):
             raise DataError(*problems)
         self.costs = estimates(planned, self._points, self._store)
         found = bill(planned, self._points, self.costs)

@@ -106,6 +106,7 @@ FULL: dict[str, Any] = {
         "at_once": 2,
         "methods": ["supervised", "dpo"],
         "parallel_tool_calls": True,
+        "response_format": True,
     },
     "evaluation": {
         "arms": {

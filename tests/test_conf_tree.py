@@ -145,6 +145,7 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
         "Provider.parallel_tool_calls",
         "Provider.poll_seconds",
         "Provider.prices",
+        "Provider.response_format",
         "Provider.rules",
         "Provider.settle_seconds",
         "Provider.statuses",

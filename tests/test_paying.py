@@ -39,6 +39,15 @@ from ftbuild.store.store import Store
 MODEL = "/models/tiny"
 HERE = {"id": "tiny", "object": "model"}
 PAID = r"one paid job, (under \$0\.01|about \$\d\.\d\d) in all at prices of 2026-11"
+CHATS = """
+defaults:
+  - override /goal: closer
+  - override /evaluation: answers
+  - override /style: plain
+dataset:
+  sources:
+    chats: {kind: chat_jsonl, path: chats.jsonl, licence: CC0-1.0, origin: written here}
+"""
 HANGS_SECONDS = 120  # a guard against a hang, not a limit
 
 
@@ -161,6 +170,39 @@ def test_files_are_checked_by_the_rules_of_the_profile_before_they_are_sent(own:
     assert (ended.code, server.asked) == (1, [])
     for said in ("elsewhere takes 100\n", "elsewhere takes 5\n", "examples, at least 500 are needed\n"):
         assert said in ended.err
+
+
+def test_every_file_of_a_sweep_is_checked(own: Own, server: Stub) -> None:
+    changed(own, server, limits={"max_examples": 20})
+    ended = own.run(*AT_ELSEWHERE, "--yes", "-m", "dataset.limit=20,40")
+    assert (ended.code, server.asked) == (1, [])
+    assert ended.err.count("elsewhere takes 20\n") == 1
+
+
+def chat(number: int, **more: Any) -> str:
+    messages = [{"role": "user", "content": f"Say {number}."}, {"role": "assistant", "content": f"It is {number}."}]
+    return json.dumps({"messages": messages, **more})
+
+
+def test_tools_that_lines_bring_along_are_told_and_refused(own: Own, server: Stub) -> None:
+    changed(own, server, tools=False)
+    parameters = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    tool = {"type": "function", "function": {"name": "say", "description": "Says it.", "parameters": parameters}}
+    lines = [chat(number) for number in range(40)] + [chat(number, tools=[tool]) for number in range(40, 43)]
+    own.write("chats.jsonl", "\n".join(lines) + "\n")
+    own.experiment("chats", CHATS)
+    asked = ("+experiment=chats", *AT_ELSEWHERE[1:], "dataset.limit=null")
+    assert own.run("dataset", *asked).code == 0
+    said = (
+        "chats lines: 3 of 43 examples offer tools, and elsewhere takes none\n"
+        "    The model would learn calls that nobody could ask it for, and requests with tools are refused.\n"
+        "    Fix: provider=azure (whether it tunes tiny is not known here)"
+    )
+    plan = own.run("plan", *asked)
+    assert (plan.code, said in plan.out) == (2, True)
+    ended = own.run(*asked, "--yes")
+    assert (ended.code, ended.err.startswith(said)) == (1, True)
+    assert {each.method for each in server.asked} == {"GET"}
 
 
 def test_an_absolute_rate_is_not_guessed_from_a_multiplier(own: Own, server: Stub) -> None:

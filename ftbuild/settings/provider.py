@@ -109,6 +109,7 @@ class Provider(Node):
     list; `idle_seconds` is how long the server outlives its last request; `at_once` is how many jobs
     are watched, or sets of answers asked for, at the same time. `methods` are those it can train with, `models` those
     it can tune, null where that is not known; `rules` is the pack of rules that its files are checked with;
+    `tools` and `response_format` are whether its lines and requests may hold tools, and its requests a schema;
     `parallel_tool_calls: false` is of one where a model makes one call at a time, in what it learns too, so it is
     keyed in the dataset. `statuses` maps its words to OpenAI's. `free` is one where nothing is paid.
     `horizon_days` is how long before an end date it is told. `faults` are what goes wrong in a rehearsal: they may
@@ -128,7 +129,17 @@ class Provider(Node):
             "threads",
             "at_once",
         }
-        | {"methods", "models", "tools", "parallel_tool_calls", "rules", "limits", "suffix", "statuses"}
+        | {
+            "methods",
+            "models",
+            "tools",
+            "parallel_tool_calls",
+            "response_format",
+            "rules",
+            "limits",
+            "suffix",
+            "statuses",
+        }
         | {"free", "prices", "ends", "horizon_days", "deploys", "deployment", "base_deployment", "faults"}
     )
     kind: Literal["embedded", "hosted"]
@@ -149,6 +160,7 @@ class Provider(Node):
     models: dict[str, Tunable] | None = None
     tools: bool | None = None
     parallel_tool_calls: bool | None = None
+    response_format: bool | None = None
     limits: Limits = Limits()
     suffix: SuffixRule = SuffixRule()
     hyperparameters: dict[str, Spelling] = {}
