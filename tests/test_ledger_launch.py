@@ -29,8 +29,8 @@ class Bench:
         self.script = Script()
         self.journal = Journal(folder / "ledger", KEY)
 
-    def launch(self, make: Callable[[dict[str, str]], JobRequest] = request) -> Launched:
-        return launch_once(self.journal, self.provider, make, self.script.clock, SETTLE, ASKED)
+    def launch(self, make: Callable[[dict[str, str]], JobRequest] = request, retried: str | None = None) -> Launched:
+        return launch_once(self.journal, self.provider, make, self.script.clock, SETTLE, ASKED, retried=retried)
 
     def jobs(self) -> list[JobState]:
         return self.provider.jobs()
@@ -199,6 +199,17 @@ def test_a_retry_is_another_job_with_other_metadata(tmp_path: Path) -> None:
     assert bench.launch() == Launched("ftjob-2", "launched")
     assert [job.raw["metadata"]["ftbuild_attempt"] for job in bench.jobs()] == ["1", "2"]
     assert bench.launch() == Launched("ftjob-2", "attached")
+
+
+def test_what_is_launched_once_more_is_allowed_when_it_is_launched(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.launch()
+    assert bench.launch(retried="ftjob-1") == Launched("ftjob-1", "attached")  # it has not ended
+    bench.journal.append(1, "ended", status="failed", error="out of memory")
+    assert bench.launch(retried="ftjob-7") == Launched("ftjob-1", "attached")
+    assert bench.launch(retried="ftjob-1") == Launched("ftjob-2", "launched")
+    assert bench.launch(retried="ftjob-1") == Launched("ftjob-2", "attached")  # somebody else was quicker, or we before
+    assert bench.events() == ["intent", "launched", "ended", "retry", "intent", "launched"]
 
 
 def test_a_clone_that_knows_nothing_takes_the_latest_attempt(tmp_path: Path) -> None:

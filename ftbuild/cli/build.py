@@ -172,8 +172,9 @@ def walked(
     console = TerminalConsole(order=list(graph.actions), points=names)
     stopping = Stopping()
     jobs = options.jobs or cores()
-    site = Site(world, store, points, console.aside, stopping, jobs)
-    gate = Gate(graph, points, store, world, Consent(options.yes, options.max_cost), console.say)
+    site = Site(world, store, points, console.aside, stopping, jobs, options.retried)
+    consent = Consent(options.yes, options.max_cost)
+    gate = Gate(graph, points, store, world, consent, console.say, options.retried)
     gate.look()
 
     def pass_gate(done: Build) -> None:

@@ -6,7 +6,7 @@ a record or an error. Ctrl-C leaves the job running.
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -44,7 +44,7 @@ def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> 
     """
     ledger = LedgerFolder(shop.world)
     before = ledger.journal(key).state()
-    if before.ended_badly and not before.is_lost:
+    if before.ended_badly and not before.is_lost and before.job_id != shop.retried:
         raise ended_badly(str(before.job_id), str(before.status), before.error, before.code)
     if (kept := ledger.kept(key)) is not None:
         return Made(*kept)
@@ -66,9 +66,10 @@ def _run(shop: Workshop, remote: Remote, action: Action, journal: Journal, done:
             lambda metadata: _request(shop, remote, action, digests, metadata, voice),
             clock,
             shop.settings.provider.settle_seconds,
-            Asked(shop.command, shop.experiment, shop.settings.provider.model_dump(mode="json", exclude_defaults=True)),
+            asked_by(shop.settings.provider, shop.experiment, shop.command),
             remembered,
             lambda: voice.say(f"{action.label}: another ftbuild is launching it; its job is taken"),
+            shop.retried,
         )
     except ProviderError as error:
         raise told_why(refused(explained(error, shop.settings.tracker)), shop.settings.provider) from error
@@ -91,8 +92,19 @@ def _tell(launched: Launched, remembered: str | None, voice: Voice) -> None:
         voice.say(f"{remembered}, which the lock file remembers, is gone at the provider: trained again")
     before_now = "" if launched.how == "launched" else f" before: {launched.how}, not paid again"
     voice.say(f"{launched.job_id} was launched{before_now}")
+    for line in others_told(launched):
+        voice.say(line)
+
+
+def others_told(launched: Launched) -> Iterator[str]:
+    """Yield what is to be said of jobs that were found beside the one that was taken."""
     for other in launched.others if launched.how == "adopted" else ():
-        voice.say(f"{other} is another job of the same key and costs money too. Stop it: ftbuild cancel {other}")
+        yield f"{other} is another job of the same key and costs money too. Stop it: ftbuild cancel {other}"
+
+
+def asked_by(provider: Provider, experiment: str, command: tuple[str, ...]) -> Asked:
+    """Return who asks for a job, as its journal has it."""
+    return Asked(command, experiment, provider.model_dump(mode="json", exclude_defaults=True))
 
 
 def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, clock: Clock, voice: Voice) -> Watched:

@@ -24,7 +24,7 @@ class Workshop:
     """The surroundings of one experiment's remote actions.
 
     `connect` opens a connection to the provider, `command` is what follows `ftbuild` on the command line,
-    `remembered` says which job a lock file remembers for a key.
+    `remembered` says which job a lock file remembers for a key; `retried` is a job that is to be launched once more.
     """
 
     settings: Settings
@@ -34,3 +34,4 @@ class Workshop:
     experiment: str
     command: tuple[str, ...]
     remembered: Callable[[str], str | None]
+    retried: str | None = None
