@@ -72,11 +72,11 @@ def asking(points: Sequence[Point], planned: Sequence[Planned]) -> Iterator[tupl
 
 
 def placed(finding: Finding, point: Point) -> Problem:
-    """Return a finding with the file and line of its key."""
+    """Return a finding with the file and line of its key; a file of ours by the name that one of the project has."""
     origin = point.composed.origins.of(finding.key)
     return Problem(
         f"{finding.key}: {finding.said}",
-        origin.path if origin else "command line",
+        origin.in_tree if origin else "command line",
         origin.line if origin else None,
         finding.why,
         finding.fix,

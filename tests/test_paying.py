@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from config_fixture import Ended, Own
+from config_fixture import CONF, Ended, Own
 from hosted_fixture import AT_ELSEWHERE, KEY, PROFILE, profile
 from stub_server import Stub, job, listed, refusal, stub
 
@@ -472,6 +472,17 @@ def test_plan_tells_all_of_it_and_sends_nothing(own: Own, server: Stub, monkeypa
     assert "Without paying: add provider.rehearsed=true.\n" in ended.out
     assert "warning: provider.ends.new_jobs: elsewhere takes no new jobs after 2999-01-01, in " in ended.out
     assert "ELSEWHERE_KEY: warning: holds no key: a build would be refused\n" in ended.out
+
+
+def test_a_file_of_ours_is_named_as_one_of_the_project_would_be(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    ended = own.run(
+        "plan", "+experiment=tone_formal", "provider=openai", "model=gpt_4_1_mini", "provider.horizon_days=99999"
+    )
+    text = (CONF / "provider/openai.yaml").read_text(encoding="utf-8").splitlines()
+    [line] = [number for number, each in enumerate(text, 1) if each.startswith("  new_jobs:")]
+    assert f"\nconf/provider/openai.yaml:{line}: " in ended.out
+    assert str(CONF) not in ended.out
 
 
 def test_plan_that_would_be_refused_ends_as_the_build_would(own: Own, server: Stub) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ftbuild import history, lockfile, planfile, runs, tracking
 from ftbuild.cache import cache_folder
+from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options, parse
 from ftbuild.composed import SMOKE
 from ftbuild.compositions import Compositions, compositions
@@ -269,11 +269,11 @@ def _failed(point: Point, done: Build) -> _Ending:
 def _tell(ending: _Ending, point: Point, seconds: float) -> None:
     """Print the end of a build of one point."""
     if ending.idle:
-        print(f"Nothing to do: {len(ending.done.ran)} cached. {ending.said}     {seconds:.1f} s")
+        print(hang("", f"Nothing to do: {len(ending.done.ran)} cached. {ending.said}     {seconds:.1f} s", columns()))
         return
     from ftbuild.report.terminal import summary
 
     gathered = runs.report_input(ending.done)
     this = {"path": ending.path, "command": command_line(point), "seconds": seconds}
     shown = replace(gathered, run={**gathered.run, **this})
-    print("\n" + summary(shown, shutil.get_terminal_size((100, 24)).columns))
+    print("\n" + summary(shown, columns()))
