@@ -68,8 +68,13 @@ def _track(points: Sequence[Point], endings: "Sequence[_Ending]", world: World, 
         if isinstance(run, Run):
             finished.append(tracking.Finished(point, ending.done, run))
     sys.stdout.flush()
-    for line in tracking.track(finished, world, options.overrides if options.multirun else None):
+    for line in tracking.track(finished, world, sweep_of(options)):
         print(line, file=sys.stderr)
+
+
+def sweep_of(options: Options) -> Sequence[str] | None:
+    """Return the words that ask for several points, None where one is asked for."""
+    return options.overrides if options.multirun else None
 
 
 def _as_planned(options: Options, path: str) -> Options:
@@ -172,7 +177,7 @@ def walked(
     console = TerminalConsole(order=list(graph.actions), points=names)
     stopping = Stopping()
     jobs = options.jobs or cores()
-    site = Site(world, store, points, console.aside, stopping, jobs, options.retried)
+    site = Site(world, store, points, console.aside, stopping, jobs, options.retried, sweep_of(options))
     consent = Consent(options.yes, options.max_cost)
     gate = Gate(graph, points, store, world, consent, console.say, options.retried)
     gate.look()

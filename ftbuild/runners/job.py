@@ -111,20 +111,24 @@ def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, cloc
     """Return the job when it has ended or is parked; each of its statuses is in the journal."""
     progress = JobProgress()
     before = journal.state()
-    status = before.status
+    status, page = before.status, None
 
     def show(job: JobState, events: list[JobEvent]) -> None:
-        nonlocal status
+        nonlocal status, page
         if job.status != status and not job.ended:
             journal.append(clock.now(), "status", job_id=job.id, status=job.status)
         status = job.status
         progress.add(job, events, clock.now())
         voice.progress(progress.line)
+        curves.add(rows_of_events(events))
+        if page is None and (page := curves.url()) is not None:
+            voice.say(f"W&B: {page} grows while {job_id} trains")
 
     provider = shop.settings.provider
     settle_seconds = 0.0 if before.is_lost else provider.settle_seconds
     try:
-        return watch(remote, job_id, clock, provider.poll_seconds, show, settle_seconds)
+        with shop.curves(job_id) as curves:
+            return watch(remote, job_id, clock, provider.poll_seconds, show, settle_seconds)
     except Interrupted as stopped:
         raise Interrupted(
             Problem(
