@@ -88,6 +88,28 @@ def test_a_provider_that_never_answers_is_asked_twice_and_no_more(tmp_path: Path
     assert sum(bench.script.slept) == 2 * SETTLE
 
 
+@pytest.mark.parametrize("seconds", [3600.0, -3600.0])
+def test_a_clock_that_is_set_while_the_list_is_behind_launches_nothing_more(seconds: float, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["lost_after"], looks_late=4)
+
+    class Setting(FakeProvider):
+        def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
+            bench.script.time += seconds if self.looks == 1 else 0.0
+            return super().find_jobs(metadata)
+
+    bench.provider = Setting(bench.provider.folder, bench.provider.faults, bench.provider.looks_late)
+    assert bench.launch() == Launched("ftjob-1", "adopted")
+    assert (len(bench.jobs()), sum(bench.script.slept) < SETTLE) == (1, True)
+
+
+def test_a_loss_that_a_clock_set_back_puts_into_the_future_is_waited_for_no_longer(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.journal.append(bench.script.time + 9000, "intent", request={}, **ASKED.to_json())
+    bench.journal.append(bench.script.time + 9000, "lost", error="no answer")
+    assert bench.launch() == Launched("ftjob-1", "launched")
+    assert sum(bench.script.slept) == SETTLE
+
+
 def test_a_second_lost_answer_after_the_commit_is_adopted(tmp_path: Path) -> None:
     bench = Bench(tmp_path, ["lost_before", "lost_after"])
     assert bench.launch() == Launched("ftjob-1", "adopted")

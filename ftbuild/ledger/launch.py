@@ -166,7 +166,8 @@ def _found(journal: Journal, provider: JobProvider, clock: Clock, settle_seconds
     state = journal.state()
     lost_at = _lost_at(state, clock.now())
     try:
-        return _look(provider, journal.key, state, clock, None if lost_at is None else lost_at + settle_seconds)
+        wait = None if lost_at is None else max(lost_at + settle_seconds - clock.now(), 0.0)
+        return _look(provider, journal.key, state, clock, wait)
     except ProviderError as error:
         if error.status not in NO_ROUTE:
             raise
@@ -192,14 +193,15 @@ def _lost_at(state: JournalState, now: float) -> float | None:
     """Return when the answer of the last intent was lost, None where no answer is missing."""
     if state.intent_at is None:
         return None
-    return min(now, state.intent_at + CREATE_TIMEOUT_SECONDS) if state.lost_at is None else state.lost_at
+    return min(now, state.intent_at + CREATE_TIMEOUT_SECONDS if state.lost_at is None else state.lost_at)
 
 
-def _look(provider: JobProvider, key: str, state: JournalState, clock: Clock, deadline: float | None) -> list[JobState]:
-    """Return our jobs, oldest first, of the latest attempt; with a deadline, ask until one is there or it has passed.
+def _look(provider: JobProvider, key: str, state: JournalState, clock: Clock, wait: float | None) -> list[JobState]:
+    """Return our jobs, oldest first, of the latest attempt; with a wait, ask until one is there or it is over.
 
-    None is an answer only of a look that began at the deadline or after it; a look that gets no answer is repeated
-    until then. Where nothing was ever intended here, whatever attempt another clone has come to is ours.
+    None is an answer only of a look that began when the wait was over; a look that gets no answer is repeated until
+    then. Only our own pauses count as waited: a clock that is set forward has brought no job into the list. Where
+    nothing was ever intended here, whatever attempt another clone has come to is ours.
 
     Raises:
         ProviderError: the last look got no answer, or one was refused.
@@ -207,9 +209,9 @@ def _look(provider: JobProvider, key: str, state: JournalState, clock: Clock, de
     wanted = {KEY: key}
     if state.attempt > 1 or state.intent_at is not None:
         wanted[ATTEMPT] = str(state.attempt)
+    left = wait or 0.0
     while True:
-        at = clock.now()
-        late = deadline is None or at >= deadline
+        late = left <= 0
         try:
             found = [job for job in provider.find_jobs(wanted) if _is_ours(job, wanted, state)]
             if found or late:
@@ -218,7 +220,9 @@ def _look(provider: JobProvider, key: str, state: JournalState, clock: Clock, de
         except ProviderError as error:
             if late or not passes(error):
                 raise
-        clock.sleep(min(LOOK_SECONDS, max((deadline or 0.0) - at, 0.0)))
+        pause = min(LOOK_SECONDS, left)
+        clock.sleep(pause)
+        left -= pause
 
 
 def _is_ours(job: JobState, wanted: Mapping[str, str], state: JournalState) -> bool:
