@@ -248,7 +248,8 @@ class Gate:
             fix = "say the price in the provider's profile, or do without a budget: budget.usd=null"
             raise ConfigError(Problem(what, "budget.usd", why="Nothing was sent.", fix=fix))
         standing = Reservations(self._ledger.folder).standing()
-        others = sum(usd for name, usd in standing.items() if name not in names.values())
+        asked = {names[action_id] for action_id, each in self.costs.items() if each.cost_usd != 0}
+        others = sum(usd for name, usd in standing.items() if name not in asked)
         if others + found.total.cost_usd > limit:
             raise _beyond(found, limit, others)
 

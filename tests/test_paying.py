@@ -140,6 +140,20 @@ def test_the_budget_counts_what_others_have_reserved(own: Own, server: Stub) -> 
     assert Reservations(ledger(own)).standing() == {"another job": 9.0}
 
 
+def test_what_this_plan_has_spent_before_counts_before_anybody_is_asked(own: Own, server: Stub) -> None:
+    """The job is there; its answers are more than is left beside it."""
+    changed(own, server, models=dear(1000.0))
+    found = AtGate(own)
+    asked = AskedFor((*AT_ELSEWHERE,), "tone_formal")
+    known = found.ledger.journal(str(found.job().key))
+    Reservations(ledger(own)).reserve({found.job().action.id: 9.0}, 10.0, 1.0)
+    try:
+        known.append(1.0, "launched", job_id="ftjob-1", **asked.to_json())
+        assert "$9.00 are spent or reserved already" in refused(own, server, "budget.usd=9")
+    finally:
+        journal(found).unlink()
+
+
 def test_a_missing_key_is_named_before_anything_runs(own: Own, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ELSEWHERE_KEY")
     assert refused(own, server, "--yes") == (
