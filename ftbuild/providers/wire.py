@@ -24,6 +24,7 @@ from ftbuild.completion import Completion
 from ftbuild.errors import ProviderError
 from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, JobEvent, JobRequest, JobState
 from ftbuild.problem import Problem
+from ftbuild.providers import shapes
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -40,7 +41,6 @@ PAGE = 100  # the most that OpenAI gives at once
 NEWS = 20  # events asked for at once where the earlier ones are known
 FORBIDDEN = 403
 NO_ROUTE = (404, 405, 501)
-SHORTEST_KEY = 8
 
 
 class WireClient:
@@ -120,7 +120,7 @@ class WireClient:
         """
         listed = self._client.fine_tuning.jobs.with_raw_response.list
         pages = self._listed(partial(listed, metadata=dict(metadata), limit=PAGE))
-        found = [self._job(FineTuningJob.construct(**each)) for each in pages]
+        found = [self._told(each) for each in pages]
         told = [(job, job.raw.get("metadata") or metadata) for job in found]
         mine = [job for job, theirs in told if dict(theirs).items() >= dict(metadata).items()]
         return sorted(mine, key=lambda job: (job.created_at, job.id))
@@ -156,7 +156,7 @@ class WireClient:
         limit = NEWS if known else PAGE
         events: list[JobEvent] = []
         for page in self._pages(partial(listed, job_id, limit=limit)):
-            fresh = [_event(each) for each in page if each["id"] not in known]
+            fresh = [shapes.event(each, self._address[1]) for each in page if each["id"] not in known]
             events += fresh
             if page and not fresh:
                 break
@@ -166,7 +166,8 @@ class WireClient:
         """Return the checkpoints, by step; none where a provider has no such list."""
         try:
             listed = self._client.fine_tuning.jobs.checkpoints.with_raw_response.list
-            return sorted(self._listed(partial(listed, job_id, limit=PAGE)), key=lambda each: each["step_number"])
+            found = map(shapes.checkpoint, self._listed(partial(listed, job_id, limit=PAGE)))
+            return sorted((each for each in found if each is not None), key=lambda each: each["step_number"])
         except ProviderError as error:
             if error.status not in NO_ROUTE:
                 raise
@@ -352,9 +353,9 @@ class WireClient:
 
     def _error(self, what: str, status: int | None = None, code: str | None = None) -> ProviderError:
         """Return the error; a server may repeat the key that it refuses, we do not."""
-        key = self._address[1]
-        what = what.replace(key, "[key]") if len(key) >= SHORTEST_KEY else what
-        return ProviderError(Problem(f"{self._name}: {what}"), status=status, code=code)
+        return ProviderError(
+            Problem(f"{self._name}: {shapes.without(self._address[1], what)}"), status=status, code=code
+        )
 
     def _file(self, file: object) -> FileObject:
         """Return the file; the SDK hands on whatever came with status 200."""
@@ -370,33 +371,16 @@ class WireClient:
         """
         if not isinstance(job, FineTuningJob) or not isinstance(job.id, str):
             raise self._error("an answer that is no job")
-        error = job.error if job.error and (job.error.code or job.error.message) else None
-        return JobState(
-            id=job.id,
-            status=self._statuses.get(job.status, job.status),
-            created_at=job.created_at,
-            fine_tuned_model=job.fine_tuned_model,
-            error=error.message if error else None,
-            error_code=error.code if error else None,
-            estimated_finish=job.estimated_finish,
-            raw=job.to_dict(),
-        )
+        return self._told(job.to_dict(warnings=False))
+
+    def _told(self, said: Mapping[str, Any]) -> JobState:
+        return shapes.job(said, self._statuses, self._address[1])
 
 
 @cache
 def _trusted() -> "SSLContext":
     """Return the trusted certificates, read once: every client would take 20 ms and 0.8 MB for its own."""
     return httpx2.create_ssl_context()
-
-
-def _event(event: Mapping[str, Any]) -> JobEvent:
-    return JobEvent(
-        id=event["id"],
-        created_at=event.get("created_at") or 0,
-        type=event.get("type") or "message",
-        message=event.get("message") or "",
-        data=event.get("data") or {},
-    )
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

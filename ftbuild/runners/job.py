@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ftbuild.digest import of_value, short
-from ftbuild.errors import Interrupted, ProviderError
+from ftbuild.errors import Interrupted, JobError, ProviderError
 from ftbuild.ledger.failures import CLOSED, ended_badly, failure, parked, refused
 from ftbuild.ledger.journal import Asked, Journal
 from ftbuild.ledger.launch import Clock, Launched, launch_once
@@ -81,6 +81,8 @@ def _run(shop: Workshop, remote: Remote, action: Action, journal: Journal, done:
     _note_end(journal, clock, state.id, state.status, state.error, state.error_code)
     if state.status != "succeeded":
         raise ended_badly(state.id, state.status, state.error, state.error_code)
+    if state.fine_tuned_model is None:
+        raise unnamed(state.id)
     for note in notes(shop.settings.tracker, ended.events):
         voice.say(note)
     return _made(shop, remote, ended, voice)
@@ -155,6 +157,12 @@ def _note_end(journal: Journal, clock: Clock, job_id: str, status: str, error: s
     journal.append(clock.now(), "ended", job_id=job_id, status=status, error=error, code=code)
 
 
+def unnamed(job_id: str) -> JobError:
+    """Return the error of a job that has succeeded, and whose provider does not say what the model is called."""
+    what = f"{job_id} succeeded, and the provider does not name its model"
+    return JobError(Problem(what, why="Nothing is lost.", fix="the same command asks again."), job_id=job_id)
+
+
 def told_why(error: ProviderError, provider: Provider) -> ProviderError:
     """Return the error of a launch; of an account that may not, with whom the provider no longer takes jobs from."""
     first = error.problems[0]
@@ -211,7 +219,7 @@ def _made(shop: Workshop, remote: Remote, ended: Watched, voice: Voice) -> Made:
         "schema_version": 1,
         "job_id": job.id,
         "status": job.status,
-        "base_model": job.raw["model"],
+        "base_model": job.raw.get("model") or shop.settings.model.id,
         "fine_tuned_model": job.fine_tuned_model,
         "trained_tokens": job.raw.get("trained_tokens"),
         "seed": job.raw.get("seed"),

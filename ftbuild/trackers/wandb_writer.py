@@ -144,9 +144,14 @@ class UnfinishedError(Exception):
 def alone(how: How, run_id: str) -> Iterator[None]:
     """Wait until no other process writes this run, and hold it: two at once would number the same rows anew.
 
+    Offline every process writes a run of its own, and waits for none.
+
     Raises:
         StoreError: the lock file cannot be written.
     """
+    if how.mode != "online":
+        yield
+        return
     with hold(how.folder / "wandb" / ".state" / f"{run_id}.lock"):
         yield
 
