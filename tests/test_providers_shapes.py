@@ -49,7 +49,9 @@ def test_a_time_is_seconds_since_1970(said: object, at: int) -> None:
     assert job(created_at=said).created_at == at
 
 
-@pytest.mark.parametrize(("said", "status"), [(None, "unknown"), ("", "unknown"), ("DONE", "succeeded"), (3, "3")])
+@pytest.mark.parametrize(
+    ("said", "status"), [(None, "unknown"), ("", "unknown"), ("DONE", "succeeded"), ("Failed", "failed"), (3, "3")]
+)
 def test_a_status_is_a_text(said: object, status: str) -> None:
     assert job(status=said).status == status
 

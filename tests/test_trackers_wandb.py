@@ -324,7 +324,8 @@ def test_the_run_grows_while_the_job_trains(tmp_path: Path, cache: Path) -> None
         project.environment.update({"OUR_KEY": CANARY, "WANDB_MODE": "", "HOME": str(tmp_path)})
         faults = project.folder / OUTPUTS / ".ftbuild/rehearsal/faults.json"
         held = "provider.faults={unknown_status: {looks: 1000000}}"
-        client = project.start(*TRACKED, WITH_KEY, f"tracker.base_url={recorder.url}", held)
+        more = ("method.hyperparameters.n_epochs=5", "method.hyperparameters.batch_size=2")
+        client = project.start(*TRACKED, *more, WITH_KEY, f"tracker.base_url={recorder.url}", held)
         try:
             until(lambda: grown(recorder) or client.process.poll() is not None, 300)
             [name] = {each["name"] for each in recorder.asked("UpsertBucket")}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ftbuild.ledger.port import JobEvent, JobState
+from ftbuild.ledger.port import PARKED, TERMINAL, JobEvent, JobState
 
 UNKNOWN = "unknown"  # the status of a job whose provider tells none
 SHORTEST_KEY = 8
@@ -21,6 +21,7 @@ def job(said: Mapping[str, Any], statuses: Mapping[str, str], key: str) -> JobSt
     """Return a job; `statuses` maps its words for a status to OpenAI's."""
     raw = without(key, dict(said))
     status = _text(raw.get("status")) or UNKNOWN
+    status = status.lower() if status.lower() in (*TERMINAL, *PARKED) else status
     message, code = _error(raw.get("error"))
     finish = _seconds(raw.get("estimated_finish"))
     if not isinstance(raw.get("metadata"), dict):
