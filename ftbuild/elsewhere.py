@@ -21,9 +21,16 @@ from ftbuild.providers.connection import Connection
 
 
 def jobs(
-    planned: Sequence[Planned], points: Sequence[Point], costs: Mapping[str, Estimate], ledger: LedgerFolder
+    planned: Sequence[Planned],
+    points: Sequence[Point],
+    costs: Mapping[str, Estimate],
+    ledger: LedgerFolder,
+    *,
+    hurried: bool = False,
 ) -> dict[str, list[JobState]]:
     """Return the jobs that are there, oldest first, by the action that would be paid for otherwise; writes nothing.
+
+    Somebody `hurried` is not kept waiting by a provider that does not answer.
 
     Raises:
         ProviderError: a provider cannot be asked; one that has no list of jobs is not.
@@ -32,16 +39,16 @@ def jobs(
     for one in planned:
         if one.action.kind is not JOB or one.key is None or one.status != "RUN" or costs[one.action.id].cost_usd == 0:
             continue
-        if there := _there(own[one.action.id], one.key, ledger):
+        if there := _there(own[one.action.id], one.key, ledger, hurried=hurried):
             found[one.action.id] = there
     return found
 
 
-def _there(point: Point, key: str, ledger: LedgerFolder) -> list[JobState]:
+def _there(point: Point, key: str, ledger: LedgerFolder, *, hurried: bool) -> list[JobState]:
     world = ledger.world
     path = lockfile.place(world.root, point)
     remembered = lockfile.job_of(lockfile.read(path), key) if path is not None else None
-    remote = Connection(point.composed.settings.provider, None, world)
+    remote = Connection(point.composed.settings.provider, None, world, hurried=hurried)
     try:
         return look(key, ledger.state(key), remote, Clock(world.now, world.sleep), remembered)
     except ProviderError as error:

@@ -61,7 +61,8 @@ def foresee(planned: Sequence[Planned], points: Sequence[Point], store: Store, w
     told: list[Problem] = []
     if not lacking:
         try:
-            planned = elsewhere.as_told(planned, elsewhere.jobs(planned, points, costs, LedgerFolder(world)))
+            there = elsewhere.jobs(planned, points, costs, LedgerFolder(world), hurried=True)
+            planned = elsewhere.as_told(planned, there)
             costs = estimates(planned, points, store)
             told = gates.shutdowns(points, planned, world, shutdown_date(world))
         except ProviderError as error:

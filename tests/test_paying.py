@@ -477,6 +477,12 @@ def test_plan_with_a_key_asks_for_jobs_and_when_the_model_goes_and_no_more(own: 
     assert [f"{each.method} {each.path}" for each in server.asked] == [f"GET {JOBS}", f"GET {MODEL}"] * 2
 
 
+def test_plan_waits_for_no_provider(own: Own, server: Stub) -> None:
+    server.answers[f"GET {JOBS}"] = [refusal(503, "busy")]
+    assert "warning: elsewhere: busy\n" in own.run("plan", *AT_ELSEWHERE).out
+    assert [each.path for each in server.asked] == [JOBS]  # once, where a build would ask again
+
+
 def test_plan_tells_all_of_it_and_sends_nothing(own: Own, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ELSEWHERE_KEY")
     changed(own, server, ends={"new_jobs": "2999-01-01", "source": "their page"}, horizon_days=999_999)

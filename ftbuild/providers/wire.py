@@ -47,7 +47,8 @@ class WireClient:
     """One provider, spoken to through its `base_url`. Implements the ledger's JobProvider.
 
     `statuses` maps what it calls the status of a job to what OpenAI does. `is_openai` lets the SDK send what it finds
-    in the environment for an account at OpenAI: OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS.
+    in the environment for an account at OpenAI: OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS. One that is
+    `hurried` asks everything once and waits three seconds at most.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class WireClient:
         statuses: Mapping[str, str] | None = None,
         *,
         is_openai: bool = False,
+        hurried: bool = False,
     ) -> None:
         self._name = name
         self._is_openai = is_openai
@@ -67,6 +69,7 @@ class WireClient:
         self._client = self._closed(made)
         self._once = self._closed(made.with_options(max_retries=0, timeout=CREATE_TIMEOUT_SECONDS))
         self._quick = self._closed(made.with_options(max_retries=0, timeout=LOOK_TIMEOUT_SECONDS))
+        self._client = self._quick if hurried else self._client
         self._patient = self._closed(made.with_options(max_retries=LIST_RETRIES, timeout=LIST_TIMEOUT_SECONDS))
         self._async: AsyncOpenAI | None = None
         self._address = (base_url, api_key)
