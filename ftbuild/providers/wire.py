@@ -33,6 +33,8 @@ Client = TypeVar("Client", OpenAI, AsyncOpenAI)
 
 READ_RETRIES = 2
 FILE_WAIT_SECONDS = 60.0
+FILE_PAUSE_SECONDS, FILE_PAUSE_AT_MOST = 0.2, 5.0
+FILE_ENDS = ("processed", "error", "deleted")
 COMPLETION_TIMEOUT_SECONDS = 900.0
 LOOK_TIMEOUT_SECONDS = 3.0
 LIST_RETRIES = 5  # a long download outlives a restart at the other end
@@ -60,9 +62,10 @@ class WireClient:
         *,
         is_openai: bool = False,
         hurried: bool = False,
+        file_wait_seconds: float = FILE_WAIT_SECONDS,
     ) -> None:
         self._name = name
-        self._is_openai = is_openai
+        self._is_openai, self._file_wait_seconds = is_openai, file_wait_seconds
         self._statuses = statuses or {}
         client = openai.DefaultHttpxClient(verify=_trusted())
         made = OpenAI(base_url=base_url, api_key=api_key, max_retries=READ_RETRIES, http_client=client)
@@ -75,19 +78,21 @@ class WireClient:
         self._address = (base_url, api_key)
 
     def upload(self, path: Path, name: str) -> str:
-        """Send a training file and wait until it is processed.
+        """Send a training file, wait a while until it is processed, and return its id.
+
+        One that is not processed by then, or of which no status is told, is there all the same: a job reads it when it
+        is ready, or is refused until then.
 
         Raises:
-            ProviderError: it is refused, or not processed within a minute.
+            ProviderError: it is refused.
         """
         with self._translated(), path.open("rb") as content:
-            sent = self._file(self._client.files.create(file=(name, content), purpose="fine-tune"))
-            try:
-                file = self._client.files.wait_for_processing(
-                    sent.id, poll_interval=0.2, max_wait_seconds=FILE_WAIT_SECONDS
-                )
-            except RuntimeError as error:
-                raise self._error(f"file {sent.id} is not processed after {FILE_WAIT_SECONDS:.0f} seconds") from error
+            file = self._file(self._client.files.create(file=(name, content), purpose="fine-tune"))
+            pause, left = FILE_PAUSE_SECONDS, self._file_wait_seconds
+            while file.status and file.status not in FILE_ENDS and left > 0:
+                time.sleep(pause)
+                left, pause = left - pause, min(2 * pause, FILE_PAUSE_AT_MOST)
+                file = self._file(self._client.files.retrieve(file.id))
         if file.status == "error":
             raise self._error(f"file {file.id} is refused: {file.status_details or 'no reason given'}", status=400)
         return file.id
