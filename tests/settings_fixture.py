@@ -326,6 +326,7 @@ HOSTED = deepcopy(FULL) | {
             "firm": True,
         },
         "horizon_days": 90,
+        "needed_days": 0,
         "deploys": {"command": "deploy {model} as {name}", "source": "their page"},
         "deployment": "mine",
         "base_deployment": "theirs",

@@ -142,6 +142,7 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
         "Provider.methods",
         "Provider.models",
         "Provider.name",
+        "Provider.needed_days",
         "Provider.parallel_tool_calls",
         "Provider.poll_seconds",
         "Provider.prices",

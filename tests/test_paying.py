@@ -494,6 +494,19 @@ def test_plan_tells_all_of_it_and_sends_nothing(own: Own, server: Stub, monkeypa
     assert "ELSEWHERE_KEY: warning: holds no key: a build would be refused\n" in ended.out
 
 
+def test_openai_for_longer_than_it_lasts_is_refused_with_the_ways_out(own: Own) -> None:
+    asked = ("plan", "+experiment=tone_formal", "provider=openai", "model=gpt_4_1_mini", "provider.needed_days=99999")
+    ended = own.run(*asked)
+    assert ended.code == 2
+    for said in (
+        "takes no new jobs after 2027-01-06, ",
+        "ends its models and what was tuned on them on 2027-01-14, ",
+        "Source: developers.openai.com/api/docs/deprecations, as of 2026-11.",
+        "Fix: provider=azure (whether it tunes gpt-4.1-mini-2025-04-14 is not known here); or ",
+    ):
+        assert said in ended.out
+
+
 def test_a_file_of_ours_is_named_as_one_of_the_project_would_be(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     ended = own.run(

@@ -148,6 +148,19 @@ def test_an_end_date_beyond_the_horizon_is_not_told() -> None:
     assert len(found(experiment(ends=SOON, horizon_days=10))) == 1
 
 
+def test_an_end_before_a_provider_is_needed_no_more_refuses() -> None:
+    [one] = found(experiment(ends=SOON, needed_days=11, horizon_days=0))
+    assert (one.severity, one.said) == (
+        "error",
+        "elsewhere takes no new jobs after 2030-12-11, in 10 days; it is needed for 11 (provider.needed_days)",
+    )
+    assert "provider=embedded model=smollm2" in one.fix
+    [told] = found(experiment(ends=SOON, needed_days=10))
+    assert (told.severity, told.said) == ("warning", "elsewhere takes no new jobs after 2030-12-11, in 10 days")
+    [maybe] = found(experiment(ends=SOON | {"firm": False}, needed_days=11))
+    assert maybe.severity == "warning"
+
+
 def test_a_date_that_is_not_firm_or_only_rehearsed_refuses_nothing() -> None:
     past = SOON | {"new_jobs": "2030-06"}
     [one] = found(experiment(ends=past | {"firm": False}))

@@ -186,11 +186,13 @@ def _end(
     provider = settings.provider
     firm = provider.ends is None or provider.ends.firm
     days = (first_day(day) - today).days
-    if days > provider.horizon_days:
+    if days > provider.horizon_days and days >= provider.needed_days:
         return
     when = f"in {days} days" if days > 1 else "tomorrow" if days == 1 else "today" if days == 0 else "which is past"
     told = f"{said.format(day=day)}, {when}" if firm else f"{said.format(day=day)} at the earliest, {when}"
-    refuses = days < 0 and firm and not provider.rehearsed
+    if 0 <= days < provider.needed_days:
+        told += f"; it is needed for {provider.needed_days} (provider.needed_days)"
+    refuses = days < provider.needed_days and firm and not provider.rehearsed
     fix = ways_out(settings, others) if refuses else ""
     yield Finding(key, told, f"Source: {source}.", fix, "error" if refuses else "warning")
 

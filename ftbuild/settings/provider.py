@@ -112,8 +112,9 @@ class Provider(Node):
     `tools` and `response_format` are whether its lines and requests may hold tools, and its requests a schema;
     `parallel_tool_calls: false` is of one where a model makes one call at a time, in what it learns too, so it is
     keyed in the dataset. `statuses` maps its words to OpenAI's. `free` is one where nothing is paid.
-    `horizon_days` is how long before an end date it is told. `faults` are what goes wrong in a rehearsal: they may
-    end a build, but change no result.
+    `horizon_days` is how long before an end date it is told, `needed_days` how long from today on jobs must still be
+    taken and models be there: an end before that refuses the build. `faults` are what goes wrong in a rehearsal: they
+    may end a build, but change no result.
     """
 
     sparse: ClassVar[bool] = True
@@ -140,7 +141,17 @@ class Provider(Node):
             "suffix",
             "statuses",
         }
-        | {"free", "prices", "ends", "horizon_days", "deploys", "deployment", "base_deployment", "faults"}
+        | {
+            "free",
+            "prices",
+            "ends",
+            "horizon_days",
+            "needed_days",
+            "deploys",
+            "deployment",
+            "base_deployment",
+            "faults",
+        }
     )
     kind: Literal["embedded", "hosted"]
     name: str | None = None
@@ -172,6 +183,7 @@ class Provider(Node):
     prices: Prices | None = None
     ends: Ends | None = None
     horizon_days: int = Field(default=90, ge=0)
+    needed_days: int = Field(default=0, ge=0)
     deploys: Deployment | None = None
     deployment: str | None = None
     base_deployment: str | None = None
