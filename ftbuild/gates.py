@@ -61,7 +61,7 @@ def asking(points: Sequence[Point], planned: Sequence[Planned]) -> Iterator[tupl
         is_hosted = tree["provider"]["kind"] == "hosted"
         method = tree["method"] if is_hosted else tree["method"]["type"]
         arms = list(tree["evaluation"]["arms"]) if is_hosted else []
-        sources = tree["dataset"]["sources"].values()
+        sources = [each for each in tree["dataset"]["sources"].values() if each is not None]
         brought = sorted({json.dumps([each["kind"], each.get("schema"), each.get("only")]) for each in sources})
         said = [tree["provider"], tree["model"], method, arms, tree["style"].get("language"), bool(tree.get("tools"))]
         said += [brought]

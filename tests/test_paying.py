@@ -477,6 +477,11 @@ def test_plan_with_a_key_asks_for_jobs_and_when_the_model_goes_and_no_more(own: 
     assert [f"{each.method} {each.path}" for each in server.asked] == [f"GET {JOBS}", f"GET {MODEL}"] * 2
 
 
+def test_a_source_that_is_taken_out_is_asked_nothing(own: Own, server: Stub) -> None:
+    ended = own.run("plan", *AT_ELSEWHERE, "+dataset.sources.more=null")
+    assert (ended.code, ended.err, {each.method for each in server.asked}) == (0, "", {"GET"})
+
+
 def test_plan_waits_for_no_provider(own: Own, server: Stub) -> None:
     server.answers[f"GET {JOBS}"] = [refusal(503, "busy")]
     assert "warning: elsewhere: busy\n" in own.run("plan", *AT_ELSEWHERE).out
