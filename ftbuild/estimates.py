@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ftbuild.lookup import Planned
 from ftbuild.plan import cost
+from ftbuild.plan.action import RENDER
 from ftbuild.plan.cost import Sizes
 from ftbuild.plan.estimate import NOTHING, Estimate, total
 from ftbuild.points import Point, owners
@@ -33,6 +34,12 @@ def estimates(planned: Sequence[Planned], points: Sequence[Point], store: Store)
         of = cost.of_job if one.action.kind.name == "job" else cost.of_answers
         found[one.action.id] = of(point.composed.settings, sizes[lines])
     return found
+
+
+def of_job(point: Point, planned: Sequence[Planned], store: Store) -> Estimate:
+    """Return what the job of a point costs, whoever has launched it."""
+    lines = next(one for one in planned if one.action.kind is RENDER and one.action.id in point.ids)
+    return cost.of_job(point.composed.settings, _sizes(lines, store))
 
 
 def is_asked(one: Planned) -> bool:

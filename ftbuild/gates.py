@@ -12,6 +12,7 @@ from functools import cache
 from ftbuild.estimates import TO_COME, is_asked
 from ftbuild.lookup import Planned
 from ftbuild.plan import gates
+from ftbuild.plan.action import JOB, RENDER
 from ftbuild.plan.gates import Finding
 from ftbuild.points import Point
 from ftbuild.problem import Problem
@@ -20,12 +21,13 @@ from ftbuild.providers import hosted
 from ftbuild.rows import read
 from ftbuild.rules import files
 from ftbuild.rules.pack import PACKS, Pack
+from ftbuild.runners import counting
 from ftbuild.runners.wording import unsayable
 from ftbuild.settings import Provider
 from ftbuild.store.store import Store
 from ftbuild.world import World
 
-LAUNCHING = ("method.", "model.id", "provider.ends.new_jobs", "tools", "provider.rules")  # of jobs to come alone
+LAUNCHING = ("method.", "model.id", "provider.ends.new_jobs", "provider.rules")  # of jobs to come alone
 
 
 def today(world: World) -> date:
@@ -59,7 +61,10 @@ def asking(points: Sequence[Point], planned: Sequence[Planned]) -> Iterator[tupl
         is_hosted = tree["provider"]["kind"] == "hosted"
         method = tree["method"] if is_hosted else tree["method"]["type"]
         arms = list(tree["evaluation"]["arms"]) if is_hosted else []
+        sources = [each for each in tree["dataset"]["sources"].values() if each is not None]
+        brought = sorted({json.dumps([each["kind"], each.get("schema"), each.get("only")]) for each in sources})
         said = [tree["provider"], tree["model"], method, arms, tree["style"].get("language"), bool(tree.get("tools"))]
+        said += [brought]
         way = json.dumps([said, "job" in kinds], sort_keys=True)
         if kinds and way not in seen:
             seen.add(way)
@@ -67,11 +72,11 @@ def asking(points: Sequence[Point], planned: Sequence[Planned]) -> Iterator[tupl
 
 
 def placed(finding: Finding, point: Point) -> Problem:
-    """Return a finding with the file and line of its key."""
+    """Return a finding with the file and line of its key; a file of ours by the name that one of the project has."""
     origin = point.composed.origins.of(finding.key)
     return Problem(
         f"{finding.key}: {finding.said}",
-        origin.path if origin else "command line",
+        origin.in_tree if origin else "command line",
         origin.line if origin else None,
         finding.why,
         finding.fix,
@@ -107,17 +112,34 @@ def pack_of(provider: Provider) -> Pack:
     )
 
 
-def of_lines(points: Sequence[Point], planned: Sequence[Planned], store: Store) -> list[Problem]:
+def of_lines(points: Sequence[Point], planned: Sequence[Planned], store: Store, world: World) -> list[Problem]:
     """Return what is wrong with the files of the jobs to come, where they are written: errors alone."""
     by_id = {one.action.id: one for one in planned}
+    jobs = {one.action.id for one in planned if one.action.kind is JOB and one.status in TO_COME}
     found: dict[str, Problem] = {}
-    for point, launches in asking(points, planned):
-        if not launches or point.composed.tree["provider"]["kind"] == "embedded":
+    checked = set()
+    for point in points:
+        lines = next(by_id[name] for name in point.ids if by_id[name].action.kind is RENDER)
+        provider = point.composed.tree["provider"]
+        way = (lines.action.id, json.dumps(provider, sort_keys=True))
+        if lines.record is None or way in checked or jobs.isdisjoint(point.ids):
             continue
-        lines = next(by_id[name] for name in point.ids if by_id[name].action.kind.name == "render")
-        if lines.record is not None:
+        checked.add(way)
+        if provider["kind"] == "hosted":
             found |= {str(each): each for each in _of_files(point, lines.record.outputs, store)}
+        if provider.get("tools") is False:
+            found |= {str(each): each for each in _of_tools(point, lines.record.outputs, store, world)}
     return [each for each in found.values() if each.severity == "error"]
+
+
+def _of_tools(point: Point, outputs: Mapping[str, str], store: Store, world: World) -> Iterator[Problem]:
+    """Yield that lines have brought tools along that the provider does not take; what the config asks for is told."""
+    settings, counted = point.composed.settings, counting.read(store.get(outputs["facts.jsonl"]))
+    n = sum(times for each, times in counted.items() if each.has_tools)
+    if n and "tools" not in gates.needs(settings):
+        what = f"{n:,} of {counted.total():,} examples offer tools, and {settings.provider.title} takes none"
+        fix = gates.instead(settings, lambda: profiles(world.root, world.environment))
+        yield Problem(what, f"{point.composed.experiment} lines", why=gates.IN_VAIN["tools"], fix=fix)
 
 
 def _of_files(point: Point, outputs: Mapping[str, str], store: Store) -> Iterator[Problem]:

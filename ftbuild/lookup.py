@@ -8,7 +8,7 @@ from typing import Any
 
 from ftbuild.digest import of_bytes
 from ftbuild.errors import StoreError
-from ftbuild.ledger.journal import Journal
+from ftbuild.ledger.journal import Journal, JournalState, fold
 from ftbuild.ledger.port import PARKED
 from ftbuild.plan.action import Action
 from ftbuild.plan.explain import NEVER, Difference, differences, labels, nearest, reasons
@@ -41,9 +41,13 @@ class Planned:
 
 @dataclass(frozen=True)
 class LedgerFolder:
-    """The journals of one store, and a second copy of what was paid for."""
+    """The journals of one store, and a second copy of what was paid for.
+
+    `retried` is a job that is to be launched once more: its key is seen as it will be when that is written down.
+    """
 
     world: World
+    retried: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -54,11 +58,22 @@ class LedgerFolder:
         """Return the journal of a key."""
         return Journal(self.folder, key)
 
+    def state(self, key: str) -> JournalState:
+        """Return where the paid action of a key stands.
+
+        Raises:
+            StoreError: its journal cannot be read.
+        """
+        state = self.journal(key).state()
+        if self.retried is None or state.job_id != self.retried:
+            return state
+        return fold([{"event": "retry", "at": self.world.now(), "job_id": self.retried}], state)
+
     def status(self, action: Action, key: str) -> tuple[Status, list[str]]:
         """Return how an action without a record stands, and why where the journal knows."""
         if action.kind.contract != "paid":
             return "RUN", []
-        state = self.journal(key).state()
+        state = self.state(key)
         if state.job_id is None:
             return "RUN", []
         if state.is_lost:

@@ -4,6 +4,7 @@ Values only: who finds the places is the composer. A value that interpolates ano
 the line that holds the interpolation.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,11 @@ class Origin:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}" if self.line else self.path
+
+    @property
+    def in_tree(self) -> str:
+        """Return the path seen from its tree: conf/provider/openai.yaml, of a file of ours too."""
+        return os.path.relpath(self.path, self.tree) if os.path.isabs(self.path) else self.path
 
 
 @dataclass(frozen=True)

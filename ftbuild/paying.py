@@ -10,23 +10,23 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from ftbuild import gates
+from ftbuild import elsewhere, gates
 from ftbuild.errors import ConfigError, DataError, ProviderError, StoreError
 from ftbuild.estimates import Bill, bill, estimates
-from ftbuild.ledger.budget import Reservations
+from ftbuild.ledger.budget import NO_LIMIT, Reservations, name_of
 from ftbuild.lookup import LedgerFolder, Planned, look_up
 from ftbuild.outcome import Build
 from ftbuild.plan.action import JOB
 from ftbuild.plan.estimate import Estimate
 from ftbuild.plan.graph import Graph
-from ftbuild.points import Point
+from ftbuild.points import Point, owners
 from ftbuild.problem import Problem
 from ftbuild.providers.connection import Connection
+from ftbuild.runners.job import asked_by, others_told
 from ftbuild.store.store import Store
 from ftbuild.world import World
 
 LINE_BYTES = 1024
-NO_LIMIT = float("inf")
 YES = ("y", "yes")
 
 
@@ -40,25 +40,36 @@ class Consent:
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What a plan says of money: the cost of each action by id, the bill, and what speaks against building it."""
+    """What a plan says of money: the plan with the jobs that are at their provider already, the cost of each action by
+    id, the bill, and what speaks against building it.
+    """
 
+    planned: Sequence[Planned]
     costs: Mapping[str, Estimate]
     bill: Bill
     problems: Sequence[Problem]
 
 
 def foresee(planned: Sequence[Planned], points: Sequence[Point], store: Store, world: World) -> Foreseen:
-    """Return what a build would be told before it pays. Where the key is set, the end of the model is asked for."""
+    """Return what a build would be told before it pays.
+
+    Where the key is set, the provider is asked for jobs that are there already, and for the end of the model.
+    """
     costs = estimates(planned, points, store)
-    problems = [*gates.problems(points, planned, world), *gates.of_lines(points, planned, store)]
     lacking = gates.lacking(points, planned, world)
+    silent: list[Problem] = []
+    told: list[Problem] = []
     if not lacking:
         try:
-            problems += gates.shutdowns(points, planned, world, shutdown_date(world))
+            there = elsewhere.jobs(planned, points, costs, LedgerFolder(world), hurried=True)
+            planned = elsewhere.as_told(planned, there)
+            costs = estimates(planned, points, store)
+            told = gates.shutdowns(points, planned, world, shutdown_date(world))
         except ProviderError as error:
-            problems += [replace(error.problems[0], severity="warning")]
+            silent = [replace(error.problems[0], severity="warning")]
+    problems = [*gates.problems(points, planned, world), *gates.of_lines(points, planned, store, world)]
     without = [replace(each, what=f"{each.what}: a build would be refused", severity="warning") for each in lacking]
-    return Foreseen(costs, bill(planned, points, costs), [*problems, *without])
+    return Foreseen(planned, costs, bill(planned, points, costs), [*problems, *told, *silent, *without])
 
 
 def shutdown_date(world: World) -> Callable[[Point], str | None]:
@@ -76,7 +87,7 @@ def shutdown_date(world: World) -> Callable[[Point], str | None]:
 
 
 class Gate:
-    """The gate of one build; `say` tells people something that stays.
+    """The gate of one build; `say` tells people something that stays, `retried` is a job to be launched once more.
 
     Once passed, `costs` are what is paid now, by action, and `spent` those with what was reserved before for the jobs
     that are attached to.
@@ -90,10 +101,11 @@ class Gate:
         world: World,
         consent: Consent,
         say: Callable[[str], None],
+        retried: str | None = None,
     ) -> None:
         self._graph, self._points, self._store, self._world = graph, points, store, world
         self._consent, self._say = consent, say
-        self._ledger = LedgerFolder(world)
+        self._ledger = LedgerFolder(world, retried)
         self._reserved: dict[str, str] = {}
         self.costs: Mapping[str, Estimate] = {}
         self.spent: Mapping[str, Estimate] = {}
@@ -112,8 +124,9 @@ class Gate:
     def pass_(self, done: Build) -> None:
         """Let a build go on to what is paid: its data is built, nothing has been sent.
 
-        What lies below an action of `done` that has failed is not asked for, so it is not paid for. Answers that were
-        agreed to before, at no lower price, are not asked about again: somebody comes back to their job.
+        What lies below an action of `done` that has failed is not asked for, so it is not paid for. Neither is a job
+        that is at the provider already: it is taken over before anybody is asked. Answers that were agreed to before,
+        at no lower price, are not asked about again: somebody comes back to their job.
 
         Raises:
             ConfigError: it costs too much, or nobody agreed to it, or the base model is gone.
@@ -121,9 +134,12 @@ class Gate:
             ProviderError: it cannot be reached, or refuses the key.
         """
         planned = self._to_come(done)
-        if problems := gates.of_lines(self._points, planned, self._store):
+        if problems := gates.of_lines(self._points, planned, self._store, self._world):
             raise DataError(*problems)
         self.costs = estimates(planned, self._points, self._store)
+        if self._taken_over(planned):
+            planned = self._to_come(done)
+            self.costs = estimates(planned, self._points, self._store)
         found = bill(planned, self._points, self.costs)
         limit, names = budget(self._points), self._names(planned)
         if found.is_paid:
@@ -182,6 +198,20 @@ class Gate:
                 found.append(one)
         return found
 
+    def _taken_over(self, planned: Sequence[Planned]) -> bool:
+        """Take over the jobs that are at their provider already, and return whether there are any."""
+        there, own = elsewhere.jobs(planned, self._points, self.costs, self._ledger), owners(self._points)
+        for one in planned:
+            if one.action.id not in there:
+                continue
+            composed, command = own[one.action.id].composed, own[one.action.id].command
+            asked = asked_by(composed.settings.provider, composed.experiment, command)
+            usd = self.costs[one.action.id].cost_usd
+            taken = elsewhere.take(self._ledger, str(one.key), one.action.id, usd, there[one.action.id], asked)
+            for line in others_told(taken) if taken is not None else ():
+                self._say(line)
+        return bool(there)
+
     def _agreed(self, found: Bill, names: Mapping[str, str]) -> bool:
         """Return whether all that is paid are answers that stand reserved already, at no lower price."""
         standing = Reservations(self._ledger.folder).standing()
@@ -197,8 +227,8 @@ class Gate:
         """Return under which names what is paid is reserved, by action id: a job that is retried is paid again."""
         found = {}
         for one in planned:
-            attempt = self._ledger.journal(one.key).state().attempt if one.action.kind is JOB and one.key else 1
-            found[one.action.id] = one.action.id if attempt == 1 else f"{one.action.id}#{attempt}"
+            attempt = self._ledger.state(one.key).attempt if one.action.kind is JOB and one.key else 1
+            found[one.action.id] = name_of(one.action.id, attempt)
         return found
 
     def _reserve(self, names: Mapping[str, str], limit: float, found: Bill) -> None:
@@ -219,14 +249,15 @@ class Gate:
             fix = "say the price in the provider's profile, or do without a budget: budget.usd=null"
             raise ConfigError(Problem(what, "budget.usd", why="Nothing was sent.", fix=fix))
         standing = Reservations(self._ledger.folder).standing()
-        others = sum(usd for name, usd in standing.items() if name not in names.values())
+        asked = {names[action_id] for action_id, each in self.costs.items() if each.cost_usd != 0}
+        others = sum(usd for name, usd in standing.items() if name not in asked)
         if others + found.total.cost_usd > limit:
             raise _beyond(found, limit, others)
 
     def _is_intended(self, one: Planned) -> bool:
         if one.key is None:
             return False
-        state = self._ledger.journal(one.key).state()
+        state = self._ledger.state(one.key)
         return one.status in ("HIT", "WAIT") or state.job_id is not None or state.intent_at is not None
 
 

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ftbuild import compiling
 from ftbuild.composed import Composed
@@ -11,6 +12,8 @@ from ftbuild.compositions import Compositions
 from ftbuild.outcome import Build
 from ftbuild.plan.graph import Graph
 from ftbuild.store.store import Store
+
+OF_TEXTS = ("pairs", "csv", "alpaca", "documents")  # kinds of sources that bring no tools along
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,19 @@ def has_more_to_say(point: Point) -> bool:
     method = tree["method"]["type"]
     return (
         provider["kind"] != "embedded"
+        or any(provider.get(name) is False and needed for name, needed in _may_need(tree).items())
         or method not in (provider.get("methods") or [method])
         or (languages is not None and tree["style"].get("language") not in languages)
     )
+
+
+def _may_need(tree: Mapping[str, Any]) -> dict[str, bool]:
+    """Return what an experiment may ask of a server besides texts."""
+    sources = [each for each in tree["dataset"]["sources"].values() if each is not None]
+    return {
+        "tools": bool(tree.get("tools")) or any(each["kind"] not in OF_TEXTS for each in sources),
+        "response_format": any(each.get("schema") for each in sources),
+    }
 
 
 def owners(points: Sequence[Point]) -> Mapping[str, Point]:

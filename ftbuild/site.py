@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ftbuild import __version__, lockfile, runs
+from ftbuild import __version__, lockfile, runs, tracking
 from ftbuild.digest import of_value
 from ftbuild.engine import Runners
 from ftbuild.outcome import Build
@@ -27,7 +27,8 @@ from ftbuild.world import World
 
 
 class Site:
-    """What one build of `points` needs around it; `aside` leaves the terminal to another process for a while.
+    """What one build of `points` needs around it; `aside` leaves the terminal to another process for a while,
+    `retried` is a job that is to be launched once more, `sweep` are the words that asked for several points.
 
     `costs` say what its actions cost, as estimated before they ran; what is not in it cost nothing.
     """
@@ -40,9 +41,12 @@ class Site:
         aside: Callable[[], AbstractContextManager[None]],
         stopping: Stopping,
         jobs: int = 1,
+        retried: str | None = None,
+        sweep: Sequence[str] | None = None,
     ) -> None:
         self._world, self._store, self._points, self._aside, self._stopping = world, store, points, aside, stopping
-        self._owners = owners(points)
+        self._owners, self._retried = owners(points), retried
+        self._sweep = sweep
         self._commit: Mapping[str, Any] | None = None
         self._runs: dict[int, dict[str, Any]] = {}
         self._connections: dict[str, Connection] = {}
@@ -83,6 +87,8 @@ class Site:
             experiment=point.composed.experiment,
             command=point.command,
             remembered=partial(lockfile.job_of, self._lock(point)),
+            retried=self._retried,
+            curves=lambda job_id: tracking.growing(point, job_id, self._world, self._sweep),
         )
 
     def _lock(self, point: Point) -> Mapping[str, Any] | None:

@@ -1,15 +1,16 @@
 """Send finished runs to Weights & Biases: what is told of them, when, and what people hear of it.
 
 A run is sent once: `wandb.json` in its folder says where it is, and is written only when all went well.
-A second try continues the same run, whose id follows from the experiment and the result. The tracker
-never fails a build: what goes wrong is a warning.
+A second try continues the same run, whose id follows from what was asked for and its job. Online it begins with
+the job and grows while that trains. The tracker never fails a build: what goes wrong is a warning.
 """
 
 import json
 import os
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from ftbuild.problem import Problem, render
 from ftbuild.store import durable
 from ftbuild.trackers import wandb_run
 from ftbuild.trackers.wandb_account import INSTALL, Account, account, installed
+from ftbuild.trackers.wandb_live import Live, live
 from ftbuild.trackers.wandb_run import Artifact, WandbRun
 from ftbuild.trackers.wandb_send import send
 from ftbuild.world import World
@@ -127,6 +129,42 @@ def _sync(folders: Sequence[str], by: Account, tracker: "Tracker") -> str:
     return f"{server}wandb sync {shlex.join(folders)}"
 
 
+def run_id(point: Point, job_id: str | None) -> str:
+    """Return the id of a point's run, known while its job trains: of what is asked for (its report) and of the job.
+
+    A job that is launched once more has a run of its own: a history keeps the steps of the one that failed.
+    """
+    return of_value(["wandb run", point.composed.experiment, point.ids[-1], job_id])[:ID_LETTERS]
+
+
+@contextmanager
+def growing(point: Point, job_id: str, world: World, sweep: Sequence[str] | None) -> Iterator[Live]:
+    """Let the run of a point grow while its job trains, where it goes online from here; what it lacks follows."""
+    tracker = wanted(point)
+    by = _account(tracker, world.environment) if tracker is not None else None
+    if tracker is None or by is None or by.mode != "online":
+        yield Live()
+        return
+    composed = point.composed
+    base_model, experiment = composed.settings.model.id, composed.experiment
+    run = WandbRun(
+        id=run_id(point, job_id),
+        project=tracker.project,
+        entity=tracker.entity,
+        name=wandb_run.run_name(experiment, point.command),
+        group=wandb_run.group(experiment, sweep),
+        tags=wandb_run.tags(base_model, job_id, [experiment, *tracker.tags]),
+        config={
+            "model": base_model,
+            "seed": composed.settings.seed,
+            "experiment": experiment,
+            "settings": composed.tree,
+        },
+    )
+    with live(run, by, world.outputs, world.environment, tracker.timeout_seconds) as told:
+        yield told
+
+
 def described_run(each: Finished, tracker: "Tracker", world: World, sweep: Sequence[str] | None) -> WandbRun:
     """Return what is told of a finished run."""
     composed, told = each.point.composed, each.run.told
@@ -143,7 +181,7 @@ def described_run(each: Finished, tracker: "Tracker", world: World, sweep: Seque
         **{name: told.get(name) for name in ("command", "commit", "dirty", "jobs", "provider", "result_id", "run_id")},
     }
     return WandbRun(
-        id=of_value(["wandb run", composed.experiment, told["result_id"]])[:ID_LETTERS],
+        id=run_id(each.point, next(iter(told["jobs"]), None)),
         project=tracker.project,
         entity=tracker.entity,
         name=wandb_run.run_name(composed.experiment, each.point.command),

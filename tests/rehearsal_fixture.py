@@ -5,6 +5,7 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from embedded_fixture import until
 from project_fixture import Project
@@ -42,9 +43,9 @@ PINNED = {
 }
 
 
-def state(project: Project) -> Path:
+def state(project: Project, *, smoke: bool = True) -> Path:
     """Return the folder of the server."""
-    return project.store(smoke=True).folder / "rehearsal"
+    return project.store(smoke=smoke).folder / "rehearsal"
 
 
 def artifacts(project: Project) -> dict[str, dict[str, str]]:
@@ -53,8 +54,15 @@ def artifacts(project: Project) -> dict[str, dict[str, str]]:
     return {each["label"]: each["outputs"] for each in found if each["kind"] in DATA}
 
 
-def stop_server(project: Project) -> None:
+def stop_server(project: Project, *, smoke: bool = True) -> None:
     """End the server, and wait until it is gone."""
+    folder = state(project, smoke=smoke)
     with suppress(FileNotFoundError, ProcessLookupError):
-        os.kill(json.loads((state(project) / "server.json").read_bytes())["pid"], signal.SIGTERM)
-        until(lambda: running(state(project)) is None)
+        os.kill(json.loads((folder / "server.json").read_bytes())["pid"], signal.SIGTERM)
+        until(lambda: running(folder) is None)
+
+
+def recorded(project: Project, *, smoke: bool = True) -> list[dict[str, Any]]:
+    """Return every request that the server was sent, oldest first."""
+    lines = (state(project, smoke=smoke) / "requests.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]

@@ -106,6 +106,7 @@ FULL: dict[str, Any] = {
         "at_once": 2,
         "methods": ["supervised", "dpo"],
         "parallel_tool_calls": True,
+        "response_format": True,
     },
     "evaluation": {
         "arms": {
@@ -329,6 +330,7 @@ HOSTED = deepcopy(FULL) | {
             "firm": True,
         },
         "horizon_days": 90,
+        "needed_days": 0,
         "deploys": {"command": "deploy {model} as {name}", "source": "their page"},
         "deployment": "mine",
         "base_deployment": "theirs",

@@ -11,7 +11,7 @@ from openai.types.chat.completion_create_params import CompletionCreateParamsNon
 from openai.types.fine_tuning.job_create_params import JobCreateParams
 from project_fixture import Ended, Project, project_in
 from pydantic import TypeAdapter
-from rehearsal_fixture import REHEARSED, state, stop_server
+from rehearsal_fixture import REHEARSED, recorded, state, stop_server
 
 from ftbuild.embedded.faults import BLOCKED, CLOSED
 
@@ -34,14 +34,13 @@ def build(project: Project, seed: int, faults: str = "{}", *more: str) -> Ended:
     return ended
 
 
-def recorded(project: Project, path: str) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in (state(project) / "requests.jsonl").read_text().splitlines()]
-    return [each for each in found if (each["method"], each["path"]) == ("POST", path)]
+def posted(project: Project, path: str) -> list[dict[str, Any]]:
+    return [each for each in recorded(project) if (each["method"], each["path"]) == ("POST", path)]
 
 
 def creates(project: Project, seed: int) -> list[int | None]:
     """Return the statuses of the creates that were sent for a seed."""
-    return [each["status"] for each in recorded(project, "/v1/fine_tuning/jobs") if each["body"]["seed"] == seed]
+    return [each["status"] for each in posted(project, "/v1/fine_tuning/jobs") if each["body"]["seed"] == seed]
 
 
 def jobs(project: Project, seed: int) -> list[str]:
@@ -135,8 +134,8 @@ def test_a_bad_day_gives_what_a_good_one_gives_with_requests_that_the_sdk_may_se
         finally:
             stop_server(other)
         assert other.run_json(LATEST)["metrics"] == project.run_json(LATEST)["metrics"]
-    for each in recorded(project, "/v1/fine_tuning/jobs"):
+    for each in posted(project, "/v1/fine_tuning/jobs"):
         TypeAdapter(JobCreateParams).validate_python(each["body"])
         assert each["body"].keys() <= JobCreateParams.__annotations__.keys()
-    for each in recorded(project, "/v1/chat/completions"):
+    for each in posted(project, "/v1/chat/completions"):
         TypeAdapter(CompletionCreateParamsNonStreaming).validate_python(each["body"])

@@ -146,7 +146,7 @@ def test_the_same_again_is_all_cached_and_loads_nothing_heavy(smoked: tuple[Proj
     assert (ended.code, ended.err) == (0, "")
     report = f"outputs/smoke/runs/{before[-1]}/report.html"
     at = project.run_json(LATEST)["started_at"][11:16]
-    said = rf"Nothing to do: 15 cached\. NO VERDICT, goal not judged, today {at} UTC\. {report}     \d+\.\d s\n"
+    said = rf"Nothing to do: 15 cached\. NO VERDICT, goal not judged, today {at} UTC\.\n{report}     \d+\.\d s\n"
     assert re.fullmatch(said, ended.out), ended.out
     assert project.runs("outputs/smoke/runs") == before
     assert os.readlink(project.folder / LATEST) == before[-1]

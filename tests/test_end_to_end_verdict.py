@@ -22,7 +22,7 @@ def test_missed_goal_is_exit_code_3_now_and_when_it_is_cached(project: Project) 
 
     again = project.run(*whole)
     verdict = f"NO DIFFERENCE, goal missed, today {run['started_at'][11:16]} UTC"
-    said = rf"Nothing to do: 15 cached\. {verdict}\. {run['path']}/report\.html     \S+ s\n"
+    said = rf"Nothing to do: 15 cached\. {verdict}\.\n{run['path']}/report\.html     \S+ s\n"
     assert (again.code, again.err) == (3, "")
     assert re.fullmatch(said, again.out), again.out
 

@@ -29,8 +29,8 @@ class Bench:
         self.script = Script()
         self.journal = Journal(folder / "ledger", KEY)
 
-    def launch(self, make: Callable[[dict[str, str]], JobRequest] = request) -> Launched:
-        return launch_once(self.journal, self.provider, make, self.script.clock, SETTLE, ASKED)
+    def launch(self, make: Callable[[dict[str, str]], JobRequest] = request, retried: str | None = None) -> Launched:
+        return launch_once(self.journal, self.provider, make, self.script.clock, SETTLE, ASKED, retried=retried)
 
     def jobs(self) -> list[JobState]:
         return self.provider.jobs()
@@ -86,6 +86,28 @@ def test_a_provider_that_never_answers_is_asked_twice_and_no_more(tmp_path: Path
         bench.launch()
     assert (caught.value, bench.provider.creates, bench.jobs()) == (LOST, 2, [])
     assert sum(bench.script.slept) == 2 * SETTLE
+
+
+@pytest.mark.parametrize("seconds", [3600.0, -3600.0])
+def test_a_clock_that_is_set_while_the_list_is_behind_launches_nothing_more(seconds: float, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["lost_after"], looks_late=4)
+
+    class Setting(FakeProvider):
+        def find_jobs(self, metadata: Mapping[str, str]) -> list[JobState]:
+            bench.script.time += seconds if self.looks == 1 else 0.0
+            return super().find_jobs(metadata)
+
+    bench.provider = Setting(bench.provider.folder, bench.provider.faults, bench.provider.looks_late)
+    assert bench.launch() == Launched("ftjob-1", "adopted")
+    assert (len(bench.jobs()), sum(bench.script.slept) < SETTLE) == (1, True)
+
+
+def test_a_loss_that_a_clock_set_back_puts_into_the_future_is_waited_for_no_longer(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.journal.append(bench.script.time + 9000, "intent", request={}, **ASKED.to_json())
+    bench.journal.append(bench.script.time + 9000, "lost", error="no answer")
+    assert bench.launch() == Launched("ftjob-1", "launched")
+    assert sum(bench.script.slept) == SETTLE
 
 
 def test_a_second_lost_answer_after_the_commit_is_adopted(tmp_path: Path) -> None:
@@ -199,6 +221,17 @@ def test_a_retry_is_another_job_with_other_metadata(tmp_path: Path) -> None:
     assert bench.launch() == Launched("ftjob-2", "launched")
     assert [job.raw["metadata"]["ftbuild_attempt"] for job in bench.jobs()] == ["1", "2"]
     assert bench.launch() == Launched("ftjob-2", "attached")
+
+
+def test_what_is_launched_once_more_is_allowed_when_it_is_launched(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.launch()
+    assert bench.launch(retried="ftjob-1") == Launched("ftjob-1", "attached")  # it has not ended
+    bench.journal.append(1, "ended", status="failed", error="out of memory")
+    assert bench.launch(retried="ftjob-7") == Launched("ftjob-1", "attached")
+    assert bench.launch(retried="ftjob-1") == Launched("ftjob-2", "launched")
+    assert bench.launch(retried="ftjob-1") == Launched("ftjob-2", "attached")  # somebody else was quicker, or we before
+    assert bench.events() == ["intent", "launched", "ended", "retry", "intent", "launched"]
 
 
 def test_a_clone_that_knows_nothing_takes_the_latest_attempt(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from config_fixture import Ended, Own
+from config_fixture import CONF, Ended, Own
 from hosted_fixture import AT_ELSEWHERE, KEY, PROFILE, profile
-from stub_server import Stub, refusal, stub
+from stub_server import Stub, job, listed, refusal, stub
 
 from ftbuild.cli.build import composed_of, smoke_overrides, world_of
 from ftbuild.cli.options import parse
@@ -36,9 +36,27 @@ from ftbuild.points import one_graph
 from ftbuild.store.locks import KeyLock
 from ftbuild.store.store import Store
 
-MODEL = "/models/tiny"
+MODEL, JOBS = "/models/tiny", "/fine_tuning/jobs"
 HERE = {"id": "tiny", "object": "model"}
 PAID = r"one paid job, (under \$0\.01|about \$\d\.\d\d) in all at prices of 2026-11"
+FILE = {"id": "file-1", "object": "file", "bytes": 1, "created_at": 1, "filename": "f", "purpose": "fine-tune"}
+FILE |= {"status": "processed"}
+CHOICE = {"index": 0, "message": {"role": "assistant", "content": "Indeed."}, "finish_reason": "stop"}
+COMPLETION = {"id": "c", "object": "chat.completion", "created": 1, "model": "tiny", "choices": [CHOICE]}
+CHATS = """
+defaults:
+  - override /goal: closer
+  - override /evaluation: answers
+  - override /style: plain
+dataset:
+  sources:
+    chats: {kind: chat_jsonl, path: chats.jsonl, licence: CC0-1.0, origin: written here}
+"""
+ANSWERING: dict[str, list[Any]] = {
+    "POST /files": [(200, FILE)],
+    "GET /files/file-1": [(200, FILE)],
+    "POST /chat/completions": [(200, COMPLETION)],
+}
 HANGS_SECONDS = 120  # a guard against a hang, not a limit
 
 
@@ -81,9 +99,11 @@ def dear(usd: float) -> dict[str, Any]:
 
 
 def refused(own: Own, server: Stub, *more: str) -> str:
-    """Return what a build says that is refused before anything is sent."""
+    """Return what a build says that is refused before anything is sent: its list of jobs is looked at, no more."""
     ended = own.run(*AT_ELSEWHERE, *more)
-    assert (ended.code, ended.out, server.asked) == (2, "", [])
+    assert (ended.code, ended.out) == (2, "")
+    assert {each.path for each in server.asked} <= {JOBS}
+    assert {each.method for each in server.asked} <= {"GET"}
     assert KEY not in ended.err
     return ended.err
 
@@ -120,6 +140,20 @@ def test_the_budget_counts_what_others_have_reserved(own: Own, server: Stub) -> 
     assert Reservations(ledger(own)).standing() == {"another job": 9.0}
 
 
+def test_what_this_plan_has_spent_before_counts_before_anybody_is_asked(own: Own, server: Stub) -> None:
+    """The job is there; its answers are more than is left beside it."""
+    changed(own, server, models=dear(1000.0))
+    found = AtGate(own)
+    asked = AskedFor((*AT_ELSEWHERE,), "tone_formal")
+    known = found.ledger.journal(str(found.job().key))
+    Reservations(ledger(own)).reserve({found.job().action.id: 9.0}, 10.0, 1.0)
+    try:
+        known.append(1.0, "launched", job_id="ftjob-1", **asked.to_json())
+        assert "$9.00 are spent or reserved already" in refused(own, server, "budget.usd=9")
+    finally:
+        journal(found).unlink()
+
+
 def test_a_missing_key_is_named_before_anything_runs(own: Own, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ELSEWHERE_KEY")
     assert refused(own, server, "--yes") == (
@@ -151,7 +185,7 @@ def test_a_past_end_refuses_and_names_where_it_is_written(own: Own, server: Stub
 def test_a_model_that_their_list_says_is_gone_is_refused_before_the_first_upload(own: Own, server: Stub) -> None:
     server.answers[f"GET {MODEL}"] = [(200, HERE | {"shutdown_date": "2001-01-01"})]
     ended = own.run(*AT_ELSEWHERE, "--yes")
-    assert (ended.code, [each.path for each in server.asked]) == (2, [MODEL])
+    assert (ended.code, [each.path for each in server.asked]) == (2, [JOBS, MODEL])
     assert "model.id: elsewhere shuts tiny down on 2001-01-01, which is past\n" in ended.err
 
 
@@ -161,6 +195,39 @@ def test_files_are_checked_by_the_rules_of_the_profile_before_they_are_sent(own:
     assert (ended.code, server.asked) == (1, [])
     for said in ("elsewhere takes 100\n", "elsewhere takes 5\n", "examples, at least 500 are needed\n"):
         assert said in ended.err
+
+
+def test_every_file_of_a_sweep_is_checked(own: Own, server: Stub) -> None:
+    changed(own, server, limits={"max_examples": 20})
+    ended = own.run(*AT_ELSEWHERE, "--yes", "-m", "dataset.limit=20,40")
+    assert (ended.code, server.asked) == (1, [])
+    assert ended.err.count("elsewhere takes 20\n") == 1
+
+
+def chat(number: int, **more: Any) -> str:
+    messages = [{"role": "user", "content": f"Say {number}."}, {"role": "assistant", "content": f"It is {number}."}]
+    return json.dumps({"messages": messages, **more})
+
+
+def test_tools_that_lines_bring_along_are_told_and_refused(own: Own, server: Stub) -> None:
+    changed(own, server, tools=False)
+    parameters = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    tool = {"type": "function", "function": {"name": "say", "description": "Says it.", "parameters": parameters}}
+    lines = [chat(number) for number in range(40)] + [chat(number, tools=[tool]) for number in range(40, 43)]
+    own.write("chats.jsonl", "\n".join(lines) + "\n")
+    own.experiment("chats", CHATS)
+    asked = ("+experiment=chats", *AT_ELSEWHERE[1:], "dataset.limit=null")
+    assert own.run("dataset", *asked).code == 0
+    said = (
+        "chats lines: 3 of 43 examples offer tools, and elsewhere takes none\n"
+        "    The model would learn calls that nobody could ask it for, and requests with tools are refused.\n"
+        "    Fix: provider=azure (whether it tunes tiny is not known here)"
+    )
+    plan = own.run("plan", *asked)
+    assert (plan.code, said in plan.out) == (2, True)
+    ended = own.run(*asked, "--yes")
+    assert (ended.code, ended.err.startswith(said)) == (1, True)
+    assert {each.method for each in server.asked} == {"GET"}
 
 
 def test_an_absolute_rate_is_not_guessed_from_a_multiplier(own: Own, server: Stub) -> None:
@@ -239,6 +306,107 @@ def test_who_comes_back_to_a_job_is_not_asked_for_money_again(own: Own, server: 
         (first.ledger.folder / f"{journal.key}.jsonl").unlink()
 
 
+# --- what is there already, and what is launched once more ---
+
+
+@pytest.fixture
+def here(own: Own) -> Iterator[AtGate]:
+    """Give a build at its gate, of which nobody has agreed to anything; its journal goes with the test."""
+    found = AtGate(own, yes=False)
+    yield found
+    journal(found).unlink(missing_ok=True)
+
+
+def journal(here: AtGate) -> Path:
+    return here.ledger.folder / f"{here.job().key}.jsonl"
+
+
+def at_provider(here: AtGate, server: Stub) -> None:
+    """Let the provider have two jobs of the key of which the store knows nothing."""
+    mine = {"ftbuild_key": str(here.job().key)}
+    told = [job(name, metadata=mine, created_at=at) for at, name in enumerate(("ftjob-9", "ftjob-twin"), 9)]
+    server.answers[f"GET {JOBS}"] = [listed(*told)]
+
+
+def test_a_job_that_is_at_the_provider_is_taken_over_before_anybody_is_asked(
+    own: Own, server: Stub, here: AtGate
+) -> None:
+    """A second clone, or a deleted outputs/: its answers are still paid for, the job is not."""
+    at_provider(here, server)
+    changed(own, server, models=dear(100_000.0))
+    ended = own.run(*AT_ELSEWHERE, "--max-cost", "1")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.splitlines()[0] == (
+        "ftjob-twin is another job of the same key and costs money too. Stop it: ftbuild cancel ftjob-twin"
+    )
+    assert re.search(r"no paid job, under \$0\.\d\d in all .*, and no terminal to ask at", ended.err)
+    assert {each.method for each in server.asked} == {"GET"}
+    state, action = here.ledger.state(str(here.job().key)), here.job().action.id
+    assert (state.job_id, state.adopted, state.others) == ("ftjob-9", True, ("ftjob-twin",))
+    [(name, usd)] = here.standing().items()
+    assert (name, usd > 1) == (action, True)
+    again = AtGate(own, "--max-cost", "1")
+    again.passes()
+    assert again.gate.spent[action].cost_usd == usd
+
+
+def test_plan_tells_of_a_job_that_is_at_the_provider_and_takes_nothing(own: Own, server: Stub, here: AtGate) -> None:
+    at_provider(here, server)
+    ended = own.run("plan", *AT_ELSEWHERE, columns=200)
+    [line] = [each for each in ended.out.splitlines() if " job " in each and "attach" in each]
+    assert line.split(maxsplit=2) == ["attach", "job", "ftjob-9 is at the provider: adopted, not paid again"]
+    assert "No paid job, " in ended.out
+    assert not journal(here).exists()
+
+
+def failed(here: AtGate) -> str:
+    """Let the job of the key have failed; return its journal."""
+    found, asked = here.ledger.journal(str(here.job().key)), AskedFor((*AT_ELSEWHERE,), "tone_formal")
+    found.append(1.0, "launched", job_id="ftjob-1", **asked.to_json())
+    found.append(2.0, "ended", job_id="ftjob-1", status="failed", error="server error", code=None)
+    return journal(here).read_text()
+
+
+def test_a_retry_that_is_refused_allows_nothing(own: Own, here: AtGate) -> None:
+    before = failed(here)
+    ended = own.run("retry", "ftjob-1")
+    assert (ended.code, ended.out) == (2, "")
+    assert re.search(rf"{PAID}, to be paid to elsewhere, and no terminal to ask at", ended.err)
+    assert (journal(here).read_text(), here.standing()) == (before, {})
+    assert here.job().status == "FAILED"
+
+
+def test_a_retry_that_never_comes_to_its_job_allows_nothing(own: Own, here: AtGate) -> None:
+    before = failed(here)
+    ended = own.run("retry", "ftjob-1", "--yes")
+    assert (ended.code, "no room today" in ended.err) == (4, True)
+    assert (journal(here).read_text(), len(here.standing())) == (before, 1)
+
+
+def test_a_retry_is_written_down_when_it_launches(own: Own, server: Stub, here: AtGate) -> None:
+    failed(here)
+    server.answers |= ANSWERING
+    server.answers[f"POST {JOBS}"] = [refusal(400, "no such model")]
+    assert own.run("retry", "ftjob-1", "--yes").code == 4
+    events = [json.loads(line)["event"] for line in journal(here).read_text().splitlines()]
+    assert events == ["launched", "ended", "retry", "intent", "refused"]
+    state = here.ledger.state(str(here.job().key))
+    assert (state.attempt, state.past, state.refused) == (2, ("ftjob-1",), "elsewhere: no such model")
+
+
+def test_a_job_that_was_launched_elsewhere_counts_in_the_budget_once_adopted(
+    own: Own, server: Stub, here: AtGate
+) -> None:
+    server.answers[f"GET {JOBS}/ftjob-a"] = [(200, job("ftjob-a", metadata={}, status="running"))]
+    assert own.run("adopt", "ftjob-a", *AT_ELSEWHERE).code == 0
+    assert own.run("adopt", "ftjob-a", *AT_ELSEWHERE).out.startswith("ftjob-a is known here already")
+    [(name, usd)] = here.standing().items()
+    assert (name, usd > 0) == (here.job().action.id, True)
+    changed(own, server, models=dear(100_000.0))
+    beyond = own.run(*AT_ELSEWHERE, "--yes", "seed=8", "budget.usd=0.001")
+    assert "are spent or reserved already, and the budget is $0.00" in beyond.err
+
+
 def test_what_lies_below_a_failure_is_not_paid_for(own: Own) -> None:
     here = AtGate(own, "budget.usd=100")
     here.passes("lines")
@@ -285,7 +453,7 @@ def test_at_a_terminal_somebody_is_asked_and_may_say_no(own: Own, server: Stub) 
     assert ended.code == 2
     assert re.search(rf"O{PAID[1:]}, to be paid to elsewhere\. Go on\? \[y/N\] n\n", ended.err)
     assert "not paid for: nothing was sent\n    Fix: the same command asks again.\n" in ended.err
-    assert [each.path for each in server.asked] == [MODEL]
+    assert [each.path for each in server.asked] == [JOBS, MODEL]
 
 
 def test_at_a_terminal_a_yes_goes_on(own: Own, server: Stub) -> None:
@@ -298,15 +466,26 @@ def test_ctrl_c_at_the_question_is_a_no(own: Own, server: Stub) -> None:
     ended = at_terminal(own, signal.SIGINT, *AT_ELSEWHERE)
     assert (ended.code, "Fatal" in ended.err) == (130, False)
     assert ended.err.endswith("interrupted; the same command goes on from here\n")
-    assert [each.path for each in server.asked] == [MODEL]
+    assert [each.path for each in server.asked] == [JOBS, MODEL]
     assert not (ledger(own) / LINES).exists()
 
 
-def test_plan_with_a_key_asks_when_the_model_goes_and_no_more(own: Own, server: Stub) -> None:
+def test_plan_with_a_key_asks_for_jobs_and_when_the_model_goes_and_no_more(own: Own, server: Stub) -> None:
     server.answers[f"GET {MODEL}"] = [(200, HERE | {"shutdown_date": "2001-01-01"}), refusal(503, "busy")]
     assert "elsewhere shuts tiny down on 2001-01-01, which is past\n" in own.run("plan", *AT_ELSEWHERE).out
     assert "warning: elsewhere: busy\n" in own.run("plan", *AT_ELSEWHERE).out
-    assert [f"{each.method} {each.path}" for each in server.asked] == [f"GET {MODEL}"] * 2
+    assert [f"{each.method} {each.path}" for each in server.asked] == [f"GET {JOBS}", f"GET {MODEL}"] * 2
+
+
+def test_a_source_that_is_taken_out_is_asked_nothing(own: Own, server: Stub) -> None:
+    ended = own.run("plan", *AT_ELSEWHERE, "+dataset.sources.more=null")
+    assert (ended.code, ended.err, {each.method for each in server.asked}) == (0, "", {"GET"})
+
+
+def test_plan_waits_for_no_provider(own: Own, server: Stub) -> None:
+    server.answers[f"GET {JOBS}"] = [refusal(503, "busy")]
+    assert "warning: elsewhere: busy\n" in own.run("plan", *AT_ELSEWHERE).out
+    assert [each.path for each in server.asked] == [JOBS]  # once, where a build would ask again
 
 
 def test_plan_tells_all_of_it_and_sends_nothing(own: Own, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,6 +497,30 @@ def test_plan_tells_all_of_it_and_sends_nothing(own: Own, server: Stub, monkeypa
     assert "Without paying: add provider.rehearsed=true.\n" in ended.out
     assert "warning: provider.ends.new_jobs: elsewhere takes no new jobs after 2999-01-01, in " in ended.out
     assert "ELSEWHERE_KEY: warning: holds no key: a build would be refused\n" in ended.out
+
+
+def test_openai_for_longer_than_it_lasts_is_refused_with_the_ways_out(own: Own) -> None:
+    asked = ("plan", "+experiment=tone_formal", "provider=openai", "model=gpt_4_1_mini", "provider.needed_days=99999")
+    ended = own.run(*asked)
+    assert ended.code == 2
+    for said in (
+        "takes no new jobs after 2027-01-06, ",
+        "ends its models and what was tuned on them on 2027-01-14, ",
+        "Source: developers.openai.com/api/docs/deprecations, as of 2026-11.",
+        "Fix: provider=azure (whether it tunes gpt-4.1-mini-2025-04-14 is not known here); or ",
+    ):
+        assert said in ended.out
+
+
+def test_a_file_of_ours_is_named_as_one_of_the_project_would_be(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    ended = own.run(
+        "plan", "+experiment=tone_formal", "provider=openai", "model=gpt_4_1_mini", "provider.horizon_days=99999"
+    )
+    text = (CONF / "provider/openai.yaml").read_text(encoding="utf-8").splitlines()
+    [line] = [number for number, each in enumerate(text, 1) if each.startswith("  new_jobs:")]
+    assert f"\nconf/provider/openai.yaml:{line}: " in ended.out
+    assert str(CONF) not in ended.out
 
 
 def test_plan_that_would_be_refused_ends_as_the_build_would(own: Own, server: Stub) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from config_fixture import CONF
-from settings_fixture import HOSTED, TINY, settings
+from settings_fixture import FULL, HOSTED, TINY, settings
 
 from ftbuild.plan.gates import Finding, deploying, findings, shutdown, ways_out
 from ftbuild.profiles import profiles
@@ -18,10 +18,15 @@ OPENAI = SHIPPED["openai"].model_dump(mode="json")
 MODELS = OPENAI["models"]
 
 
+PAIRS = {name: value for name, value in HOSTED["dataset"]["sources"]["pairs"].items() if name != "schema"}
+TEXTS = HOSTED | {"tools": {}, "dataset": HOSTED["dataset"] | {"sources": {"pairs": PAIRS}}}
+CAN = {"able": True, "unable": False, "unknown": None}
+PLAIN = HOSTED["provider"] | {"ends": None, "models": None, "deploys": None}
+
+
 def experiment(method: str = "supervised", model: str = "vendor/Model-1", **changed: Any) -> Settings:
-    provider = HOSTED["provider"] | {"ends": None, "models": None, "deploys": None} | changed
     asked = {"type": method, "hyperparameters": {"n_epochs": 3}}
-    return settings(HOSTED | {"provider": provider, "method": asked, "model": HOSTED["model"] | {"id": model}})
+    return settings(TEXTS | {"provider": PLAIN | changed, "method": asked, "model": HOSTED["model"] | {"id": model}})
 
 
 def found(asked: Settings, today: date = TODAY) -> list[Finding]:
@@ -56,10 +61,52 @@ def test_a_model_that_cannot_be_tuned_with_the_method() -> None:
     assert found(experiment("supervised", mini, models=MODELS)) == []
 
 
+def with_source(source: dict[str, Any], **changed: Any) -> Settings:
+    dataset = HOSTED["dataset"] | {"sources": {"pairs": PAIRS, "more": source}}
+    return settings(TEXTS | {"provider": PLAIN | changed, "dataset": dataset})
+
+
 def test_tools_that_the_provider_does_not_take() -> None:
-    [one] = found(experiment(tools=False))
-    assert (one.key, one.severity) == ("tools", "error")
-    assert found(experiment(tools=None)) == []
+    asked = settings(TEXTS | {"provider": PLAIN | {"tools": False}, "tools": HOSTED["tools"]})
+    [one] = found(asked)
+    assert (one.key, one.said, one.severity) == ("tools", "elsewhere takes no tools", "error")
+    assert one.why == "The model would learn calls that nobody could ask it for, and requests with tools are refused."
+    assert found(settings(TEXTS | {"provider": PLAIN | {"tools": None}, "tools": HOSTED["tools"]})) == []
+    assert found(experiment(tools=False)) == []
+
+
+def test_tools_that_a_source_brings_along() -> None:
+    [one] = found(with_source(TINY["dataset"]["sources"]["made"], tools=False))
+    assert (one.key, one.said) == ("dataset.sources.more.kind", "elsewhere takes no tools")
+
+
+def test_a_form_of_answers_that_the_provider_does_not_take() -> None:
+    [one] = found(with_source(PAIRS | {"schema": "note"}, response_format=False))
+    assert (one.key, one.said) == ("dataset.sources.more.schema", "elsewhere takes no response_format")
+    assert one.why == "Requests of examples whose answers have a schema are refused."
+    assert found(with_source(PAIRS | {"schema": "note"}, response_format=None)) == []
+    assert found(experiment(response_format=False)) == []
+
+
+def test_a_form_that_only_training_lines_have_is_never_asked_for() -> None:
+    assert found(with_source(PAIRS | {"schema": "note", "only": "train"}, response_format=False)) == []
+
+
+def test_ways_out_lead_to_nobody_who_cannot_do_it_either() -> None:
+    others = {name: SHIPPED["compatible"].model_copy(update={"name": name, "tools": can}) for name, can in CAN.items()}
+    asked = settings(TEXTS | {"provider": PLAIN | {"tools": False}, "tools": HOSTED["tools"]})
+    [one] = findings(asked, TODAY, lambda: others)
+    assert one.fix == "provider=able provider.base_url=URL; or provider=unknown provider.base_url=URL."
+
+
+def test_our_own_server_is_held_to_its_table_too() -> None:
+    provider = FULL["provider"] | {"tools": False, "response_format": False}
+    tools, form = found(settings(FULL | {"provider": provider}))
+    assert [tools.said, form.said] == ["embedded takes no tools", "embedded takes no response_format"]
+    assert tools.fix == (
+        "ftbuild dataset writes the lines all the same, for a provider that can; provider=rehearsal builds all of it."
+    )
+    assert found(settings(FULL)) == []
 
 
 def test_a_pack_of_rules_that_is_not_there() -> None:
@@ -68,9 +115,8 @@ def test_a_pack_of_rules_that_is_not_there() -> None:
 
 
 def test_a_language_that_the_model_is_not_said_to_know() -> None:
-    japanese = HOSTED | {"style": TINY["style"], "model": HOSTED["model"] | {"languages": ["en"]}}
-    provider = HOSTED["provider"] | {"ends": None, "models": None, "deploys": None}
-    [one] = found(settings(japanese | {"provider": provider}))
+    japanese = TEXTS | {"style": TINY["style"], "model": HOSTED["model"] | {"languages": ["en"]}}
+    [one] = found(settings(japanese | {"provider": PLAIN}))
     assert (one.key, one.severity) == ("model.languages", "warning")
     assert one.said == "hosted model is not said to know the style's language 'ja'"
 
@@ -100,6 +146,19 @@ def test_an_end_date_is_told_when_it_is_near_and_refuses_when_it_is_past(
 def test_an_end_date_beyond_the_horizon_is_not_told() -> None:
     assert found(experiment(ends=SOON, horizon_days=9)) == []
     assert len(found(experiment(ends=SOON, horizon_days=10))) == 1
+
+
+def test_an_end_before_a_provider_is_needed_no_more_refuses() -> None:
+    [one] = found(experiment(ends=SOON, needed_days=11, horizon_days=0))
+    assert (one.severity, one.said) == (
+        "error",
+        "elsewhere takes no new jobs after 2030-12-11, in 10 days; it is needed for 11 (provider.needed_days)",
+    )
+    assert "provider=embedded model=smollm2" in one.fix
+    [told] = found(experiment(ends=SOON, needed_days=10))
+    assert (told.severity, told.said) == ("warning", "elsewhere takes no new jobs after 2030-12-11, in 10 days")
+    [maybe] = found(experiment(ends=SOON | {"firm": False}, needed_days=11))
+    assert maybe.severity == "warning"
 
 
 def test_a_date_that_is_not_firm_or_only_rehearsed_refuses_nothing() -> None:
@@ -157,7 +216,7 @@ def test_the_shipped_profile_of_openai_tells_its_dates_today_and_refuses_afterwa
 
 
 def test_ways_out_leave_out_where_one_is_and_who_cannot() -> None:
-    asked = settings(HOSTED | {"provider": OPENAI, "model": HOSTED["model"] | {"id": MODELS["gpt_4_1"]["id"]}})
+    asked = settings(TEXTS | {"provider": OPENAI, "model": HOSTED["model"] | {"id": MODELS["gpt_4_1"]["id"]}})
     assert ways_out(asked, lambda: SHIPPED) == (
         "provider=azure (whether it tunes gpt-4.1-2025-04-14 is not known here); "
         "or provider=compatible provider.base_url=URL; "

@@ -8,6 +8,7 @@ import pytest
 from config_fixture import CONF
 from hosted_fixture import PROFILE
 from openai.types.fine_tuning.job_create_params import JobCreateParams
+from openapi_fixture import wrong_request
 from pydantic import TypeAdapter
 from settings_fixture import GRADED, HOSTED, settings
 
@@ -88,6 +89,29 @@ def test_a_request_is_one_to_the_sdk_but_for_what_the_provider_takes_besides(nam
     assert TypeAdapter(JobCreateParams).validate_python(known) == known
     assert {key: body[key] for key in profile.extra_body} == profile.extra_body
     assert 1 <= len(body["suffix"]) <= profile.suffix.characters
+
+
+@pytest.mark.parametrize("method", ["supervised", "dpo"])
+def test_a_request_is_what_openai_has_published(method: str) -> None:
+    body = request(SHIPPED["openai"], method)
+    assert wrong_request("POST", "/fine_tuning/jobs", {}, body) == []
+    assert wrong_request("POST", "/fine_tuning/jobs", {}, body | {"model": 7}) == [
+        "POST /fine_tuning/jobs: $.model: 7 is not valid under any of the given schemas"
+    ]
+    theirs = request(SHIPPED["azure"], method)
+    assert wrong_request("POST", "/fine_tuning/jobs", {}, theirs) == [
+        "POST /fine_tuning/jobs: no parameter 'trainingType'"
+    ]
+
+
+@pytest.mark.parametrize("name", GRADED["method"]["grader"]["graders"])
+def test_a_grader_is_what_openai_has_published(name: str) -> None:
+    """Not the one that joins others: of its `graders` the description says one, the guide several by name."""
+    body = request(SHIPPED["openai"], "reinforcement")
+    joined = body["method"]["reinforcement"]["grader"]
+    assert "graders" in joined
+    alone = {"type": "reinforcement", "reinforcement": {"grader": joined["graders"][name]}}
+    assert wrong_request("POST", "/fine_tuning/jobs", {}, body | {"method": alone}) == []
 
 
 @pytest.mark.parametrize(

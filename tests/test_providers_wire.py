@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_provider import request
@@ -277,6 +278,19 @@ def test_an_upload_sends_the_bytes_and_waits_until_they_are_processed(
     assert b'filename="train.jsonl"' in sent
     assert b'\r\n\r\n{"messages": []}\n\r\n' in sent
     assert b'name="purpose"\r\n\r\nfine-tune\r\n' in sent
+
+
+@pytest.mark.parametrize(("status", "looks"), [("uploaded", 2), ("pending", 2), (None, 0)])
+def test_a_file_that_is_not_processed_in_time_is_there_all_the_same(
+    status: Any, looks: int, server: Stub, tmp_path: Path
+) -> None:
+    """It would be sent anew with every build otherwise, and a server that tells no status would never get a job."""
+    (tmp_path / "x").write_bytes(b"{}")
+    server.answers |= {"POST /files": [file(status)], "GET /files/file-1": [file(status)]}
+    client = WireClient(server.url, "token", "acme", file_wait_seconds=0.5)
+    assert client.upload(tmp_path / "x", "train.jsonl") == "file-1"
+    assert len(server.said("GET /files/file-1")) == looks
+    client.hang_up()
 
 
 def test_a_file_that_is_refused_is_told(server: Stub, client: WireClient, tmp_path: Path) -> None:

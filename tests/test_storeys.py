@@ -34,7 +34,7 @@ STOREYS = (
     ("described",),
     ("points", "runs", "run_diff", "descent"),
     ("lockfile", "estimates", "tracking"),
-    ("gates",),
+    ("gates", "elsewhere"),
     ("site", "paying"),
     ("cli",),
 )

@@ -210,7 +210,7 @@ def test_a_second_try_continues_the_same_run_with_the_same_rows(offline: tuple[P
         assert name == of_type(ours, "run")[0]["run_id"]
         assert ended.err == f"W&B: {recorder.url}/people/ftbuild/runs/{name}\n"
         losses = [row["train_loss"] for row in recorder.history(name) if "train_loss" in row]
-        assert losses == [row["train_loss"] for row in history(ours)] * 2
+        assert losses == [row["train_loss"] for row in history(ours)]  # wandb knows which rows are there
         assert recorder.exit_codes() == [0, 0]
         assert {(each["host"], each["repo"], each["commit"]) for each in recorder.asked("UpsertBucket")} == {
             (None,) * 3
@@ -312,6 +312,42 @@ def test_points_of_a_sweep_are_one_group_and_the_rest_is_not_tried_after_a_refus
         assert {each["groupName"] for each in made.values()} == {"+experiment=tone_formal seed=1,2 provider=rehearsal"}
         assert ended.err.splitlines() == [f"W&B: {recorder.url}/people/ftbuild/runs/{name}" for name in made]
         assert len(made) == 2
+
+
+def grown(recorder: Recorder) -> bool:
+    return any("wandb-history.jsonl" in (body.get("files") or {}) for _, body in recorder.streams)
+
+
+def test_the_run_grows_while_the_job_trains(tmp_path: Path, cache: Path) -> None:
+    """The job is held half-way until its rows have arrived."""
+    with project_in(tmp_path / "project", cache) as project, recording() as recorder:
+        project.environment.update({"OUR_KEY": CANARY, "WANDB_MODE": "", "HOME": str(tmp_path)})
+        faults = project.folder / OUTPUTS / ".ftbuild/rehearsal/faults.json"
+        held = "provider.faults={unknown_status: {looks: 1000000}}"
+        more = ("method.hyperparameters.n_epochs=5", "method.hyperparameters.batch_size=2")
+        client = project.start(*TRACKED, *more, WITH_KEY, f"tracker.base_url={recorder.url}", held)
+        try:
+            until(lambda: grown(recorder) or client.process.poll() is not None, 300)
+            [name] = {each["name"] for each in recorder.asked("UpsertBucket")}
+            early = recorder.history(name)
+            [job] = [json.loads(path.read_bytes()) for path in (project.folder / JOBS).glob("*/job.json")]
+            assert job["status"] == "preparing"
+            faults.unlink()
+            ended = client.ended()
+        finally:
+            client.kill()
+            stop_server(project)
+        assert ended.code == 0, ended.err
+        page = f"{recorder.url}/people/ftbuild/runs/{name}"
+        assert f"W&B: {page} grows while {job['id']} trains\n" in ended.err
+        assert ended.err.endswith(f"W&B: {page}\n")
+        metrics = [json.loads(line) for line in (project.folder / LATEST / "metrics.jsonl").read_text().splitlines()]
+        steps = [each["step"] for each in metrics if "step" in each]
+        assert [each["_step"] for each in recorder.history(name) if "train_loss" in each] == steps
+        assert 0 < len(early) < len(steps)
+        assert CANARY not in ended.err + ended.out
+        holding = [path for path in tmp_path.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
+        assert holding == []
 
 
 def test_the_key_is_in_no_file_and_nothing_is_written_elsewhere(offline: tuple[Project, Ended]) -> None:

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,17 @@ import pytest
 from openai.types.fine_tuning import FineTuningJob
 from pydantic import ValidationError
 
+from ftbuild import tracking
+from ftbuild.cli.build import composed_of, world_of
+from ftbuild.cli.options import parse
 from ftbuild.embedded.wire import ApiError, job_record, job_request
 from ftbuild.errors import ProviderError
 from ftbuild.ledger.port import JobEvent, JobRequest
+from ftbuild.plan.action import REPORT
+from ftbuild.points import Point, one_graph
 from ftbuild.runners.integrations import explained, integrations, notes
 from ftbuild.settings import Tracker
+from ftbuild.store.store import Store
 from ftbuild.trackers import wandb_run
 from ftbuild.trackers.wandb_account import Account, account
 from ftbuild.trackers.wandb_send import Sent, send
@@ -208,6 +216,20 @@ def test_a_group_is_the_sweep_or_the_experiment() -> None:
     assert wandb_run.group("tone", ["+experiment=tone", "seed=1,2", "tracker=wandb"]) == "+experiment=tone seed=1,2"
 
 
+def test_a_run_is_known_by_what_was_asked_for_and_by_its_job(tmp_path: Path) -> None:
+    def asked(*words: str) -> Point:
+        options = replace(parse("build", ["+experiment=tone_formal", "model=tiny", *words]), folder=tmp_path)
+        with chdir(tmp_path):
+            graph, [point] = one_graph(composed_of(options), (), Store(world_of(options).store), smoke=False)
+        assert graph.actions[point.ids[-1]].kind is REPORT
+        return point
+
+    ours, other = asked(), asked("seed=8")
+    assert tracking.run_id(ours, "ftjob-1") == tracking.run_id(asked("tracker=wandb"), "ftjob-1")
+    again, another = tracking.run_id(ours, "ftjob-2"), tracking.run_id(other, "ftjob-1")
+    assert len({tracking.run_id(ours, "ftjob-1"), again, another}) == 3
+
+
 def sent(folder: Path, package: str, n: int) -> list[Sent]:
     """Return what becomes of `n` runs where this is the package wandb."""
     (folder / "wandb.py").write_text(package)
@@ -221,7 +243,8 @@ def test_a_package_that_breaks_is_told_as_a_value_and_no_run_is_forgotten(tmp_pa
     assert sent(tmp_path, "", 2) == [Sent(error=said)] * 2
     assert sent(tmp_path, "import os; os._exit(9)", 2) == [Sent(error="its process ended with code 9")] * 2
     assert sent(tmp_path, f"raise ValueError('{KEY} is no key')", 1) == [Sent(error="ValueError: [key] is no key")]
-    assert [path.name for path in (tmp_path / "wandb").rglob("*") if path.is_file()] == []
+    files = [path.name for path in (tmp_path / "wandb").rglob("*") if path.is_file()]
+    assert files == ["id.lock"]
 
 
 def test_a_hang_that_no_time_out_reaches_is_ended() -> None:

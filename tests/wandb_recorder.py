@@ -58,6 +58,8 @@ class Recorder:
         artifact = {"id": f"QXJ0-{len(self.operations)}", "state": "PENDING", "artifactSequence": None}
         if operation == "Viewer":
             return {"viewer": {"id": "dg==", "entity": "people", "username": "people", "flags": "{}", "teams": None}}
+        if operation == "RunResumeStatus":
+            return {"model": self._known(variables["name"])}
         if operation == "UpsertBucket":
             return {"upsertBucket": {"bucket": run, "inserted": True}}
         if operation == "CreateRunFiles":
@@ -79,6 +81,17 @@ class Recorder:
         if operation == "ArtifactType":
             return {"project": {"artifact": None}}
         return {}
+
+    def _known(self, run_id: str) -> dict[str, Any] | None:
+        """Return what is known of a run that is to go on, as far as wandb reads it; None of a new one."""
+        rows = self.history(run_id)
+        if not rows:
+            return None
+        lines = {"logLineCount": 0, "eventsLineCount": 0, "historyLineCount": len(rows)}
+        tails = {"eventsTail": "[]", "historyTail": json.dumps([json.dumps(rows[-1])])}
+        said = {"config": "{}", "tags": [], "wandbConfig": json.dumps({"t": 1}), "summaryMetrics": "{}"}
+        bucket = {"id": "cnVu", "name": run_id, "displayName": run_id, **lines, **tails, **said}
+        return {"id": "cA==", "name": "p", "entity": {"id": "ZQ==", "name": "people"}, "bucket": bucket}
 
     def _file(self, spec: dict[str, Any]) -> dict[str, Any]:
         file = {"id": "Zg==", "name": spec["name"], "displayName": spec["name"], "uploadHeaders": []}

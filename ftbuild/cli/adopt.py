@@ -1,29 +1,31 @@
 """`ftbuild adopt JOB +experiment=NAME`: take a job that is at the provider as the job of an experiment.
 
 For a job that was launched elsewhere, or that the provider's list no longer finds. Builds the data, since the
-key follows from it; launches nothing.
+key follows from it; launches nothing. What the job costs counts in the budget from then on.
 """
 
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ftbuild.cli.build import composed_of, smoke_overrides, walked, world_of
 from ftbuild.cli.named_job import known
 from ftbuild.cli.options import Options
 from ftbuild.digest import short
+from ftbuild.elsewhere import take
 from ftbuild.errors import ConfigError, ExitCode, ProviderError
-from ftbuild.ledger.journal import Asked, Journal
-from ftbuild.ledger.launch import KEY, Clock
-from ftbuild.ledger.launch import adopt as take
+from ftbuild.estimates import of_job
+from ftbuild.ledger.launch import KEY
 from ftbuild.ledger.port import JobState
+from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.plan.action import JOB, Action
 from ftbuild.points import Point, one_graph
 from ftbuild.problem import Problem
 from ftbuild.report.progress import spoken
+from ftbuild.runners.job import asked_by
 from ftbuild.store.place import refuse_network
 from ftbuild.store.store import Store
-from ftbuild.world import World
 
 
 def adopt(options: Options) -> int:
@@ -53,13 +55,16 @@ def adopt(options: Options) -> int:
         raise ConfigError(Problem(f"{point.composed.experiment} trains nothing", "command line"))
     with walked(graph.up_to("render"), points, store, world, options) as (done, _):
         key = action.key(done.digests(action))
-    _take(job_id, key, action, point, world)
+    ledger = LedgerFolder(world)
+    usd = of_job(point, look_up(graph, store, ledger), store).cost_usd
+    _take(job_id, key, action, point, ledger, usd)
     return int(ExitCode.DONE)
 
 
-def _take(job_id: str, key: str, action: Action, point: Point, world: World) -> None:
+def _take(job_id: str, key: str, action: Action, point: Point, ledger: LedgerFolder, usd: float | None) -> None:
     from ftbuild.providers.connection import Connection
 
+    world = ledger.world
     settings = point.composed.settings
     remote = Connection(settings.provider, None, world)
     try:
@@ -73,18 +78,13 @@ def _take(job_id: str, key: str, action: Action, point: Point, world: World) -> 
         remote.hang_up()
     if problems := list(_differences(job, key, action, settings.model.id)):
         raise ConfigError(*problems)
-    journal = Journal(world.store / "ledger", key)
-    asked = Asked(
-        point.command, point.composed.experiment, settings.provider.model_dump(mode="json", exclude_defaults=True)
-    )
-    with journal.lock():
+    journal, asked = ledger.journal(key), asked_by(settings.provider, point.composed.experiment, point.command)
+    state = journal.state()
+    again = replace(ledger, retried=state.job_id if state.ended_badly else None)
+    if take(again, key, action.id, usd, [job], asked) is None:
         state = journal.state()
-        if state.job_id is not None and not state.ended_badly:
-            what = f"{short(key)} has a job already: {state.job_id}, {spoken(str(state.status))}"
-            raise ConfigError(Problem(what, "command line", fix="one result a key; method, data or seed make another."))
-        if state.ended_badly:
-            journal.append(world.now(), "retry", job_id=state.job_id)
-        take(journal, Clock(world.now, world.sleep), asked, [job])
+        what = f"{short(key)} has a job already: {state.job_id}, {spoken(str(state.status))}"
+        raise ConfigError(Problem(what, "command line", fix="one result a key; method, data or seed make another."))
     print(f"{job_id} is the job of {asked.experiment} now: {spoken(job.status)}")
     print(f"Go on: ftbuild {shlex.join(asked.command)}")
 

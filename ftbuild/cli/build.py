@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ftbuild import history, lockfile, planfile, runs, tracking
 from ftbuild.cache import cache_folder
+from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options, parse
 from ftbuild.composed import SMOKE
 from ftbuild.compositions import Compositions, compositions
@@ -68,8 +68,13 @@ def _track(points: Sequence[Point], endings: "Sequence[_Ending]", world: World, 
         if isinstance(run, Run):
             finished.append(tracking.Finished(point, ending.done, run))
     sys.stdout.flush()
-    for line in tracking.track(finished, world, options.overrides if options.multirun else None):
+    for line in tracking.track(finished, world, sweep_of(options)):
         print(line, file=sys.stderr)
+
+
+def sweep_of(options: Options) -> Sequence[str] | None:
+    """Return the words that ask for several points, None where one is asked for."""
+    return options.overrides if options.multirun else None
 
 
 def _as_planned(options: Options, path: str) -> Options:
@@ -172,8 +177,9 @@ def walked(
     console = TerminalConsole(order=list(graph.actions), points=names)
     stopping = Stopping()
     jobs = options.jobs or cores()
-    site = Site(world, store, points, console.aside, stopping, jobs)
-    gate = Gate(graph, points, store, world, Consent(options.yes, options.max_cost), console.say)
+    site = Site(world, store, points, console.aside, stopping, jobs, options.retried, sweep_of(options))
+    consent = Consent(options.yes, options.max_cost)
+    gate = Gate(graph, points, store, world, consent, console.say, options.retried)
     gate.look()
 
     def pass_gate(done: Build) -> None:
@@ -268,11 +274,11 @@ def _failed(point: Point, done: Build) -> _Ending:
 def _tell(ending: _Ending, point: Point, seconds: float) -> None:
     """Print the end of a build of one point."""
     if ending.idle:
-        print(f"Nothing to do: {len(ending.done.ran)} cached. {ending.said}     {seconds:.1f} s")
+        print(hang("", f"Nothing to do: {len(ending.done.ran)} cached. {ending.said}     {seconds:.1f} s", columns()))
         return
     from ftbuild.report.terminal import summary
 
     gathered = runs.report_input(ending.done)
     this = {"path": ending.path, "command": command_line(point), "seconds": seconds}
     shown = replace(gathered, run={**gathered.run, **this})
-    print("\n" + summary(shown, shutil.get_terminal_size((100, 24)).columns))
+    print("\n" + summary(shown, columns()))

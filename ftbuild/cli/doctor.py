@@ -1,8 +1,8 @@
 """`ftbuild doctor [PROVIDER ...]`: what is here and what is missing, said before a build needs it.
 
-Of a key only whether it is set. A provider is asked for its models, for a few seconds at most, where its key is set
-or where it is named; nothing else is sent. The end is bad where something that was named, or that has its key, would
-fail.
+Of all providers, or of those alone that are named. Of a key only whether it is set. A provider is asked for its models,
+for a few seconds at most, where its key is set or where it is named; nothing else is sent. The end is bad where
+something that was named, or that has its key, would fail.
 """
 
 import json
@@ -95,7 +95,7 @@ def _version(package: str) -> str | None:
 
 def _providers(known: Mapping[str, Provider], asked: tuple[str, ...], world: World) -> Iterator[Check]:
     for name, each in known.items():
-        if each.kind != "hosted" or (each.base_url is None and name not in asked):
+        if each.kind != "hosted" or (name not in asked if asked else each.base_url is None):
             continue
         if each.base_url is None:
             yield Check(name, "base_url", "failed", "no address", "a file of conf/provider that says one.")
@@ -132,8 +132,7 @@ def _ends(name: str, provider: Provider, today: date, *, wanted: bool) -> Iterat
         yield Check(name, "ends", "missing", "no end date is known here")
         return
     ends = provider.ends
-    said = (("new jobs", "takes no new jobs after", ends.new_jobs), ("models", "ends its models on", ends.models))
-    for what, words, day in said:
+    for what, day in (("new jobs", ends.new_jobs), ("models", ends.models)):
         if day is None:
             continue
         days = (first_day(day) - today).days
@@ -142,7 +141,7 @@ def _ends(name: str, provider: Provider, today: date, *, wanted: bool) -> Iterat
             state = "failed" if wanted else "warning"
         least = "" if provider.ends.firm else " at the earliest"
         when = f"in {days} days" if days >= 0 else "past"
-        yield Check(name, what, state, f"{words} {day}{least}, {when}; {provider.ends.source}")
+        yield Check(name, what, state, f"until {day}{least}, {when}; {ends.source}")
 
 
 def _wandb(world: World) -> Iterator[Check]:

@@ -58,7 +58,8 @@ REPEATED = ("--metadata",)
 class Options:
     """A parsed command line. `words` are neither options nor overrides: names, for verbs that take them.
 
-    `jobs` is how many actions are computed at once, None as many as there are cores.
+    `jobs` is how many actions are computed at once, None as many as there are cores; `retried` is a job that is to be
+    launched once more, which no option says but the verb.
     """
 
     verb: str
@@ -75,6 +76,7 @@ class Options:
     fix: bool = False
     yes: bool = False
     jobs: int | None = None
+    retried: str | None = None
     keep_days: int | None = None
     max_cost: float | None = None
     format: str = "text"

@@ -43,20 +43,21 @@ def plan(options: Options) -> int:
     store = Store(world.store)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
     planned = look_up(graph, store, LedgerFolder(world))
-    foreseen = None
+    foreseen, shown = None, planned
     if any(map(has_more_to_say, points)):
         from ftbuild import paying  # slow, and there is nothing to say otherwise
 
         foreseen = paying.foresee(planned, points, store, world)
+        shown = list(foreseen.planned)
     costs = foreseen.costs if foreseen else {}
     if options.out is not None:
         planfile.write(Path(options.out), options.command, options.multirun, planned, costs)
     if options.format == "json":
-        print(json.dumps(planfile.contract(planned, costs), indent=1))
+        print(json.dumps(planfile.contract(shown, costs), indent=1))
     elif options.format == "mermaid":
-        print(drawing.mermaid(planned, apart(points)))
+        print(drawing.mermaid(shown, apart(points)))
     else:
-        _print(points, planned, costs, foreseen.bill if foreseen else None, options)
+        _print(points, shown, costs, foreseen.bill if foreseen else None, options)
     if foreseen and foreseen.problems:
         print(render(foreseen.problems), file=sys.stdout if options.format == "text" else sys.stderr)
     refused = foreseen and any(each.severity == "error" for each in foreseen.problems)

@@ -1,4 +1,8 @@
-"""`ftbuild retry JOB`: launch a job that ended badly once more, by building again what asked for it."""
+"""`ftbuild retry JOB`: launch a job that ended badly once more, by building again what asked for it.
+
+That it may be launched is written down when it is, and not before: whoever is refused at the gate, or says no there,
+has allowed nothing.
+"""
 
 from dataclasses import replace
 
@@ -11,28 +15,25 @@ from ftbuild.report.progress import spoken
 
 
 def retry(options: Options) -> int:
-    """Write down that it may be launched again, then build. Repeated, it goes on with the job that it launched.
+    """Build with the job to be launched once more. Repeated, it goes on with the job that it launched.
 
     Raises:
         ConfigError: the job has not ended badly.
     """
     job = named(options)
-    if job.job_id not in job.state.past:
-        with job.journal.lock():
-            _allow(job)
-    again = parse("build", job.state.asked.command)
-    return build(replace(again, folder=options.folder, yes=options.yes, max_cost=options.max_cost))
-
-
-def _allow(job: NamedJob) -> None:
-    """Write down that the job may be launched once more; of a key without a job, that none was launched."""
-    state, now = job.journal.state(), job.world.now()
     if job.job_id is None:
-        if state.phase == "intent":
-            job.journal.append(now, "refused", error="taken for not launched, by ftbuild retry")
-    elif state.job_id == job.job_id and state.ended_badly:
-        job.journal.append(now, "retry", job_id=job.job_id)
-    elif job.job_id not in state.past:
-        fix = f"ftbuild resume {job.job_id}" if state.status == "paused" else "nothing to retry."
-        what = f"{job.job_id} is {spoken(str(state.status))}, not failed or cancelled"
+        _take_for_not_launched(job)
+    elif job.job_id not in job.state.past and not (job.is_current and job.state.ended_badly):
+        fix = f"ftbuild resume {job.job_id}" if job.state.status == "paused" else "nothing to retry."
+        what = f"{job.job_id} is {spoken(str(job.state.status))}, not failed or cancelled"
         raise ConfigError(Problem(what, "command line", fix=fix))
+    again = parse("build", job.state.asked.command)
+    allowed = replace(again, yes=options.yes, max_cost=options.max_cost, retried=job.job_id)
+    return build(replace(allowed, folder=options.folder))
+
+
+def _take_for_not_launched(job: NamedJob) -> None:
+    """Write down what somebody has seen at the provider: that the create whose answer was lost launched nothing."""
+    with job.journal.lock():
+        if job.journal.state().phase == "intent":
+            job.journal.append(job.world.now(), "refused", error="taken for not launched, by ftbuild retry")

@@ -19,6 +19,7 @@ from ftbuild.problem import Problem
 from ftbuild.store import durable
 
 LINES = "budget.lines"
+NO_LIMIT = float("inf")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Refused:
 
     reserved: float
     asked: float
+
+
+def name_of(work: str, attempt: int) -> str:
+    """Return under which name an attempt at some work is reserved: what is launched once more is paid once more."""
+    return work if attempt == 1 else f"{work}#{attempt}"
 
 
 class Reservations:

@@ -59,17 +59,19 @@ def launch_once(
     asked: Asked,
     remembered: str | None = None,
     waiting: Callable[[], None] = lambda: None,
+    retried: str | None = None,
 ) -> Launched:
     """Return the one job of this key; `make_request` gets the metadata that the job must carry.
 
-    `remembered` is the id of a job that may be it; `waiting` is called where another process is launching it.
+    `remembered` is the id of a job that may be it; `waiting` is called where another process is launching it;
+    `retried` is a job that is launched once more if it is the one of this key and has ended badly.
 
     Raises:
         ProviderError: the provider refused the job, cannot be asked, or lost the answer twice.
         StoreError: the journal cannot be read or written; nothing was sent then.
     """
     with journal.lock(waiting):
-        state = journal.state()
+        state = allowed(journal, clock, retried)
         if state.job_id is not None:
             return Launched(state.job_id, "attached", state.others)
         if remembered is not None and state.attempt == 1 and (known := _known(provider, remembered, journal.key)):
@@ -78,6 +80,18 @@ def launch_once(
             return adopt(journal, clock, asked, found)
         metadata = {KEY: journal.key, ATTEMPT: str(state.attempt)}
         return _create(journal, provider, make_request(metadata), clock, settle_seconds, asked)
+
+
+def allowed(journal: Journal, clock: Clock, retried: str | None) -> JournalState:
+    """Write down that the job of this key may be launched once more, where it is `retried` and has ended badly.
+
+    Returns the state; whoever calls holds the lock.
+    """
+    state = journal.state()
+    if retried is None or state.job_id != retried or not state.ended_badly:
+        return state
+    journal.append(clock.now(), "retry", job_id=retried)
+    return journal.state()
 
 
 def find_lost(journal: Journal, provider: JobProvider, clock: Clock, asked: Asked) -> JournalState:
@@ -89,10 +103,23 @@ def find_lost(journal: Journal, provider: JobProvider, clock: Clock, asked: Aske
     """
     with journal.lock():
         state = journal.state()
-        if state.job_id is None and (found := _look(provider, journal.key, state, clock, None)):
+        if state.job_id is None and (found := look(journal.key, state, provider, clock)):
             adopt(journal, clock, asked, found)
             state = journal.state()
         return state
+
+
+def look(
+    key: str, state: JournalState, provider: JobProvider, clock: Clock, remembered: str | None = None
+) -> list[JobState]:
+    """Look once for the jobs of a key that has none in its journal, oldest first; writes nothing.
+
+    Raises:
+        ProviderError: the provider cannot be asked, or has no list of jobs.
+    """
+    if remembered is not None and state.attempt == 1 and (known := _known(provider, remembered, key)):
+        return [known]
+    return _look(provider, key, state, clock, None)
 
 
 def _create(
@@ -139,7 +166,8 @@ def _found(journal: Journal, provider: JobProvider, clock: Clock, settle_seconds
     state = journal.state()
     lost_at = _lost_at(state, clock.now())
     try:
-        return _look(provider, journal.key, state, clock, None if lost_at is None else lost_at + settle_seconds)
+        wait = None if lost_at is None else max(lost_at + settle_seconds - clock.now(), 0.0)
+        return _look(provider, journal.key, state, clock, wait)
     except ProviderError as error:
         if error.status not in NO_ROUTE:
             raise
@@ -165,14 +193,15 @@ def _lost_at(state: JournalState, now: float) -> float | None:
     """Return when the answer of the last intent was lost, None where no answer is missing."""
     if state.intent_at is None:
         return None
-    return min(now, state.intent_at + CREATE_TIMEOUT_SECONDS) if state.lost_at is None else state.lost_at
+    return min(now, state.intent_at + CREATE_TIMEOUT_SECONDS if state.lost_at is None else state.lost_at)
 
 
-def _look(provider: JobProvider, key: str, state: JournalState, clock: Clock, deadline: float | None) -> list[JobState]:
-    """Return our jobs, oldest first, of the latest attempt; with a deadline, ask until one is there or it has passed.
+def _look(provider: JobProvider, key: str, state: JournalState, clock: Clock, wait: float | None) -> list[JobState]:
+    """Return our jobs, oldest first, of the latest attempt; with a wait, ask until one is there or it is over.
 
-    None is an answer only of a look that began at the deadline or after it; a look that gets no answer is repeated
-    until then. Where nothing was ever intended here, whatever attempt another clone has come to is ours.
+    None is an answer only of a look that began when the wait was over; a look that gets no answer is repeated until
+    then. Only our own pauses count as waited: a clock that is set forward has brought no job into the list. Where
+    nothing was ever intended here, whatever attempt another clone has come to is ours.
 
     Raises:
         ProviderError: the last look got no answer, or one was refused.
@@ -180,18 +209,20 @@ def _look(provider: JobProvider, key: str, state: JournalState, clock: Clock, de
     wanted = {KEY: key}
     if state.attempt > 1 or state.intent_at is not None:
         wanted[ATTEMPT] = str(state.attempt)
+    left = wait or 0.0
     while True:
-        at = clock.now()
-        late = deadline is None or at >= deadline
+        late = left <= 0
         try:
             found = [job for job in provider.find_jobs(wanted) if _is_ours(job, wanted, state)]
             if found or late:
-                latest = max((_attempt(job) for job in found), default=0)
-                return [job for job in found if _attempt(job) == latest]
+                latest = max((attempt_of(job) for job in found), default=0)
+                return [job for job in found if attempt_of(job) == latest]
         except ProviderError as error:
             if late or not passes(error):
                 raise
-        clock.sleep(min(LOOK_SECONDS, max((deadline or 0.0) - at, 0.0)))
+        pause = min(LOOK_SECONDS, left)
+        clock.sleep(pause)
+        left -= pause
 
 
 def _is_ours(job: JobState, wanted: Mapping[str, str], state: JournalState) -> bool:
@@ -207,7 +238,8 @@ def _is_ours(job: JobState, wanted: Mapping[str, str], state: JournalState) -> b
     return same and job.created_at >= state.intent_at - SKEW_SECONDS
 
 
-def _attempt(job: JobState) -> int:
+def attempt_of(job: JobState) -> int:
+    """Return which attempt at its key a job is, as its metadata tells."""
     told = str((job.raw.get("metadata") or {}).get(ATTEMPT, "1"))
     return int(told) if told.isascii() and told.isdigit() else 1
 
@@ -216,7 +248,7 @@ def adopt(journal: Journal, clock: Clock, asked: Asked, found: Sequence[JobState
     """Take the oldest of some jobs as ours, and write down the others."""
     mine, *rest = found
     others = tuple(job.id for job in rest)
-    attempt = max(_attempt(mine), journal.state().attempt)
+    attempt = max(attempt_of(mine), journal.state().attempt)
     told = {"job_id": mine.id, "created_at": mine.created_at, "attempt": attempt, "others": list(others)}
     journal.append(clock.now(), "launched", adopted=True, **told, **asked.to_json())
     return Launched(mine.id, "adopted", others)

@@ -4,7 +4,7 @@ Pure: a date in, findings out. What the profile does not know refuses nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -13,6 +13,7 @@ from ftbuild.rules.pack import PACKS
 from ftbuild.settings import Provider, Settings
 
 MONTH = 7  # characters of a date without its day
+WITH_TOOLS = ("generator", "functions", "bfcl")  # kinds of sources whose examples offer tools of their own
 DEPLOYED = "its tuned model answers once it is deployed; the build stops there, says how, and goes on afterwards"
 
 
@@ -27,21 +28,23 @@ class Finding:
     severity: Literal["error", "warning"] = "error"
 
 
+Capability = Literal["tools", "response_format"]  # as the profile spells them
+IN_VAIN: Mapping[Capability, str] = {
+    "tools": "The model would learn calls that nobody could ask it for, and requests with tools are refused.",
+    "response_format": "Requests of examples whose answers have a schema are refused.",
+}
 Others = Callable[[], Mapping[str, Provider]]
 
 
 def findings(settings: Settings, today: date, others: Others) -> list[Finding]:
     """Return what speaks against the job and the answers of an experiment; `others` gives the profiles there are."""
     provider = settings.provider
-    found = [*_method(settings, others), *_languages(settings)]
+    found = [*_method(settings, others), *_capabilities(settings, others), *_languages(settings)]
     if provider.kind == "embedded":
         return found
     if provider.rules not in PACKS:
         fix = f"there are {', '.join(PACKS)}."
         found.append(Finding("provider.rules", f"no pack of rules {provider.rules!r}", fix=fix))
-    if provider.tools is False and settings.tools:
-        why = "The model would learn calls that nobody could ask it for."
-        found.append(Finding("tools", f"{provider.title} takes no tools", why, ways_out(settings, others)))
     found += [*_ends(settings, today, others), *_deployments(settings)]
     return found
 
@@ -50,7 +53,7 @@ def ways_out(settings: Settings, others: Others) -> str:
     """Return which other profiles take the model and the method, and what else there is."""
     method, ways = settings.method.type, []
     for name, each in others().items():
-        if each.kind != "hosted" or each.title == settings.provider.title or method not in each.methods:
+        if each.kind != "hosted" or each.title == settings.provider.title or not _can_do(each, settings):
             continue
         known = tunable(each, settings.model.id)
         if each.base_url is None:
@@ -59,12 +62,53 @@ def ways_out(settings: Settings, others: Others) -> str:
             ways.append(f"provider={name} (whether it tunes {settings.model.id} is not known here)")
         elif known is not None and method in (known.methods or [method]):
             ways.append(f"provider={name}")
-    ways += [f"provider={name} model=smollm2" for name, each in others().items() if _trains_here(each, method)]
+    ways += [f"provider={name} model=smollm2" for name, each in others().items() if _trains_here(each, settings)]
     return "; or ".join(ways) + "." if ways else "no other profile takes it."
 
 
-def _trains_here(provider: Provider, method: str) -> bool:
-    return provider.kind == "embedded" and provider.engine == "torch" and method in provider.methods
+def _trains_here(provider: Provider, settings: Settings) -> bool:
+    return provider.kind == "embedded" and provider.engine == "torch" and _can_do(provider, settings)
+
+
+def _can_do(provider: Provider, settings: Settings) -> bool:
+    return settings.method.type in provider.methods and not any(lacking(provider, needs(settings)))
+
+
+def needs(settings: Settings) -> dict[Capability, str]:
+    """Return what an experiment asks of a server besides texts, each with the key of the config that asks for it.
+
+    Tools that a source's lines may bring along are not among them: its lines tell.
+    """
+    sources = settings.dataset.of_examples
+    tools = ["tools"] if settings.tools else []
+    tools += [f"dataset.sources.{name}.kind" for name, each in sources.items() if each.kind in WITH_TOOLS]
+    is_asked = {
+        name: each.only in (None, "test") or settings.method.type == "reinforcement" for name, each in sources.items()
+    }
+    forms = [f"dataset.sources.{name}.schema" for name, each in sources.items() if each.schema_name and is_asked[name]]
+    found: dict[Capability, list[str]] = {"tools": tools, "response_format": forms}
+    return {name: keys[0] for name, keys in found.items() if keys}
+
+
+def lacking(provider: Provider, wanted: Mapping[Capability, str]) -> Iterator[Finding]:
+    """Yield what a provider is known not to do of what is wanted; `wanted` says which key asks for it."""
+    for name, key in wanted.items():
+        if getattr(provider, name) is False:
+            yield Finding(key, f"{provider.title} takes no {name}", IN_VAIN[name])
+
+
+def _capabilities(settings: Settings, others: Others) -> Iterator[Finding]:
+    for each in lacking(settings.provider, needs(settings)):
+        yield replace(each, fix=instead(settings, others))
+
+
+def instead(settings: Settings, others: Others) -> str:
+    """Return what to do where the provider cannot do what is asked: whoever can, and what goes without."""
+    if settings.provider.kind == "hosted":
+        return ways_out(settings, others)
+    return (
+        "ftbuild dataset writes the lines all the same, for a provider that can; provider=rehearsal builds all of it."
+    )
 
 
 def _method(settings: Settings, others: Others) -> Iterator[Finding]:
@@ -72,10 +116,7 @@ def _method(settings: Settings, others: Others) -> Iterator[Finding]:
     nothing = "Nothing has run, and nothing was sent to it."
     if method not in provider.methods:
         why = f"It trains with {' and '.join(provider.methods)}. {nothing}"
-        fix = "ftbuild dataset writes the lines all the same, for a provider that can."
-        if provider.kind == "hosted":
-            fix = ways_out(settings, others)
-        yield Finding("method.type", f"the provider cannot train with {method!r}", why, fix)
+        yield Finding("method.type", f"the provider cannot train with {method!r}", why, instead(settings, others))
     if provider.models is None:
         return
     found = tunable(provider, settings.model.id)
@@ -145,11 +186,13 @@ def _end(
     provider = settings.provider
     firm = provider.ends is None or provider.ends.firm
     days = (first_day(day) - today).days
-    if days > provider.horizon_days:
+    if days > provider.horizon_days and days >= provider.needed_days:
         return
     when = f"in {days} days" if days > 1 else "tomorrow" if days == 1 else "today" if days == 0 else "which is past"
     told = f"{said.format(day=day)}, {when}" if firm else f"{said.format(day=day)} at the earliest, {when}"
-    refuses = days < 0 and firm and not provider.rehearsed
+    if 0 <= days < provider.needed_days:
+        told += f"; it is needed for {provider.needed_days} (provider.needed_days)"
+    refuses = days < provider.needed_days and firm and not provider.rehearsed
     fix = ways_out(settings, others) if refuses else ""
     yield Finding(key, told, f"Source: {source}.", fix, "error" if refuses else "warning")
 

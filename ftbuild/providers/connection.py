@@ -36,7 +36,8 @@ class _Gate:
 class Connection:
     """The provider of the settings, connected to on first use. Implements JobProvider and Completer.
 
-    `aside` is entered while another process talks on our terminal: the one that fetches a model.
+    `aside` is entered while another process talks on our terminal: the one that fetches a model. One that is `hurried`
+    asks everything once and does not wait long.
     """
 
     def __init__(
@@ -45,18 +46,21 @@ class Connection:
         model: Model | None,
         world: World,
         aside: Callable[[], AbstractContextManager[None]] = nullcontext,
+        *,
+        hurried: bool = False,
     ) -> None:
         self._provider = provider
         self._model = model
         self._world = world
         self._aside = aside
+        self._hurried = hurried
         self._is_ours = provider.is_ours
         self._client: WireClient | None = None
         self._gate = _Gate()
 
     def branch(self) -> "Connection":
         """Return a connection of its own to the same provider, for another thread; the model is made ready once."""
-        other = Connection(self._provider, self._model, self._world, self._aside)
+        other = Connection(self._provider, self._model, self._world, self._aside, hurried=self._hurried)
         other._gate = self._gate
         return other
 
@@ -138,7 +142,12 @@ class Connection:
             name = "embedded server" if self._is_ours else self._provider.title
             is_openai = self._provider.is_openai and not self._is_ours
             self._client = WireClient(
-                address.base_url, address.api_key, name, self._provider.statuses, is_openai=is_openai
+                address.base_url,
+                address.api_key,
+                name,
+                self._provider.statuses,
+                is_openai=is_openai,
+                hurried=self._hurried,
             )
         return self._client
 

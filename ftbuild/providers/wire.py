@@ -24,6 +24,7 @@ from ftbuild.completion import Completion
 from ftbuild.errors import ProviderError
 from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, JobEvent, JobRequest, JobState
 from ftbuild.problem import Problem
+from ftbuild.providers import shapes
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -32,6 +33,8 @@ Client = TypeVar("Client", OpenAI, AsyncOpenAI)
 
 READ_RETRIES = 2
 FILE_WAIT_SECONDS = 60.0
+FILE_PAUSE_SECONDS, FILE_PAUSE_AT_MOST = 0.2, 5.0
+FILE_ENDS = ("processed", "error", "deleted")
 COMPLETION_TIMEOUT_SECONDS = 900.0
 LOOK_TIMEOUT_SECONDS = 3.0
 LIST_RETRIES = 5  # a long download outlives a restart at the other end
@@ -40,14 +43,14 @@ PAGE = 100  # the most that OpenAI gives at once
 NEWS = 20  # events asked for at once where the earlier ones are known
 FORBIDDEN = 403
 NO_ROUTE = (404, 405, 501)
-SHORTEST_KEY = 8
 
 
 class WireClient:
     """One provider, spoken to through its `base_url`. Implements the ledger's JobProvider.
 
     `statuses` maps what it calls the status of a job to what OpenAI does. `is_openai` lets the SDK send what it finds
-    in the environment for an account at OpenAI: OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS.
+    in the environment for an account at OpenAI: OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS. One that is
+    `hurried` asks everything once and waits three seconds at most.
     """
 
     def __init__(
@@ -58,33 +61,38 @@ class WireClient:
         statuses: Mapping[str, str] | None = None,
         *,
         is_openai: bool = False,
+        hurried: bool = False,
+        file_wait_seconds: float = FILE_WAIT_SECONDS,
     ) -> None:
         self._name = name
-        self._is_openai = is_openai
+        self._is_openai, self._file_wait_seconds = is_openai, file_wait_seconds
         self._statuses = statuses or {}
         client = openai.DefaultHttpxClient(verify=_trusted())
         made = OpenAI(base_url=base_url, api_key=api_key, max_retries=READ_RETRIES, http_client=client)
         self._client = self._closed(made)
         self._once = self._closed(made.with_options(max_retries=0, timeout=CREATE_TIMEOUT_SECONDS))
         self._quick = self._closed(made.with_options(max_retries=0, timeout=LOOK_TIMEOUT_SECONDS))
+        self._client = self._quick if hurried else self._client
         self._patient = self._closed(made.with_options(max_retries=LIST_RETRIES, timeout=LIST_TIMEOUT_SECONDS))
         self._async: AsyncOpenAI | None = None
         self._address = (base_url, api_key)
 
     def upload(self, path: Path, name: str) -> str:
-        """Send a training file and wait until it is processed.
+        """Send a training file, wait a while until it is processed, and return its id.
+
+        One that is not processed by then, or of which no status is told, is there all the same: a job reads it when it
+        is ready, or is refused until then.
 
         Raises:
-            ProviderError: it is refused, or not processed within a minute.
+            ProviderError: it is refused.
         """
         with self._translated(), path.open("rb") as content:
-            sent = self._file(self._client.files.create(file=(name, content), purpose="fine-tune"))
-            try:
-                file = self._client.files.wait_for_processing(
-                    sent.id, poll_interval=0.2, max_wait_seconds=FILE_WAIT_SECONDS
-                )
-            except RuntimeError as error:
-                raise self._error(f"file {sent.id} is not processed after {FILE_WAIT_SECONDS:.0f} seconds") from error
+            file = self._file(self._client.files.create(file=(name, content), purpose="fine-tune"))
+            pause, left = FILE_PAUSE_SECONDS, self._file_wait_seconds
+            while file.status and file.status not in FILE_ENDS and left > 0:
+                time.sleep(pause)
+                left, pause = left - pause, min(2 * pause, FILE_PAUSE_AT_MOST)
+                file = self._file(self._client.files.retrieve(file.id))
         if file.status == "error":
             raise self._error(f"file {file.id} is refused: {file.status_details or 'no reason given'}", status=400)
         return file.id
@@ -120,7 +128,7 @@ class WireClient:
         """
         listed = self._client.fine_tuning.jobs.with_raw_response.list
         pages = self._listed(partial(listed, metadata=dict(metadata), limit=PAGE))
-        found = [self._job(FineTuningJob.construct(**each)) for each in pages]
+        found = [self._told(each) for each in pages]
         told = [(job, job.raw.get("metadata") or metadata) for job in found]
         mine = [job for job, theirs in told if dict(theirs).items() >= dict(metadata).items()]
         return sorted(mine, key=lambda job: (job.created_at, job.id))
@@ -156,7 +164,7 @@ class WireClient:
         limit = NEWS if known else PAGE
         events: list[JobEvent] = []
         for page in self._pages(partial(listed, job_id, limit=limit)):
-            fresh = [_event(each) for each in page if each["id"] not in known]
+            fresh = [shapes.event(each, self._address[1]) for each in page if each["id"] not in known]
             events += fresh
             if page and not fresh:
                 break
@@ -166,7 +174,8 @@ class WireClient:
         """Return the checkpoints, by step; none where a provider has no such list."""
         try:
             listed = self._client.fine_tuning.jobs.checkpoints.with_raw_response.list
-            return sorted(self._listed(partial(listed, job_id, limit=PAGE)), key=lambda each: each["step_number"])
+            found = map(shapes.checkpoint, self._listed(partial(listed, job_id, limit=PAGE)))
+            return sorted((each for each in found if each is not None), key=lambda each: each["step_number"])
         except ProviderError as error:
             if error.status not in NO_ROUTE:
                 raise
@@ -352,9 +361,9 @@ class WireClient:
 
     def _error(self, what: str, status: int | None = None, code: str | None = None) -> ProviderError:
         """Return the error; a server may repeat the key that it refuses, we do not."""
-        key = self._address[1]
-        what = what.replace(key, "[key]") if len(key) >= SHORTEST_KEY else what
-        return ProviderError(Problem(f"{self._name}: {what}"), status=status, code=code)
+        return ProviderError(
+            Problem(f"{self._name}: {shapes.without(self._address[1], what)}"), status=status, code=code
+        )
 
     def _file(self, file: object) -> FileObject:
         """Return the file; the SDK hands on whatever came with status 200."""
@@ -370,33 +379,16 @@ class WireClient:
         """
         if not isinstance(job, FineTuningJob) or not isinstance(job.id, str):
             raise self._error("an answer that is no job")
-        error = job.error if job.error and (job.error.code or job.error.message) else None
-        return JobState(
-            id=job.id,
-            status=self._statuses.get(job.status, job.status),
-            created_at=job.created_at,
-            fine_tuned_model=job.fine_tuned_model,
-            error=error.message if error else None,
-            error_code=error.code if error else None,
-            estimated_finish=job.estimated_finish,
-            raw=job.to_dict(),
-        )
+        return self._told(job.to_dict(warnings=False))
+
+    def _told(self, said: Mapping[str, Any]) -> JobState:
+        return shapes.job(said, self._statuses, self._address[1])
 
 
 @cache
 def _trusted() -> "SSLContext":
     """Return the trusted certificates, read once: every client would take 20 ms and 0.8 MB for its own."""
     return httpx2.create_ssl_context()
-
-
-def _event(event: Mapping[str, Any]) -> JobEvent:
-    return JobEvent(
-        id=event["id"],
-        created_at=event.get("created_at") or 0,
-        type=event.get("type") or "message",
-        message=event.get("message") or "",
-        data=event.get("data") or {},
-    )
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -6,12 +6,12 @@ a record or an error. Ctrl-C leaves the job running.
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ftbuild.digest import of_value, short
-from ftbuild.errors import Interrupted, ProviderError
+from ftbuild.errors import Interrupted, JobError, ProviderError
 from ftbuild.ledger.failures import CLOSED, ended_badly, failure, parked, refused
 from ftbuild.ledger.journal import Asked, Journal
 from ftbuild.ledger.launch import Clock, Launched, launch_once
@@ -44,7 +44,7 @@ def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> 
     """
     ledger = LedgerFolder(shop.world)
     before = ledger.journal(key).state()
-    if before.ended_badly and not before.is_lost:
+    if before.ended_badly and not before.is_lost and before.job_id != shop.retried:
         raise ended_badly(str(before.job_id), str(before.status), before.error, before.code)
     if (kept := ledger.kept(key)) is not None:
         return Made(*kept)
@@ -66,9 +66,10 @@ def _run(shop: Workshop, remote: Remote, action: Action, journal: Journal, done:
             lambda metadata: _request(shop, remote, action, digests, metadata, voice),
             clock,
             shop.settings.provider.settle_seconds,
-            Asked(shop.command, shop.experiment, shop.settings.provider.model_dump(mode="json", exclude_defaults=True)),
+            asked_by(shop.settings.provider, shop.experiment, shop.command),
             remembered,
             lambda: voice.say(f"{action.label}: another ftbuild is launching it; its job is taken"),
+            shop.retried,
         )
     except ProviderError as error:
         raise told_why(refused(explained(error, shop.settings.tracker)), shop.settings.provider) from error
@@ -80,6 +81,8 @@ def _run(shop: Workshop, remote: Remote, action: Action, journal: Journal, done:
     _note_end(journal, clock, state.id, state.status, state.error, state.error_code)
     if state.status != "succeeded":
         raise ended_badly(state.id, state.status, state.error, state.error_code)
+    if state.fine_tuned_model is None:
+        raise unnamed(state.id)
     for note in notes(shop.settings.tracker, ended.events):
         voice.say(note)
     return _made(shop, remote, ended, voice)
@@ -91,28 +94,43 @@ def _tell(launched: Launched, remembered: str | None, voice: Voice) -> None:
         voice.say(f"{remembered}, which the lock file remembers, is gone at the provider: trained again")
     before_now = "" if launched.how == "launched" else f" before: {launched.how}, not paid again"
     voice.say(f"{launched.job_id} was launched{before_now}")
+    for line in others_told(launched):
+        voice.say(line)
+
+
+def others_told(launched: Launched) -> Iterator[str]:
+    """Yield what is to be said of jobs that were found beside the one that was taken."""
     for other in launched.others if launched.how == "adopted" else ():
-        voice.say(f"{other} is another job of the same key and costs money too. Stop it: ftbuild cancel {other}")
+        yield f"{other} is another job of the same key and costs money too. Stop it: ftbuild cancel {other}"
+
+
+def asked_by(provider: Provider, experiment: str, command: tuple[str, ...]) -> Asked:
+    """Return who asks for a job, as its journal has it."""
+    return Asked(command, experiment, provider.model_dump(mode="json", exclude_defaults=True))
 
 
 def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, clock: Clock, voice: Voice) -> Watched:
     """Return the job when it has ended or is parked; each of its statuses is in the journal."""
     progress = JobProgress()
     before = journal.state()
-    status = before.status
+    status, page = before.status, None
 
     def show(job: JobState, events: list[JobEvent]) -> None:
-        nonlocal status
+        nonlocal status, page
         if job.status != status and not job.ended:
             journal.append(clock.now(), "status", job_id=job.id, status=job.status)
         status = job.status
         progress.add(job, events, clock.now())
         voice.progress(progress.line)
+        curves.add(rows_of_events(events))
+        if page is None and (page := curves.url()) is not None:
+            voice.say(f"W&B: {page} grows while {job_id} trains")
 
     provider = shop.settings.provider
     settle_seconds = 0.0 if before.is_lost else provider.settle_seconds
     try:
-        return watch(remote, job_id, clock, provider.poll_seconds, show, settle_seconds)
+        with shop.curves(job_id) as curves:
+            return watch(remote, job_id, clock, provider.poll_seconds, show, settle_seconds)
     except Interrupted as stopped:
         raise Interrupted(
             Problem(
@@ -137,6 +155,12 @@ def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, cloc
 
 def _note_end(journal: Journal, clock: Clock, job_id: str, status: str, error: str | None, code: str | None) -> None:
     journal.append(clock.now(), "ended", job_id=job_id, status=status, error=error, code=code)
+
+
+def unnamed(job_id: str) -> JobError:
+    """Return the error of a job that has succeeded, and whose provider does not say what the model is called."""
+    what = f"{job_id} succeeded, and the provider does not name its model"
+    return JobError(Problem(what, why="Nothing is lost.", fix="the same command asks again."), job_id=job_id)
 
 
 def told_why(error: ProviderError, provider: Provider) -> ProviderError:
@@ -195,7 +219,7 @@ def _made(shop: Workshop, remote: Remote, ended: Watched, voice: Voice) -> Made:
         "schema_version": 1,
         "job_id": job.id,
         "status": job.status,
-        "base_model": job.raw["model"],
+        "base_model": job.raw.get("model") or shop.settings.model.id,
         "fine_tuned_model": job.fine_tuned_model,
         "trained_tokens": job.raw.get("trained_tokens"),
         "seed": job.raw.get("seed"),

@@ -109,10 +109,12 @@ class Provider(Node):
     list; `idle_seconds` is how long the server outlives its last request; `at_once` is how many jobs
     are watched, or sets of answers asked for, at the same time. `methods` are those it can train with, `models` those
     it can tune, null where that is not known; `rules` is the pack of rules that its files are checked with;
+    `tools` and `response_format` are whether its lines and requests may hold tools, and its requests a schema;
     `parallel_tool_calls: false` is of one where a model makes one call at a time, in what it learns too, so it is
     keyed in the dataset. `statuses` maps its words to OpenAI's. `free` is one where nothing is paid.
-    `horizon_days` is how long before an end date it is told. `faults` are what goes wrong in a rehearsal: they may
-    end a build, but change no result.
+    `horizon_days` is how long before an end date it is told, `needed_days` how long from today on jobs must still be
+    taken and models be there: an end before that refuses the build. `faults` are what goes wrong in a rehearsal: they
+    may end a build, but change no result.
     """
 
     sparse: ClassVar[bool] = True
@@ -128,8 +130,28 @@ class Provider(Node):
             "threads",
             "at_once",
         }
-        | {"methods", "models", "tools", "parallel_tool_calls", "rules", "limits", "suffix", "statuses"}
-        | {"free", "prices", "ends", "horizon_days", "deploys", "deployment", "base_deployment", "faults"}
+        | {
+            "methods",
+            "models",
+            "tools",
+            "parallel_tool_calls",
+            "response_format",
+            "rules",
+            "limits",
+            "suffix",
+            "statuses",
+        }
+        | {
+            "free",
+            "prices",
+            "ends",
+            "horizon_days",
+            "needed_days",
+            "deploys",
+            "deployment",
+            "base_deployment",
+            "faults",
+        }
     )
     kind: Literal["embedded", "hosted"]
     name: str | None = None
@@ -149,6 +171,7 @@ class Provider(Node):
     models: dict[str, Tunable] | None = None
     tools: bool | None = None
     parallel_tool_calls: bool | None = None
+    response_format: bool | None = None
     limits: Limits = Limits()
     suffix: SuffixRule = SuffixRule()
     hyperparameters: dict[str, Spelling] = {}
@@ -160,6 +183,7 @@ class Provider(Node):
     prices: Prices | None = None
     ends: Ends | None = None
     horizon_days: int = Field(default=90, ge=0)
+    needed_days: int = Field(default=0, ge=0)
     deploys: Deployment | None = None
     deployment: str | None = None
     base_deployment: str | None = None

@@ -14,7 +14,7 @@ Tag = Annotated[str, Field(min_length=1, max_length=64)]
 class Tracker(Node):
     """Where metrics go. Both kinds write outputs/runs/<run>/metrics.jsonl; `wandb` sends a run to Weights & Biases too.
 
-    It comes from us (`client`), when the build is done; from the `provider`, while it trains; or from both. `auto`
+    It comes from us (`client`), its curves while the job trains; from the `provider`, or from both. `auto`
     is online where a key is found: in the variable `api_key_env`, or where `wandb login` has put it. Without
     `examples` only numbers are sent. `timeout_seconds` bounds the sign-in, and again the end of the upload.
     """

@@ -9,6 +9,7 @@ its own also because wandb may hang where no time-out of its own reaches; then t
 
 import json
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftbuild.ledger.lock import hold
 from ftbuild.trackers.wandb_run import JOB_TYPE, WandbRun
 
 if TYPE_CHECKING:
@@ -139,11 +141,29 @@ class UnfinishedError(Exception):
 
 
 @contextmanager
-def watched(seconds: float, hung: str = "") -> Iterator[None]:
-    """End this process if what is done here takes longer, after saying `hung` on stderr."""
+def alone(how: How, run_id: str) -> Iterator[None]:
+    """Wait until no other process writes this run, and hold it: two at once would number the same rows anew.
+
+    Offline every process writes a run of its own, and waits for none.
+
+    Raises:
+        StoreError: the lock file cannot be written.
+    """
+    if how.mode != "online":
+        yield
+        return
+    with hold(how.folder / "wandb" / ".state" / f"{run_id}.lock"):
+        yield
+
+
+@contextmanager
+def watched(seconds: float, hung: str = "", clears: Path | None = None) -> Iterator[None]:
+    """End this process if what is done here takes longer, after saying `hung` on stderr and clearing a folder."""
 
     def end() -> None:
         print(hung, file=sys.stderr, flush=True)
+        if clears is not None:
+            shutil.rmtree(clears, ignore_errors=True)
         os._exit(HUNG)
 
     timer = threading.Timer(seconds, end)
@@ -158,7 +178,8 @@ def watched(seconds: float, hung: str = "") -> Iterator[None]:
 def written(run: WandbRun, how: How) -> dict[str, Any]:
     """Return what became of a run: `url`, `folder`, and under `error` what went wrong."""
     try:
-        return {**write(run, how), "error": None}
+        with alone(how, run.id):
+            return {**write(run, how), "error": None}
     except UnfinishedError as error:
         return {"url": None, "folder": error.folder, "error": str(error)}
     except Exception as error:
