@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -137,30 +136,6 @@ def test_a_file_that_cannot_be_learnt_from_fails_the_job(server: Running) -> Non
         "The job failed due to an invalid training file. Invalid file format. "
         "Example 10 cannot be parsed. Error: line contains invalid json: "
     )
-
-
-@pytest.mark.slow
-def test_a_killed_trainer_and_a_killed_server_fail_the_job(server: Running, tmp_path: Path) -> None:
-    with running(tmp_path / "state", server.cache) as mine:
-        one = mine.job(lines(60), method=FOREVER)
-        until(lambda: mine.status(one.id) == "running")
-        os.kill(mine.trainer(one.id), signal.SIGKILL)
-        job = mine.ended(one.id)
-        assert job.error is not None
-        assert (job.status, job.error.code) == ("failed", "server_died")
-        assert job.error.message == "The training process ended without a result (exit code -9): it said nothing"
-        two = mine.job(lines(60), method=FOREVER)
-        until(lambda: mine.status(two.id) == "running")
-        pid = mine.trainer(two.id)
-    with running(tmp_path / "state", server.cache) as next_one:
-        job = next_one.ended(two.id)
-        assert job.error is not None
-        assert (job.status, job.error.code) == ("failed", "server_died")
-        assert job.error.message == "The server stopped while the job was not done; run it again."
-        until(lambda: not Path(f"/proc/{pid}").exists())
-        next_one.process.send_signal(signal.SIGTERM)
-        assert next_one.process.wait(20) == 0
-        assert not (tmp_path / "state" / "server.json").exists()
 
 
 def test_a_second_server_leaves_at_once_and_only_the_token_opens(server: Running) -> None:

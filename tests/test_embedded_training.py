@@ -139,7 +139,7 @@ def test_a_job_keeps_its_last_three_checkpoints(base: Path, tmp_path: Path) -> N
     asked = {"model": "tiny", "training_file": "file-x", "hyperparameters": hyperparameters}
     job = job_record(job_request(asked), seed=1)
     state.write_job(job)
-    Training(state, job, lessons, []).run(LoraLearner(base, "tiny", 1, threads=1))
+    Training(state, job, lessons, []).run(LoraLearner(base, "tiny", 1, torch.float32))
     adapters = state.job_folder(job["id"]) / "adapters"
     assert sorted(path.name for path in adapters.iterdir()) == ["step-2", "step-3", "step-4"]
     name = f"ft:tiny:ftbuild::{job['id'][-8:]}"
@@ -187,7 +187,7 @@ def test_a_loss_that_is_no_number_fails_the_job(base: Path, tmp_path: Path) -> N
     state.write_job(job)
     training = Training(state, job, read_lessons(lines(), Template(base))[0], [])
     training.rate = float("inf")
-    training.run(LoraLearner(base, "tiny", 1, threads=1))
+    training.run(LoraLearner(base, "tiny", 1, torch.float32))
     ended = state.job(job["id"])
     assert ended is not None
     assert (ended["status"], ended["error"]["code"]) == ("failed", "training_diverged")

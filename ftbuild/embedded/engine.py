@@ -33,8 +33,16 @@ class JobQueue(Protocol):
         """End a job and wait until it has ended; False if it already had."""
         ...
 
+    def pause(self, job_id: str) -> bool:
+        """Let a job stand still, and wait until it does; False if it has ended."""
+        ...
+
+    def resume(self, job_id: str) -> bool:
+        """Let a job that stands still wait for its turn again; False if it has ended."""
+        ...
+
     def stop(self) -> None:
-        """End every job, for the server ends."""
+        """Train no more, for the server ends; what has not ended goes on with the next server."""
         ...
 
 

@@ -7,7 +7,6 @@ and answers made by what engine.py describes.
 import asyncio
 import json
 import secrets
-import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,7 @@ from starlette.routing import Route
 from ftbuild.embedded import wire
 from ftbuild.embedded.engine import Answerer, JobQueue
 from ftbuild.embedded.forms import read_form
-from ftbuild.embedded.state import TERMINAL, Record, State
+from ftbuild.embedded.state import Record, State, remove
 from ftbuild.embedded.wire import ApiError
 
 MAX_BODY = 512 * 1024 * 1024
@@ -72,6 +71,8 @@ def application(service: Service) -> Starlette:
             route("/fine_tuning/jobs", "GET", list_jobs),
             route("/fine_tuning/jobs/{id}", "GET", retrieve_job),
             route("/fine_tuning/jobs/{id}/cancel", "POST", cancel_job),
+            route("/fine_tuning/jobs/{id}/pause", "POST", pause_job),
+            route("/fine_tuning/jobs/{id}/resume", "POST", resume_job),
             route("/fine_tuning/jobs/{id}/events", "GET", list_events),
             route("/fine_tuning/jobs/{id}/checkpoints", "GET", list_checkpoints),
             route("/models", "GET", list_models),
@@ -205,8 +206,22 @@ async def retrieve_job(service: Service, request: Request) -> Response:
 
 async def cancel_job(service: Service, request: Request) -> Response:
     """POST /fine_tuning/jobs/{id}/cancel; answers when the job has ended."""
+    return await _steered(service, request, service.jobs.cancel)
+
+
+async def pause_job(service: Service, request: Request) -> Response:
+    """POST /fine_tuning/jobs/{id}/pause; answers when the job stands still."""
+    return await _steered(service, request, service.jobs.pause)
+
+
+async def resume_job(service: Service, request: Request) -> Response:
+    """POST /fine_tuning/jobs/{id}/resume; answers when the job is in the queue again."""
+    return await _steered(service, request, service.jobs.resume)
+
+
+async def _steered(service: Service, request: Request, steer: Callable[[str], bool]) -> Response:
     job = service.a_job(request.path_params["id"])
-    if job["status"] in TERMINAL or not await run_in_threadpool(service.jobs.cancel, job["id"]):
+    if not await run_in_threadpool(steer, job["id"]):
         raise ApiError(f"Job has already completed: {job['id']}", param="fine_tune_id", code="invalid_value")
     return JSONResponse(wire.public(service.a_job(job["id"])))
 
@@ -259,7 +274,7 @@ async def delete_model(service: Service, request: Request) -> Response:
         if service.state.base(name):
             raise ApiError(f"The model `{name}` is a base model and cannot be deleted", status=403, param="model")
         raise _no_model(name)
-    await run_in_threadpool(shutil.rmtree, tuned[name][1])
+    await run_in_threadpool(remove, tuned[name][1])
     return JSONResponse({"id": name, "object": "model", "deleted": True})
 
 

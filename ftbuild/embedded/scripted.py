@@ -14,7 +14,7 @@ import math
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from ftbuild import digest
 from ftbuild.embedded.engine import Answer, read_prompt
 from ftbuild.embedded.faults import NO_TROUBLES, Hold, Troubles
 from ftbuild.embedded.rehearsed import call_of, lessons_of, made_up
-from ftbuild.embedded.state import DIED, Record, State, read_json, read_lines, write_json
+from ftbuild.embedded.state import DIED, PAUSED, TERMINAL, Record, State, read_json, read_lines, whole, write_json
 from ftbuild.embedded.template import Lesson, first_in
 from ftbuild.embedded.training import Training, read_files
 from ftbuild.embedded.weights import SPECIAL, Base
@@ -32,6 +32,7 @@ from ftbuild.embedded.wire import ApiError, ChatRequest
 AT_ONCE = 4  # jobs
 ANSWERS = "answers.jsonl"
 LEARNT = "learnt.json"
+UNKNOWN = "unknown"
 OPENINGS = ("Please note:", "Kindly note:", "For your information:", "As a reminder:")
 PIECE = re.compile(r"\s*(?:\w+|[^\w\s])|\s+$")
 
@@ -61,23 +62,35 @@ class Words:
         return first_in(text, SPECIAL)
 
 
-class CancelledError(Exception):
-    """The job was cancelled while it ran."""
+class StoppedError(Exception):
+    """The job was cancelled, or the server ended, while it ran."""
+
+
+class Asked:
+    """What is asked of a job that runs or waits; whatever it is, nothing holds the job up any more."""
+
+    def __init__(self) -> None:
+        self.stop, self.pause, self.let_go = threading.Event(), threading.Event(), threading.Event()
+
+    def ask(self, what: threading.Event) -> None:
+        """Ask for one of the three."""
+        what.set()
+        self.let_go.set()
 
 
 class ScriptedLearner:
     """A curve that falls from 2.5 to about 0.3, with a little noise, which `name` decides; calls `halfway` there."""
 
-    def __init__(self, name: str, n_steps: int, cancelled: threading.Event, halfway: Callable[[], None]) -> None:
-        self._name, self._n_steps, self._cancelled, self._halfway = name, n_steps, cancelled, halfway
+    def __init__(self, name: str, n_steps: int, stop: threading.Event, halfway: Callable[[], None]) -> None:
+        self._name, self._n_steps, self._stop, self._halfway = name, n_steps, stop, halfway
         self._step = 0
 
     def learn(self, _batch: Sequence[Lesson], _rate: float) -> tuple[float, float]:
         """Go on by a step."""
         if self._step == self._n_steps // 2:
             self._halfway()
-        if self._cancelled.is_set():
-            raise CancelledError
+        if self._stop.is_set():
+            raise StoppedError
         self._step += 1
         return self._at("train", 1.0)
 
@@ -87,10 +100,16 @@ class ScriptedLearner:
 
     def write(self, folder: Path) -> None:
         """Write by what the model is known."""
-        making = folder.with_name(f".{folder.name}")
-        making.mkdir(parents=True)
-        write_json(making / LEARNT, {"name": self._name, "step": self._step}, durable=False)
-        making.rename(folder)
+        with whole(folder) as making:
+            self.save(making)
+
+    def save(self, folder: Path) -> None:
+        """Write how far it has come."""
+        write_json(folder / LEARNT, {"name": self._name, "step": self._step}, durable=False)
+
+    def restore(self, folder: Path) -> None:
+        """Go on from there."""
+        self._step = (read_json(folder / LEARNT) or {})["step"]
 
     def _at(self, split: str, times: float) -> tuple[float, float]:
         noise = _drawn([self._name, split, self._step], 1000) / 1000 - 0.5
@@ -102,12 +121,12 @@ class ScriptedJobs:
     """The queue of a server whose jobs take no time; several run at once. Implements JobQueue."""
 
     def __init__(self, state: State, troubles_of: Callable[[str], Troubles] = lambda _: NO_TROUBLES) -> None:
-        """Fail what an earlier server left unfinished, then wait for jobs; `troubles_of` a job is asked by its id."""
+        """Take up what an earlier server left, then wait for jobs; `troubles_of` a new job is asked by its id."""
         self._state, self._troubles_of = state, troubles_of
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="job")
-        self._added: dict[str, tuple[Future[None], threading.Event]] = {}
-        self._stopped = False
-        state.fail_unfinished()
+        self._added: dict[str, tuple[Future[None], Asked]] = {}
+        for job_id in state.take_up():
+            self._submit(job_id, NO_TROUBLES)
 
     @property
     def live(self) -> bool:
@@ -117,61 +136,87 @@ class ScriptedJobs:
     def add(self, job: Record) -> None:
         """Keep a job and start it when its turn comes."""
         self._state.add_job(job)
-        cancelled = threading.Event()
-        running = self._pool.submit(self._run, dict(job), cancelled, self._troubles_of(job["id"]))
-        self._added[job["id"]] = (running, cancelled)
+        self._submit(job["id"], self._troubles_of(job["id"]))
 
     def cancel(self, job_id: str) -> bool:
         """End a job and wait until it has ended; False if it already had."""
-        if job_id not in self._added or self._added[job_id][0].done():
+        if self._status(job_id) in (*TERMINAL, UNKNOWN):
             return False
-        future, cancelled = self._added[job_id]
-        cancelled.set()
-        if future.cancel():
-            self._state.end_job(job_id, "cancelled", "The job was cancelled before it started")
-            return True
-        future.result()
-        job = self._state.job(job_id)
-        return job is not None and job["status"] == "cancelled"
+        when = " while it was paused"
+        if job_id in self._added and not self._added[job_id][0].done():
+            when = " before it started" if self._ends_unstarted(job_id, self._added[job_id][1].stop) else ""
+        self._state.end_job(job_id, "cancelled", f"The job was cancelled{when}")
+        return self._status(job_id) == "cancelled"
+
+    def pause(self, job_id: str) -> bool:
+        """Let a job stand still, and wait until it does; False if it has ended."""
+        if job_id in self._added and self._ends_unstarted(job_id, self._added[job_id][1].pause):
+            self._state.park_job(job_id, "The job was paused before it started")
+        return self._status(job_id) == PAUSED
+
+    def resume(self, job_id: str) -> bool:
+        """Let a job that stands still go on; False if it has ended."""
+        future, asked = self._added.get(job_id, (None, None))
+        if asked is not None and future is not None and not future.done():
+            asked.ask(asked.let_go)
+        elif self._status(job_id) == PAUSED:
+            self._state.queue_job(job_id)
+            self._submit(job_id, NO_TROUBLES)
+        return self._status(job_id) not in TERMINAL
 
     def stop(self) -> None:
-        """End every job, for the server ends."""
-        self._stopped = True
-        for _, cancelled in list(self._added.values()):
-            cancelled.set()
+        """Train no more, for the server ends; what has not ended goes on with the next server."""
+        for _, asked in list(self._added.values()):
+            asked.ask(asked.stop)
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self._state.fail_unfinished()
 
-    def _run(self, job: Record, cancelled: threading.Event, troubles: Troubles) -> None:
+    def _status(self, job_id: str) -> str:
+        job = self._state.job(job_id)
+        return UNKNOWN if job is None else str(job["status"])
+
+    def _ends_unstarted(self, job_id: str, by: threading.Event) -> bool:
+        """Ask for a job's stop or pause, wait until it is so, and return whether it had not started."""
+        future, asked = self._added[job_id]
+        asked.ask(by)
+        if future.cancel():
+            return True
+        wait([future])
+        return False
+
+    def _submit(self, job_id: str, troubles: Troubles) -> None:
+        asked = Asked()
+        self._added[job_id] = (self._pool.submit(self._run, job_id, asked, troubles), asked)
+
+    def _run(self, job_id: str, asked: Asked, troubles: Troubles) -> None:
         try:
-            self._train(job, cancelled, troubles)
-        except CancelledError:
-            if not self._stopped:
-                self._state.end_job(job["id"], "cancelled", "The job was cancelled")
+            self._train(self._state.job(job_id) or {}, asked, troubles)
+        except StoppedError:
+            return
         except Exception as error:  # a job must end, whatever broke
             why = f"The job ended without a result: {type(error).__name__}: {error}"
-            self._state.end_job(job["id"], "failed", why, DIED)
+            self._state.end_job(job_id, "failed", why, DIED)
 
-    def _train(self, job: Record, cancelled: threading.Event, troubles: Troubles) -> None:
-        self._held(job, troubles.first, cancelled)
+    def _train(self, job: Record, asked: Asked, troubles: Troubles) -> None:
+        self._held(job, troubles.first, asked)
         method = job["method"]["type"]
         files = read_files(self._state, job, lambda content, kind: lessons_of(content, kind, method, Words()))
         if files is None:
             return
         base = self._state.base(job["model"])
-        training = Training(self._state, job, files["training"], files["validation"])
+        training = Training(self._state, job, files["training"], files["validation"], asked.pause)
         content = digest.of_bytes(self._state.content(job["training_file"]))
         known_by = [base.digest if base else job["model"], content, job["hyperparameters"], job["seed"]]
-        halfway = partial(self._held, job, troubles.halfway, cancelled)
-        training.run(ScriptedLearner(digest.of_value(known_by), training.n_steps, cancelled, halfway), troubles.verdict)
+        halfway = partial(self._held, job, troubles.halfway, asked)
+        learner = ScriptedLearner(digest.of_value(known_by), training.n_steps, asked.stop, halfway)
+        training.run(learner, troubles.verdict)
 
-    def _held(self, job: Record, holds: Sequence[Hold], cancelled: threading.Event) -> None:
+    def _held(self, job: Record, holds: Sequence[Hold], asked: Asked) -> None:
         for hold in holds:
             if hold.status is not None:
                 self._state.write_job({**job, "status": hold.status})
-            hold.wait(cancelled)
-            if cancelled.is_set():
-                raise CancelledError
+            hold.wait(asked.let_go)
+            if asked.stop.is_set():
+                raise StoppedError
 
 
 class ScriptedAnswers:

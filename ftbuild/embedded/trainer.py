@@ -1,7 +1,8 @@
 """A job trained with torch, in a process of its own: the arithmetic of one step, and the door of the process.
 
-Started by the server; ends when its standard input closes, which is when the server died. Loss is
-the mean over learnt tokens of a batch. Same seed, same machine, same number of threads: same numbers.
+Started by the server; a line on its standard input asks it to stand still, and it ends when that closes, which is when
+the server died. Loss is the mean over learnt tokens of a batch. Same seed, same machine, same number of threads: same
+numbers, whether the job was stopped and taken up or not.
 """
 
 import os
@@ -16,6 +17,7 @@ from ftbuild.embedded.template import Lesson, Template
 from ftbuild.embedded.training import RECIPE, Training, read_files
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from ftbuild.embedded.llama import Llama, LowRank
@@ -23,8 +25,16 @@ if TYPE_CHECKING:
 
 
 def run(state: State, job_id: str, threads: int) -> None:
-    """Train the job and write its end; ends the process when standard input closes."""
-    threading.Thread(target=_end_with_server, daemon=True).start()
+    """Train the job until its end or until it is to stand still; ends the process when standard input closes."""
+    from filelock import FileLock
+
+    pausing = threading.Event()
+    threading.Thread(target=_listen, args=(pausing,), daemon=True).start()
+    with FileLock(state.job_folder(job_id) / "trainer.lock"):  # of one that is just dying with its server
+        _train(state, job_id, threads, pausing)
+
+
+def _train(state: State, job_id: str, threads: int, pausing: threading.Event) -> None:
     job = state.job(job_id)
     if job is None:
         raise ValueError(f"no job {job_id!r} in {state.folder}")
@@ -35,29 +45,35 @@ def run(state: State, job_id: str, threads: int) -> None:
     template = Template(base.folder)
     files = read_files(state, job, lambda content, kind: read_lessons(content, template, kind))
     if files is not None:
-        training = Training(state, job, files["training"], files["validation"])
-        training.run(LoraLearner(base.folder, job["model"], job["seed"], threads))
+        import torch
+
+        from ftbuild.embedded.llama import fast_dtype
+
+        torch.set_num_threads(threads)
+        if "_dtype" not in job:  # a probe says it, which might say something else the next time
+            job["_dtype"] = str(fast_dtype(base.folder)).removeprefix("torch.")
+        training = Training(state, job, files["training"], files["validation"], pausing)
+        training.run(LoraLearner(base.folder, job["model"], job["seed"], getattr(torch, job["_dtype"])))
 
 
-def _end_with_server() -> None:
+def _listen(pausing: threading.Event) -> None:
     while os.read(0, 4096):  # not sys.stdin: its lock would be held when the process ends by itself
-        pass
+        pausing.set()
     os._exit(1)
 
 
 class LoraLearner:
     """Adapters on a base model, trained by AdamW."""
 
-    def __init__(self, base: Path, model: str, seed: int, threads: int) -> None:
+    def __init__(self, base: Path, model: str, seed: int, dtype: "torch.dtype") -> None:
         """Load the base model that lies in `base`; `model` is its name in what `write` writes."""
         import torch
 
-        from ftbuild.embedded.llama import Llama, fast_dtype
+        from ftbuild.embedded.llama import Llama
         from ftbuild.embedded.lora import Lora
 
-        torch.set_num_threads(threads)
         self._model = model
-        self._llama = Llama(base, fast_dtype(base))
+        self._llama = Llama(base, dtype)
         self._lora = Lora.start(self._llama, RECIPE.rank, RECIPE.alpha, seed)
         self._parameters = self._lora.parameters()
         for parameter in self._parameters:
@@ -87,6 +103,29 @@ class LoraLearner:
     def write(self, folder: Path) -> None:
         """Write the adapters into `folder`, which appears when it is whole."""
         self._lora.write(folder, self._model)
+
+    def save(self, folder: Path) -> None:
+        """Write the adapters and the optimizer's moments."""
+        from safetensors.torch import save_file
+
+        tensors = {}
+        for number, parameter in enumerate(self._parameters):
+            tensors[f"{number}"] = parameter.detach()
+            tensors |= {f"{number}.{name}": value for name, value in self._optimizer.state[parameter].items()}
+        save_file(tensors, folder / "learner.safetensors")
+
+    def restore(self, folder: Path) -> None:
+        """Be as the one that was saved."""
+        import torch
+        from safetensors.torch import load_file
+
+        tensors = load_file(folder / "learner.safetensors")
+        with torch.no_grad():
+            for number, parameter in enumerate(self._parameters):
+                parameter.copy_(tensors[f"{number}"])
+                at = f"{number}."
+                moments = {name.removeprefix(at): value for name, value in tensors.items() if name.startswith(at)}
+                self._optimizer.state[parameter] = moments
 
 
 def learn(llama: "Llama", lora: "Lora", batch: Sequence[Lesson]) -> tuple[float, float]:
