@@ -15,12 +15,12 @@ from embedded_fixture import TINY, Running, lines, running, until
 
 torch = pytest.importorskip("torch")
 
+from ftbuild.embedded.learner import SupervisedLearner  # noqa: E402
 from ftbuild.embedded.lessons import read_lessons  # noqa: E402
 from ftbuild.embedded.state import State  # noqa: E402
 from ftbuild.embedded.template import Lesson, Template  # noqa: E402
-from ftbuild.embedded.trainer import LoraLearner  # noqa: E402
 from ftbuild.embedded.training import Training  # noqa: E402
-from ftbuild.embedded.weights import prepare  # noqa: E402
+from ftbuild.embedded.weights import Base, prepare  # noqa: E402
 from ftbuild.embedded.wire import job_record, job_request  # noqa: E402
 
 LONG = {"n_epochs": 12, "batch_size": 1}
@@ -43,11 +43,11 @@ class KilledError(Exception):
     """The process is gone."""
 
 
-class Mortal(LoraLearner):
+class Mortal(SupervisedLearner):
     """Does something before one of its steps."""
 
     def __init__(self, base: Path, at_step: int, then: Callable[[], None]) -> None:
-        super().__init__(base, "tiny", 1, torch.float32)
+        super().__init__(Base("tiny", base, ""), 1, torch.float32)
         self._left, self._then = at_step, then
 
     def learn(self, batch: Sequence[Lesson], rate: float) -> tuple[float, float]:

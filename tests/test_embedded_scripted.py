@@ -57,7 +57,7 @@ def test_a_job_succeeds_by_itself_with_the_events_of_a_real_one(server: Running)
     assert [one["step"] for one in metrics if "full_valid_loss" in one] == [4, 8, 12, 16]
     assert events[-1].message == "The job has successfully completed"
     table = client.files.content(job.result_files[0]).text.splitlines()
-    assert table[0] == "step,train_loss,train_mean_token_accuracy,valid_loss,valid_mean_token_accuracy"
+    assert table[0] == "step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy"
     assert len(table) == 17
     checkpoints = client.fine_tuning.jobs.checkpoints.list(job.id).data
     names = [one.fine_tuned_model_checkpoint for one in checkpoints]

@@ -54,7 +54,7 @@ def test_the_sdk_trains_a_model_and_uses_it(server: Running) -> None:
     assert events[-1].message == "The job has successfully completed"
 
     table = client.files.content(job.result_files[0]).text.splitlines()
-    assert table[0] == "step,train_loss,train_mean_token_accuracy,valid_loss,valid_mean_token_accuracy"
+    assert table[0] == "step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy"
     assert len(table) == 17
 
     checkpoints = client.fine_tuning.jobs.checkpoints.list(job.id).data
@@ -178,9 +178,19 @@ def test_an_idle_server_stops_and_takes_its_address_away(server: Running, tmp_pa
             "Invalid 'hyperparameters.n_epochs': 51 is not 'auto' or an integer from 1 to 50.",
         ),
         (
-            {"method": {"type": "dpo"}},
+            {"method": {"type": "reinforcement"}},
             "method.type",
-            "This server cannot train with method 'dpo' yet; it can do 'supervised'.",
+            "This server cannot train with method 'reinforcement': it can do 'supervised' and 'dpo'.",
+        ),
+        (
+            {"method": {"type": "dpo", "dpo": {"hyperparameters": {"beta": 2.5}}}},
+            "method.dpo.hyperparameters.beta",
+            "Invalid 'method.dpo.hyperparameters.beta': 2.5 is not 'auto' or a number from 1e-06 to 2.",
+        ),
+        (
+            {"hyperparameters": {"beta": 1}},
+            "hyperparameters.beta",
+            "Unknown parameter: 'hyperparameters.beta'.",
         ),
         ({"extra_body": {"lr": 1}}, "lr", "Unknown parameter: 'lr'."),
     ],

@@ -8,14 +8,14 @@ from embedded_fixture import TINY, line, lines
 
 torch = pytest.importorskip("torch")
 
+from ftbuild.embedded.learner import SupervisedLearner, learn, measure, token_losses  # noqa: E402
 from ftbuild.embedded.lessons import InvalidFileError, epoch, pieces, read_lessons, shared_prefix  # noqa: E402
 from ftbuild.embedded.llama import Llama, encode  # noqa: E402
 from ftbuild.embedded.lora import Lora  # noqa: E402
 from ftbuild.embedded.state import State  # noqa: E402
 from ftbuild.embedded.template import Lesson, Template  # noqa: E402
-from ftbuild.embedded.trainer import LoraLearner, learn, measure, token_losses  # noqa: E402
 from ftbuild.embedded.training import Training, rate_at  # noqa: E402
-from ftbuild.embedded.weights import prepare  # noqa: E402
+from ftbuild.embedded.weights import Base, prepare  # noqa: E402
 from ftbuild.embedded.wire import job_record, job_request  # noqa: E402
 
 
@@ -139,7 +139,7 @@ def test_a_job_keeps_its_last_three_checkpoints(base: Path, tmp_path: Path) -> N
     asked = {"model": "tiny", "training_file": "file-x", "hyperparameters": hyperparameters}
     job = job_record(job_request(asked), seed=1)
     state.write_job(job)
-    Training(state, job, lessons, []).run(LoraLearner(base, "tiny", 1, torch.float32))
+    Training(state, job, lessons, []).run(SupervisedLearner(Base("tiny", base, ""), 1, torch.float32))
     adapters = state.job_folder(job["id"]) / "adapters"
     assert sorted(path.name for path in adapters.iterdir()) == ["step-2", "step-3", "step-4"]
     name = f"ft:tiny:ftbuild::{job['id'][-8:]}"
@@ -187,7 +187,7 @@ def test_a_loss_that_is_no_number_fails_the_job(base: Path, tmp_path: Path) -> N
     state.write_job(job)
     training = Training(state, job, read_lessons(lines(), Template(base))[0], [])
     training.rate = float("inf")
-    training.run(LoraLearner(base, "tiny", 1, torch.float32))
+    training.run(SupervisedLearner(Base("tiny", base, ""), 1, torch.float32))
     ended = state.job(job["id"])
     assert ended is not None
     assert (ended["status"], ended["error"]["code"]) == ("failed", "training_diverged")

@@ -38,7 +38,7 @@ def test_a_method_that_the_provider_has_not() -> None:
     assert one.why == "It trains with supervised. Nothing has run, and nothing was sent to it."
     assert one.fix == (
         "provider=azure (whether it tunes vendor/Model-1 is not known here); "
-        "or provider=compatible provider.base_url=URL."
+        "or provider=compatible provider.base_url=URL; or provider=embedded model=smollm2."
     )
 
 

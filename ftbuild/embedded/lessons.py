@@ -7,7 +7,7 @@ Knows nothing of jobs or tensors. Rules and wording: OpenAI fine-tuning guide an
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from ftbuild.embedded.engine import Reader
 from ftbuild.embedded.template import Lesson
@@ -27,28 +27,45 @@ def read_lessons(content: bytes, reader: Reader, kind: str = "training") -> tupl
     Raises:
         InvalidFileError: the first line that cannot be learnt from, or too few lines.
     """
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidFileError(f"The {kind} file is not UTF-8: byte {error.start}.") from error
     lessons, cut = [], 0
-    for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
+    for number, line in text_lines(content, kind):
         lesson = reader.lesson(_messages(number, line, reader))
-        if len(lesson.ids) > reader.context:
-            cut += 1
-            lesson = Lesson(lesson.ids[: reader.context], lesson.learnt[: reader.context])
+        cut += lesson.n_tokens > reader.context
+        lesson = lesson.cut(reader.context)
         if not any(lesson.learnt[1:]):
             raise InvalidFileError(
                 f"Example {number} has no assistant message to learn from within the model's context."
             )
         lessons.append(lesson)
-    if kind == "training" and len(lessons) < MIN_EXAMPLES:
-        raise InvalidFileError(
-            f"Training file has {len(lessons)} example(s), but must have at least {MIN_EXAMPLES} examples"
-        )
-    if not lessons:
-        raise InvalidFileError(f"The {kind} file has no examples.")
+    enough(lessons, kind)
     return lessons, cut
+
+
+def text_lines(content: bytes, kind: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a training or validation file, from 1.
+
+    Raises:
+        InvalidFileError: it is not UTF-8.
+    """
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidFileError(f"The {kind} file is not UTF-8: byte {error.start}.") from error
+    yield from enumerate(text.removesuffix("\n").split("\n"), start=1)
+
+
+def enough(examples: Sequence[object], kind: str) -> None:
+    """Refuse a file with too few examples.
+
+    Raises:
+        InvalidFileError: there are.
+    """
+    if kind == "training" and len(examples) < MIN_EXAMPLES:
+        raise InvalidFileError(
+            f"Training file has {len(examples)} example(s), but must have at least {MIN_EXAMPLES} examples"
+        )
+    if not examples:
+        raise InvalidFileError(f"The {kind} file has no examples.")
 
 
 def _messages(number: int, line: str, reader: Reader) -> list[Mapping[str, Any]]:
@@ -98,7 +115,19 @@ def _check_message(at: str, message: object, reader: Reader) -> None:
         raise InvalidFileError(f"{at} contains an invalid token: {token}.")
 
 
-def epoch(lessons: Sequence[Lesson], batch_size: int, seed: int, number: int) -> list[list[Lesson]]:
+class Sized(Protocol):
+    """What is learnt from, a lesson or a pair of them."""
+
+    @property
+    def n_tokens(self) -> int:
+        """Return how many tokens it has."""
+        ...
+
+
+Item = TypeVar("Item", bound=Sized)
+
+
+def epoch(lessons: Sequence[Item], batch_size: int, seed: int, number: int) -> list[list[Item]]:
     """Return the batches of epoch `number`: every lesson once, rows of like length together, order drawn by seed."""
     order = random.Random(f"{seed} {number}")
     shuffled = list(lessons)
@@ -106,7 +135,7 @@ def epoch(lessons: Sequence[Lesson], batch_size: int, seed: int, number: int) ->
     together = batch_size * SORTED_TOGETHER
     batches = []
     for start in range(0, len(shuffled), together):
-        chunk = sorted(shuffled[start : start + together], key=lambda lesson: len(lesson.ids))
+        chunk = sorted(shuffled[start : start + together], key=lambda lesson: lesson.n_tokens)
         batches += [chunk[at : at + batch_size] for at in range(0, len(chunk), batch_size)]
     order.shuffle(batches)
     return batches

@@ -175,7 +175,7 @@ async def delete_file(service: Service, request: Request) -> Response:
 async def create_job(service: Service, request: Request) -> Response:
     """POST /fine_tuning/jobs."""
     asked = wire.job_request(await _json(request), rehearses=service.rehearses)
-    if service.state.base(asked.model) is None:
+    if service.state.model(asked.model) is None:
         raise ApiError(
             f"Model {asked.model} is not available for fine-tuning or does not exist.",
             param="model",
@@ -281,12 +281,8 @@ async def delete_model(service: Service, request: Request) -> Response:
 async def create_completion(service: Service, request: Request) -> Response:
     """POST /chat/completions."""
     asked = wire.chat_request(await _json(request), rehearses=service.rehearses)
-    if base := service.state.base(asked.model):
-        adapters = None
-    elif tuned := service.state.tuned_model(asked.model):
-        base, adapters = service.state.base(tuned[0]["model"]), tuned[1]
-    if base is None:
+    if (model := service.state.model(asked.model)) is None:
         raise _no_model(asked.model)
-    answer = await asyncio.wrap_future(service.answerer.ask(base, adapters, asked))
+    answer = await asyncio.wrap_future(service.answerer.ask(*model, asked))
     counts = (answer.prompt_tokens, answer.completion_tokens)
     return JSONResponse(wire.completion(asked, answer.text, answer.finish_reason, *counts, answer.tool_calls))

@@ -202,10 +202,11 @@ class ScriptedJobs:
         files = read_files(self._state, job, lambda content, kind: lessons_of(content, kind, method, Words()))
         if files is None:
             return
-        base = self._state.base(job["model"])
+        base, adapters = self._state.model(job["model"]) or (None, None)
         training = Training(self._state, job, files["training"], files["validation"], asked.pause)
         content = digest.of_bytes(self._state.content(job["training_file"]))
-        known_by = [base.digest if base else job["model"], content, job["hyperparameters"], job["seed"]]
+        start = [base.digest if base else job["model"], *([read_json(adapters / LEARNT)] if adapters else [])]
+        known_by = [*start, content, job["hyperparameters"], job["seed"]]
         halfway = partial(self._held, job, troubles.halfway, asked)
         learner = ScriptedLearner(digest.of_value(known_by), training.n_steps, asked.stop, halfway)
         training.run(learner, troubles.verdict)

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from ftbuild.embedded.weights import MODEL_ID, Base
+from ftbuild.embedded.weights import MODEL_ID, Base, base_name
 
 LETTERS = string.ascii_letters + string.digits
 TERMINAL = ("succeeded", "failed", "cancelled")
@@ -209,6 +209,15 @@ class State:
         remove(self.job_folder(job_id) / "training")
 
     # --- fine-tuned models ---
+
+    def model(self, name: str) -> tuple[Base, Path | None] | None:
+        """Return a base model, or a fine-tuned one as its base and its adapters; None if it or its base is gone."""
+        if base := self.base(name):
+            return base, None
+        if (tuned := self.tuned_model(name)) is None:
+            return None
+        base = self.base(base_name(tuned[0]["model"]))
+        return (base, tuned[1]) if base else None
 
     def tuned(self) -> dict[str, tuple[Record, Path]]:
         """Return the fine-tuned models, checkpoints among them: name -> job and folder of the adapters."""

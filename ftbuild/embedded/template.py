@@ -20,6 +20,15 @@ class Lesson:
     ids: tuple[int, ...]
     learnt: tuple[bool, ...]
 
+    @property
+    def n_tokens(self) -> int:
+        """Return how many tokens it has."""
+        return len(self.ids)
+
+    def cut(self, n_tokens: int) -> "Lesson":
+        """Return its first `n_tokens`."""
+        return Lesson(self.ids[:n_tokens], self.learnt[:n_tokens])
+
 
 class Template:
     """The tokenizer and the chat template in a base model's folder."""

@@ -18,12 +18,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from ftbuild.embedded import mirror
-from ftbuild.embedded.lessons import InvalidFileError, epoch
+from ftbuild.embedded.lessons import InvalidFileError, Item, Sized, epoch
 from ftbuild.embedded.state import CHECKPOINTS_KEPT, Record, State, new_id, read_json, whole, write_json
-from ftbuild.embedded.template import Lesson
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,8 @@ class Recipe:
     n_epochs: int = 3
     batch_size: int = 8
     learning_rate: float = 5e-4
+    preference_rate: float = 5e-5  # the same for dpo
+    beta: float = 0.1
     rank: int = 16
     alpha: float = 32.0
     weight_decay: float = 0.0
@@ -43,20 +44,30 @@ class Recipe:
 
 
 RECIPE = Recipe()
+AUTO = "auto"
 VALIDATING = "validating_files"
 SAVE_SECONDS = 60.0
 SAVING_AT_MOST = 0.05  # share of the time
-METRICS = ("train_loss", "train_mean_token_accuracy", "valid_loss", "valid_mean_token_accuracy")
+TABLE = {  # the columns of OpenAI's result file (fine-tuning guide, 2026-11), and our names in events
+    "step": "step",
+    "train_loss": "train_loss",
+    "train_accuracy": "train_mean_token_accuracy",
+    "valid_loss": "valid_loss",
+    "valid_mean_token_accuracy": "valid_mean_token_accuracy",
+}
 
 
-class Learner(Protocol):
+Learnt_contra = TypeVar("Learnt_contra", bound=Sized, contravariant=True)
+
+
+class Learner(Protocol[Learnt_contra]):
     """A model that is being tuned."""
 
-    def learn(self, batch: Sequence[Lesson], rate: float) -> tuple[float, float]:
+    def learn(self, batch: Sequence[Learnt_contra], rate: float) -> tuple[float, float]:
         """Take one step at this learning rate; return the loss before it and the share of tokens guessed right."""
         ...
 
-    def measure(self, lessons: Sequence[Lesson]) -> tuple[float, float]:
+    def measure(self, lessons: Sequence[Learnt_contra]) -> tuple[float, float]:
         """Return the loss over the lessons and the share of tokens guessed right; nothing is learnt."""
         ...
 
@@ -73,15 +84,14 @@ class Learner(Protocol):
         ...
 
 
-Read = Callable[[bytes, str], tuple[list[Lesson], int]]
-
-
-def read_files(state: State, job: Record, read: Read) -> dict[str, list[Lesson]] | None:
+def read_files(
+    state: State, job: Record, read: Callable[[bytes, str], tuple[list[Item], int]]
+) -> dict[str, list[Item]] | None:
     """Return the lessons of the job's training and validation file; None where one is bad: the job has failed.
 
     `read` returns those of a file's content, which is for "training" or for "validation", and how many it cut.
     """
-    files: dict[str, list[Lesson]] = {"training": [], "validation": []}
+    files: dict[str, list[Item]] = {"training": [], "validation": []}
     for kind in files:
         if file_id := job[f"{kind}_file"]:
             try:
@@ -100,29 +110,36 @@ def read_files(state: State, job: Record, read: Read) -> dict[str, list[Lesson]]
     return files
 
 
-class Training:
+def settled(method: Record) -> Record:
+    """Return the hyperparameters of a job's method, with a number in place of every "auto" that has one."""
+    auto = {"n_epochs": RECIPE.n_epochs, "batch_size": RECIPE.batch_size, "learning_rate_multiplier": 1.0}
+    asked = method[method["type"]]["hyperparameters"]
+    auto |= {"beta": RECIPE.beta} if method["type"] == "dpo" else {}
+    return {**asked, **{name: value if asked.get(name, AUTO) == AUTO else asked[name] for name, value in auto.items()}}
+
+
+class Training(Generic[Item]):
     """The loop of one job; it stands still before the next step once `pausing` is set."""
 
     def __init__(
         self,
         state: State,
         job: Record,
-        train: list[Lesson],
-        valid: list[Lesson],
+        train: list[Item],
+        valid: list[Item],
         pausing: threading.Event | None = None,
     ) -> None:
         """Settle what the job left to "auto", and write that it runs, from the start or from where it was left."""
         self.state, self.job, self.train, self.valid = state, job, train, valid
         self._pausing = pausing or threading.Event()
-        method = job["method"]["type"]
-        asked = job["method"][method]["hyperparameters"]
-        auto = {"n_epochs": RECIPE.n_epochs, "batch_size": RECIPE.batch_size, "learning_rate_multiplier": 1.0}
-        used = {name: value if asked[name] == "auto" else asked[name] for name, value in auto.items()}
+        used = settled(job["method"])
         self.n_epochs, self.batch_size = int(used["n_epochs"]), int(used["batch_size"])
-        self.rate = RECIPE.learning_rate * used["learning_rate_multiplier"]
+        self.rate = float(used["learning_rate_multiplier"])
+        self.rate *= RECIPE.preference_rate if job["method"]["type"] == "dpo" else RECIPE.learning_rate
         self._per_epoch = -(-len(train) // self.batch_size)
         self.n_steps = self.n_epochs * self._per_epoch
-        job["method"] = {"type": method, method: {**job["method"][method], "hyperparameters": {**asked, **used}}}
+        method = job["method"]["type"]
+        job["method"] = {"type": method, method: {**job["method"][method], "hyperparameters": used}}
         job |= {"hyperparameters": used, "status": "running", "_pid": os.getpid()}
         self.step, self.saved = state.training(job["id"])
         self.rows: list[Record] = []
@@ -139,7 +156,7 @@ class Training:
         for row in self.rows:  # what was told may have been cut short
             self._tell(row)
 
-    def run(self, learner: Learner, verdict: tuple[str, str] | None = None) -> None:
+    def run(self, learner: Learner[Item], verdict: tuple[str, str] | None = None) -> None:
         """Train, write checkpoints, and write the job's end; a `verdict` (message, code) refuses what was learnt."""
         if self.saved is not None:
             learner.restore(self.saved)
@@ -170,7 +187,7 @@ class Training:
             return
         self._succeed()
 
-    def _left(self) -> Iterator[tuple[int, list[Lesson]]]:
+    def _left(self) -> Iterator[tuple[int, list[Item]]]:
         """Yield the batches still to be learnt, each with the number of its epoch."""
         for number in range(self.step // self._per_epoch + 1, self.n_epochs + 1):
             batches = epoch(self.train, self.batch_size, self.job["seed"], number)
@@ -190,7 +207,7 @@ class Training:
             message += f", validation loss={loss:.2f}, full validation loss={loss:.2f}"
         self.state.add_event(job_id, message, metrics={"total_steps": self.n_steps, **row})
 
-    def _save(self, learner: Learner) -> None:
+    def _save(self, learner: Learner[Item]) -> None:
         """Write what the job can be taken up from; what it could be taken up from before goes."""
         begun = time.monotonic()
         folder = self.state.job_folder(self.job["id"]) / "training" / f"step-{self.step}"
@@ -201,12 +218,12 @@ class Training:
         self.saved, self._saved_at = folder, time.monotonic()
         self._saving = self._saved_at - begun
 
-    def _pause(self, learner: Learner) -> None:
+    def _pause(self, learner: Learner[Item]) -> None:
         if self.step and (self.saved is None or self.saved.name != f"step-{self.step}"):
             self._save(learner)
         self.state.park_job(self.job["id"], f"The job was paused after step {self.step}")
 
-    def _checkpoint(self, learner: Learner, row: Record) -> None:
+    def _checkpoint(self, learner: Learner[Item], row: Record) -> None:
         """Write the adapters, their record, and what to go on from; the row gets the metrics of the validation file."""
         if self.valid:
             loss, accuracy = learner.measure(self.valid)
@@ -238,13 +255,13 @@ class Training:
         return f"{self.job['_name']}:ckpt-step-{step}"
 
     def _succeed(self) -> None:
-        header = ("step", *METRICS)
-        lines = [",".join(header)]
-        lines += [",".join("" if row.get(name) is None else f"{row[name]:.6g}" for name in header) for row in self.rows]
+        lines = [",".join(TABLE)]
+        for row in self.rows:
+            lines.append(",".join(f"{row[name]:.6g}" if name in row else "" for name in TABLE.values()))
         table = ("\n".join(lines) + "\n").encode()
         known_by = "file-" + self.job["id"].removeprefix("ftjob-")  # so that one killed here writes no second file
         result = self.state.add_file("step_metrics.csv", "fine-tune-results", table, known_by)
-        tokens = self.n_epochs * sum(len(lesson.ids) for lesson in self.train)
+        tokens = self.n_epochs * sum(lesson.n_tokens for lesson in self.train)
         self.job |= {
             "status": "succeeded",
             "finished_at": int(time.time()),

@@ -24,7 +24,7 @@ from ftbuild.errors import ConfigError, ProviderError, StoreError
 from ftbuild.problem import Problem
 
 LAYOUTS = {"package": 1, "random": 2}  # a change of what a folder holds makes new folders
-MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
+MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]*")
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CHATML = (
     "{% for message in messages %}"
@@ -49,7 +49,8 @@ class Base:
 def prepare(model: Mapping[str, Any], cache: Path, tell: Tell) -> Base:
     """Return the base model that `model` describes, making its folder if it is not there.
 
-    `model` is settings.Model as JSON; `tell` gets one line per slow thing that starts.
+    `model` is settings.Model as JSON, and may be fine-tuned: then its base is prepared; `tell` gets one line per slow
+    thing that starts.
 
     Raises:
         ConfigError: `model` is not a description of a model.
@@ -57,10 +58,16 @@ def prepare(model: Mapping[str, Any], cache: Path, tell: Tell) -> Base:
         StoreError: the cache cannot be written.
     """
     origin, made_by = _origin(model)
-    folder = cache / "models" / f"{model['id'].replace('/', '-')}-{digest.short(made_by)}"
+    name = base_name(model["id"])
+    folder = cache / "models" / f"{name.replace('/', '-')}-{digest.short(made_by)}"
     if not folder.is_dir():
-        _make(model["id"], origin, cache, folder, tell)
-    return Base(model["id"], folder, made_by)
+        _make(name, origin, cache, folder, tell)
+    return Base(name, folder, made_by)
+
+
+def base_name(model: str) -> str:
+    """Return the name of the base model: of a fine-tuned one, ft:BASE:..., what it was made of."""
+    return model.split(":")[1] if model.startswith("ft:") else model
 
 
 def stand_in(model: Mapping[str, Any], folder: Path) -> Base:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ftbuild.chat import Message, said
 from ftbuild.embedded.state import Record, new_id
+from ftbuild.embedded.weights import base_name
 
 AUTO = "auto"
 DEFAULT_MAX_TOKENS = 512
@@ -148,11 +149,12 @@ def _method(given: Record, *, rehearses: bool) -> Record:
     """Return the method with all its hyperparameters; a rehearsal takes any method, and whatever it says."""
     method = given.get("method") or {"type": "supervised"}
     if not isinstance(method, dict) or method.get("type") not in ("supervised", "dpo", "reinforcement"):
-        raise ApiError("'method.type' must be 'supervised'.", param="method.type", code="invalid_value")
+        message = "'method.type' must be 'supervised' or 'dpo'."
+        raise ApiError(message, param="method.type", code="invalid_value")
     named = str(method["type"])
-    if named != "supervised" and not rehearses:
+    if named == "reinforcement" and not rehearses:
         raise ApiError(
-            f"This server cannot train with method {named!r} yet; it can do 'supervised'.",
+            "This server cannot train with method 'reinforcement': it can do 'supervised' and 'dpo'.",
             param="method.type",
             code="unsupported_value",
         )
@@ -160,15 +162,20 @@ def _method(given: Record, *, rehearses: bool) -> Record:
     own = _given(own, set(own) if rehearses else {"hyperparameters"}, f"method.{named}.")
     where = f"method.{named}.hyperparameters" if own else "hyperparameters"
     asked = own.get("hyperparameters", given.get("hyperparameters"))
-    return {"type": named, named: {**own, "hyperparameters": _hyperparameters(asked, where, rehearses=rehearses)}}
+    return {
+        "type": named,
+        named: {**own, "hyperparameters": _hyperparameters(asked, named, where, rehearses=rehearses)},
+    }
 
 
-def _hyperparameters(asked: Any, where: str, *, rehearses: bool) -> dict[str, int | float | str]:
+def _hyperparameters(asked: Any, method: str, where: str, *, rehearses: bool) -> dict[str, int | float | str]:
     limits: dict[str, tuple[type, float, float]] = {
         "n_epochs": (int, 1, 50),
         "batch_size": (int, 1, 256),
         "learning_rate_multiplier": (float, 1e-6, 1e3),
     }
+    if method == "dpo":
+        limits["beta"] = (float, 1e-6, 2)
     theirs = set(asked or {}) - set(limits) if rehearses else set()
     asked = _given(asked or {}, set(limits) | theirs, f"{where}.")
     taken = {name: asked.pop(name) for name in theirs & set(asked)}
@@ -271,7 +278,7 @@ def job_record(request: JobRequest, seed: int) -> Record:
         "metadata": request.metadata,
         "user_provided_suffix": request.suffix,
         "error": None,
-        "_name": f"ft:{request.model}:ftbuild:{(request.suffix or '').replace(' ', '-')}:{job_id[-8:]}",
+        "_name": f"ft:{base_name(request.model)}:ftbuild:{(request.suffix or '').replace(' ', '-')}:{job_id[-8:]}",
         "_checkpoints": [],
         "_at": time.time_ns(),
     }

@@ -34,11 +34,12 @@ class Model(Node):
     """A base model: `id` is its name on the wire; the weights come from a package or are random.
 
     One without either is somebody else's, to be tuned where it is hosted. `languages` are those it is made for, null
-    where nobody says.
+    where nobody says. An id of the form ft:BASE:... is a fine-tuned model to be tuned on: the weights are those of its
+    base, what was learnt lies where it was tuned.
     """
 
     unkeyed: ClassVar[frozenset[str]] = frozenset({"title", "licence", "languages"})
-    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:-]*$")
     title: str
     licence: str
     languages: list[str] | None = None
@@ -49,6 +50,11 @@ class Model(Node):
     def is_here(self) -> bool:
         """Return whether its weights can be had on this machine."""
         return self.package is not None or self.random is not None
+
+    @property
+    def base(self) -> str:
+        """Return the name of the base model: of a fine-tuned one, what it was made of."""
+        return self.id.split(":")[1] if self.id.startswith("ft:") else self.id
 
     @model_validator(mode="after")
     def _has_one_origin_at_most(self) -> "Model":
