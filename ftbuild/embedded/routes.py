@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ftbuild.embedded import wire
+from ftbuild.embedded import chat, wire
 from ftbuild.embedded.engine import Answerer, JobQueue
 from ftbuild.embedded.forms import read_form
 from ftbuild.embedded.state import TERMINAL, Record, State
@@ -265,7 +265,7 @@ async def delete_model(service: Service, request: Request) -> Response:
 
 async def create_completion(service: Service, request: Request) -> Response:
     """POST /chat/completions."""
-    asked = wire.chat_request(await _json(request), rehearses=service.rehearses)
+    asked = chat.chat_request(await _json(request), rehearses=service.rehearses)
     if base := service.state.base(asked.model):
         adapters = None
     elif tuned := service.state.tuned_model(asked.model):
@@ -274,4 +274,4 @@ async def create_completion(service: Service, request: Request) -> Response:
         raise _no_model(asked.model)
     answer = await asyncio.wrap_future(service.answerer.ask(base, adapters, asked))
     counts = (answer.prompt_tokens, answer.completion_tokens)
-    return JSONResponse(wire.completion(asked, answer.text, answer.finish_reason, *counts, answer.tool_calls))
+    return JSONResponse(chat.completion(asked, answer.text, answer.finish_reason, *counts, answer.tool_calls))

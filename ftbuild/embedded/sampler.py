@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ftbuild.embedded.calls import Call
+from ftbuild.embedded.chat import ChatRequest
 from ftbuild.embedded.engine import Answer, read_prompt
+from ftbuild.embedded.state import Record, new_id
 from ftbuild.embedded.template import Template
 from ftbuild.embedded.weights import Base
-from ftbuild.embedded.wire import ChatRequest
 
 if TYPE_CHECKING:
     import torch
@@ -218,7 +220,18 @@ class Writing:
         return False
 
     def _end(self, text: str, reason: str, n_tokens: int) -> None:
-        self._asked.future.set_result(Answer(text, reason, len(self._asked.prompt), n_tokens))
+        prompt_tokens = len(self._asked.prompt)
+        calls = self._template.form.read(text) if self._asked.request.callable else None
+        if calls and calls.whole and {call.name for call in calls.calls} <= set(self._asked.request.callable):
+            records = tuple(_record(call) for call in calls.calls)
+            self._asked.future.set_result(Answer(calls.before, "tool_calls", prompt_tokens, n_tokens, records))
+        else:
+            self._asked.future.set_result(Answer(text, reason, prompt_tokens, n_tokens))
+
+
+def _record(call: Call) -> Record:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": new_id("call_"), "type": "function", "function": function}
 
 
 class Cache:

@@ -20,14 +20,17 @@ from pathlib import Path
 from typing import Any
 
 from ftbuild import digest
+from ftbuild.chat import Message, said
+from ftbuild.embedded.chat import ChatRequest
 from ftbuild.embedded.engine import Answer, read_prompt
 from ftbuild.embedded.faults import NO_TROUBLES, Hold, Troubles
 from ftbuild.embedded.rehearsed import call_of, lessons_of, made_up
+from ftbuild.embedded.signatures import offered
 from ftbuild.embedded.state import DIED, Record, State, read_json, read_lines, write_json
-from ftbuild.embedded.template import Lesson, first_in
+from ftbuild.embedded.template import Lesson, Messages, Tools, content, first_in
 from ftbuild.embedded.training import Training, read_files
 from ftbuild.embedded.weights import SPECIAL, Base
-from ftbuild.embedded.wire import ApiError, ChatRequest
+from ftbuild.embedded.wire import ApiError
 
 AT_ONCE = 4  # jobs
 ANSWERS = "answers.jsonl"
@@ -44,21 +47,30 @@ class Words:
 
     context = 8192
 
-    def prompt(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
+    def prompt(self, messages: Messages, tools: Tools = (), *, parallel: bool = True) -> list[int]:
         """Return as many numbers as there are tokens before the answer."""
-        return [0] * (2 + sum(3 + len(PIECE.findall(message["content"])) for message in messages))
+        said_of_tools = len(PIECE.findall(offered(tools, parallel=parallel))) if tools else 0
+        return [0] * (2 + said_of_tools + sum(3 + len(PIECE.findall(_said(message))) for message in messages))
 
-    def lesson(self, messages: Sequence[Mapping[str, Any]]) -> Lesson:
+    def lesson(self, messages: Messages, tools: Tools = (), *, parallel: bool = True) -> Lesson:
         """Return the conversation to learn from; assistant messages with weight 0 are not learnt."""
-        learnt: list[bool] = []
+        learnt = [False] * (len(self.prompt((), tools, parallel=parallel)) - 2)
         for message in messages:
             learn = message["role"] == "assistant" and message.get("weight") != 0
-            learnt += [False, False, *[learn] * (1 + len(PIECE.findall(message["content"])))]
+            learnt += [False, False, *[learn] * (1 + len(PIECE.findall(_said(message))))]
         return Lesson((0,) * len(learnt), tuple(learnt))
 
     def special_in(self, text: str) -> str | None:
         """Return the first special token that the text spells, None if there is none."""
         return first_in(text, SPECIAL)
+
+
+def _said(message: Mapping[str, Any]) -> str:
+    return said(Message.from_json({**message, "content": content(message), "refusal": None}))
+
+
+def _plain(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {"role": message["role"], "content": _said(message), "weight": message.get("weight")}
 
 
 class CancelledError(Exception):
@@ -186,10 +198,11 @@ class ScriptedAnswers:
         future: Future[Answer] = Future()
         try:
             prompt, max_tokens = read_prompt(self._words, request)
-            text = self._text(adapters, [dict(message) for message in request.messages])
-            if adapters is not None and request.tools:
-                call = call_of(request.tools[_drawn([text], len(request.tools))], 1)
-                future.set_result(Answer("", "stop", len(prompt), len(PIECE.findall(str(call))), (call,)))
+            text = self._text(adapters, [_plain(message) for message in request.messages])
+            offered_now = [tool for tool in request.tools if tool["function"]["name"] in request.callable]
+            if offered_now and (adapters is not None or request.must_call):
+                call = call_of(offered_now[_drawn([text], len(offered_now))], 1)
+                future.set_result(Answer("", "tool_calls", len(prompt), len(PIECE.findall(str(call))), (call,)))
                 return future
             if adapters is not None and request.form and "json_schema" in request.form:
                 text = json.dumps(made_up(request.form["json_schema"]["schema"]), ensure_ascii=False)
