@@ -223,8 +223,6 @@ def test_a_bad_job_is_refused_in_openai_shape(
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"stream": True}, "This server does not support 'stream' yet."),
-        ({"n": 2}, "This server does not support 'n' yet."),
         (
             {"parallel_tool_calls": False},
             "Invalid value for 'parallel_tool_calls': it is only allowed when 'tools' are specified.",

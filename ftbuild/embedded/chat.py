@@ -5,8 +5,9 @@ by the rules of training lines. What this server cannot do is refused by name, n
 Source: OpenAI API reference and the types of openai 3.57 (2026-11).
 """
 
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,20 +20,23 @@ from ftbuild.rules.messages import conversation
 from ftbuild.rules.pack import Pack
 
 DEFAULT_MAX_TOKENS = 512
-ELSEWHERE = "A build of it without training: provider=rehearsal."
-KNOWN = {"model", "messages", "temperature", "max_completion_tokens", "max_tokens", "seed", "stop"}
-KNOWN |= {"tools", "tool_choice", "parallel_tool_calls"}
+KNOWN = {"model", "messages", "temperature", "max_completion_tokens", "max_tokens", "seed", "stop", "n", "top_p"}
+KNOWN |= {"tools", "tool_choice", "parallel_tool_calls", "response_format", "stream", "stream_options"}
+KNOWN |= {"logprobs", "top_logprobs"}
 NEUTRAL: Mapping[str, Sequence[Any]] = {  # what a request may say although nothing comes of it
-    "stream": (False,),
-    "n": (1,),
-    "top_p": (1,),
     "frequency_penalty": (0,),
     "presence_penalty": (0,),
-    "logprobs": (False,),
-    "response_format": ({"type": "text"},),
+    "logit_bias": ({},),
+    "modalities": (["text"],),
+    "service_tier": ("auto", "default"),
     "store": (False,),
 }
-LABELS = {"user"}
+LABELS = {"user", "safety_identifier", "prompt_cache_key"}
+BEYOND = {"audio", "function_call", "functions", "metadata", "moderation", "prediction", "prompt_cache_options"}
+BEYOND |= {"prompt_cache_retention", "reasoning_effort", "verbosity", "web_search_options"}  # what others can do
+CHOICES_AT_MOST = 128
+TOP_LOGPROBS_AT_MOST = 20
+FORM_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 SAID = (  # rules of what is good to learn from, be it said in a conversation or not
     *("special-token", "empty-content", "content-in-parts", "roles-alternate", "repeated-call", "unknown-tool"),
     *("calls-without-tools", "arguments-misfit", "calls-against-flag", "refusal-with-content"),
@@ -49,6 +53,7 @@ REQUESTS = Pack(
 class ChatRequest:
     """A completion as asked for; `max_tokens` None is the server's limit.
 
+    `form` is what `response_format` says, None where any text will do. `top_logprobs` None is of one that wants none.
     `callable` are the names of the tools that may be called, one of which must be with `must_call`; `parallel` is the
     flag of the request, `at_most_one` whether one call is all there may be.
     """
@@ -65,6 +70,37 @@ class ChatRequest:
     parallel: bool = True
     at_most_one: bool = False
     form: Record | None = None
+    n: int = 1
+    top_p: float = 1.0
+    top_logprobs: int | None = None
+    stream: bool = False
+    include_usage: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One answer to a request: its text, how it ended ("stop", "length" or "tool_calls"), the tools it calls.
+
+    While it grows it has not ended: "". Logprobs are as chat completions spell them, None where not asked for.
+    """
+
+    text: str
+    finish_reason: str
+    tool_calls: Sequence[Record] = ()
+    logprobs: Sequence[Record] | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The choices of a completion and the tokens they took; `cached_tokens` of the prompt were read before."""
+
+    choices: Sequence[Choice]
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+
+
+Tell = Callable[[int, Choice], None]  # the number of a choice, and what it surely begins with
 
 
 def chat_request(body: Any, *, rehearses: bool = False) -> ChatRequest:
@@ -73,27 +109,106 @@ def chat_request(body: Any, *, rehearses: bool = False) -> ChatRequest:
     Raises:
         ApiError: something is missing, out of range, unknown or not supported here.
     """
-    given = given_in(body, KNOWN | LABELS | set(NEUTRAL))
-    for name, neutral in NEUTRAL.items():
-        if name in given and given[name] not in neutral and not (rehearses and name == "response_format"):
+    given = given_in(body, KNOWN | LABELS | BEYOND | set(NEUTRAL))
+    for name in given:
+        if name in BEYOND:
             raise _unsupported(name)
-    temperature = typed(given, "temperature", float)
-    if temperature is not None and not 0 <= temperature <= 2:
-        raise ApiError("'temperature' must be between 0 and 2.", param="temperature", code="invalid_value")
-    tools = given.get("tools") or ()
+        if name in NEUTRAL and given[name] not in NEUTRAL[name]:
+            message = f"Unsupported value: '{name}' does not support {given[name]!r} with this model."
+            raise ApiError(message, param=name, code="unsupported_value")
+        if name in LABELS:
+            typed(given, name, str)
     messages = _messages(given, rehearses=rehearses)
+    tools = given.get("tools") or ()
     return ChatRequest(
         model=required(given, "model"),
         messages=messages,
         max_tokens=_max_tokens(given),
-        temperature=1.0 if temperature is None else float(temperature),
+        temperature=_number(given, "temperature", float, 0, 2, 1.0),
         seed=typed(given, "seed", int),
         stop=_stop(given),
         tools=tools,
-        form=given.get("response_format"),
+        form=_form(given.get("response_format"), messages),
         parallel=given.get("parallel_tool_calls", True),
+        n=_number(given, "n", int, 1, CHOICES_AT_MOST, 1),
+        top_p=_number(given, "top_p", float, 0, 1, 1.0),
+        top_logprobs=_top_logprobs(given),
+        **_stream(given),
         **_choice(given, [tool["function"]["name"] for tool in tools]),
     )
+
+
+def _number(given: Record, name: str, kind: type, least: int, most: int, default: Any) -> Any:
+    value = typed(given, name, kind)
+    if value is None:
+        return default
+    if not least <= value <= most:
+        message = f"'{name}' must be between {least} and {most}."
+        raise ApiError(message, param=name, code="invalid_value")
+    return kind(value)
+
+
+def _flag(given: Record, name: str, at: str = "") -> bool:
+    value = given.get(name, False)
+    if not isinstance(value, bool):
+        message = f"Invalid type for '{at}{name}': expected a boolean."
+        raise ApiError(message, param=f"{at}{name}", code="invalid_type")
+    return value
+
+
+def _stream(given: Record) -> dict[str, Any]:
+    stream = _flag(given, "stream")
+    if "stream_options" not in given:
+        return {"stream": stream}
+    if not stream:
+        message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
+        raise ApiError(message, param="stream_options", code="invalid_value")
+    options = given_in(given["stream_options"], {"include_usage", "include_obfuscation"}, "stream_options.")
+    _flag(options, "include_obfuscation", "stream_options.")
+    return {"stream": True, "include_usage": _flag(options, "include_usage", "stream_options.")}
+
+
+def _top_logprobs(given: Record) -> int | None:
+    wanted = _flag(given, "logprobs")
+    if "top_logprobs" in given and not wanted:
+        message = "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled."
+        raise ApiError(message, param="top_logprobs", code="invalid_value")
+    top = _number(given, "top_logprobs", int, 0, TOP_LOGPROBS_AT_MOST, 0)
+    return int(top) if wanted else None
+
+
+def _form(value: Any, messages: Sequence[Record]) -> Record | None:
+    """Return the form that an answer must have, None where any text will do."""
+    if value is None:
+        return None
+    form = given_in(value, {"type", "json_schema"}, "response_format.")
+    kind = form.get("type")
+    if kind == "json_schema":
+        asked = given_in(
+            form.get("json_schema"), {"name", "schema", "strict", "description"}, "response_format.json_schema."
+        )
+        _flag(asked, "strict", "response_format.json_schema.")
+        for name, is_right in (
+            ("name", isinstance(asked.get("name"), str) and FORM_NAME.fullmatch(asked["name"])),
+            ("schema", isinstance(asked.get("schema"), dict)),
+        ):
+            if not is_right:
+                at = f"response_format.json_schema.{name}"
+                what = "Missing required parameter" if name not in asked else "Invalid value for"
+                code = "missing_required_parameter" if name not in asked else "invalid_value"
+                raise ApiError(f"{what}: '{at}'.", param=at, code=code)
+        return {"type": kind, "json_schema": asked}
+    if kind not in ("text", "json_object") or "json_schema" in form:
+        message = (
+            "Invalid value for 'response_format.type'. Supported values are: 'text', 'json_object', 'json_schema'."
+        )
+        raise ApiError(message, param="response_format.type", code="invalid_value")
+    if kind == "json_object" and not any("json" in str(each.get("content")).lower() for each in messages):
+        message = (
+            "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."
+        )
+        raise ApiError(message, param="messages")
+    return form if kind == "json_object" else None
 
 
 def _max_tokens(given: Record) -> int | None:
@@ -197,32 +312,87 @@ def _invalid(problem: Problem) -> ApiError:
 
 
 def _unsupported(name: str) -> ApiError:
-    message = f"This server does not support {name!r} yet."
-    message += f" {ELSEWHERE}" if name == "response_format" else ""
+    message = f"Unsupported parameter: '{name}' is not supported with this model."
     return ApiError(message, param=name, code="unsupported_parameter")
 
 
-def completion(
-    request: ChatRequest,
-    text: str,
-    finish_reason: str,
-    prompt_tokens: int,
-    completion_tokens: int,
-    tool_calls: Sequence[Record] = (),
-) -> Record:
+def completion(request: ChatRequest, answer: Answer) -> Record:
     """Return the body of a completion."""
-    message: Record = {"role": "assistant", "content": text, "refusal": None}
-    if tool_calls:
-        message |= {"content": text or None, "tool_calls": list(tool_calls)}
+    choices = []
+    for index, choice in enumerate(answer.choices):
+        message: Record = {"role": "assistant", "content": choice.text, "refusal": None}
+        if choice.tool_calls:
+            message |= {"content": choice.text or None, "tool_calls": list(choice.tool_calls)}
+        logprobs = _logprobs(choice.logprobs)
+        choices.append(
+            {"index": index, "message": message, "logprobs": logprobs, "finish_reason": choice.finish_reason}
+        )
+    return {**_head(request, "chat.completion"), "choices": choices, "usage": _usage(answer)}
+
+
+def _head(request: ChatRequest, kind: str) -> Record:
+    return {"id": new_id("chatcmpl-"), "object": kind, "created": int(time.time()), "model": request.model}
+
+
+def _logprobs(tokens: Sequence[Record] | None) -> Record | None:
+    return None if tokens is None else {"content": list(tokens), "refusal": None}
+
+
+def _usage(answer: Answer) -> Record:
     return {
-        "id": new_id("chatcmpl-"),
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": request.model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason}],
-        "usage": {
-            "prompt_tokens": prompt_tokens,
-            "completion_tokens": completion_tokens,
-            "total_tokens": prompt_tokens + completion_tokens,
-        },
+        "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.completion_tokens,
+        "total_tokens": answer.prompt_tokens + answer.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": answer.cached_tokens},
     }
+
+
+class Chunks:
+    """The chunks of a completion that is streamed: of each choice what was not told before."""
+
+    def __init__(self, request: ChatRequest) -> None:
+        self._request = request
+        self._head = _head(request, "chat.completion.chunk")
+        self._told: dict[int, Choice] = {}
+
+    def of(self, index: int, choice: Choice) -> Iterator[Record]:
+        """Yield the chunks that lead from what was told of a choice to what it is now."""
+        told = self._told.get(index)
+        delta: Record = (
+            {} if told else {"role": "assistant", "content": None if choice.tool_calls else "", "refusal": None}
+        )
+        if told is None:
+            told = Choice("", "")
+        if text := choice.text[len(told.text) :]:
+            delta["content"] = text
+        if calls := list(_new_calls(told.tool_calls, choice.tool_calls)):
+            delta["tool_calls"] = calls
+        new = None if choice.logprobs is None else choice.logprobs[len(told.logprobs or ()) :]
+        self._told[index] = choice
+        if delta or new:
+            yield self._chunk([{"index": index, "delta": delta, "logprobs": _logprobs(new), "finish_reason": None}])
+        if choice.finish_reason:
+            end = {"index": index, "delta": {}, "logprobs": None, "finish_reason": choice.finish_reason}
+            yield self._chunk([end])
+
+    def rest(self, answer: Answer) -> Iterator[Record]:
+        """Yield the chunks that are left once the answer is there, with the usage for last if that was asked for."""
+        for index, choice in enumerate(answer.choices):
+            yield from self.of(index, choice)
+        if self._request.include_usage:
+            yield {**self._chunk([]), "usage": _usage(answer)}
+
+    def _chunk(self, choices: list[Record]) -> Record:
+        return {**self._head, "choices": choices, **({"usage": None} if self._request.include_usage else {})}
+
+
+def _new_calls(told: Sequence[Record], calls: Sequence[Record]) -> Iterator[Record]:
+    """Yield the deltas of calls: one that is new with its name, then what is new of its arguments."""
+    for number, call in enumerate(calls):
+        before = told[number]["function"]["arguments"] if number < len(told) else ""
+        new = call["function"]["arguments"][len(before) :]
+        if number >= len(told):
+            function = {"name": call["function"]["name"], "arguments": new}
+            yield {"index": number, "id": call["id"], "type": "function", "function": function}
+        elif new:
+            yield {"index": number, "function": {"arguments": new}}

@@ -7,11 +7,11 @@ stands around the routes, and in the scripted jobs (faults.py).
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ftbuild.embedded.chat import DEFAULT_MAX_TOKENS, ChatRequest
+from ftbuild.embedded.chat import DEFAULT_MAX_TOKENS, Answer, ChatRequest, Tell
+from ftbuild.embedded.embeddings import Embedded, EmbeddingRequest
 from ftbuild.embedded.state import Record
 from ftbuild.embedded.template import Lesson, texts
 from ftbuild.embedded.weights import Base
@@ -39,22 +39,20 @@ class JobQueue(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Answer:
-    """The text of a completion, how it ended ("stop", "length" or "tool_calls"), and the tools it calls."""
-
-    text: str
-    finish_reason: str
-    prompt_tokens: int
-    completion_tokens: int
-    tool_calls: Sequence[Record] = ()
-
-
 class Answerer(Protocol):
     """Answers the completions of one server."""
 
-    def ask(self, base: Base, adapters: Path | None, request: ChatRequest) -> "Future[Answer]":
-        """Return the answer to come; it fails with ApiError where the request cannot be answered."""
+    def ask(
+        self, base: Base, adapters: Path | None, request: ChatRequest, tell: Tell | None = None
+    ) -> "Future[Answer]":
+        """Return the answer to come; it fails with ApiError where the request cannot be answered.
+
+        `tell` may be told, in any thread, how the choices grow. An answer that is cancelled is written no further.
+        """
+        ...
+
+    def embed(self, base: Base, adapters: Path | None, request: EmbeddingRequest) -> "Future[Embedded]":
+        """Return the vectors to come; it fails with ApiError where a text cannot be read."""
         ...
 
     def stop(self) -> None:

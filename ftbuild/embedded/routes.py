@@ -10,6 +10,7 @@ import secrets
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -20,9 +21,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ftbuild.embedded import chat, wire
+from ftbuild.embedded.embeddings import embedding_request, embeddings
 from ftbuild.embedded.engine import Answerer, JobQueue
 from ftbuild.embedded.forms import read_form
 from ftbuild.embedded.state import TERMINAL, Record, State
+from ftbuild.embedded.streaming import streamed
+from ftbuild.embedded.weights import Base
 from ftbuild.embedded.wire import ApiError
 
 MAX_BODY = 512 * 1024 * 1024
@@ -78,6 +82,7 @@ def application(service: Service) -> Starlette:
             route("/models/{id:path}", "GET", retrieve_model),
             route("/models/{id:path}", "DELETE", delete_model),
             route("/chat/completions", "POST", create_completion),
+            route("/embeddings", "POST", create_embeddings),
         ],
         exception_handlers={ApiError: _refused, HTTPException: _not_found, Exception: _our_bug},
     )
@@ -263,15 +268,29 @@ async def delete_model(service: Service, request: Request) -> Response:
     return JSONResponse({"id": name, "object": "model", "deleted": True})
 
 
+def _to_ask(service: Service, name: str) -> tuple[Base, Path | None]:
+    """Return the base model and the adapters that answer for a model, or answer 404."""
+    if base := service.state.base(name):
+        return base, None
+    if tuned := service.state.tuned_model(name):
+        base = service.state.base(tuned[0]["model"])
+        if base is not None:
+            return base, tuned[1]
+    raise _no_model(name)
+
+
 async def create_completion(service: Service, request: Request) -> Response:
     """POST /chat/completions."""
     asked = chat.chat_request(await _json(request), rehearses=service.rehearses)
-    if base := service.state.base(asked.model):
-        adapters = None
-    elif tuned := service.state.tuned_model(asked.model):
-        base, adapters = service.state.base(tuned[0]["model"]), tuned[1]
-    if base is None:
-        raise _no_model(asked.model)
-    answer = await asyncio.wrap_future(service.answerer.ask(base, adapters, asked))
-    counts = (answer.prompt_tokens, answer.completion_tokens)
-    return JSONResponse(chat.completion(asked, answer.text, answer.finish_reason, *counts, answer.tool_calls))
+    base, adapters = _to_ask(service, asked.model)
+    if asked.stream:
+        return await streamed(service.answerer, base, adapters, asked)
+    answer = await asyncio.wrap_future(await run_in_threadpool(service.answerer.ask, base, adapters, asked))
+    return JSONResponse(chat.completion(asked, answer))
+
+
+async def create_embeddings(service: Service, request: Request) -> Response:
+    """POST /embeddings."""
+    asked = embedding_request(await _json(request))
+    found = await asyncio.wrap_future(service.answerer.embed(*_to_ask(service, asked.model), asked))
+    return JSONResponse(await run_in_threadpool(embeddings, asked, found))

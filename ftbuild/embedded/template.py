@@ -56,14 +56,14 @@ class Template:
     def prompt(self, messages: Messages, tools: Tools = (), *, parallel: bool = True) -> list[int]:
         """Return the token ids after which the model answers; earlier answers are cut as in `lesson`."""
         pieces = self._pieces(messages, tools, parallel=parallel, answer_next=True)
-        return [token for text, _ in pieces for token in self._ids(text)]
+        return [token for text, _ in pieces for token in self.ids(text)]
 
     def lesson(self, messages: Messages, tools: Tools = (), *, parallel: bool = True) -> Lesson:
         """Return the conversation to learn from; assistant messages with weight 0 are not learnt."""
         ids: list[int] = []
         learnt: list[bool] = []
         for text, learn in self._pieces(messages, tools, parallel=parallel, answer_next=False):
-            new = self._ids(text)
+            new = self.ids(text)
             ids += new
             learnt += [learn] * len(new)
         return Lesson(tuple(ids), tuple(learnt))
@@ -76,7 +76,8 @@ class Template:
         """Return the first special token that the text spells, None if there is none."""
         return first_in(text, self.special)
 
-    def _ids(self, text: str) -> list[int]:
+    def ids(self, text: str) -> list[int]:
+        """Return the token ids of a text."""
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
     def _pieces(self, messages: Messages, tools: Tools, *, parallel: bool, answer_next: bool) -> list[tuple[str, bool]]:
