@@ -15,7 +15,9 @@ pytest.importorskip("torch")
 pytest.importorskip("llguidance")
 
 from ftbuild.embedded.chat import Choice, chat_request
+from ftbuild.embedded.constraints import Guide, grammar_of
 from ftbuild.embedded.sampler import Sampler
+from ftbuild.embedded.template import Template
 from ftbuild.embedded.weights import Base, prepare
 from ftbuild.embedded.wire import ApiError
 
