@@ -199,9 +199,7 @@ def _form(value: Any, messages: Sequence[Record]) -> Record | None:
                 raise ApiError(f"{what}: '{at}'.", param=at, code=code)
         return {"type": kind, "json_schema": asked}
     if kind not in ("text", "json_object") or "json_schema" in form:
-        message = (
-            "Invalid value for 'response_format.type'. Supported values are: 'text', 'json_object', 'json_schema'."
-        )
+        message = "Invalid value for 'response_format.type'. It is none of 'text', 'json_object' and 'json_schema'."
         raise ApiError(message, param="response_format.type", code="invalid_value")
     if kind == "json_object" and not any("json" in str(each.get("content")).lower() for each in messages):
         message = (

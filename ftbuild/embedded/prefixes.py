@@ -56,10 +56,8 @@ class Prefixes:
         now = next(self._clock)
         last, at = self._roots.setdefault(model, Piece((), None, None)), 0
         for piece, same in self._walk(model, tokens):
-            piece.used = now
-            last, at = piece, at + same
-            if same < len(piece.tokens):
-                last = _cut(piece, same)
+            last, at = piece if same == len(piece.tokens) else _cut(piece, same), at + same
+            last.used = now
         if at < len(tokens):
             new = Piece(tuple(tokens[at:]), kept(at, len(tokens)).clone(), last, now)
             last.after[tokens[at]] = new
