@@ -55,7 +55,7 @@ class Prefixes:
         """Keep a text that was read; `kept` returns the keys and values from one place to another."""
         now = next(self._clock)
         last, at = self._roots.setdefault(model, Piece((), None, None)), 0
-        for piece, same in self._walk(model, tokens):
+        for piece, same in list(self._walk(model, tokens)):
             last, at = piece if same == len(piece.tokens) else _cut(piece, same), at + same
             last.used = now
         if at < len(tokens):
