@@ -84,7 +84,12 @@ def application(service: Service) -> Starlette:
             route("/chat/completions", "POST", create_completion),
             route("/embeddings", "POST", create_embeddings),
         ],
-        exception_handlers={ApiError: _refused, HTTPException: _not_found, Exception: _our_bug},
+        exception_handlers={
+            ApiError: _refused,
+            HTTPException: _not_found,
+            RecursionError: _too_deep,
+            Exception: _our_bug,
+        },
     )
 
 
@@ -97,6 +102,11 @@ async def _not_found(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     refusal = ApiError(f"Invalid URL ({request.method} {request.url.path})", status=error.status_code)
     return JSONResponse(refusal.body, error.status_code)
+
+
+async def _too_deep(_: Request, _error: Exception) -> Response:
+    refusal = ApiError("The body is nested too deeply.", code="invalid_value")
+    return JSONResponse(refusal.body, refusal.status)
 
 
 async def _our_bug(_: Request, error: Exception) -> Response:

@@ -74,7 +74,7 @@ class Sampler:
         def work() -> None:
             try:
                 tokens = [_tokens_of(self._template(base.folder), each) for each in request.inputs]
-                found = Embedded(pooled(self._llama((base.folder, adapters)), tokens), sum(map(len, tokens)))
+                found = Embedded(pooled(self.llama((base.folder, adapters)), tokens), sum(map(len, tokens)))
             except Exception as error:  # goes to who asked
                 future.set_exception(error)
             else:
@@ -155,14 +155,14 @@ class Sampler:
                 continue
             try:
                 if model not in self._batches:
-                    self._batches[model] = Batch(model, self._llama(model), self._prefixes)
+                    self._batches[model] = Batch(model, self.llama(model), self._prefixes)
             except Exception as error:  # an answer must come, whatever broke
                 one.asked.fail(error)
                 continue
             if not self._batches[model].join(one):
                 self._waiting.append(one)
 
-    def _llama(self, model: Model) -> "Llama":
+    def llama(self, model: Model) -> "Llama":
         """Return the model with its adapters merged, from disk unless it is loaded."""
         from ftbuild.embedded.llama import Llama, fast_dtype
         from ftbuild.embedded.lora import Lora
@@ -172,7 +172,7 @@ class Sampler:
             if adapters is None:
                 found = Llama(base, fast_dtype(base))
             else:
-                found = copy.copy(self._llama((base, None)))
+                found = copy.copy(self.llama((base, None)))
                 found.fused = dict(found.fused)
                 found.merge(Lora.read(adapters).fused(found))
             self._models[model] = found
