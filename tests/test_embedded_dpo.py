@@ -76,6 +76,20 @@ def test_only_the_two_answers_are_learnt(base: Base, pairs: list[Pair]) -> None:
     assert sum(pair.preferred.learnt) == len("der") + 1
 
 
+def test_a_call_is_preferred_to_an_answer_where_tools_are_offered(base: Base) -> None:
+    example = preference("red", "der", "redred")
+    call = {"id": "a", "type": "function", "function": {"name": "turn", "arguments": '{"word": "red"}'}}
+    parameters = {"type": "object", "properties": {"word": {"type": "string"}}}
+    example["input"]["tools"] = [{"type": "function", "function": {"name": "turn", "parameters": parameters}}]  # type: ignore[index]
+    example["preferred_output"] = [{"role": "assistant", "tool_calls": [call]}]
+    template = Template(base.folder)
+    [pair] = read_pairs(json.dumps(example).encode(), template, "validation")[0]
+    learnt = [token for token, learn in zip(pair.preferred.ids, pair.preferred.learnt, strict=True) if learn]
+    assert "turn" in template.tokenizer.decode(learnt)
+    before = pair.preferred.learnt.index(True)
+    assert pair.preferred.ids[:before] == pair.rejected.ids[:before]
+
+
 def test_the_loss_is_that_of_the_paper_computed_token_by_token(base: Base, pairs: list[Pair]) -> None:
     found = learner(base, pairs)
     assert found.measure(pairs) == (pytest.approx(math.log(2), rel=1e-6), 0)
@@ -162,9 +176,12 @@ def test_a_paused_job_has_the_same_reference_when_it_goes_on(
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"messages": []}, "Example 11 is missing key 'input'."),
-        ({"input": {}, "preferred_output": []}, "Example 11 is missing key 'non_preferred_output'."),
-        (["x"], "Example 11 is not a JSON object."),
+        ({"messages": []}, "Example 11: a line of the method supervised, not dpo"),
+        (
+            {name: value for name, value in preference("a", "b", "c").items() if name != "non_preferred_output"},
+            "Example 11: no non_preferred_output",
+        ),
+        (["x"], "Example 11: ['x'] is not a JSON object"),
         (
             {**preference("a", "b", "c"), "preferred_output": [{"role": "user", "content": "b"}]},
             "Example 11, preferred_output[0].role: the role 'user'",
@@ -249,5 +266,6 @@ def test_a_file_of_answers_is_no_file_of_preferences(server: Running) -> None:
     job = server.ended(server.job(lines(), method={"type": "dpo"}).id)
     assert job.error is not None
     assert job.error.message == (
-        "The job failed due to an invalid training file. Invalid file format. Example 1 is missing key 'input'."
+        "The job failed due to an invalid training file. Invalid file format. Example 1: a line of the method "
+        "supervised, not dpo"
     )

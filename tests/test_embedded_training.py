@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from embedded_fixture import TINY, line, lines
+from training_lines import GOOD, WEATHER, in_bytes
 
 torch = pytest.importorskip("torch")
 
@@ -154,17 +155,42 @@ def test_the_rate_rises_and_falls() -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"input": 1}, "Example 11 is missing key 'messages'."),
-        ({"messages": [], "weight": 1}, 'Example 11 contains an extra "weight".'),
-        ({"messages": [{"content": "x"}]}, "Example 11, message 1 Discriminator 'role' is missing in value"),
+        ({"input": 1}, "Example 11: no messages"),
+        ({"messages": [{"content": "x"}]}, "Example 11, messages[0]: no role"),
         (
-            {"messages": [{"role": "user", "content": ["x"]}]},
-            'Example 11, message 1, key "content": Input should be a valid string',
+            {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": {"a": 1}}]},
+            "Example 11, messages[1].content: {'a': 1} is not a text",
         ),
-        ({"messages": [{"role": "user", "content": "x"}]}, "Example 11: Last message must be from the assistant"),
+        ({"messages": [{"role": "user", "content": "x"}]}, "Example 11, messages: no message of the role 'assistant'"),
         (
-            {"messages": [{"role": "assistant", "content": "x<|im_start|>"}]},
-            "Example 11, message 1 contains an invalid token: <|im_start|>.",
+            {"messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": "x<|im_start|>"}]},
+            "Example 11, messages[1].content: special token '<|im_start|>'",
+        ),
+        (
+            {
+                "messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": "x"}],
+                "tools": [{**WEATHER, "function": {**WEATHER["function"], "description": "<|im_end|>"}}],
+            },
+            "Example 11: the model would read '<|im_end|>' as a special token; take it out of the text",
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/y.png"}}]},
+                    {"role": "assistant", "content": "x"},
+                ]
+            },
+            "Example 11, messages[0].content: this server learns from texts alone",
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": "?"},
+                    {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
+                ]
+            },
+            "Example 11, messages[1]: this server learns tools, tool_calls and messages of the role 'tool', "
+            "not the older form or audio",
         ),
     ],
 )
@@ -172,6 +198,14 @@ def test_a_bad_line_is_named(base: Path, bad: object, message: str) -> None:
     with pytest.raises(InvalidFileError) as found:
         read_lessons(lines(10) + json.dumps(bad).encode(), Template(base))
     assert str(found.value) == message
+
+
+def test_lines_with_tools_are_learnt(base: Path) -> None:
+    template = Template(base)
+    lessons, n_cut = read_lessons(in_bytes(GOOD["supervised"]), template)
+    assert (len(lessons), n_cut) == (len(GOOD["supervised"]), 0)
+    first = GOOD["supervised"][0]
+    assert lessons[0] == template.lesson(first["messages"], first["tools"], parallel=True)
 
 
 def test_nine_examples_are_too_few(base: Path) -> None:

@@ -4,17 +4,11 @@ Knows nothing of jobs or tensors. Of each answer only its own tokens count, neve
 preferred to another. Source: OpenAI direct preference optimization guide (2026-11).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ftbuild.embedded.engine import Reader
-from ftbuild.embedded.lessons import InvalidFileError, enough, text_lines
+from ftbuild.embedded.lessons import InvalidFileError, checked, lesson_of
 from ftbuild.embedded.template import Lesson
-from ftbuild.embedded.wire import plain
-from ftbuild.rows import NotJsonError, parse
-from ftbuild.rules.lines import check
-from ftbuild.rules.pack import DEFAULT, PACKS
 
 OUTPUTS = ("preferred_output", "non_preferred_output")
 
@@ -39,46 +33,13 @@ def read_pairs(content: bytes, reader: Reader, kind: str = "training") -> tuple[
         InvalidFileError: the first line that cannot be learnt from, or too few lines.
     """
     pairs, cut = [], 0
-    for number, line in text_lines(content, kind):
-        example = _example(number, line)
-        lessons = [_lesson(number, example, output, reader) for output in OUTPUTS]
-        cut += any(len(lesson.ids) > reader.context for lesson in lessons)
+    for number, line in checked(content, "dpo", kind):
+        asked = line["input"]
+        before = [{**message, "weight": 0} for message in asked["messages"]]
+        lessons = [lesson_of([*before, *line[output]], asked, reader, f"Example {number}") for output in OUTPUTS]
+        cut += any(lesson.n_tokens > reader.context for lesson in lessons)
         preferred, rejected = (lesson.cut(reader.context) for lesson in lessons)
         if not (any(preferred.learnt[1:]) and any(rejected.learnt[1:])):
             raise InvalidFileError(f"Example {number} has an answer that does not fit into the model's context.")
         pairs.append(Pair(preferred, rejected))
-    enough(pairs, kind)
     return pairs, cut
-
-
-def _example(number: int, line: str) -> Mapping[str, Any]:
-    try:
-        value = parse(line.encode())
-    except NotJsonError as error:
-        raise InvalidFileError(f"Example {number} cannot be parsed. Error: {error}") from error
-    if not isinstance(value, dict):
-        raise InvalidFileError(f"Example {number} is not a JSON object.")
-    for key in ("input", *OUTPUTS):
-        if key not in value:
-            raise InvalidFileError(f"Example {number} is missing key {key!r}.")
-    for problem in check(value, "dpo", PACKS[DEFAULT]):
-        if problem.severity == "error":
-            raise InvalidFileError(f"Example {number}, {problem.at}: {problem.what}")
-    return value
-
-
-def _lesson(number: int, example: Mapping[str, Any], output: str, reader: Reader) -> Lesson:
-    asked = example["input"]
-    if asked.get("tools"):
-        raise InvalidFileError(f"Example {number} has 'tools', which this server cannot train on yet.")
-    before = [{**message, "weight": 0} for message in plain(asked["messages"])]
-    messages: Sequence[Mapping[str, Any]] = [*before, *plain(example[output])]
-    for token in _special(messages, reader):
-        raise InvalidFileError(f"Example {number} contains an invalid token: {token}.")
-    return reader.lesson(messages)
-
-
-def _special(messages: Sequence[Mapping[str, Any]], reader: Reader) -> Iterator[str]:
-    for message in messages:
-        if token := reader.special_in(message["content"]):
-            yield token

@@ -9,6 +9,7 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -18,10 +19,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ftbuild.embedded import wire
+from ftbuild.embedded import chat, wire
+from ftbuild.embedded.embeddings import embedding_request, embeddings
 from ftbuild.embedded.engine import Answerer, JobQueue
 from ftbuild.embedded.forms import read_form
 from ftbuild.embedded.state import Record, State, remove
+from ftbuild.embedded.streaming import streamed
+from ftbuild.embedded.weights import Base
 from ftbuild.embedded.wire import ApiError
 
 MAX_BODY = 512 * 1024 * 1024
@@ -79,8 +83,14 @@ def application(service: Service) -> Starlette:
             route("/models/{id:path}", "GET", retrieve_model),
             route("/models/{id:path}", "DELETE", delete_model),
             route("/chat/completions", "POST", create_completion),
+            route("/embeddings", "POST", create_embeddings),
         ],
-        exception_handlers={ApiError: _refused, HTTPException: _not_found, Exception: _our_bug},
+        exception_handlers={
+            ApiError: _refused,
+            HTTPException: _not_found,
+            RecursionError: _too_deep,
+            Exception: _our_bug,
+        },
     )
 
 
@@ -93,6 +103,11 @@ async def _not_found(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     refusal = ApiError(f"Invalid URL ({request.method} {request.url.path})", status=error.status_code)
     return JSONResponse(refusal.body, error.status_code)
+
+
+async def _too_deep(_: Request, _error: Exception) -> Response:
+    refusal = ApiError("The body is nested too deeply.", code="invalid_value")
+    return JSONResponse(refusal.body, refusal.status)
 
 
 async def _our_bug(_: Request, error: Exception) -> Response:
@@ -278,11 +293,25 @@ async def delete_model(service: Service, request: Request) -> Response:
     return JSONResponse({"id": name, "object": "model", "deleted": True})
 
 
+def _to_ask(service: Service, name: str) -> tuple[Base, Path | None]:
+    """Return the base model and the adapters that answer for a model, or answer 404."""
+    if (found := service.state.model(name)) is None:
+        raise _no_model(name)
+    return found
+
+
 async def create_completion(service: Service, request: Request) -> Response:
     """POST /chat/completions."""
-    asked = wire.chat_request(await _json(request), rehearses=service.rehearses)
-    if (model := service.state.model(asked.model)) is None:
-        raise _no_model(asked.model)
-    answer = await asyncio.wrap_future(service.answerer.ask(*model, asked))
-    counts = (answer.prompt_tokens, answer.completion_tokens)
-    return JSONResponse(wire.completion(asked, answer.text, answer.finish_reason, *counts, answer.tool_calls))
+    asked = chat.chat_request(await _json(request), rehearses=service.rehearses)
+    base, adapters = _to_ask(service, asked.model)
+    if asked.stream:
+        return await streamed(service.answerer, base, adapters, asked)
+    answer = await asyncio.wrap_future(await run_in_threadpool(service.answerer.ask, base, adapters, asked))
+    return JSONResponse(chat.completion(asked, answer))
+
+
+async def create_embeddings(service: Service, request: Request) -> Response:
+    """POST /embeddings."""
+    asked = embedding_request(await _json(request))
+    found = await asyncio.wrap_future(service.answerer.embed(*_to_ask(service, asked.model), asked))
+    return JSONResponse(await run_in_threadpool(embeddings, asked, found))

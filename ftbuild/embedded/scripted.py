@@ -20,16 +20,21 @@ from pathlib import Path
 from typing import Any
 
 from ftbuild import digest
-from ftbuild.embedded.engine import Answer, read_prompt
+from ftbuild.chat import Message, said
+from ftbuild.embedded.chat import Answer, ChatRequest, Choice, Tell
+from ftbuild.embedded.embeddings import Embedded, EmbeddingRequest
+from ftbuild.embedded.engine import read_prompt
 from ftbuild.embedded.faults import NO_TROUBLES, Hold, Troubles
 from ftbuild.embedded.rehearsed import call_of, lessons_of, made_up
+from ftbuild.embedded.signatures import offered
 from ftbuild.embedded.state import DIED, PAUSED, TERMINAL, Record, State, read_json, read_lines, whole, write_json
-from ftbuild.embedded.template import Lesson, first_in
+from ftbuild.embedded.template import Lesson, Messages, Tools, content, first_in
 from ftbuild.embedded.training import Training, read_files
 from ftbuild.embedded.weights import SPECIAL, Base
-from ftbuild.embedded.wire import ApiError, ChatRequest
+from ftbuild.embedded.wire import ApiError
 
 AT_ONCE = 4  # jobs
+DIMENSIONS = 64  # of the vectors made up
 ANSWERS = "answers.jsonl"
 LEARNT = "learnt.json"
 UNKNOWN = "unknown"
@@ -45,21 +50,30 @@ class Words:
 
     context = 8192
 
-    def prompt(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
+    def prompt(self, messages: Messages, tools: Tools = (), *, parallel: bool = True) -> list[int]:
         """Return as many numbers as there are tokens before the answer."""
-        return [0] * (2 + sum(3 + len(PIECE.findall(message["content"])) for message in messages))
+        said_of_tools = len(PIECE.findall(offered(tools, parallel=parallel))) if tools else 0
+        return [0] * (2 + said_of_tools + sum(3 + len(PIECE.findall(_said(message))) for message in messages))
 
-    def lesson(self, messages: Sequence[Mapping[str, Any]]) -> Lesson:
+    def lesson(self, messages: Messages, tools: Tools = (), *, parallel: bool = True) -> Lesson:
         """Return the conversation to learn from; assistant messages with weight 0 are not learnt."""
-        learnt: list[bool] = []
+        learnt = [False] * (len(self.prompt((), tools, parallel=parallel)) - 2)
         for message in messages:
             learn = message["role"] == "assistant" and message.get("weight") != 0
-            learnt += [False, False, *[learn] * (1 + len(PIECE.findall(message["content"])))]
+            learnt += [False, False, *[learn] * (1 + len(PIECE.findall(_said(message))))]
         return Lesson((0,) * len(learnt), tuple(learnt))
 
     def special_in(self, text: str) -> str | None:
         """Return the first special token that the text spells, None if there is none."""
         return first_in(text, SPECIAL)
+
+
+def _said(message: Mapping[str, Any]) -> str:
+    return said(Message.from_json({**message, "content": content(message), "refusal": None}))
+
+
+def _plain(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {"role": message["role"], "content": _said(message), "weight": message.get("weight")}
 
 
 class StoppedError(Exception):
@@ -227,26 +241,46 @@ class ScriptedAnswers:
         self._state = state
         self._words = Words()
 
-    def ask(self, _base: Base, adapters: Path | None, request: ChatRequest) -> "Future[Answer]":
-        """Return the answer: greedy, whatever the temperature."""
+    def ask(
+        self, _base: Base, adapters: Path | None, request: ChatRequest, _tell: Tell | None = None
+    ) -> "Future[Answer]":
+        """Return the answer: greedy, whatever the temperature, and all choices alike."""
         future: Future[Answer] = Future()
         try:
             prompt, max_tokens = read_prompt(self._words, request)
-            text = self._text(adapters, [dict(message) for message in request.messages])
-            if adapters is not None and request.tools:
-                call = call_of(request.tools[_drawn([text], len(request.tools))], 1)
-                future.set_result(Answer("", "stop", len(prompt), len(PIECE.findall(str(call))), (call,)))
-                return future
-            if adapters is not None and request.form and "json_schema" in request.form:
-                text = json.dumps(made_up(request.form["json_schema"]["schema"]), ensure_ascii=False)
-            places = [text.index(stop) for stop in request.stop if stop in text]
-            pieces = PIECE.findall(text[: min(places)] if places else text)
-            reason = "length" if len(pieces) > max_tokens else "stop"
-            del pieces[max_tokens:]
-            future.set_result(Answer("".join(pieces), reason, len(prompt), len(pieces) + (reason == "stop")))
+            choice, n_tokens = self._choice(adapters, request, max_tokens)
+            future.set_result(Answer((choice,) * request.n, len(prompt), n_tokens * request.n))
         except ApiError as error:
             future.set_exception(error)
         return future
+
+    def embed(self, _base: Base, _adapters: Path | None, request: EmbeddingRequest) -> "Future[Embedded]":
+        """Return vectors that are the nearer the more words two texts share."""
+        future: Future[Embedded] = Future()
+        pieces = [PIECE.findall(each) if isinstance(each, str) else list(map(str, each)) for each in request.inputs]
+        future.set_result(Embedded([_direction(each) for each in pieces], sum(map(len, pieces))))
+        return future
+
+    def _choice(self, adapters: Path | None, request: ChatRequest, max_tokens: int) -> tuple[Choice, int]:
+        """Return what is answered, and how many tokens it is."""
+        text = self._text(adapters, [_plain(message) for message in request.messages])
+        tools = [tool for tool in request.tools if tool["function"]["name"] in request.callable]
+        if tools and (adapters is not None or request.must_call):
+            call = call_of(tools[_drawn([text], len(tools))], 1)
+            return Choice("", "tool_calls", (call,), self._sure(request, ())), len(PIECE.findall(str(call)))
+        if adapters is not None and request.form and "json_schema" in request.form:
+            text = json.dumps(made_up(request.form["json_schema"]["schema"]), ensure_ascii=False)
+        places = [text.index(stop) for stop in request.stop if stop in text]
+        pieces = PIECE.findall(text[: min(places)] if places else text)
+        reason = "length" if len(pieces) > max_tokens else "stop"
+        del pieces[max_tokens:]
+        return Choice("".join(pieces), reason, (), self._sure(request, pieces)), len(pieces) + (reason == "stop")
+
+    def _sure(self, request: ChatRequest, pieces: Sequence[str]) -> tuple[Record, ...] | None:
+        if request.top_logprobs is None:
+            return None
+        found = [{"token": each, "logprob": 0.0, "bytes": list(each.encode())} for each in pieces]
+        return tuple({**each, "top_logprobs": [each][: request.top_logprobs]} for each in found)
 
     def stop(self) -> None:
         """Do nothing: nothing waits."""
@@ -265,6 +299,16 @@ class ScriptedAnswers:
             return last
         opening = OPENINGS[_drawn([read_json(adapters / LEARNT), messages], len(OPENINGS))]
         return f"{opening} {last[:1].upper()}{last[1:]}"
+
+
+def _direction(words: Sequence[str]) -> list[float]:
+    """Return a vector of length 1 that has a part of every word."""
+    vector = [0.0] * DIMENSIONS
+    for word in words:
+        number = _drawn(word.strip().lower(), 2 * DIMENSIONS)
+        vector[number // 2] += 1.0 if number % 2 else -1.0
+    length = math.hypot(*vector) or 1.0
+    return [part / length for part in vector] if any(vector) else [1.0, *vector[1:]]
 
 
 def _drawn(value: object, n: int) -> int:
