@@ -15,6 +15,7 @@ from embedded_fixture import TINY, Running, lines, running, until
 
 torch = pytest.importorskip("torch")
 
+from ftbuild.embedded import mirror  # noqa: E402
 from ftbuild.embedded.learner import SupervisedLearner  # noqa: E402
 from ftbuild.embedded.lessons import read_lessons  # noqa: E402
 from ftbuild.embedded.state import State  # noqa: E402
@@ -167,6 +168,35 @@ def test_a_job_killed_between_any_two_writes_ends_as_one_that_was_not(
     for name in ("status", "tokens", "weights", "table", "told", "training"):
         assert found[name] == undisturbed[name]
     assert len(list((tmp_path / "files").iterdir())) == 1
+
+
+@pytest.mark.parametrize("how", ["killed", "paused"])
+def test_what_follows_a_job_tells_every_step_once_however_often_it_was_stopped(
+    base: Path, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror, "SETTLE_SECONDS", 0)
+    monkeypatch.setattr(mirror, "LOOK_SECONDS", 0)
+    state = State(tmp_path)
+    job = a_job(state)
+    gone = threading.Event()
+    told: list[int] = []
+    for at_step in (5, 4, 0):
+        train(state, job["id"], base, at_step, how)
+        gone.set()
+        told += [row["step"] for row in mirror.rows(state, job["id"], len(told), gone)]
+    assert told == list(range(1, 13))
+
+
+def test_who_followed_a_trainer_that_is_gone_leaves_what_comes_then_to_others(base: Path, tmp_path: Path) -> None:
+    state = State(tmp_path)
+    job = a_job(state)
+    train(state, job["id"], base, 5)
+    gone = threading.Event()
+    gone.set()
+    following = mirror.rows(state, job["id"], 0, gone)
+    told = [next(following)["step"] for _ in range(4)]
+    train(state, job["id"], base)  # by another process, for which another one follows
+    assert (told, list(following)) == ([1, 2, 3, 4], [])
 
 
 # --- by the routes ------------------------------------------------------------------------------

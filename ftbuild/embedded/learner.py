@@ -25,11 +25,15 @@ from ftbuild.embedded.weights import Base
 class LoraLearner(ABC, Generic[Item]):
     """Adapters on a base model, trained by AdamW; what is learnt from is the matter of those that inherit."""
 
-    def __init__(self, base: Base, seed: int, dtype: torch.dtype, adapters: Path | None = None) -> None:
+    def __init__(
+        self, base: Base, seed: int, dtype: torch.dtype, adapters: Path | None = None, device: str = "cpu"
+    ) -> None:
         """Load the base model and begin with the `adapters` of a fine-tuned one, or with some that change nothing."""
         self._model = base.model
-        self.llama = Llama(base.folder, dtype)
-        self.lora = Lora.start(self.llama, RECIPE.rank, RECIPE.alpha, seed) if adapters is None else Lora.read(adapters)
+        self.llama = Llama(base.folder, dtype, device)
+        self.lora = (
+            Lora.start(self.llama, RECIPE.rank, RECIPE.alpha, seed) if adapters is None else Lora.read(adapters, device)
+        )
         self._parameters = self.lora.parameters()
         for parameter in self._parameters:
             parameter.requires_grad_()
@@ -72,7 +76,7 @@ class LoraLearner(ABC, Generic[Item]):
 
     def restore(self, folder: Path) -> None:
         """Be as the one that was saved."""
-        tensors = load_file(folder / "learner.safetensors")
+        tensors = load_file(folder / "learner.safetensors", self.llama.device)
         with torch.no_grad():
             for number, parameter in enumerate(self._parameters):
                 parameter.copy_(tensors[f"{number}"])
@@ -131,13 +135,14 @@ def token_losses(
     shared = shared_prefix(batch) if share else 0
     past = None
     if shared:
-        _, past = encode(llama, torch.tensor([batch[0].ids[:shared]]), lora=low_rank)
+        _, past = encode(llama, torch.tensor([batch[0].ids[:shared]], device=llama.device), lora=low_rank)
     longest = max(len(lesson.ids) for lesson in batch) - shared
     ids = torch.zeros(len(batch), longest, dtype=torch.long)
     learnt = torch.zeros(len(batch), longest, dtype=torch.bool)
     for row, lesson in enumerate(batch):
         ids[row, : len(lesson.ids) - shared] = torch.tensor(lesson.ids[shared:])
         learnt[row, : len(lesson.ids) - shared] = torch.tensor(lesson.learnt[shared:])
+    ids, learnt = ids.to(llama.device), learnt.to(llama.device)
     hidden, _ = encode(llama, ids[:, :-1], past, low_rank)
     logits = llama.logits(hidden[learnt[:, 1:]]).float()
     targets = ids[:, 1:][learnt[:, 1:]]

@@ -34,16 +34,16 @@ class Lora:
                 for part, rows in zip(parts, _rows(llama, name), strict=True):
                     bound = 1 / math.sqrt(width)
                     down = torch.empty(rank, width).uniform_(-bound, bound, generator=random)
-                    pieces[layer, part] = (down, torch.zeros(rows, rank))
+                    pieces[layer, part] = (down.to(llama.device), torch.zeros(rows, rank, device=llama.device))
         return cls(pieces, rank, alpha)
 
     @classmethod
-    def read(cls, folder: Path) -> "Lora":
+    def read(cls, folder: Path, device: str = "cpu") -> "Lora":
         """Return the adapters that `write` wrote."""
         from safetensors.torch import load_file
 
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        tensors = load_file(folder / "adapter_model.safetensors")
+        tensors = load_file(folder / "adapter_model.safetensors", device)
         pieces = {}
         for name, down in tensors.items():
             if name.endswith(".lora_A.weight"):

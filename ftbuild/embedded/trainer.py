@@ -36,27 +36,28 @@ def _train(state: State, job_id: str, threads: int, pausing: threading.Event) ->
 
     from ftbuild.embedded.dpo import PreferenceLearner
     from ftbuild.embedded.learner import SupervisedLearner
-    from ftbuild.embedded.llama import fast_dtype
+    from ftbuild.embedded.llama import fast_device, fast_dtype
 
     base, adapters = found
     template = Template(base.folder)
     torch.set_num_threads(threads)
+    device = fast_device()
     if "_dtype" not in job:  # a probe says it, which might say something else the next time
-        job["_dtype"] = str(fast_dtype(base.folder)).removeprefix("torch.")
+        job["_dtype"] = str(fast_dtype(base.folder, device)).removeprefix("torch.")
     dtype = getattr(torch, job["_dtype"])
     if job["method"]["type"] == "dpo":
         pairs = read_files(state, job, lambda content, kind: read_pairs(content, template, kind))
         if pairs is not None:
             preferring = Training(state, job, pairs["training"], pairs["validation"], pausing)
             beta = float(job["hyperparameters"]["beta"])
-            by_pairs = PreferenceLearner(base, job["seed"], dtype, adapters)
+            by_pairs = PreferenceLearner(base, job["seed"], dtype, adapters, device)
             by_pairs.know([*pairs["training"], *pairs["validation"]], beta)
             preferring.run(by_pairs)
     else:
         lessons = read_files(state, job, lambda content, kind: read_lessons(content, template, kind))
         if lessons is not None:
             training = Training(state, job, lessons["training"], lessons["validation"], pausing)
-            training.run(SupervisedLearner(base, job["seed"], dtype, adapters))
+            training.run(SupervisedLearner(base, job["seed"], dtype, adapters, device))
 
 
 def _listen(pausing: threading.Event) -> None:
