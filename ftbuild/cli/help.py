@@ -37,6 +37,7 @@ OPTIONS = [
     ("--method NAME", "with check: supervised, dpo or reinforcement; that of the first line if none is given"),
     ("--provider NAME", "with check: whose rules, openai if none is given; also azure, compatible, embedded"),
     ("--fix", "with check: write what can be mended into FILE.fixed.jsonl, and list the changes"),
+    ("--adapter", "with export: the adapter alone, as PEFT has it, in place of merged weights"),
     ("--format json", "for machines, with whatever tells something; check has github and junit too, plan mermaid"),
     ("--out FILE", "with plan: keep it, for ftbuild build --plan FILE, which refuses when anything has changed"),
     ("--version, --help", "print and do nothing else"),
