@@ -108,7 +108,9 @@ def broken(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     for key in draw(st.sets(st.sampled_from(sorted(set(body) - {"model"})), max_size=len(body) - 2)):
         del body[key]  # what is left out changes what the rest means
     for _ in range(draw(st.integers(0, 3))):
-        where = draw(st.sampled_from(sorted(places(body), key=repr)))
+        if not (left := sorted(places(body), key=repr)):
+            break
+        where = draw(st.sampled_from(left))
         holder: Any = body
         for key in where[:-1]:
             holder = holder[key]

@@ -38,7 +38,7 @@ CHOICES_AT_MOST = 128
 TOP_LOGPROBS_AT_MOST = 20
 FORM_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 SAID = (  # rules of what is good to learn from, be it said in a conversation or not
-    *("special-token", "empty-content", "content-in-parts", "roles-alternate", "repeated-call", "unknown-tool"),
+    *("special-token", "empty-content", "roles-alternate", "repeated-call", "unknown-tool"),
     *("calls-without-tools", "arguments-misfit", "calls-against-flag", "refusal-with-content"),
     *("weight-on-other-role", "late-system-message", "no-user-message", "beyond-strict"),
 )

@@ -253,13 +253,14 @@ class Batch:
         """Choose the next token of the rows from `first` on; rows that have ended leave."""
         scores = self._llama.logits(hidden)
         ended = []
-        for row in range(len(hidden)):
-            one = self._writing[first + row]
-            token = one.choose(self._llama, hidden[row], scores[row])
-            self._next[first + row] = token
-            if one.take(token):
-                ended.append(first + row)
-                self._keep(first + row, [*one.asked.prompt, *one.ids][: self._rows.lengths[first + row]])
+        for number in range(len(hidden)):
+            row, one = first + number, self._writing[first + number]
+            token = one.go_on(self._llama, hidden[number], scores[number])
+            if token is None:
+                ended.append(row)
+                self._keep(row, [*one.asked.prompt, *one.ids][: self._rows.lengths[row]])
+            else:
+                self._next[row] = token
         self._drop(ended)
 
     def _drop(self, rows: Sequence[int]) -> None:

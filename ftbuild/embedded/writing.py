@@ -69,6 +69,15 @@ class Writing:
         self._call_ids: list[str] = []
         self._text, self._settled, self._started = "", 0, 0  # text of ids[:settled], the last of it from `started` on
 
+    def go_on(self, llama: "Llama", hidden: "Tensor", scores: "Tensor") -> int | None:
+        """Choose and append a token; return it, None where the choice has ended or failed."""
+        try:
+            token = self.choose(llama, hidden, scores)
+            return None if self.take(token) else token
+        except Exception as error:  # of this answer alone
+            self.asked.fail(error)
+            return None
+
     def choose(self, llama: "Llama", hidden: "Tensor", scores: "Tensor") -> int:
         """Return the next token: the likeliest, or one drawn as the request says."""
         import torch
@@ -212,4 +221,5 @@ def _nucleus(chances: "Tensor", top_p: float) -> "Tensor":
         return chances
     ordered, tokens = chances.sort(descending=True)
     kept = ordered.cumsum(dim=-1) - ordered < top_p
+    kept[0] = True
     return chances.masked_fill(~kept.new_zeros(kept.shape).scatter(0, tokens, kept), 0.0)
