@@ -171,6 +171,11 @@ def test_a_folder_that_is_no_model_says_what_is_missing(tiny: Path, tmp_path: Pa
         prepare(model(_without_weights(tiny, tmp_path / "bare")), tmp_path / "cache", print)
 
 
+def test_a_model_to_be_tuned_on_is_made_ready_under_the_name_of_its_base(tiny: Path, tmp_path: Path) -> None:
+    tuned = {**model(tiny), "id": "ft:mine:ftbuild:one:abcdefgh"}
+    assert prepare(tuned, tmp_path, print) == prepare(model(tiny), tmp_path, print)
+
+
 def _without_weights(tiny: Path, into: Path) -> Path:
     shutil.copytree(tiny, into)
     (into / "model.safetensors").unlink()

@@ -56,6 +56,15 @@ def test_a_model_that_cannot_be_tuned_with_the_method() -> None:
     assert found(experiment("supervised", mini, models=MODELS)) == []
 
 
+def test_a_fine_tuned_model_can_be_tuned_on_where_its_base_can_be_tuned() -> None:
+    mini = MODELS["gpt_4o_mini"]["id"]
+    assert found(experiment("supervised", f"ft:{mini}:org:x:abc", models=MODELS)) == []
+    [one] = found(experiment("dpo", f"ft:{mini}:org:x:abc", models=MODELS))
+    assert one.said == f"elsewhere cannot tune 'ft:{mini}:org:x:abc' with 'dpo'"
+    [one] = found(experiment("supervised", "ft:vendor/Model-1:org:x:abc", models=MODELS))
+    assert one.said == "elsewhere cannot tune 'ft:vendor/Model-1:org:x:abc'"
+
+
 def test_tools_that_the_provider_does_not_take() -> None:
     [one] = found(experiment(tools=False))
     assert (one.key, one.severity) == ("tools", "error")
