@@ -5,10 +5,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from openai import OpenAI
 from openai.types.fine_tuning import FineTuningJob
@@ -62,17 +63,24 @@ class Running:
 
 
 @contextmanager
-def running(state: Path, cache: Path, engine: str = "torch") -> Iterator[Running]:
+def running(
+    state: Path,
+    cache: Path,
+    engine: str = "torch",
+    model: Mapping[str, Any] = TINY,
+    threads: int = 1,
+    idle_seconds: int = 60,
+) -> Iterator[Running]:
     command = [sys.executable, "-m", "ftbuild.embedded"]
     by = ["--engine", engine, "--state", str(state)]
     subprocess.run(
-        [*command, "prepare", *by, "--model", json.dumps(TINY)],
+        [*command, "prepare", *by, "--model", json.dumps(model)],
         env=environment(cache),
         check=True,
         stdout=subprocess.DEVNULL,
     )
     process = subprocess.Popen(
-        [*command, "serve", *by, "--idle-seconds", "60", "--threads", "1"], env=environment(cache)
+        [*command, "serve", *by, "--idle-seconds", str(idle_seconds), "--threads", str(threads)], env=environment(cache)
     )
 
     def there() -> bool:

@@ -125,6 +125,10 @@ class Store:
     def events(self, job_id: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.state / "jobs" / job_id / "events.jsonl").read_text().splitlines()]
 
+    def steps(self, job_id: str) -> list[int]:
+        """Return the steps that the events of a job tell of, in their order."""
+        return [each["data"]["step"] for each in self.events(job_id) if each["type"] == "metrics"]
+
     def training(self, client: Client) -> str:
         """Wait until the job that `client` launches is in mid-training and our journal knows it; return its id."""
 

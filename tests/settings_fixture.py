@@ -357,3 +357,9 @@ def forms_of(given: Settings) -> dict[str, ResponseFormat]:
 
 def tools_of(given: Settings) -> list[Tool]:
     return [definition(name, tool) for name, tool in given.tools.items()]
+
+
+# A base model of one's own disk.
+IN_FOLDER: dict[str, Any] = TINY | {
+    "model": {"id": "mine", "title": "mine", "licence": "unknown", "folder": "/models/mine"},
+}

@@ -20,3 +20,13 @@ def test_the_engine_computes_what_changed_and_nothing_else() -> None:
     row = next(line for line in done.stdout.splitlines() if line.startswith("| ftbuild (engine)"))
     # first plan, full (2 datasets, 20 jobs, 20 evaluations, a report), null, plan, change (1 + 10 + 10 + 1), cut-off
     assert re.findall(r"\((\d+)\)", row) == ["0", "43", "0", "0", "22", "1"]
+
+
+@pytest.mark.slow
+def test_our_training_and_a_plain_loop_learn_the_same() -> None:
+    pytest.importorskip("peft")
+    command = [sys.executable, "-m", "tests.bench.training", "--model", "tiny", "--examples", "16", "--epochs", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    told = {row.split(" | ")[0]: row.split(" | ") for row in done.stdout.splitlines() if row.startswith("| ")}
+    assert float(told["| ours"][2]) == pytest.approx(float(told["| plain"][2]), rel=0.05)

@@ -59,7 +59,7 @@ def test_experiments_of_both_trees_are_offered(own: Own) -> None:
     known = experiments(CONF.parent) | {"mine": "Mine at last."}
     all_ = [Candidate(f"+experiment={name}", known[name]) for name in sorted(known)]
     assert offered(own, "+experiment=") == offered(own, "plan", "+experiment=") == all_
-    assert offered(own, "exp") == [Candidate("experiment=", ", ".join(sorted(known)))]
+    assert offered(own, "expe") == [Candidate("experiment=", ", ".join(sorted(known)))]
     assert words(own, "experiment=m") == ["experiment=mine"]
 
 

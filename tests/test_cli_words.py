@@ -12,7 +12,7 @@ from ftbuild import __version__
 
 VERBS = (
     "build, dataset, plan, why, show, diff, runs, check, score, compare, jobs, watch, cancel, pause, resume, retry, "
-    "adopt, blame, retract, verify, gc, init, fetch, doctor, schema, completion"
+    "adopt, blame, retract, verify, gc, export, init, fetch, doctor, schema, completion"
 )
 
 

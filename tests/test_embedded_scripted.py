@@ -57,7 +57,7 @@ def test_a_job_succeeds_by_itself_with_the_events_of_a_real_one(server: Running)
     assert [one["step"] for one in metrics if "full_valid_loss" in one] == [4, 8, 12, 16]
     assert events[-1].message == "The job has successfully completed"
     table = client.files.content(job.result_files[0]).text.splitlines()
-    assert table[0] == "step,train_loss,train_mean_token_accuracy,valid_loss,valid_mean_token_accuracy"
+    assert table[0] == "step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy"
     assert len(table) == 17
     checkpoints = client.fine_tuning.jobs.checkpoints.list(job.id).data
     names = [one.fine_tuned_model_checkpoint for one in checkpoints]
@@ -114,8 +114,8 @@ def test_a_file_of_answers_goes_first(server: Running) -> None:
         script.unlink()
 
 
-def a_job(state: State) -> dict[str, object]:
-    file = state.add_file("train.jsonl", "fine-tune", lines(1200))
+def a_job(state: State, n_examples: int = 1200) -> dict[str, object]:
+    file = state.add_file("train.jsonl", "fine-tune", lines(n_examples))
     hyperparameters = {"n_epochs": 50, "batch_size": 1}
     return job_record(
         job_request({"model": "tiny", "training_file": file["id"], "hyperparameters": hyperparameters}), seed=1
@@ -136,15 +136,38 @@ def test_a_job_under_way_or_waiting_can_be_cancelled(tmp_path: Path) -> None:
     jobs.stop()
 
 
-def test_a_job_that_a_killed_server_left_fails_when_the_next_one_starts(tmp_path: Path) -> None:
+def test_a_job_that_a_killed_server_left_goes_on_when_the_next_one_starts(tmp_path: Path) -> None:
     state = State(tmp_path)
-    job = a_job(state)
-    state.add_job(job)
-    ScriptedJobs(state).stop()
-    ended = state.job(str(job["id"]))
-    assert ended is not None
-    assert (ended["status"], ended["error"]["code"]) == ("failed", "server_died")
+    running, waiting, paused = (a_job(state, 12) for _ in range(3))
+    for job, status in ((running, "running"), (waiting, "validating_files"), (paused, "paused")):
+        state.add_job({**job, "status": status})
+    jobs = ScriptedJobs(state)
+    until(lambda: not jobs.live)
+    jobs.stop()
+    assert [state.job(str(job["id"]))["status"] for job in (running, waiting)] == ["succeeded"] * 2  # type: ignore[index]
+    assert state.job(str(paused["id"])) == {**paused, "status": "paused"}
     assert ScriptedAnswers(state).stop() is None
+
+
+def test_a_paused_job_ends_as_one_that_was_let_alone(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    jobs = ScriptedJobs(state)
+    alone, stopped = a_job(state, 60), a_job(state, 60)
+    jobs.add(alone)
+    jobs.add(stopped)
+    until(lambda: len(state.events(str(stopped["id"]))) > 20)
+    assert jobs.pause(str(stopped["id"]))
+    assert state.job(str(stopped["id"]))["status"] == "paused"  # type: ignore[index]
+    assert jobs.pause(str(stopped["id"]))  # twice is once
+    assert jobs.resume(str(stopped["id"]))
+    until(lambda: not jobs.live)
+    jobs.stop()
+
+    def told(job: dict[str, object]) -> list[object]:
+        return [each["data"] for each in state.events(str(job["id"])) if each["type"] == "metrics"]
+
+    assert told(stopped) == told(alone)
+    assert [jobs.pause(str(alone["id"])), jobs.resume(str(alone["id"]))] == [False, False]
 
 
 def test_the_server_loads_nothing_heavy(tmp_path: Path) -> None:

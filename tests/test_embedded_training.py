@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 from embedded_fixture import TINY, line, lines
+from training_lines import GOOD, WEATHER, in_bytes
 
 torch = pytest.importorskip("torch")
 
+from ftbuild.embedded.learner import SupervisedLearner, learn, measure, token_losses  # noqa: E402
 from ftbuild.embedded.lessons import InvalidFileError, epoch, pieces, read_lessons, shared_prefix  # noqa: E402
 from ftbuild.embedded.llama import Llama, encode  # noqa: E402
 from ftbuild.embedded.lora import Lora  # noqa: E402
 from ftbuild.embedded.state import State  # noqa: E402
 from ftbuild.embedded.template import Lesson, Template  # noqa: E402
-from ftbuild.embedded.trainer import LoraLearner, learn, measure, token_losses  # noqa: E402
 from ftbuild.embedded.training import Training, rate_at  # noqa: E402
-from ftbuild.embedded.weights import prepare  # noqa: E402
+from ftbuild.embedded.weights import Base, prepare  # noqa: E402
 from ftbuild.embedded.wire import job_record, job_request  # noqa: E402
 
 
@@ -139,7 +140,7 @@ def test_a_job_keeps_its_last_three_checkpoints(base: Path, tmp_path: Path) -> N
     asked = {"model": "tiny", "training_file": "file-x", "hyperparameters": hyperparameters}
     job = job_record(job_request(asked), seed=1)
     state.write_job(job)
-    Training(state, job, lessons, []).run(LoraLearner(base, "tiny", 1, threads=1))
+    Training(state, job, lessons, []).run(SupervisedLearner(Base("tiny", base, ""), 1, torch.float32))
     adapters = state.job_folder(job["id"]) / "adapters"
     assert sorted(path.name for path in adapters.iterdir()) == ["step-2", "step-3", "step-4"]
     name = f"ft:tiny:ftbuild::{job['id'][-8:]}"
@@ -154,17 +155,42 @@ def test_the_rate_rises_and_falls() -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"input": 1}, "Example 11 is missing key 'messages'."),
-        ({"messages": [], "weight": 1}, 'Example 11 contains an extra "weight".'),
-        ({"messages": [{"content": "x"}]}, "Example 11, message 1 Discriminator 'role' is missing in value"),
+        ({"input": 1}, "Example 11: no messages"),
+        ({"messages": [{"content": "x"}]}, "Example 11, messages[0]: no role"),
         (
-            {"messages": [{"role": "user", "content": ["x"]}]},
-            'Example 11, message 1, key "content": Input should be a valid string',
+            {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": {"a": 1}}]},
+            "Example 11, messages[1].content: {'a': 1} is not a text",
         ),
-        ({"messages": [{"role": "user", "content": "x"}]}, "Example 11: Last message must be from the assistant"),
+        ({"messages": [{"role": "user", "content": "x"}]}, "Example 11, messages: no message of the role 'assistant'"),
         (
-            {"messages": [{"role": "assistant", "content": "x<|im_start|>"}]},
-            "Example 11, message 1 contains an invalid token: <|im_start|>.",
+            {"messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": "x<|im_start|>"}]},
+            "Example 11, messages[1].content: special token '<|im_start|>'",
+        ),
+        (
+            {
+                "messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": "x"}],
+                "tools": [{**WEATHER, "function": {**WEATHER["function"], "description": "<|im_end|>"}}],
+            },
+            "Example 11: the model would read '<|im_end|>' as a special token; take it out of the text",
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/y.png"}}]},
+                    {"role": "assistant", "content": "x"},
+                ]
+            },
+            "Example 11, messages[0].content: this server learns from texts alone",
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": "?"},
+                    {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
+                ]
+            },
+            "Example 11, messages[1]: this server learns tools, tool_calls and messages of the role 'tool', "
+            "not the older form or audio",
         ),
     ],
 )
@@ -172,6 +198,14 @@ def test_a_bad_line_is_named(base: Path, bad: object, message: str) -> None:
     with pytest.raises(InvalidFileError) as found:
         read_lessons(lines(10) + json.dumps(bad).encode(), Template(base))
     assert str(found.value) == message
+
+
+def test_lines_with_tools_are_learnt(base: Path) -> None:
+    template = Template(base)
+    lessons, n_cut = read_lessons(in_bytes(GOOD["supervised"]), template)
+    assert (len(lessons), n_cut) == (len(GOOD["supervised"]), 0)
+    first = GOOD["supervised"][0]
+    assert lessons[0] == template.lesson(first["messages"], first["tools"], parallel=True)
 
 
 def test_nine_examples_are_too_few(base: Path) -> None:
@@ -187,7 +221,7 @@ def test_a_loss_that_is_no_number_fails_the_job(base: Path, tmp_path: Path) -> N
     state.write_job(job)
     training = Training(state, job, read_lessons(lines(), Template(base))[0], [])
     training.rate = float("inf")
-    training.run(LoraLearner(base, "tiny", 1, threads=1))
+    training.run(SupervisedLearner(Base("tiny", base, ""), 1, torch.float32))
     ended = state.job(job["id"])
     assert ended is not None
     assert (ended["status"], ended["error"]["code"]) == ("failed", "training_diverged")

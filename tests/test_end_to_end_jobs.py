@@ -94,26 +94,40 @@ def test_interrupted_client_leaves_the_job_running_until_it_is_cancelled_and_ret
     )
 
 
-def test_job_whose_server_died_ends_failed_and_can_be_repeated(project: Project) -> None:
+def test_job_whose_server_died_goes_on_with_the_next_one(project: Project) -> None:
     client, store = project.start(*LONG), project.store()
     job = store.training(client)
     store.kill_server()
     ended = client.ended()
+    assert ended.code == 3, ended.err
+    assert store.job(job)["status"] == "succeeded"
+    assert store.creates() == ["POST /v1/fine_tuning/jobs 200"]
+    assert store.steps(job) == list(range(1, 301))
+    assert [name for each in store.journal() if (name := json.loads(each)["event"]) != "status"] == [
+        *("intent", "launched", "ended", "fetched"),
+    ]
+
+
+def test_job_is_paused_and_resumed_and_its_build_comes_back_to_it(project: Project) -> None:
+    client, store = project.start(*LONG), project.store()
+    job = store.training(client)
+    paused = project.run("pause", job)
+    assert (paused.code, paused.out) == (0, f"{job} paused. Let it go on: ftbuild resume {job}\n")
+    ended = client.ended()
     assert ended.code == 5
     assert ended.err.endswith(
-        f"{job} failed: The server stopped while the job was not done; run it again.\n"
-        "    It is not launched again by itself: a job costs money and hours.\n"
-        f"    Fix: ftbuild retry {job}\n"
+        f"{job} is paused at the provider\n"
+        "    It goes on when it is resumed, and not before; nothing is lost.\n"
+        f"    Fix: ftbuild resume {job}, then the same command again.\n"
     )
-    assert store.job(job)["error"]["code"] == "server_died"
+    assert listed(project) == [(job, "paused", "provider")]
+    resumed = project.run("resume", job)
+    assert resumed.code == 0, resumed.err
+    assert re.fullmatch(rf"{job} (queued|running)\. Come back to it: {re.escape(COMMAND)}\n", resumed.out)
     again = project.run(*LONG)
-    assert (again.code, again.err.splitlines()[-3:]) == (5, ended.err.splitlines()[-3:])
+    assert again.code == 3, again.err
     assert store.creates() == ["POST /v1/fine_tuning/jobs 200"]
-    assert project.run("retry", job).code == 3
-    assert store.creates() == ["POST /v1/fine_tuning/jobs 200"] * 2
-    assert [name for each in store.journal() if (name := json.loads(each)["event"]) != "status"] == [
-        *("intent", "launched", "ended", "retry", "intent", "launched", "ended", "fetched"),
-    ]
+    assert store.steps(job) == list(range(1, 301))
 
 
 def test_two_clients_at_once_create_one_job(project: Project) -> None:

@@ -43,7 +43,7 @@ def test_a_method_that_the_provider_has_not() -> None:
     assert one.why == "It trains with supervised. Nothing has run, and nothing was sent to it."
     assert one.fix == (
         "provider=azure (whether it tunes vendor/Model-1 is not known here); "
-        "or provider=compatible provider.base_url=URL."
+        "or provider=compatible provider.base_url=URL; or provider=embedded model=smollm2."
     )
 
 
@@ -64,6 +64,15 @@ def test_a_model_that_cannot_be_tuned_with_the_method() -> None:
 def with_source(source: dict[str, Any], **changed: Any) -> Settings:
     dataset = HOSTED["dataset"] | {"sources": {"pairs": PAIRS, "more": source}}
     return settings(TEXTS | {"provider": PLAIN | changed, "dataset": dataset})
+
+
+def test_a_fine_tuned_model_can_be_tuned_on_where_its_base_can_be_tuned() -> None:
+    mini = MODELS["gpt_4o_mini"]["id"]
+    assert found(experiment("supervised", f"ft:{mini}:org:x:abc", models=MODELS)) == []
+    [one] = found(experiment("dpo", f"ft:{mini}:org:x:abc", models=MODELS))
+    assert one.said == f"elsewhere cannot tune 'ft:{mini}:org:x:abc' with 'dpo'"
+    [one] = found(experiment("supervised", "ft:vendor/Model-1:org:x:abc", models=MODELS))
+    assert one.said == "elsewhere cannot tune 'ft:vendor/Model-1:org:x:abc'"
 
 
 def test_tools_that_the_provider_does_not_take() -> None:

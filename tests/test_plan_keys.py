@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from settings_fixture import FULL, GRADED, HOSTED, TINY, graph, settings
+from settings_fixture import FULL, GRADED, HOSTED, IN_FOLDER, TINY, graph, settings
 
 from ftbuild.settings import Node, Settings
 
-TREES = (FULL, TINY, GRADED, HOSTED)
+TREES = (FULL, TINY, GRADED, HOSTED, IN_FOLDER)
 # Fields with one lawful value so far, and kinds of arms, which cannot change alone.
 ONE_VALUE = {
     "dataset.sources.pairs.kind",

@@ -68,6 +68,7 @@ ONLY_IN = {
     "tokenizers": ("embedded",),
     "safetensors": ("embedded",),
     "gguf": ("embedded",),
+    "llguidance": ("embedded",),
     "starlette": ("embedded",),
     "uvicorn": ("embedded",),
     "duckdb": ("sources.tables",),

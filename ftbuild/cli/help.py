@@ -39,6 +39,7 @@ OPTIONS = [
     ("--fix", "with check: write what can be mended into FILE.fixed.jsonl, and list the changes"),
     ("--cases FILE", "with score: a case a line, with id, output and target; --out FILE keeps values for compare"),
     ("--mode bfcl", "with score tool_calls: by the rules of the Berkeley Function Calling Leaderboard"),
+    ("--adapter", "with export: the adapter alone, as PEFT has it, in place of merged weights"),
     ("--format json", "for machines, with whatever tells something; check has github and junit too, plan mermaid"),
     ("--out FILE", "with plan: keep it, for ftbuild build --plan FILE, which refuses when anything has changed"),
     ("--version, --help", "print and do nothing else"),

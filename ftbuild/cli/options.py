@@ -13,7 +13,18 @@ from ftbuild.problem import Problem, nearest
 from ftbuild.rules.pack import PACKS, Method
 
 SHORT = {"-m": "--multirun", "-h": "--help", "-c": "--cfg", "-j": "--jobs", "-n": "--count"}
-SWITCHES = ("--multirun", "--smoke", "--keep-going", "--locked", "--full", "--fix", "--yes", "--help", "--version")
+SWITCHES = (
+    "--multirun",
+    "--smoke",
+    "--keep-going",
+    "--locked",
+    "--full",
+    "--fix",
+    "--adapter",
+    "--yes",
+    "--help",
+    "--version",
+)
 VALUED = {
     "--format": "text",
     "--cfg": "job",
@@ -74,6 +85,7 @@ class Options:
     locked: bool = False
     full: bool = False
     fix: bool = False
+    adapter: bool = False
     yes: bool = False
     jobs: int | None = None
     retried: str | None = None

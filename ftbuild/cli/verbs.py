@@ -119,6 +119,12 @@ VERBS = {
         ("--smoke", "--yes", "--keep-days", "--format"),
         ("text", "json"),
     ),
+    "export": Verb(
+        "write a model that was trained here as a folder for transformers, or for PEFT",
+        "export:export",
+        ("--adapter",),
+        words="RUN DIR",
+    ),
     "init": Verb("begin with a file of your own", "init:init", ("--from",), words="NAME"),
     "fetch": Verb(
         "download what a provider stored, for a source to read; no build goes to the network for data",

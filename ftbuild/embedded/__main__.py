@@ -1,4 +1,4 @@
-"""The command line of the embedded server: prepare a base model, serve, train one job.
+"""The command line of the embedded server: prepare a base model, serve, train one job, export a model.
 
 Data goes to stdout, talk to stderr; exit codes as everywhere in ftbuild.
 """
@@ -24,11 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     serving.add_argument("--idle-seconds", type=float, default=600.0)
     training = commands.add_parser("train", help="train one job; started by the server")
     training.add_argument("--job", required=True)
+    exporting = commands.add_parser("export", help="write a fine-tuned model for others to load")
+    exporting.add_argument("--model", required=True)
+    exporting.add_argument("--into", type=Path, required=True)
+    exporting.add_argument("--adapter", action="store_true", help="the adapter alone")
     for command in (preparing, serving):
         command.add_argument("--engine", choices=("torch", "scripted"), default="torch")
     for command in (serving, training):
         command.add_argument("--threads", type=_threads, default="auto")
-    for command in (preparing, serving, training):
+    for command in (preparing, serving, training, exporting):
         command.add_argument("--state", type=Path, required=True)
     given = parser.parse_args(arguments)
     # Before torch is loaded: idle threads that spin make two processes on two cores three times as slow.
@@ -42,6 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from ftbuild.embedded.server import serve
 
             serve(given.state, given.engine, given.idle_seconds, given.threads)
+        elif given.command == "export":
+            from ftbuild.embedded.export import export
+            from ftbuild.embedded.state import State
+
+            export(State(given.state), given.model, given.into, adapter=given.adapter)
         else:
             from ftbuild.embedded.state import State
             from ftbuild.embedded.trainer import run

@@ -5,16 +5,17 @@ which needs no torch. The routes and the server know only what is here; what goe
 stands around the routes, and in the scripted jobs (faults.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from ftbuild.embedded.chat import DEFAULT_MAX_TOKENS, Answer, ChatRequest, Tell
+from ftbuild.embedded.embeddings import Embedded, EmbeddingRequest
 from ftbuild.embedded.state import Record
-from ftbuild.embedded.template import Lesson
+from ftbuild.embedded.template import Lesson, texts
 from ftbuild.embedded.weights import Base
-from ftbuild.embedded.wire import DEFAULT_MAX_TOKENS, ApiError, ChatRequest
+from ftbuild.embedded.wire import ApiError
 
 
 class JobQueue(Protocol):
@@ -33,27 +34,33 @@ class JobQueue(Protocol):
         """End a job and wait until it has ended; False if it already had."""
         ...
 
-    def stop(self) -> None:
-        """End every job, for the server ends."""
+    def pause(self, job_id: str) -> bool:
+        """Let a job stand still, and wait until it does; False if it has ended."""
         ...
 
+    def resume(self, job_id: str) -> bool:
+        """Let a job that stands still wait for its turn again; False if it has ended."""
+        ...
 
-@dataclass(frozen=True)
-class Answer:
-    """The text of a completion, how it ended ("stop" or "length"), and the tools it calls in place of the text."""
-
-    text: str
-    finish_reason: str
-    prompt_tokens: int
-    completion_tokens: int
-    tool_calls: Sequence[Record] = ()
+    def stop(self) -> None:
+        """Train no more, for the server ends; what has not ended goes on with the next server."""
+        ...
 
 
 class Answerer(Protocol):
     """Answers the completions of one server."""
 
-    def ask(self, base: Base, adapters: Path | None, request: ChatRequest) -> "Future[Answer]":
-        """Return the answer to come; it fails with ApiError where the request cannot be answered."""
+    def ask(
+        self, base: Base, adapters: Path | None, request: ChatRequest, tell: Tell | None = None
+    ) -> "Future[Answer]":
+        """Return the answer to come; it fails with ApiError where the request cannot be answered.
+
+        `tell` may be told, in any thread, how the choices grow. An answer that is cancelled is written no further.
+        """
+        ...
+
+    def embed(self, base: Base, adapters: Path | None, request: EmbeddingRequest) -> "Future[Embedded]":
+        """Return the vectors to come; it fails with ApiError where a text cannot be read."""
         ...
 
     def stop(self) -> None:
@@ -66,12 +73,16 @@ class Reader(Protocol):
 
     context: int
 
-    def prompt(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
-        """Return the token ids after which the model answers."""
+    def prompt(self, messages: Sequence[Record], tools: Sequence[Record] = (), *, parallel: bool = True) -> list[int]:
+        """Return the token ids after which the model answers.
+
+        Messages and tools are as chat completions and training lines spell them; `parallel` is the flag
+        `parallel_tool_calls`. The ids are the beginning of those of a lesson that goes on with an answer.
+        """
         ...
 
-    def lesson(self, messages: Sequence[Mapping[str, Any]]) -> Lesson:
-        """Return the conversation to learn from."""
+    def lesson(self, messages: Sequence[Record], tools: Sequence[Record] = (), *, parallel: bool = True) -> Lesson:
+        """Return the conversation to learn from, with the tools that it may call."""
         ...
 
     def special_in(self, text: str) -> str | None:
@@ -86,9 +97,11 @@ def read_prompt(reader: Reader, request: ChatRequest) -> tuple[list[int], int]:
         ApiError: a message spells a special token, or prompt and answer do not fit into the context.
     """
     for index, message in enumerate(request.messages):
-        if token := reader.special_in(message["content"]):
+        if token := reader.special_in("\n".join(texts([message], ()))):
             raise ApiError(f"messages[{index}].content contains an invalid token: {token}.", param="messages")
-    prompt = reader.prompt(request.messages)
+    if token := reader.special_in("\n".join(texts((), request.tools))):
+        raise ApiError(f"tools contain an invalid token: {token}.", param="tools")
+    prompt = reader.prompt(request.messages, request.tools, parallel=request.parallel)
     room = reader.context - len(prompt)
     max_tokens = request.max_tokens or min(DEFAULT_MAX_TOKENS, room)
     if max_tokens > room or room < 1:

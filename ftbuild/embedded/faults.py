@@ -113,11 +113,11 @@ class Hold:
     begun: bool = False
     over: threading.Event = field(default_factory=threading.Event)
 
-    def wait(self, cancelled: threading.Event) -> None:
-        """Wait until the hold is over or the job cancelled; not for ever, so that a server nobody asks ends."""
+    def wait(self, let_go: threading.Event) -> None:
+        """Wait until the hold is over or the job let go; not for ever, so that a server nobody asks ends."""
         self.begun = True
         last = time.monotonic() + HELD_SECONDS
-        while not (self.over.wait(LOOK_SECONDS) or cancelled.is_set() or time.monotonic() > last):
+        while not (self.over.wait(LOOK_SECONDS) or let_go.is_set() or time.monotonic() > last):
             pass
         self.over.set()
 

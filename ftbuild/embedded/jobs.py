@@ -1,32 +1,35 @@
 """Jobs, one after the other, each in a process of its own.
 
-Owns starting, cancelling and noticing death. Knows nothing of HTTP or training. A trainer holds
-the reading end of a pipe whose writing end is ours: when this process dies, the trainer ends.
-A job that its process left unfinished is failed, never silently taken up again.
+Owns starting, cancelling, pausing and noticing death. Knows nothing of HTTP or training. A trainer holds
+the reading end of a pipe whose writing end is ours: what is written asks it to stand still, and when this
+process dies, the trainer ends. A job that its server left unfinished is taken up by the next one, where its
+training was last written down; one whose own process died has failed, for it would die again.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 
-from ftbuild.embedded.state import DIED, TERMINAL, Record, State
+from ftbuild.embedded.state import DIED, PAUSED, TERMINAL, Record, State
+
+KILLED = "it was killed, as the system does where memory runs out; a smaller batch_size or model needs less"
 
 
 class Jobs:
     """The queue of one server."""
 
     def __init__(self, state: State, threads: int, before_start: Callable[[], None]) -> None:
-        """Fail what an earlier server left unfinished, then wait for jobs; `before_start` makes room for a trainer."""
+        """Take up what an earlier server left, then wait for jobs; `before_start` makes room for a trainer."""
         self._state, self._threads, self._before_start = state, threads, before_start
         self._changed = threading.Condition()
-        self._waiting: list[str] = []
+        self._waiting = state.take_up()
         self._trainer: subprocess.Popen[bytes] | None = None
         self._running: str | None = None
-        self._cancelled: set[str] = set()
+        self._wish = ""  # of the running job: "cancel", "pause" or nothing
         self._stopped = False
-        state.fail_unfinished()
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
         self._thread.start()
 
@@ -40,18 +43,42 @@ class Jobs:
     def cancel(self, job_id: str) -> bool:
         """End a job and wait until it has ended; False if it already had."""
         with self._changed:
+            if job_id == self._running:
+                self._wish = "cancel"
+                if self._trainer is not None:
+                    self._trainer.kill()
+                self._changed.wait_for(lambda: self._running != job_id)
+            elif self._status(job_id) not in TERMINAL:
+                when = "before it started" if job_id in self._waiting else "while it was paused"
+                self._state.end_job(job_id, "cancelled", f"The job was cancelled {when}")
+                self._waiting = [each for each in self._waiting if each != job_id]
+                return True
+            else:
+                return False
+            return self._status(job_id) == "cancelled"
+
+    def pause(self, job_id: str) -> bool:
+        """Let a job stand still, and wait until it does; False if it has ended."""
+        with self._changed:
             if job_id in self._waiting:
                 self._waiting.remove(job_id)
-                self._state.end_job(job_id, "cancelled", "The job was cancelled before it started")
-                return True
-            if job_id != self._running:
-                return False
-            self._cancelled.add(job_id)
-            if self._trainer is not None:
-                self._trainer.kill()
-            self._changed.wait_for(lambda: self._running != job_id)
-        job = self._state.job(job_id)
-        return job is not None and job["status"] == "cancelled"
+                self._state.park_job(job_id, "The job was paused before it started")
+            elif job_id == self._running:
+                self._wish = self._wish or "pause"
+                self._ask_to_pause()
+                self._changed.wait_for(lambda: self._running != job_id)
+            return self._status(job_id) == PAUSED
+
+    def resume(self, job_id: str) -> bool:
+        """Let a paused job wait for its turn again; False if it has ended."""
+        with self._changed:
+            if job_id == self._running and self._wish:  # it is on its way to stand still
+                self._changed.wait_for(lambda: self._running != job_id)
+            if self._status(job_id) == PAUSED:
+                self._state.queue_job(job_id)
+                self._waiting.append(job_id)
+                self._changed.notify_all()
+            return self._status(job_id) not in TERMINAL
 
     @property
     def live(self) -> bool:
@@ -60,7 +87,7 @@ class Jobs:
             return self._running is not None or bool(self._waiting)
 
     def stop(self) -> None:
-        """End every job, for the server ends."""
+        """Train no more, for the server ends; what has not ended goes on with the next server."""
         with self._changed:
             self._stopped = True
             if self._trainer is not None:
@@ -68,18 +95,21 @@ class Jobs:
             self._changed.notify_all()
         self._thread.join()
 
+    def _status(self, job_id: str) -> str:
+        job = self._state.job(job_id)
+        return "cancelled" if job is None else str(job["status"])
+
     def _work(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._stopped)
                 if self._stopped:
-                    for job_id in self._waiting:
-                        self._state.end_job(job_id, "failed", "The server stopped before the job started.", DIED)
                     return
-                self._running = job_id = self._waiting.pop(0)
+                self._running, self._wish = self._waiting.pop(0), ""
+                job_id = self._running
             self._before_start()
             with self._changed:
-                if job_id not in self._cancelled and not self._stopped:
+                if not self._wish and not self._stopped:
                     try:
                         self._trainer = self._start(job_id)
                     except OSError as error:
@@ -95,21 +125,36 @@ class Jobs:
         command += ["--job", job_id, "--threads", str(self._threads)]
         with (self._state.job_folder(job_id) / "trainer.log").open("wb") as log:
             return subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log, env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                bufsize=0,
+                env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
             )
+
+    def _ask_to_pause(self) -> None:
+        if self._trainer is not None and self._trainer.stdin is not None:
+            try:
+                self._trainer.stdin.write(b"pause\n")
+            except BrokenPipeError:
+                return  # it has ended
 
     def _note_end(self, job_id: str, code: int) -> None:
         if self._trainer is not None and self._trainer.stdin is not None:
             self._trainer.stdin.close()
-        job = self._state.job(job_id)
-        if job is None or job["status"] in TERMINAL:
+        status = self._status(job_id)
+        if status in TERMINAL:
             return
-        if job_id in self._cancelled:
+        if self._wish == "cancel":
             self._state.end_job(job_id, "cancelled", "The job was cancelled")
-        elif self._stopped:
-            self._state.end_job(job_id, "failed", "The server was stopped while the job ran; run it again.", DIED)
+        elif status == PAUSED or self._stopped:
+            return
+        elif self._wish == "pause" and self._trainer is None:
+            self._state.park_job(job_id, "The job was paused before it started")
         else:
             log = self._state.job_folder(job_id) / "trainer.log"
             words = log.read_text(encoding="utf-8", errors="replace").strip().rsplit("\n", 1)[-1]
-            why = f"The training process ended without a result (exit code {code}): {words or 'it said nothing'}"
+            words = words or (KILLED if code == -signal.SIGKILL else "it said nothing")
+            why = f"The training process ended without a result (exit code {code}): {words}"
             self._state.end_job(job_id, "failed", why, DIED)

@@ -1,24 +1,24 @@
-"""Training lines: checked as OpenAI checks them, turned into lessons, laid into batches.
+"""Training lines: checked by the rules of the dataset compiler, turned into lessons, laid into batches.
 
-Knows nothing of jobs or tensors. Rules and wording: OpenAI fine-tuning guide and forum reports
-(2026-11), as far as supervised text examples go. An order depends on the seed alone.
+Knows nothing of jobs or tensors. An order depends on the seed alone.
 """
 
-import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 from ftbuild.embedded.engine import Reader
-from ftbuild.embedded.template import Lesson
+from ftbuild.embedded.template import Lesson, texts
+from ftbuild.rows import NotJsonError, parse
+from ftbuild.rules.lines import check
+from ftbuild.rules.pack import PACKS, Method
 
-MIN_EXAMPLES = 10
+MIN_EXAMPLES = PACKS["embedded"].min_examples
 SORTED_TOGETHER = 16  # batches: rows of like length meet in one, and order stays mostly random
-ROLES = ("system", "user", "assistant")
 
 
 class InvalidFileError(Exception):
-    """A file that no job can be run on; the text is OpenAI's as far as we know it."""
+    """A file that no job can be run on; the text says where and why."""
 
 
 def read_lessons(content: bytes, reader: Reader, kind: str = "training") -> tuple[list[Lesson], int]:
@@ -27,78 +27,74 @@ def read_lessons(content: bytes, reader: Reader, kind: str = "training") -> tupl
     Raises:
         InvalidFileError: the first line that cannot be learnt from, or too few lines.
     """
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidFileError(f"The {kind} file is not UTF-8: byte {error.start}.") from error
     lessons, cut = [], 0
-    for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
-        lesson = reader.lesson(_messages(number, line, reader))
-        if len(lesson.ids) > reader.context:
-            cut += 1
-            lesson = Lesson(lesson.ids[: reader.context], lesson.learnt[: reader.context])
+    for number, line in checked(content, "supervised", kind):
+        lesson = lesson_of(line["messages"], line, reader, f"Example {number}")
+        cut += lesson.n_tokens > reader.context
+        lesson = lesson.cut(reader.context)
         if not any(lesson.learnt[1:]):
             raise InvalidFileError(
                 f"Example {number} has no assistant message to learn from within the model's context."
             )
         lessons.append(lesson)
-    if kind == "training" and len(lessons) < MIN_EXAMPLES:
-        raise InvalidFileError(
-            f"Training file has {len(lessons)} example(s), but must have at least {MIN_EXAMPLES} examples"
-        )
-    if not lessons:
-        raise InvalidFileError(f"The {kind} file has no examples.")
     return lessons, cut
 
 
-def _messages(number: int, line: str, reader: Reader) -> list[Mapping[str, Any]]:
-    try:
-        example = json.loads(line)
-    except ValueError as error:
-        raise InvalidFileError(
-            f"Example {number} cannot be parsed. Error: line contains invalid json: {error}"
-        ) from error
-    if not isinstance(example, dict):
-        raise InvalidFileError(f"Example {number} is not a JSON object.")
-    if "messages" not in example:
-        raise InvalidFileError(f"Example {number} is missing key 'messages'.")
-    for key in example:
-        if key != "messages":
-            extra = key in ("tools", "functions", "parallel_tool_calls")
-            raise InvalidFileError(
-                f"Example {number} has {key!r}, which this server cannot train on yet."
-                if extra
-                else f'Example {number} contains an extra "{key}".'
-            )
-    messages = example["messages"]
-    if not isinstance(messages, list) or not messages:
-        raise InvalidFileError(f"Example {number}: 'messages' must be a list with at least one message.")
-    for index, message in enumerate(messages, start=1):
-        _check_message(f"Example {number}, message {index}", message, reader)
-    if messages[-1]["role"] != "assistant":
-        raise InvalidFileError(f"Example {number}: Last message must be from the assistant")
-    if all(message.get("weight") == 0 for message in messages if message["role"] == "assistant"):
-        raise InvalidFileError(f"Example {number} has no assistant message with a weight other than 0.")
-    return messages
+def checked(content: bytes, method: Method, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the lines of a file with their numbers from 1; `kind` is "training" or "validation".
+
+    Raises:
+        InvalidFileError: the first line that breaks a rule, or too few lines.
+    """
+    lines = content.removesuffix(b"\n").split(b"\n") if content else []
+    for number, line in enumerate(lines, 1):
+        try:
+            value = parse(line)
+        except NotJsonError as error:
+            raise InvalidFileError(f"Example {number} cannot be parsed. Error: {error}") from error
+        for problem in check(value, method, PACKS["embedded"]):
+            if problem.severity == "error":
+                at = f", {problem.at}" if problem.at else ""
+                raise InvalidFileError(f"Example {number}{at}: {problem.what}")
+        yield number, value
+    if kind == "training" and len(lines) < MIN_EXAMPLES:
+        what = f"Training file has {len(lines)} example(s), but must have at least {MIN_EXAMPLES} examples"
+        raise InvalidFileError(what)
+    if not lines:
+        raise InvalidFileError(f"The {kind} file has no examples.")
 
 
-def _check_message(at: str, message: object, reader: Reader) -> None:
-    if not isinstance(message, dict) or "role" not in message:
-        raise InvalidFileError(f"{at} Discriminator 'role' is missing in value")
-    if message["role"] not in ROLES:
-        raise InvalidFileError(f"{at}: role {message['role']!r} is not one of system, user, assistant")
-    if not isinstance(message.get("content"), str):
-        raise InvalidFileError(f'{at}, key "content": Input should be a valid string')
-    for key in message:
-        if key not in ("role", "content", "weight", "name") or (key == "weight" and message["role"] != "assistant"):
-            raise InvalidFileError(f'{at} contains an extra "{key}".')
-    if message.get("weight") not in (None, 0, 1):
-        raise InvalidFileError(f'{at}, key "weight": must be 0 or 1')
-    if token := reader.special_in(message["content"]):
-        raise InvalidFileError(f"{at} contains an invalid token: {token}.")
+def lesson_of(messages: Sequence[Any], offering: dict[str, Any], reader: Reader, at: str) -> Lesson:
+    """Return the lesson of a conversation whose tools and flag stand in `offering`; `at` names the example.
+
+    Raises:
+        InvalidFileError: the conversation holds what cannot be learnt here.
+    """
+    for index, message in enumerate(messages):
+        if message["role"] == "function" or "function_call" in message or "audio" in message:
+            what = "this server learns tools, tool_calls and messages of the role 'tool', not the older form or audio"
+            raise InvalidFileError(f"{at}, messages[{index}]: {what}")
+        if isinstance(message.get("content"), list) and any(part["type"] != "text" for part in message["content"]):
+            raise InvalidFileError(f"{at}, messages[{index}].content: this server learns from texts alone")
+    tools = offering.get("tools") or ()
+    if token := reader.special_in("\n".join(texts(messages, tools))):
+        raise InvalidFileError(f"{at}: the model would read {token!r} as a special token; take it out of the text")
+    return reader.lesson(messages, tools, parallel=offering.get("parallel_tool_calls", True))
 
 
-def epoch(lessons: Sequence[Lesson], batch_size: int, seed: int, number: int) -> list[list[Lesson]]:
+class Sized(Protocol):
+    """What is learnt from, a lesson or a pair of them."""
+
+    @property
+    def n_tokens(self) -> int:
+        """Return how many tokens it has."""
+        ...
+
+
+Item = TypeVar("Item", bound=Sized)
+
+
+def epoch(lessons: Sequence[Item], batch_size: int, seed: int, number: int) -> list[list[Item]]:
     """Return the batches of epoch `number`: every lesson once, rows of like length together, order drawn by seed."""
     order = random.Random(f"{seed} {number}")
     shuffled = list(lessons)
@@ -106,7 +102,7 @@ def epoch(lessons: Sequence[Lesson], batch_size: int, seed: int, number: int) ->
     together = batch_size * SORTED_TOGETHER
     batches = []
     for start in range(0, len(shuffled), together):
-        chunk = sorted(shuffled[start : start + together], key=lambda lesson: len(lesson.ids))
+        chunk = sorted(shuffled[start : start + together], key=lambda lesson: lesson.n_tokens)
         batches += [chunk[at : at + batch_size] for at in range(0, len(chunk), batch_size)]
     order.shuffle(batches)
     return batches

@@ -1,4 +1,4 @@
-"""The network: a Llama's forward pass on a CPU, with or without low-rank adapters.
+"""The network: a Llama's forward pass, with or without low-rank adapters.
 
 Owns the arithmetic. Knows nothing of text, jobs or requests. Rows of a batch are padded on the
 right and need no padding mask: a token sees only what stands before it. Numbers equal those of
@@ -7,14 +7,19 @@ Sources: LLaMA (Touvron et al., 2023), RoFormer (Su et al., 2021), grouped queri
 """
 
 import json
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from ftbuild.embedded.shape import Shape
 
 PIECES = {  # our fused matrices, and the pieces that transformers and PEFT know by name
     "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
@@ -29,37 +34,6 @@ LowRank = Mapping[tuple[int, str], tuple[Tensor, Tensor]]  # layer, fused matrix
 
 
 @dataclass(frozen=True)
-class Shape:
-    """The sizes of a Llama, from its config.json."""
-
-    vocab_size: int
-    width: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_width: int
-    context: int
-    eps: float
-    rope_theta: float
-
-    @classmethod
-    def read(cls, folder: Path) -> "Shape":
-        """Return the sizes of the model in `folder`."""
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return cls(
-            vocab_size=config["vocab_size"],
-            width=config["hidden_size"],
-            layers=config["num_hidden_layers"],
-            heads=config["num_attention_heads"],
-            kv_heads=config["num_key_value_heads"],
-            head_width=config["head_dim"],
-            context=config["max_position_embeddings"],
-            eps=config["rms_norm_eps"],
-            rope_theta=config["rope_theta"],
-        )
-
-
-@dataclass(frozen=True)
 class View:
     """What one pass looks at besides the tokens themselves."""
 
@@ -70,34 +44,76 @@ class View:
     lora: LowRank | None
 
 
+class Weights:
+    """The tensors of a folder, in one file or in several."""
+
+    def __init__(self, folder: Path) -> None:
+        index = folder / "model.safetensors.index.json"
+        self._folder = folder
+        self._file_of: dict[str, str] = json.loads(index.read_bytes())["weight_map"] if index.is_file() else {}
+        self._open = ExitStack()
+        self._files: dict[str, Any] = {}
+
+    def __enter__(self) -> "Weights":
+        if not self._file_of:
+            self._file_of = dict.fromkeys(self._file("model.safetensors").keys(), "model.safetensors")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    @property
+    def names(self) -> Collection[str]:
+        """Return the names of all tensors."""
+        return self._file_of.keys()
+
+    def tensor(self, name: str) -> Tensor:
+        """Read one."""
+        found: Tensor = self._file(self._file_of[name]).get_tensor(name)
+        return found
+
+    def _file(self, name: str) -> Any:
+        from safetensors import safe_open
+
+        if name not in self._files:
+            self._files[name] = self._open.enter_context(safe_open(self._folder / name, framework="pt"))
+        return self._files[name]
+
+
+def turns(shape: Shape) -> Tensor:
+    """Return the angle by which each pair of a head's numbers is turned a position."""
+    found = shape.rope_theta ** (-torch.arange(0, shape.head_width, 2, dtype=torch.float32) / shape.head_width)
+    if (by := shape.scaling) is None:
+        return found
+    waves = by.context * found / (2 * math.pi)  # in the first context
+    smooth = ((waves - by.low) / (by.high - by.low)).clamp(0, 1)
+    return found / by.factor * (1 - smooth) + found * smooth
+
+
 class Llama:
     """A base model in memory, all of it frozen."""
 
-    def __init__(self, folder: Path, dtype: torch.dtype) -> None:
-        """Read the folder's weights, turned into `dtype`."""
-        from safetensors import safe_open
-
+    def __init__(self, folder: Path, dtype: torch.dtype, device: str = "cpu") -> None:
+        """Read the folder's weights, turned into `dtype`; what is handed to us must be on the same device."""
         self.shape = shape = Shape.read(folder)
-        self.dtype = dtype
+        self.dtype, self.device = dtype, device
         self.fused: dict[tuple[int, str], Tensor] = {}
         self.norms: dict[tuple[int, str], Tensor] = {}
-        with safe_open(folder / "model.safetensors", framework="pt") as file:
+        with Weights(folder) as weights:
 
             def read(name: str) -> Tensor:
-                tensor: Tensor = file.get_tensor(f"{name}.weight")
-                return tensor.to(dtype)
+                return weights.tensor(f"{name}.weight").to(device, dtype)
 
             self.embed, self.norm = read("model.embed_tokens"), read("model.norm")
-            self.head = read("lm_head") if "lm_head.weight" in file.keys() else self.embed  # noqa: SIM118
+            self.head = read("lm_head") if "lm_head.weight" in weights.names else self.embed
             for layer in range(shape.layers):
                 at = f"model.layers.{layer}"
                 for name, pieces in PIECES.items():
                     self.fused[layer, name] = torch.cat([read(f"{at}.{piece}") for piece in pieces])
                 for name in ("input_layernorm", "post_attention_layernorm"):
                     self.norms[layer, name] = read(f"{at}.{name}")
-        turns = shape.rope_theta ** (-torch.arange(0, shape.head_width, 2, dtype=torch.float32) / shape.head_width)
-        angles = torch.outer(torch.arange(shape.context, dtype=torch.float32), turns).repeat(1, 2)
-        self.cos, self.sin = angles.cos().to(dtype), angles.sin().to(dtype)
+        angles = torch.outer(torch.arange(shape.context, dtype=torch.float32), turns(shape)).repeat(1, 2)
+        self.cos, self.sin = angles.cos().to(device, dtype), angles.sin().to(device, dtype)
 
     def forward(
         self, ids: Tensor, positions: Tensor, mask: Tensor, remember: Remember, lora: LowRank | None = None
@@ -155,18 +171,19 @@ class Llama:
 
     def causal_mask(self, tokens: int, before: int) -> Tensor:
         """Return what `tokens` new ones see of themselves and of `before` earlier ones: all not later."""
-        allowed = torch.ones(tokens, before + tokens, dtype=torch.bool).tril(before)
-        mask = torch.zeros(tokens, before + tokens, dtype=self.dtype).masked_fill_(~allowed, float("-inf"))
+        allowed = torch.ones(tokens, before + tokens, dtype=torch.bool, device=self.device).tril(before)
+        mask = torch.zeros(tokens, before + tokens, dtype=self.dtype, device=self.device)
+        mask = mask.masked_fill_(~allowed, float("-inf"))
         return mask.repeat(self.shape.heads // self.shape.kv_heads, 1)
 
 
 def _attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
     """Return what the queries see; written out where gradients are wanted and the scores are few.
 
-    So a training step takes a fifth less time than with torch's fused kernel, whose backward pass
+    So a training step on a CPU takes a fifth less time than with torch's fused kernel, whose backward pass
     is slow for short texts; long ones need the memory that the kernel saves.
     """
-    if not torch.is_grad_enabled() or q.shape[0] * q.shape[1] * q.shape[2] * k.shape[2] > FEW_SCORES:
+    if q.is_cuda or not torch.is_grad_enabled() or q.shape[0] * q.shape[1] * q.shape[2] * k.shape[2] > FEW_SCORES:
         return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3) + mask
     return torch.softmax(scores, dim=-1) @ v
@@ -191,19 +208,27 @@ def encode(
         old_k, old_v = (old.expand(len(ids), -1, -1, -1) for old in past[layer])
         return torch.cat((old_k, k), dim=2), torch.cat((old_v, v), dim=2)
 
-    positions = torch.arange(before, before + ids.shape[1])
+    positions = torch.arange(before, before + ids.shape[1], device=llama.device)
     hidden = llama.forward(ids, positions, llama.causal_mask(ids.shape[1], before), remember, lora)
     return hidden, new
 
 
-def fast_dtype(folder: Path) -> torch.dtype:
+def fast_device() -> str:
+    """Return where training is fast: on the first GPU that torch sees, else on the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def fast_dtype(folder: Path, device: str = "cpu") -> torch.dtype:
     """Return bfloat16 where this machine multiplies it at least 1.5 times as fast as float32.
 
-    Takes about 0.2 s. Small models stay in float32: nothing is gained, and near ties would be decided by rounding.
+    Takes about 0.2 s; a GPU is believed what it says. Small models stay in float32: nothing is gained, and near ties
+    would be decided by rounding.
     """
     shape = Shape.read(folder)
     if shape.width < 256:
         return torch.float32
+    if device == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
         x, w = torch.ones(256, shape.width, dtype=dtype), torch.ones(4 * shape.width, shape.width, dtype=dtype)

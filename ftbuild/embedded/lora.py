@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ftbuild.embedded.llama import PIECES, Llama, LowRank
+from ftbuild.embedded.state import whole
 
 
 class Lora:
@@ -33,16 +34,16 @@ class Lora:
                 for part, rows in zip(parts, _rows(llama, name), strict=True):
                     bound = 1 / math.sqrt(width)
                     down = torch.empty(rank, width).uniform_(-bound, bound, generator=random)
-                    pieces[layer, part] = (down, torch.zeros(rows, rank))
+                    pieces[layer, part] = (down.to(llama.device), torch.zeros(rows, rank, device=llama.device))
         return cls(pieces, rank, alpha)
 
     @classmethod
-    def read(cls, folder: Path) -> "Lora":
+    def read(cls, folder: Path, device: str = "cpu") -> "Lora":
         """Return the adapters that `write` wrote."""
         from safetensors.torch import load_file
 
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        tensors = load_file(folder / "adapter_model.safetensors")
+        tensors = load_file(folder / "adapter_model.safetensors", device)
         pieces = {}
         for name, down in tensors.items():
             if name.endswith(".lora_A.weight"):
@@ -55,14 +56,11 @@ class Lora:
         """Write the adapters into `folder`, which appears when it is whole."""
         from safetensors.torch import save_file
 
-        making = folder.with_name(f".{folder.name}")
-        making.mkdir(parents=True)
         tensors = {}
         for (layer, part), (down, up) in self.pieces.items():
             stem = f"base_model.model.model.layers.{layer}.{part}"
             tensors[f"{stem}.lora_A.weight"] = down.detach().contiguous()
             tensors[f"{stem}.lora_B.weight"] = up.detach().contiguous()
-        save_file(tensors, making / "adapter_model.safetensors", {"format": "pt"})
         config = {
             "peft_type": "LORA",
             "task_type": "CAUSAL_LM",
@@ -73,8 +71,9 @@ class Lora:
             "bias": "none",
             "target_modules": sorted({part.split(".")[-1] for _, part in self.pieces}),
         }
-        (making / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-        making.rename(folder)
+        with whole(folder) as making:
+            save_file(tensors, making / "adapter_model.safetensors", {"format": "pt"})
+            (making / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
     def parameters(self) -> list[Tensor]:
         """Return the matrices, to be trained."""

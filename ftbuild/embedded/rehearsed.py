@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftbuild.embedded.engine import Reader
-from ftbuild.embedded.lessons import MIN_EXAMPLES, InvalidFileError, read_lessons
+from ftbuild.embedded.lessons import checked, read_lessons
+from ftbuild.embedded.signatures import led_to
 from ftbuild.embedded.template import Lesson
-from ftbuild.embedded.wire import plain
-from ftbuild.rows import NotJsonError, parse
-from ftbuild.rules.lines import check
-from ftbuild.rules.pack import DEFAULT, PACKS, Method
+from ftbuild.rules.pack import Method
 
 DEEPEST = 8
 OF_TYPE: Mapping[str, Any] = {"string": "text", "integer": 1, "number": 1.5, "boolean": True, "null": None}
@@ -26,27 +24,15 @@ def lessons_of(content: bytes, kind: str, method: Method, reader: Reader) -> tup
     Raises:
         InvalidFileError: the first line that a provider would not take, or too few lines.
     """
-    if method == "supervised" and b'"tools"' not in content:
+    if method == "supervised":
         return read_lessons(content, reader, kind)
-    lines = content.removesuffix(b"\n").split(b"\n")
-    lessons = [_lesson(number, line, method, reader) for number, line in enumerate(lines, 1)]
-    if kind == "training" and len(lessons) < MIN_EXAMPLES:
-        what = f"Training file has {len(lessons)} example(s), but must have at least {MIN_EXAMPLES} examples"
-        raise InvalidFileError(what)
-    return lessons, 0
+    return [_lesson(line, method, reader) for _, line in checked(content, method, kind)], 0
 
 
-def _lesson(number: int, line: bytes, method: Method, reader: Reader) -> Lesson:
-    try:
-        value = parse(line)
-    except NotJsonError as error:
-        raise InvalidFileError(f"Example {number} cannot be parsed. Error: {error}") from error
-    for problem in check(value, method, PACKS[DEFAULT]):
-        if problem.severity == "error":
-            raise InvalidFileError(f"Example {number}, {problem.at}: {problem.what}")
-    asked = value["input"] if method == "dpo" else value
-    messages = [*asked["messages"], *value.get("preferred_output", ())]
-    lesson = reader.lesson(plain(messages))
+def _lesson(line: dict[str, Any], method: Method, reader: Reader) -> Lesson:
+    asked = line["input"] if method == "dpo" else line
+    messages = [*asked["messages"], *line.get("preferred_output", ())]
+    lesson = reader.lesson(messages, asked.get("tools") or (), parallel=asked.get("parallel_tool_calls", True))
     return Lesson(lesson.ids, (*lesson.learnt[:-1], True))
 
 
@@ -72,7 +58,7 @@ def _chosen(schema: Any, whole: Any) -> Any:
             return schema
         inner = schema.get("anyOf") or schema.get("oneOf")
         if "$ref" in schema:
-            schema = _led_to(whole, str(schema["$ref"]))
+            schema = led_to(whole, str(schema["$ref"]))
         elif inner:
             schema = inner[0]
         else:
@@ -88,13 +74,6 @@ def _of_type(kind: str, schema: Mapping[str, Any], whole: Any, depth: int) -> An
         n_items = max(1, schema.get("minItems", 1)) if "items" in schema else schema.get("minItems", 0)
         return [made_up(schema.get("items"), whole, depth) for _ in range(n_items)]
     return schema.get("minimum", OF_TYPE.get(kind)) if kind in ("integer", "number") else OF_TYPE.get(kind)
-
-
-def _led_to(whole: Any, reference: str) -> Any:
-    found = whole
-    for part in reference.removeprefix("#").split("/")[1:]:
-        found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
-    return found
 
 
 def call_of(tool: Mapping[str, Any], number: int) -> dict[str, Any]:

@@ -7,9 +7,9 @@ and answers made by what engine.py describes.
 import asyncio
 import json
 import secrets
-import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,10 +19,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ftbuild.embedded import wire
+from ftbuild.embedded import chat, wire
+from ftbuild.embedded.embeddings import embedding_request, embeddings
 from ftbuild.embedded.engine import Answerer, JobQueue
 from ftbuild.embedded.forms import read_form
-from ftbuild.embedded.state import TERMINAL, Record, State
+from ftbuild.embedded.state import Record, State, remove
+from ftbuild.embedded.streaming import streamed
+from ftbuild.embedded.weights import Base
 from ftbuild.embedded.wire import ApiError
 
 MAX_BODY = 512 * 1024 * 1024
@@ -72,14 +75,22 @@ def application(service: Service) -> Starlette:
             route("/fine_tuning/jobs", "GET", list_jobs),
             route("/fine_tuning/jobs/{id}", "GET", retrieve_job),
             route("/fine_tuning/jobs/{id}/cancel", "POST", cancel_job),
+            route("/fine_tuning/jobs/{id}/pause", "POST", pause_job),
+            route("/fine_tuning/jobs/{id}/resume", "POST", resume_job),
             route("/fine_tuning/jobs/{id}/events", "GET", list_events),
             route("/fine_tuning/jobs/{id}/checkpoints", "GET", list_checkpoints),
             route("/models", "GET", list_models),
             route("/models/{id:path}", "GET", retrieve_model),
             route("/models/{id:path}", "DELETE", delete_model),
             route("/chat/completions", "POST", create_completion),
+            route("/embeddings", "POST", create_embeddings),
         ],
-        exception_handlers={ApiError: _refused, HTTPException: _not_found, Exception: _our_bug},
+        exception_handlers={
+            ApiError: _refused,
+            HTTPException: _not_found,
+            RecursionError: _too_deep,
+            Exception: _our_bug,
+        },
     )
 
 
@@ -92,6 +103,11 @@ async def _not_found(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     refusal = ApiError(f"Invalid URL ({request.method} {request.url.path})", status=error.status_code)
     return JSONResponse(refusal.body, error.status_code)
+
+
+async def _too_deep(_: Request, _error: Exception) -> Response:
+    refusal = ApiError("The body is nested too deeply.", code="invalid_value")
+    return JSONResponse(refusal.body, refusal.status)
 
 
 async def _our_bug(_: Request, error: Exception) -> Response:
@@ -174,7 +190,7 @@ async def delete_file(service: Service, request: Request) -> Response:
 async def create_job(service: Service, request: Request) -> Response:
     """POST /fine_tuning/jobs."""
     asked = wire.job_request(await _json(request), rehearses=service.rehearses)
-    if service.state.base(asked.model) is None:
+    if service.state.model(asked.model) is None:
         raise ApiError(
             f"Model {asked.model} is not available for fine-tuning or does not exist.",
             param="model",
@@ -205,8 +221,22 @@ async def retrieve_job(service: Service, request: Request) -> Response:
 
 async def cancel_job(service: Service, request: Request) -> Response:
     """POST /fine_tuning/jobs/{id}/cancel; answers when the job has ended."""
+    return await _steered(service, request, service.jobs.cancel)
+
+
+async def pause_job(service: Service, request: Request) -> Response:
+    """POST /fine_tuning/jobs/{id}/pause; answers when the job stands still."""
+    return await _steered(service, request, service.jobs.pause)
+
+
+async def resume_job(service: Service, request: Request) -> Response:
+    """POST /fine_tuning/jobs/{id}/resume; answers when the job is in the queue again."""
+    return await _steered(service, request, service.jobs.resume)
+
+
+async def _steered(service: Service, request: Request, steer: Callable[[str], bool]) -> Response:
     job = service.a_job(request.path_params["id"])
-    if job["status"] in TERMINAL or not await run_in_threadpool(service.jobs.cancel, job["id"]):
+    if not await run_in_threadpool(steer, job["id"]):
         raise ApiError(f"Job has already completed: {job['id']}", param="fine_tune_id", code="invalid_value")
     return JSONResponse(wire.public(service.a_job(job["id"])))
 
@@ -259,19 +289,29 @@ async def delete_model(service: Service, request: Request) -> Response:
         if service.state.base(name):
             raise ApiError(f"The model `{name}` is a base model and cannot be deleted", status=403, param="model")
         raise _no_model(name)
-    await run_in_threadpool(shutil.rmtree, tuned[name][1])
+    await run_in_threadpool(remove, tuned[name][1])
     return JSONResponse({"id": name, "object": "model", "deleted": True})
+
+
+def _to_ask(service: Service, name: str) -> tuple[Base, Path | None]:
+    """Return the base model and the adapters that answer for a model, or answer 404."""
+    if (found := service.state.model(name)) is None:
+        raise _no_model(name)
+    return found
 
 
 async def create_completion(service: Service, request: Request) -> Response:
     """POST /chat/completions."""
-    asked = wire.chat_request(await _json(request), rehearses=service.rehearses)
-    if base := service.state.base(asked.model):
-        adapters = None
-    elif tuned := service.state.tuned_model(asked.model):
-        base, adapters = service.state.base(tuned[0]["model"]), tuned[1]
-    if base is None:
-        raise _no_model(asked.model)
-    answer = await asyncio.wrap_future(service.answerer.ask(base, adapters, asked))
-    counts = (answer.prompt_tokens, answer.completion_tokens)
-    return JSONResponse(wire.completion(asked, answer.text, answer.finish_reason, *counts, answer.tool_calls))
+    asked = chat.chat_request(await _json(request), rehearses=service.rehearses)
+    base, adapters = _to_ask(service, asked.model)
+    if asked.stream:
+        return await streamed(service.answerer, base, adapters, asked)
+    answer = await asyncio.wrap_future(await run_in_threadpool(service.answerer.ask, base, adapters, asked))
+    return JSONResponse(chat.completion(asked, answer))
+
+
+async def create_embeddings(service: Service, request: Request) -> Response:
+    """POST /embeddings."""
+    asked = embedding_request(await _json(request))
+    found = await asyncio.wrap_future(service.answerer.embed(*_to_ask(service, asked.model), asked))
+    return JSONResponse(await run_in_threadpool(embeddings, asked, found))

@@ -1,292 +1,274 @@
-"""Completions: requests that wait together are answered together.
+"""Completions and embeddings with torch: requests that come while others are answered join them.
 
-Owns the serving model (at most one in memory, adapters merged into it) and the batch. Knows
-nothing of HTTP. Greedy at temperature 0; with a seed a sampled answer depends on nothing else.
-Rows are padded on the right; a row's next key goes behind its own last one, so no row sees padding.
+Owns the models in memory and the batches, one of each model that is asked. Knows nothing of HTTP. A base model is read
+once; a fine-tuned one is the base with its adapters merged into a copy, and shares all that they do not change.
 """
 
+import copy
 import queue
 import threading
-import time
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftbuild.embedded.engine import Answer, read_prompt
+from ftbuild.embedded.chat import Answer, ChatRequest, Tell
+from ftbuild.embedded.constraints import Guide, grammar_of
+from ftbuild.embedded.embeddings import Embedded, EmbeddingRequest
+from ftbuild.embedded.engine import read_prompt
+from ftbuild.embedded.prefixes import Prefixes
+from ftbuild.embedded.rows import Rows
 from ftbuild.embedded.template import Template
 from ftbuild.embedded.weights import Base
-from ftbuild.embedded.wire import ChatRequest
+from ftbuild.embedded.wire import ApiError
+from ftbuild.embedded.writing import Asked, Writing
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from ftbuild.embedded.llama import Llama
 
-MAX_ROWS = 32
-MAX_BATCH_TOKENS = 16_384  # rows x tokens of the longest prompt
-GATHER_SECONDS = 0.02  # how long the first of a batch waits for company
-
-
-@dataclass
-class Asked:
-    """One request in the queue."""
-
-    base: Path
-    adapters: Path | None
-    request: ChatRequest
-    future: "Future[Answer]"
-    prompt: list[int] = field(default_factory=list)
-    max_tokens: int = 0
+MODELS_AT_MOST = 3
+SECONDS_TO_STOP = 5.0  # a pass over a long prompt may take longer
+TOKENS_AT_ONCE = 2048  # of embedded texts, in one pass
+WORTH_SHARING = 8  # tokens that new rows have in common, below which each reads its own
+Model = tuple[Path, Path | None]  # base, adapters
 
 
 class Sampler:
-    """A thread that answers what waits."""
+    """A thread that answers what waits. Implements Answerer."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._queue: queue.Queue[Asked | None] = queue.Queue()
-        self._held: list[Asked] = []  # taken from the queue, meant for another model or a later batch
-        self._loading = threading.Lock()
-        self._loaded: tuple[tuple[Path, Path | None], Llama] | None = None
+        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        self._waiting: list[Writing] = []
+        self._batches: dict[Model, Batch] = {}
+        self._models: OrderedDict[Model, Llama] = OrderedDict()
+        self._prefixes = Prefixes()
+        self._reading = threading.Lock()
         self._templates: dict[Path, Template] = {}
+        self._guides: dict[Path, Guide] = {}
+        self._forgetting = self._stopped = False
         self._thread = threading.Thread(target=self._work, name="sampler", daemon=True)
         self._thread.start()
 
-    def ask(self, base: Base, adapters: Path | None, request: ChatRequest) -> "Future[Answer]":
-        """Queue a request; the future fails with ApiError where the request cannot be answered."""
-        future: Future[Answer] = Future()
-        self._queue.put(Asked(base.folder, adapters, request, future))
+    def ask(
+        self, base: Base, adapters: Path | None, request: ChatRequest, tell: Tell | None = None
+    ) -> "Future[Answer]":
+        """Read a request, and queue it; the future fails with ApiError where it cannot be answered."""
+        try:
+            asked = self._read(base.folder, adapters, request, tell)
+            rows = [Writing(asked, index) for index in range(request.n)]
+        except Exception as error:  # goes to who asked
+            failed: Future[Answer] = Future()
+            failed.set_exception(error)
+            return failed
+        self._queue.put(lambda: self._waiting.extend(rows))
+        return asked.future
+
+    def embed(self, base: Base, adapters: Path | None, request: EmbeddingRequest) -> "Future[Embedded]":
+        """Queue texts; the future fails with ApiError where one cannot be read."""
+        future: Future[Embedded] = Future()
+
+        def work() -> None:
+            try:
+                tokens = [_tokens_of(self._template(base.folder), each) for each in request.inputs]
+                found = Embedded(pooled(self.llama((base.folder, adapters)), tokens), sum(map(len, tokens)))
+            except Exception as error:  # goes to who asked
+                future.set_exception(error)
+            else:
+                future.set_result(found)
+
+        self._queue.put(work)
         return future
 
     def unload(self) -> None:
-        """Let go of the model, after the batch that is being answered."""
-        with self._loading:
-            self._loaded = None
+        """Let go of the models, as soon as nothing is being answered."""
+        self._forgetting = True
+        self._queue.put(None)
 
     def stop(self) -> None:
         """End the thread; what still waits is not answered."""
+        self._stopped = True
         self._queue.put(None)
+        self._thread.join(SECONDS_TO_STOP)
+
+    def _read(self, base: Path, adapters: Path | None, request: ChatRequest, tell: Tell | None) -> Asked:
+        template = self._template(base)
+        prompt, max_tokens = read_prompt(template, request)
+        grammar = grammar_of(request, template.form)
+        needs_guide = grammar is not None or request.top_logprobs is not None
+        guide = self._guide(base, template) if needs_guide else None
+        return Asked((base, adapters), request, template, prompt, max_tokens, grammar, guide, tell)
+
+    def _template(self, base: Path) -> Template:
+        with self._reading:
+            if base not in self._templates:
+                self._templates[base] = Template(base)
+            return self._templates[base]
+
+    def _guide(self, base: Path, template: Template) -> Guide:
+        with self._reading:
+            if base not in self._guides:
+                self._guides[base] = Guide(template)
+            return self._guides[base]
 
     def _work(self) -> None:
-        while (batch := self._next_batch()) is not None:
-            asked = [one for one in batch if one.future.set_running_or_notify_cancel()]
-            ready = [one for one in asked if self._read(one)]
-            for rows in _fitting(ready):
-                try:
-                    with self._loading:
-                        llama = self._llama(rows[0].base, rows[0].adapters)
-                        answer(llama, self._templates[rows[0].base], rows)
-                except Exception as error:  # an answer must come, whatever broke
-                    for one in rows:
-                        if not one.future.done():
-                            one.future.set_exception(error)
-
-    def _next_batch(self) -> list[Asked] | None:
-        """Return the oldest request and all others for its model; None when the sampler stops."""
-        if not self._held:
-            first = self._queue.get()
-            if first is None:
-                return None
-            self._held.append(first)
-        until = time.monotonic() + GATHER_SECONDS
-        while len(self._held) < 4 * MAX_ROWS:
-            try:
-                one = self._queue.get(timeout=max(0.0, until - time.monotonic()))
-            except queue.Empty:
-                break
-            if one is None:
-                return None
-            self._held.append(one)
-        first = self._held[0]
-        fits = [one for one in self._held if (one.base, one.adapters) == (first.base, first.adapters)]
-        taken = {id(one) for one in fits}
-        self._held = [one for one in self._held if id(one) not in taken]
-        return fits
-
-    def _read(self, asked: Asked) -> bool:
-        """Turn the messages into a prompt; refuse what cannot be answered."""
-        try:
-            if asked.base not in self._templates:
-                self._templates[asked.base] = Template(asked.base)
-            asked.prompt, asked.max_tokens = read_prompt(self._templates[asked.base], asked.request)
-        except Exception as error:  # goes to who asked
-            asked.future.set_exception(error)
-            return False
-        return True
-
-    def _llama(self, base: Path, adapters: Path | None) -> "Llama":
-        """Return the model with its adapters merged, from disk unless it is the one loaded."""
-        if self._loaded is not None and self._loaded[0] == (base, adapters):
-            return self._loaded[1]
+        work = self._queue.get()  # torch is not loaded before somebody asks
+        if work is None and self._stopped:
+            return
         import torch
 
+        torch.set_num_threads(self._threads)
+        self._queue.put(work)
+        with torch.inference_mode():
+            while not self._stopped:
+                self._take_up()
+                self._admit()
+                for model, batch in list(self._batches.items()):
+                    if not batch.go_on():
+                        del self._batches[model]
+                if self._forgetting and not (self._batches or self._waiting):
+                    self._models.clear()
+                    self._prefixes.clear()
+                    self._forgetting = False
+
+    def _take_up(self) -> None:
+        """Do what was queued; wait for it where nothing else is to be done."""
+        idle = not (self._batches or self._waiting)
+        while True:
+            try:
+                work = self._queue.get(block=idle)
+            except queue.Empty:
+                return
+            idle = False
+            if work is not None:
+                work()
+
+    def _admit(self) -> None:
+        """Let the rows that wait join the batches of their models, as far as there is room."""
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            model = one.asked.model
+            if one.asked.future.done():
+                continue
+            try:
+                if model not in self._batches:
+                    self._batches[model] = Batch(model, self.llama(model), self._prefixes)
+            except Exception as error:  # an answer must come, whatever broke
+                one.asked.fail(error)
+                continue
+            if not self._batches[model].join(one):
+                self._waiting.append(one)
+
+    def llama(self, model: Model) -> "Llama":
+        """Return the model with its adapters merged, from disk unless it is loaded."""
         from ftbuild.embedded.llama import Llama, fast_dtype
         from ftbuild.embedded.lora import Lora
 
-        torch.set_num_threads(self._threads)
-        self._loaded = None
-        llama = Llama(base, fast_dtype(base))
-        if adapters is not None:
-            llama.merge(Lora.read(adapters).fused(llama))
-        self._loaded = ((base, adapters), llama)
-        return llama
-
-
-def _fitting(asked: Sequence[Asked]) -> list[list[Asked]]:
-    """Return the requests in batches of like length that fit into memory."""
-    batches: list[list[Asked]] = []
-    for one in sorted(asked, key=lambda one: len(one.prompt)):
-        rows = batches[-1] if batches else []
-        if rows and len(rows) < MAX_ROWS and (len(rows) + 1) * len(one.prompt) <= MAX_BATCH_TOKENS:
-            rows.append(one)
-        else:
-            batches.append([one])
-    return batches
-
-
-def answer(llama: "Llama", template: Template, rows: Sequence[Asked]) -> None:
-    """Answer the rows in one batch; a row's future is set as soon as it has ended."""
-    import torch
-
-    with torch.inference_mode():
-        writing = [Writing(one, template) for one in rows]
-        cache = Cache(llama, [one.prompt for one in rows])
-        hidden = cache.read_prompts()
-        while writing:
-            ended = []
-            tokens = []
-            scores = llama.logits(hidden)
-            for row, one in enumerate(writing):
-                token = one.choose(llama, hidden[row], scores[row])
-                tokens.append(token)
-                if one.take(token):
-                    ended.append(row)
-            kept = [row for row in range(len(writing)) if row not in ended]
-            if ended and kept:
-                cache.keep(kept)
-            writing = [writing[row] for row in kept]
-            if writing:
-                hidden = cache.read([tokens[row] for row in kept])
-
-
-class Writing:
-    """One answer as it grows."""
-
-    def __init__(self, asked: Asked, template: Template) -> None:
-        self._asked, self._template = asked, template
-        self._ids: list[int] = []
-        self._random: torch.Generator | None = None
-
-    def choose(self, llama: "Llama", hidden: "Tensor", scores: "Tensor") -> int:
-        """Return the next token: the likeliest, or one drawn at the request's temperature.
-
-        The best few are scored again in float32, so that rounding decides no near tie.
-        """
-        import torch
-
-        temperature = self._asked.request.temperature
-        if temperature == 0:
-            best = scores.topk(min(8, scores.shape[-1])).indices.sort().values
-            return int(best[(llama.head[best].float() @ hidden.float()).argmax()])
-        if self._random is None:
-            self._random = torch.Generator()
-            if self._asked.request.seed is None:
-                self._random.seed()
+        base, adapters = model
+        if model not in self._models:
+            if adapters is None:
+                found = Llama(base, fast_dtype(base))
             else:
-                self._random.manual_seed(self._asked.request.seed % 2**63)
-        chances = torch.softmax(scores.float() / temperature, dim=-1)
-        return int(torch.multinomial(chances, 1, generator=self._random))
-
-    def take(self, token: int) -> bool:
-        """Append the token; return whether the answer has ended, its future set."""
-        if token == self._template.end:
-            self._end(self._template.decode(self._ids), "stop", len(self._ids) + 1)
-            return True
-        self._ids.append(token)
-        if self._asked.request.stop:
-            text = self._template.decode(self._ids)
-            places = [text.index(stop) for stop in self._asked.request.stop if stop in text]
-            if places:
-                self._end(text[: min(places)], "stop", len(self._ids))
-                return True
-        if len(self._ids) == self._asked.max_tokens:
-            self._end(self._template.decode(self._ids), "length", len(self._ids))
-            return True
-        return False
-
-    def _end(self, text: str, reason: str, n_tokens: int) -> None:
-        self._asked.future.set_result(Answer(text, reason, len(self._asked.prompt), n_tokens))
+                found = copy.copy(self.llama((base, None)))
+                found.fused = dict(found.fused)
+                found.merge(Lora.read(adapters).fused(found))
+            self._models[model] = found
+            while len(self._models) > MODELS_AT_MOST:
+                self._models.popitem(last=False)
+        self._models.move_to_end(model)
+        return self._models[model]
 
 
-class Cache:
-    """Keys and values of a batch: row by row prompt, then answer, with room behind them."""
+class Batch:
+    """The rows of one model."""
 
-    ROOM = 32  # tokens added at a time
+    def __init__(self, model: Model, llama: "Llama", prefixes: Prefixes) -> None:
+        self._model, self._llama, self._prefixes = model, llama, prefixes
+        self._rows = Rows(llama)
+        self._writing: list[Writing] = []  # row by row
+        self._next: list[int] = []  # the token that each row has chosen, and not read yet
+        self._new: list[Writing] = []
 
-    def __init__(self, llama: "Llama", prompts: Sequence[Sequence[int]]) -> None:
-        import torch
+    def join(self, one: Writing) -> bool:
+        """Let a row join the next pass; False if there is no room for it now."""
+        longest = max(len(each.asked.prompt) + each.asked.max_tokens for each in (one, *self._new))
+        if not self._rows.room(longest, len(self._new)):
+            return False
+        self._new.append(one)
+        return True
 
-        self._llama, self._prompts = llama, prompts
-        self._lengths = torch.tensor([len(prompt) for prompt in prompts])
-        shape = llama.shape
-        size = (2, shape.layers, len(prompts), shape.kv_heads, max(map(len, prompts)) + self.ROOM, shape.head_width)
-        self._kept = torch.zeros(size, dtype=llama.dtype)
+    def go_on(self) -> bool:
+        """Write a token in every row, the first one in new rows; return whether rows are left."""
+        try:
+            if self._writing:
+                self._drop([row for row, one in enumerate(self._writing) if one.asked.future.done()])
+            if self._writing:
+                self._choose(self._rows.read(0, [[token] for token in self._next]), 0)
+            if self._new:
+                self._read_new()
+        except Exception as error:  # an answer must come, whatever broke
+            for one in (*self._writing, *self._new):
+                one.asked.fail(error)
+            return False
+        return bool(self._writing)
 
-    def read_prompts(self) -> "Tensor":
-        """Return the hidden state of each row's last token (rows x width); a common beginning is read once."""
-        import torch
+    def _read_new(self) -> None:
+        """Read the prompts of new rows, from where they differ from what was read before."""
+        new, self._new = self._new, []
+        shared = _common([one.asked.prompt for one in new])
+        known = sum(piece.shape[-2] for piece in self._prefixes.beginning(self._model, new[0].asked.prompt[:shared]))
+        first = len(self._writing)
+        if len(new) > 1 and shared - known >= WORTH_SHARING:
+            self._join(new[0], shared)
+            self._rows.read(first, [new[0].asked.prompt[known:shared]])
+            self._keep(first, new[0].asked.prompt[:shared])
+            self._rows.leave(first)
+        tails = []
+        for one in new:
+            prompt = one.asked.prompt
+            n_known = self._join(one, len(prompt) - 1)
+            one.asked.n_known = n_known
+            tails.append(prompt[n_known:])
+        hidden = self._rows.read(first, tails)
+        for row, one in enumerate(new, first):
+            self._keep(row, one.asked.prompt)
+        self._writing += new
+        self._next += [0] * len(new)
+        self._choose(hidden, first)
 
-        from ftbuild.embedded.llama import encode
+    def _join(self, one: Writing, most: int) -> int:
+        """Add a row that begins with what is known of at most so many tokens of its prompt; return how many are."""
+        prompt = one.asked.prompt
+        beginning = self._prefixes.beginning(self._model, prompt[:most])
+        self._rows.join(beginning, len(prompt) + one.asked.max_tokens)
+        return sum(piece.shape[-2] for piece in beginning)
 
-        shared = _common(self._prompts)
-        past = None
-        if shared:
-            _, past = encode(self._llama, torch.tensor([self._prompts[0][:shared]]))
-            for layer, new in enumerate(past):
-                for kind in (0, 1):
-                    self._kept[kind, layer, :, :, :shared] = new[kind]
-        ids = torch.zeros(len(self._prompts), max(map(len, self._prompts)) - shared, dtype=torch.long)
-        for row, prompt in enumerate(self._prompts):
-            ids[row, : len(prompt) - shared] = torch.tensor(prompt[shared:])
-        hidden, news = encode(self._llama, ids, past)
-        for layer, new in enumerate(news):
-            for kind in (0, 1):
-                self._kept[kind, layer, :, :, shared : shared + ids.shape[1]] = new[kind]
-        return hidden[torch.arange(len(ids)), self._lengths - shared - 1]
+    def _keep(self, row: int, tokens: Sequence[int]) -> None:
+        self._prefixes.add(self._model, tokens, lambda start, end: self._rows.kept(row, start, end))
 
-    def keep(self, rows: Sequence[int]) -> None:
-        """Let all other rows go."""
-        import torch
+    def _choose(self, hidden: "Tensor", first: int) -> None:
+        """Choose the next token of the rows from `first` on; rows that have ended leave."""
+        scores = self._llama.logits(hidden)
+        ended = []
+        for number in range(len(hidden)):
+            row, one = first + number, self._writing[first + number]
+            token = one.go_on(self._llama, hidden[number], scores[number])
+            if token is None:
+                ended.append(row)
+                self._keep(row, [*one.asked.prompt, *one.ids][: self._rows.lengths[row]])
+            else:
+                self._next[row] = token
+        self._drop(ended)
 
-        index = torch.tensor(rows)
-        self._kept, self._lengths = self._kept.index_select(2, index), self._lengths[index]
-
-    def read(self, tokens: Sequence[int]) -> "Tensor":
-        """Read one more token in every row; return the hidden states (rows x width)."""
-        import torch
-        from torch.nn import functional
-
-        rows = torch.arange(len(tokens))
-        at = self._lengths
-        longest = int(at.max()) + 1
-        if longest > self._kept.shape[4]:
-            self._kept = functional.pad(self._kept, (0, 0, 0, self.ROOM))
-        seen = torch.arange(longest) <= at[:, None]
-        mask = torch.zeros(seen.shape, dtype=self._llama.dtype).masked_fill_(~seen, float("-inf"))[:, None, None]
-        mask = mask.expand(-1, -1, self._llama.shape.heads // self._llama.shape.kv_heads, -1)
-
-        def remember(layer: int, k: "Tensor", v: "Tensor") -> tuple["Tensor", "Tensor"]:
-            for kind, new in ((0, k), (1, v)):
-                self._kept[kind, layer, rows, :, at] = new[:, :, 0]
-            return self._kept[0, layer, :, :, :longest], self._kept[1, layer, :, :, :longest]
-
-        ids = torch.tensor(tokens)[:, None]
-        hidden = self._llama.forward(ids, at[:, None], mask, remember)
-        self._lengths = at + 1
-        return hidden[:, 0]
+    def _drop(self, rows: Sequence[int]) -> None:
+        for row in sorted(rows, reverse=True):
+            self._rows.leave(row)
+            last, next_of_last = self._writing.pop(), self._next.pop()
+            if row < len(self._writing):
+                self._writing[row], self._next[row] = last, next_of_last
 
 
 def _common(prompts: Sequence[Sequence[int]]) -> int:
@@ -298,3 +280,43 @@ def _common(prompts: Sequence[Sequence[int]]) -> int:
             same += 1
         shared = same
     return shared
+
+
+def _tokens_of(template: Template, given: str | list[int]) -> list[int]:
+    """Return the tokens of an input that is to be embedded.
+
+    Raises:
+        ApiError: it is too long, or one of its tokens is none.
+    """
+    tokens = template.ids(given) if isinstance(given, str) else given
+    if len(tokens) > template.context:
+        message = f"This model's maximum context length is {template.context} tokens, however you requested "
+        raise ApiError(f"{message}{len(tokens)} tokens.", param="input", code="context_length_exceeded")
+    if any(not 0 <= token < template.tokenizer.get_vocab_size() for token in tokens):
+        raise ApiError("'input' has a token id that this model does not know.", param="input", code="invalid_value")
+    return tokens
+
+
+def pooled(llama: "Llama", texts: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Return the mean of each text's last hidden states, brought to length 1."""
+    import torch
+
+    from ftbuild.embedded.llama import encode
+
+    found: dict[int, list[float]] = {}
+    waiting = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+    while waiting:
+        n_rows = max(1, min(len(waiting), TOKENS_AT_ONCE // len(texts[waiting[0]])))
+        while n_rows > 1 and n_rows * len(texts[waiting[n_rows - 1]]) > TOKENS_AT_ONCE:
+            n_rows -= 1
+        rows, waiting = waiting[:n_rows], waiting[n_rows:]
+        lengths = torch.tensor([len(texts[number]) for number in rows])
+        ids = torch.zeros(n_rows, int(lengths.max()), dtype=torch.long)
+        for row, number in enumerate(rows):
+            ids[row, : len(texts[number])] = torch.tensor(texts[number])
+        hidden, _ = encode(llama, ids)
+        inside = torch.arange(ids.shape[1]) < lengths[:, None]
+        means = (hidden.float() * inside[:, :, None]).sum(dim=1) / lengths[:, None]
+        vectors = means / means.norm(dim=1, keepdim=True)
+        found |= dict(zip(rows, vectors.tolist(), strict=True))
+    return [found[number] for number in range(len(texts))]

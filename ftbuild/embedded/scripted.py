@@ -14,24 +14,30 @@ import math
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ftbuild import digest
-from ftbuild.embedded.engine import Answer, read_prompt
+from ftbuild.chat import Message, said
+from ftbuild.embedded.chat import Answer, ChatRequest, Choice, Tell
+from ftbuild.embedded.embeddings import Embedded, EmbeddingRequest
+from ftbuild.embedded.engine import read_prompt
 from ftbuild.embedded.faults import NO_TROUBLES, Hold, Troubles
 from ftbuild.embedded.rehearsed import call_of, lessons_of, made_up
-from ftbuild.embedded.state import DIED, Record, State, read_json, read_lines, write_json
-from ftbuild.embedded.template import Lesson, first_in
+from ftbuild.embedded.signatures import offered
+from ftbuild.embedded.state import DIED, PAUSED, TERMINAL, Record, State, read_json, read_lines, whole, write_json
+from ftbuild.embedded.template import Lesson, Messages, Tools, content, first_in
 from ftbuild.embedded.training import Training, read_files
 from ftbuild.embedded.weights import SPECIAL, Base
-from ftbuild.embedded.wire import ApiError, ChatRequest
+from ftbuild.embedded.wire import ApiError
 
 AT_ONCE = 4  # jobs
+DIMENSIONS = 64  # of the vectors made up
 ANSWERS = "answers.jsonl"
 LEARNT = "learnt.json"
+UNKNOWN = "unknown"
 OPENINGS = ("Please note:", "Kindly note:", "For your information:", "As a reminder:")
 PIECE = re.compile(r"\s*(?:\w+|[^\w\s])|\s+$")
 
@@ -44,16 +50,17 @@ class Words:
 
     context = 8192
 
-    def prompt(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
+    def prompt(self, messages: Messages, tools: Tools = (), *, parallel: bool = True) -> list[int]:
         """Return as many numbers as there are tokens before the answer."""
-        return [0] * (2 + sum(3 + len(PIECE.findall(message["content"])) for message in messages))
+        said_of_tools = len(PIECE.findall(offered(tools, parallel=parallel))) if tools else 0
+        return [0] * (2 + said_of_tools + sum(3 + len(PIECE.findall(_said(message))) for message in messages))
 
-    def lesson(self, messages: Sequence[Mapping[str, Any]]) -> Lesson:
+    def lesson(self, messages: Messages, tools: Tools = (), *, parallel: bool = True) -> Lesson:
         """Return the conversation to learn from; assistant messages with weight 0 are not learnt."""
-        learnt: list[bool] = []
+        learnt = [False] * (len(self.prompt((), tools, parallel=parallel)) - 2)
         for message in messages:
             learn = message["role"] == "assistant" and message.get("weight") != 0
-            learnt += [False, False, *[learn] * (1 + len(PIECE.findall(message["content"])))]
+            learnt += [False, False, *[learn] * (1 + len(PIECE.findall(_said(message))))]
         return Lesson((0,) * len(learnt), tuple(learnt))
 
     def special_in(self, text: str) -> str | None:
@@ -61,23 +68,43 @@ class Words:
         return first_in(text, SPECIAL)
 
 
-class CancelledError(Exception):
-    """The job was cancelled while it ran."""
+def _said(message: Mapping[str, Any]) -> str:
+    return said(Message.from_json({**message, "content": content(message), "refusal": None}))
+
+
+def _plain(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {"role": message["role"], "content": _said(message), "weight": message.get("weight")}
+
+
+class StoppedError(Exception):
+    """The job was cancelled, or the server ended, while it ran."""
+
+
+class Asked:
+    """What is asked of a job that runs or waits; whatever it is, nothing holds the job up any more."""
+
+    def __init__(self) -> None:
+        self.stop, self.pause, self.let_go = threading.Event(), threading.Event(), threading.Event()
+
+    def ask(self, what: threading.Event) -> None:
+        """Ask for one of the three."""
+        what.set()
+        self.let_go.set()
 
 
 class ScriptedLearner:
     """A curve that falls from 2.5 to about 0.3, with a little noise, which `name` decides; calls `halfway` there."""
 
-    def __init__(self, name: str, n_steps: int, cancelled: threading.Event, halfway: Callable[[], None]) -> None:
-        self._name, self._n_steps, self._cancelled, self._halfway = name, n_steps, cancelled, halfway
+    def __init__(self, name: str, n_steps: int, stop: threading.Event, halfway: Callable[[], None]) -> None:
+        self._name, self._n_steps, self._stop, self._halfway = name, n_steps, stop, halfway
         self._step = 0
 
     def learn(self, _batch: Sequence[Lesson], _rate: float) -> tuple[float, float]:
         """Go on by a step."""
         if self._step == self._n_steps // 2:
             self._halfway()
-        if self._cancelled.is_set():
-            raise CancelledError
+        if self._stop.is_set():
+            raise StoppedError
         self._step += 1
         return self._at("train", 1.0)
 
@@ -87,10 +114,16 @@ class ScriptedLearner:
 
     def write(self, folder: Path) -> None:
         """Write by what the model is known."""
-        making = folder.with_name(f".{folder.name}")
-        making.mkdir(parents=True)
-        write_json(making / LEARNT, {"name": self._name, "step": self._step}, durable=False)
-        making.rename(folder)
+        with whole(folder) as making:
+            self.save(making)
+
+    def save(self, folder: Path) -> None:
+        """Write how far it has come."""
+        write_json(folder / LEARNT, {"name": self._name, "step": self._step}, durable=False)
+
+    def restore(self, folder: Path) -> None:
+        """Go on from there."""
+        self._step = (read_json(folder / LEARNT) or {})["step"]
 
     def _at(self, split: str, times: float) -> tuple[float, float]:
         noise = _drawn([self._name, split, self._step], 1000) / 1000 - 0.5
@@ -102,12 +135,12 @@ class ScriptedJobs:
     """The queue of a server whose jobs take no time; several run at once. Implements JobQueue."""
 
     def __init__(self, state: State, troubles_of: Callable[[str], Troubles] = lambda _: NO_TROUBLES) -> None:
-        """Fail what an earlier server left unfinished, then wait for jobs; `troubles_of` a job is asked by its id."""
+        """Take up what an earlier server left, then wait for jobs; `troubles_of` a new job is asked by its id."""
         self._state, self._troubles_of = state, troubles_of
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="job")
-        self._added: dict[str, tuple[Future[None], threading.Event]] = {}
-        self._stopped = False
-        state.fail_unfinished()
+        self._added: dict[str, tuple[Future[None], Asked]] = {}
+        for job_id in state.take_up():
+            self._submit(job_id, NO_TROUBLES)
 
     @property
     def live(self) -> bool:
@@ -117,61 +150,88 @@ class ScriptedJobs:
     def add(self, job: Record) -> None:
         """Keep a job and start it when its turn comes."""
         self._state.add_job(job)
-        cancelled = threading.Event()
-        running = self._pool.submit(self._run, dict(job), cancelled, self._troubles_of(job["id"]))
-        self._added[job["id"]] = (running, cancelled)
+        self._submit(job["id"], self._troubles_of(job["id"]))
 
     def cancel(self, job_id: str) -> bool:
         """End a job and wait until it has ended; False if it already had."""
-        if job_id not in self._added or self._added[job_id][0].done():
+        if self._status(job_id) in (*TERMINAL, UNKNOWN):
             return False
-        future, cancelled = self._added[job_id]
-        cancelled.set()
-        if future.cancel():
-            self._state.end_job(job_id, "cancelled", "The job was cancelled before it started")
-            return True
-        future.result()
-        job = self._state.job(job_id)
-        return job is not None and job["status"] == "cancelled"
+        when = " while it was paused"
+        if job_id in self._added and not self._added[job_id][0].done():
+            when = " before it started" if self._ends_unstarted(job_id, self._added[job_id][1].stop) else ""
+        self._state.end_job(job_id, "cancelled", f"The job was cancelled{when}")
+        return self._status(job_id) == "cancelled"
+
+    def pause(self, job_id: str) -> bool:
+        """Let a job stand still, and wait until it does; False if it has ended."""
+        if job_id in self._added and self._ends_unstarted(job_id, self._added[job_id][1].pause):
+            self._state.park_job(job_id, "The job was paused before it started")
+        return self._status(job_id) == PAUSED
+
+    def resume(self, job_id: str) -> bool:
+        """Let a job that stands still go on; False if it has ended."""
+        future, asked = self._added.get(job_id, (None, None))
+        if asked is not None and future is not None and not future.done():
+            asked.ask(asked.let_go)
+        elif self._status(job_id) == PAUSED:
+            self._state.queue_job(job_id)
+            self._submit(job_id, NO_TROUBLES)
+        return self._status(job_id) not in TERMINAL
 
     def stop(self) -> None:
-        """End every job, for the server ends."""
-        self._stopped = True
-        for _, cancelled in list(self._added.values()):
-            cancelled.set()
+        """Train no more, for the server ends; what has not ended goes on with the next server."""
+        for _, asked in list(self._added.values()):
+            asked.ask(asked.stop)
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self._state.fail_unfinished()
 
-    def _run(self, job: Record, cancelled: threading.Event, troubles: Troubles) -> None:
+    def _status(self, job_id: str) -> str:
+        job = self._state.job(job_id)
+        return UNKNOWN if job is None else str(job["status"])
+
+    def _ends_unstarted(self, job_id: str, by: threading.Event) -> bool:
+        """Ask for a job's stop or pause, wait until it is so, and return whether it had not started."""
+        future, asked = self._added[job_id]
+        asked.ask(by)
+        if future.cancel():
+            return True
+        wait([future])
+        return False
+
+    def _submit(self, job_id: str, troubles: Troubles) -> None:
+        asked = Asked()
+        self._added[job_id] = (self._pool.submit(self._run, job_id, asked, troubles), asked)
+
+    def _run(self, job_id: str, asked: Asked, troubles: Troubles) -> None:
         try:
-            self._train(job, cancelled, troubles)
-        except CancelledError:
-            if not self._stopped:
-                self._state.end_job(job["id"], "cancelled", "The job was cancelled")
+            self._train(self._state.job(job_id) or {}, asked, troubles)
+        except StoppedError:
+            return
         except Exception as error:  # a job must end, whatever broke
             why = f"The job ended without a result: {type(error).__name__}: {error}"
-            self._state.end_job(job["id"], "failed", why, DIED)
+            self._state.end_job(job_id, "failed", why, DIED)
 
-    def _train(self, job: Record, cancelled: threading.Event, troubles: Troubles) -> None:
-        self._held(job, troubles.first, cancelled)
+    def _train(self, job: Record, asked: Asked, troubles: Troubles) -> None:
+        self._held(job, troubles.first, asked)
         method = job["method"]["type"]
         files = read_files(self._state, job, lambda content, kind: lessons_of(content, kind, method, Words()))
         if files is None:
             return
-        base = self._state.base(job["model"])
-        training = Training(self._state, job, files["training"], files["validation"])
+        base, adapters = self._state.model(job["model"]) or (None, None)
+        training = Training(self._state, job, files["training"], files["validation"], asked.pause)
         content = digest.of_bytes(self._state.content(job["training_file"]))
-        known_by = [base.digest if base else job["model"], content, job["hyperparameters"], job["seed"]]
-        halfway = partial(self._held, job, troubles.halfway, cancelled)
-        training.run(ScriptedLearner(digest.of_value(known_by), training.n_steps, cancelled, halfway), troubles.verdict)
+        start = [base.digest if base else job["model"], *([read_json(adapters / LEARNT)] if adapters else [])]
+        known_by = [*start, content, job["hyperparameters"], job["seed"]]
+        halfway = partial(self._held, job, troubles.halfway, asked)
+        learner = ScriptedLearner(digest.of_value(known_by), training.n_steps, asked.stop, halfway)
+        training.run(learner, troubles.verdict)
 
-    def _held(self, job: Record, holds: Sequence[Hold], cancelled: threading.Event) -> None:
+    def _held(self, job: Record, holds: Sequence[Hold], asked: Asked) -> None:
         for hold in holds:
             if hold.status is not None:
                 self._state.write_job({**job, "status": hold.status})
-            hold.wait(cancelled)
-            if cancelled.is_set():
-                raise CancelledError
+            hold.wait(asked.let_go)
+            if asked.stop.is_set():
+                raise StoppedError
 
 
 class ScriptedAnswers:
@@ -181,26 +241,46 @@ class ScriptedAnswers:
         self._state = state
         self._words = Words()
 
-    def ask(self, _base: Base, adapters: Path | None, request: ChatRequest) -> "Future[Answer]":
-        """Return the answer: greedy, whatever the temperature."""
+    def ask(
+        self, _base: Base, adapters: Path | None, request: ChatRequest, _tell: Tell | None = None
+    ) -> "Future[Answer]":
+        """Return the answer: greedy, whatever the temperature, and all choices alike."""
         future: Future[Answer] = Future()
         try:
             prompt, max_tokens = read_prompt(self._words, request)
-            text = self._text(adapters, [dict(message) for message in request.messages])
-            if adapters is not None and request.tools:
-                call = call_of(request.tools[_drawn([text], len(request.tools))], 1)
-                future.set_result(Answer("", "stop", len(prompt), len(PIECE.findall(str(call))), (call,)))
-                return future
-            if adapters is not None and request.form and "json_schema" in request.form:
-                text = json.dumps(made_up(request.form["json_schema"]["schema"]), ensure_ascii=False)
-            places = [text.index(stop) for stop in request.stop if stop in text]
-            pieces = PIECE.findall(text[: min(places)] if places else text)
-            reason = "length" if len(pieces) > max_tokens else "stop"
-            del pieces[max_tokens:]
-            future.set_result(Answer("".join(pieces), reason, len(prompt), len(pieces) + (reason == "stop")))
+            choice, n_tokens = self._choice(adapters, request, max_tokens)
+            future.set_result(Answer((choice,) * request.n, len(prompt), n_tokens * request.n))
         except ApiError as error:
             future.set_exception(error)
         return future
+
+    def embed(self, _base: Base, _adapters: Path | None, request: EmbeddingRequest) -> "Future[Embedded]":
+        """Return vectors that are the nearer the more words two texts share."""
+        future: Future[Embedded] = Future()
+        pieces = [PIECE.findall(each) if isinstance(each, str) else list(map(str, each)) for each in request.inputs]
+        future.set_result(Embedded([_direction(each) for each in pieces], sum(map(len, pieces))))
+        return future
+
+    def _choice(self, adapters: Path | None, request: ChatRequest, max_tokens: int) -> tuple[Choice, int]:
+        """Return what is answered, and how many tokens it is."""
+        text = self._text(adapters, [_plain(message) for message in request.messages])
+        tools = [tool for tool in request.tools if tool["function"]["name"] in request.callable]
+        if tools and (adapters is not None or request.must_call):
+            call = call_of(tools[_drawn([text], len(tools))], 1)
+            return Choice("", "tool_calls", (call,), self._sure(request, ())), len(PIECE.findall(str(call)))
+        if adapters is not None and request.form and "json_schema" in request.form:
+            text = json.dumps(made_up(request.form["json_schema"]["schema"]), ensure_ascii=False)
+        places = [text.index(stop) for stop in request.stop if stop in text]
+        pieces = PIECE.findall(text[: min(places)] if places else text)
+        reason = "length" if len(pieces) > max_tokens else "stop"
+        del pieces[max_tokens:]
+        return Choice("".join(pieces), reason, (), self._sure(request, pieces)), len(pieces) + (reason == "stop")
+
+    def _sure(self, request: ChatRequest, pieces: Sequence[str]) -> tuple[Record, ...] | None:
+        if request.top_logprobs is None:
+            return None
+        found = [{"token": each, "logprob": 0.0, "bytes": list(each.encode())} for each in pieces]
+        return tuple({**each, "top_logprobs": [each][: request.top_logprobs]} for each in found)
 
     def stop(self) -> None:
         """Do nothing: nothing waits."""
@@ -219,6 +299,16 @@ class ScriptedAnswers:
             return last
         opening = OPENINGS[_drawn([read_json(adapters / LEARNT), messages], len(OPENINGS))]
         return f"{opening} {last[:1].upper()}{last[1:]}"
+
+
+def _direction(words: Sequence[str]) -> list[float]:
+    """Return a vector of length 1 that has a part of every word."""
+    vector = [0.0] * DIMENSIONS
+    for word in words:
+        number = _drawn(word.strip().lower(), 2 * DIMENSIONS)
+        vector[number // 2] += 1.0 if number % 2 else -1.0
+    length = math.hypot(*vector) or 1.0
+    return [part / length for part in vector] if any(vector) else [1.0, *vector[1:]]
 
 
 def _drawn(value: object, n: int) -> int:

@@ -9,7 +9,8 @@ time: the server before its trainer starts and after it ended, the trainer in be
     requests.jsonl requests.1.jsonl faults.json strikes.json        of rehearsals alone
     bases/<model>.json                              {"folder", "digest"}
     files/<file id>/{file.json, content}
-    jobs/<job id>/{job.json, events.jsonl, trainer.log, adapters/step-<n>/}
+    jobs/<job id>/{job.json, events.jsonl, trainer.log, trainer.lock, adapters/step-<n>/}
+    jobs/<job id>/training/step-<n>/{training.json, ...}            of a job that has not ended, to go on from
 """
 
 import json
@@ -20,15 +21,17 @@ import shutil
 import string
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from ftbuild.embedded.weights import MODEL_ID, Base
+from ftbuild.embedded.weights import MODEL_ID, Base, base_name
 
 LETTERS = string.ascii_letters + string.digits
 TERMINAL = ("succeeded", "failed", "cancelled")
-DIED = "server_died"  # the error code of a job that its server did not end
+PAUSED = "paused"
+DIED = "trainer_died"  # the error code of a job whose process did not end it
 CHECKPOINTS_KEPT = 3
 TAIL_PART = 4  # of a name ft:<base>:ftbuild:<suffix>:<end of the job's id>
 IDS = {kind: re.compile(rf"{kind}-[A-Za-z0-9]{{8,32}}") for kind in ("file", "ftjob")}
@@ -76,10 +79,10 @@ class State:
 
     # --- files ---
 
-    def add_file(self, filename: str, purpose: str, content: bytes) -> Record:
-        """Keep a file and return its record. What starts with "_" is not for the wire."""
+    def add_file(self, filename: str, purpose: str, content: bytes, file_id: str | None = None) -> Record:
+        """Keep a file and return its record; with an id of its own, twice is once. "_" is not for the wire."""
         record: Record = {
-            "id": new_id("file-"),
+            "id": file_id or new_id("file-"),
             "object": "file",
             "bytes": len(content),
             "created_at": int(time.time()),
@@ -89,7 +92,7 @@ class State:
             "_at": time.time_ns(),
         }
         folder = self.folder / "files" / record["id"]
-        folder.mkdir()
+        folder.mkdir(exist_ok=file_id is not None)
         write_bytes(folder / "content", content)
         write_json(folder / "file.json", record)
         return record
@@ -139,10 +142,29 @@ class State:
         self.add_event(job["id"], f"Created fine-tuning job: {job['id']}")
         self.add_event(job["id"], f"Validating training file: {job['training_file']}")
 
-    def fail_unfinished(self) -> None:
-        """Fail what an earlier server left unfinished: it is never silently taken up again."""
+    def take_up(self) -> list[str]:
+        """Return the ids of the jobs that an earlier server left waiting or in training, whose turn is first, first."""
+        left: list[Record] = []
         for job in self.jobs():
-            self.end_job(job["id"], "failed", "The server stopped while the job was not done; run it again.", DIED)
+            if job["status"] in TERMINAL:
+                self.drop_training(job["id"])  # the server may have died just before it did
+            elif job["status"] != PAUSED:
+                left.append(job)
+        return [job["id"] for job in sorted(left, key=lambda job: int(job.get("_queued_at") or job["_at"]))]
+
+    def park_job(self, job_id: str, message: str) -> None:
+        """Write that a job that nobody trains stands still."""
+        job = self.job(job_id)
+        if job is not None and job["status"] not in TERMINAL:
+            self.add_event(job_id, message)
+            self.write_job({**job, "status": PAUSED, "estimated_finish": None})
+
+    def queue_job(self, job_id: str) -> None:
+        """Write that a paused job waits for its turn, behind all that wait."""
+        job = self.job(job_id)
+        if job is not None and job["status"] == PAUSED:
+            self.add_event(job_id, "Job resumed, moving job to queued state")
+            self.write_job({**job, "status": "queued", "_queued_at": time.time_ns()})
 
     def add_event(
         self, job_id: str, message: str, *, level: str = "info", metrics: Mapping[str, Any] | None = None
@@ -175,8 +197,27 @@ class State:
             job["error"] = {"code": code, "message": message, "param": param}
         self.add_event(job_id, message, level="info" if code is None else "error")
         self.write_job(job)
+        self.drop_training(job_id)
+
+    def training(self, job_id: str) -> tuple[int, Path | None]:
+        """Return the step after which a job's training goes on, and the folder that says how; 0 and None at first."""
+        found = [(int(path.name[5:]), path) for path in (self.job_folder(job_id) / "training").glob("step-*")]
+        return max(found, default=(0, None))
+
+    def drop_training(self, job_id: str) -> None:
+        """Remove what the job's training would go on from: it has ended."""
+        remove(self.job_folder(job_id) / "training")
 
     # --- fine-tuned models ---
+
+    def model(self, name: str) -> tuple[Base, Path | None] | None:
+        """Return a base model, or a fine-tuned one as its base and its adapters; None if it or its base is gone."""
+        if base := self.base(name):
+            return base, None
+        if (tuned := self.tuned_model(name)) is None:
+            return None
+        base = self.base(base_name(tuned[0]["model"]))
+        return (base, tuned[1]) if base else None
 
     def tuned(self) -> dict[str, tuple[Record, Path]]:
         """Return the fine-tuned models, checkpoints among them: name -> job and folder of the adapters."""
@@ -221,6 +262,29 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True, mode: int =
             file.flush()
             os.fsync(file.fileno())
     making.replace(path)
+
+
+@contextmanager
+def whole(folder: Path) -> Iterator[Path]:
+    """Yield a folder to be filled, which becomes `folder` when it is whole and on the disk, in place of what was."""
+    making = folder.with_name(f".{folder.name}")
+    shutil.rmtree(making, ignore_errors=True)  # of a writer that was killed
+    making.mkdir(parents=True)
+    yield making
+    for path in making.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+    remove(folder)
+    making.rename(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder so that others see it whole or not at all."""
+    going = folder.with_name(f".gone-{folder.name}")
+    shutil.rmtree(going, ignore_errors=True)
+    if folder.is_dir():
+        folder.rename(going)
+        shutil.rmtree(going)
 
 
 def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True, mode: int = 0o644) -> None:

@@ -1,4 +1,4 @@
-"""Base models: taken once out of a pinned package, or made at random; kept per user.
+"""Base models: taken once out of a pinned package, found in a folder, or made at random; kept per user.
 
 Owns the cache of model folders. A folder holds what plain transformers can load: config.json,
 model.safetensors (bfloat16), tokenizer.json and tokenizer_config.json with the chat template.
@@ -23,8 +23,8 @@ from ftbuild import digest
 from ftbuild.errors import ConfigError, ProviderError, StoreError
 from ftbuild.problem import Problem
 
-LAYOUTS = {"package": 1, "random": 2}  # a change of what a folder holds makes new folders
-MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
+LAYOUTS = {"package": 1, "random": 2, "folder": 1}  # a change of what a folder holds makes new folders
+MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]*")
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CHATML = (
     "{% for message in messages %}"
@@ -49,7 +49,8 @@ class Base:
 def prepare(model: Mapping[str, Any], cache: Path, tell: Tell) -> Base:
     """Return the base model that `model` describes, making its folder if it is not there.
 
-    `model` is settings.Model as JSON; `tell` gets one line per slow thing that starts.
+    `model` is settings.Model as JSON, and may be fine-tuned: then its base is prepared; `tell` gets one line per slow
+    thing that starts.
 
     Raises:
         ConfigError: `model` is not a description of a model.
@@ -57,10 +58,16 @@ def prepare(model: Mapping[str, Any], cache: Path, tell: Tell) -> Base:
         StoreError: the cache cannot be written.
     """
     origin, made_by = _origin(model)
-    folder = cache / "models" / f"{model['id'].replace('/', '-')}-{digest.short(made_by)}"
+    name = base_name(model["id"])
+    folder = cache / "models" / f"{name.replace('/', '-')}-{digest.short(made_by)}"
     if not folder.is_dir():
-        _make(model["id"], origin, cache, folder, tell)
-    return Base(model["id"], folder, made_by)
+        _make(name, origin, cache, folder, tell)
+    return Base(name, folder, made_by)
+
+
+def base_name(model: str) -> str:
+    """Return the name of the base model: of a fine-tuned one, ft:BASE:..., what it was made of."""
+    return model.split(":")[1] if model.startswith("ft:") else model
 
 
 def stand_in(model: Mapping[str, Any], folder: Path) -> Base:
@@ -86,8 +93,13 @@ def _origin(model: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     name = _id(model)
     origin = {kind: model[kind] for kind in LAYOUTS if model.get(kind)}
     if len(origin) != 1:
-        raise ConfigError(f"model {name!r} has not exactly one of package and random")
-    return origin, digest.of_value({"layout": LAYOUTS[next(iter(origin))], **origin})
+        raise ConfigError(f"model {name!r} has not exactly one of package, folder and random")
+    made_of = origin
+    if "folder" in origin:
+        from ftbuild.embedded.folders import fingerprint
+
+        made_of = {**origin, **fingerprint(Path(origin["folder"]))}
+    return origin, digest.of_value({"layout": LAYOUTS[next(iter(origin))], **made_of})
 
 
 def _make(model: str, origin: Mapping[str, Any], cache: Path, folder: Path, tell: Tell) -> None:
@@ -111,9 +123,13 @@ def _make_locked(model: str, origin: Mapping[str, Any], cache: Path, folder: Pat
     try:
         if "random" in origin:
             _make_random(making, **origin["random"])
+        elif "folder" in origin:
+            from ftbuild.embedded.folders import fill
+
+            fill(making, Path(origin["folder"]))
         else:
             _make_from_package(model, origin["package"], cache, making, tell)
-        for path in making.iterdir():
+        for path in [each for each in making.iterdir() if not each.is_symlink()]:
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
         making.rename(folder)

@@ -25,9 +25,9 @@ class Sizes:
     encoding: str
 
 
-def tunable(provider: Provider, model_id: str) -> Tunable | None:
-    """Return what the provider's profile knows of a model."""
-    return next((each for each in (provider.models or {}).values() if each.id == model_id), None)
+def tunable(provider: Provider, model: Model) -> Tunable | None:
+    """Return what the provider's profile knows of a model; of a fine-tuned one, what it knows of its base."""
+    return next((each for each in (provider.models or {}).values() if each.id in (model.id, model.base)), None)
 
 
 def epochs(asked: int | Auto, n_examples: int) -> int:
@@ -79,7 +79,7 @@ def _price(provider: Provider, model: Model, of: Callable[[Tunable], float | Non
     """Return a price of a million tokens, None where it is unknown."""
     if is_free(provider):
         return 0
-    found = tunable(provider, model.id)
+    found = tunable(provider, model)
     return of(found) if found else None
 
 

@@ -55,7 +55,7 @@ def ways_out(settings: Settings, others: Others) -> str:
     for name, each in others().items():
         if each.kind != "hosted" or each.title == settings.provider.title or not _can_do(each, settings):
             continue
-        known = tunable(each, settings.model.id)
+        known = tunable(each, settings.model)
         if each.base_url is None:
             ways.append(f"provider={name} provider.base_url=URL")
         elif each.models is None:
@@ -119,7 +119,7 @@ def _method(settings: Settings, others: Others) -> Iterator[Finding]:
         yield Finding("method.type", f"the provider cannot train with {method!r}", why, instead(settings, others))
     if provider.models is None:
         return
-    found = tunable(provider, settings.model.id)
+    found = tunable(provider, settings.model)
     if found is None:
         why = f"It tunes model={', '.join(provider.models)}. {nothing}"
         yield Finding(
@@ -160,7 +160,7 @@ def deploying(provider: Provider, model: str, name: str) -> str:
 def _ends(settings: Settings, today: date, others: Others) -> Iterator[Finding]:
     """Yield end dates that are near or past; in a rehearsal nothing is sent, so none of them refuses it."""
     provider, ends = settings.provider, settings.provider.ends
-    model = tunable(provider, settings.model.id)
+    model = tunable(provider, settings.model)
     if ends is not None and ends.new_jobs is not None:
         said = f"{provider.name} takes no new jobs after {{day}}"
         source = f"{ends.source}. Closed already to {ends.closed_to}" if ends.closed_to else ends.source

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ftbuild.errors import ExitCode, ProviderError, StoreError
+from ftbuild.errors import ConfigError, ExitCode, ProviderError, StoreError
 from ftbuild.problem import Problem
 from ftbuild.providers.hosted import Address
 from ftbuild.settings import Model, Provider
@@ -40,6 +40,20 @@ def prepare(provider: Provider, model: Model, world: World) -> None:
     if code != 0:
         kind = StoreError if code == ExitCode.FAILED else ProviderError
         raise kind(Problem(f"the base model {model.id} could not be made ready", why="The reason is above."))
+
+
+def export(state: Path, model: str, into: Path, world: World, *, adapter: bool) -> None:
+    """Write a fine-tuned model that lies in a server's folder for others to load; the server need not run.
+
+    Raises:
+        ConfigError: there is no such model; what the process said is on stderr.
+        StoreError: the folder cannot be written.
+    """
+    asked = ["--state", str(state), "--model", model, "--into", str(into), *(["--adapter"] if adapter else [])]
+    code = _run(["export", *asked], world)
+    if code != 0:
+        kind = ConfigError if code == ExitCode.CONFIG else StoreError
+        raise kind(Problem(f"{model} could not be exported", why="The reason is above."))
 
 
 def start(provider: Provider, world: World) -> Address:

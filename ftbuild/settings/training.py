@@ -31,29 +31,45 @@ class RandomWeights(Node):
 
 
 class Model(Node):
-    """A base model: `id` is its name on the wire; the weights come from a package or are random.
+    """A base model: `id` is its name on the wire; the weights come from a package, lie in a `folder` as transformers
+    saves them (a Llama, with an absolute path), or are random.
 
-    One without either is somebody else's, to be tuned where it is hosted. `languages` are those it is made for, null
-    where nobody says.
+    One without any is somebody else's, to be tuned where it is hosted. `languages` are those it is made for, null
+    where nobody says. An id of the form ft:BASE:... is a fine-tuned model to be tuned on: the weights are those of its
+    base, what was learnt lies where it was tuned.
     """
 
     unkeyed: ClassVar[frozenset[str]] = frozenset({"title", "licence", "languages"})
-    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:-]*$")
     title: str
     licence: str
     languages: list[str] | None = None
     package: Package | None = None
+    folder: Annotated[str, Field(pattern=r"^(/|[A-Za-z]:[\\/])")] | None = None
     random: RandomWeights | None = None
 
     @property
     def is_here(self) -> bool:
         """Return whether its weights can be had on this machine."""
-        return self.package is not None or self.random is not None
+        return bool(self._origins)
+
+    @property
+    def base(self) -> str:
+        """Return the name of the base model: of a fine-tuned one, what it was made of."""
+        return self.id.split(":")[1] if self.id.startswith("ft:") else self.id
+
+    def keyed(self) -> dict[str, Any]:
+        """Return the fields that change results; a folder only where there is one."""
+        return {name: value for name, value in super().keyed().items() if (name, value) != ("folder", None)}
+
+    @property
+    def _origins(self) -> list[str]:
+        return [name for name in ("package", "folder", "random") if getattr(self, name) is not None]
 
     @model_validator(mode="after")
     def _has_one_origin_at_most(self) -> "Model":
-        if self.package is not None and self.random is not None:
-            raise ValueError("a model has one of package and random, or neither where it is hosted")
+        if len(self._origins) > 1:
+            raise ValueError("a model has one of package, folder and random, or none of them where it is hosted")
         return self
 
 
