@@ -79,6 +79,9 @@ class Llama:
 
         self.shape = shape = Shape.read(folder)
         self.dtype = dtype
+        # Rows of a matrix product; None is all of them. A large product may be rounded otherwise than a small one, so
+        # that an answer in bfloat16 would depend on how much was read with it; a third of the speed of reading.
+        self.rows_at_once: int | None = None
         self.fused: dict[tuple[int, str], Tensor] = {}
         self.norms: dict[tuple[int, str], Tensor] = {}
         with safe_open(folder / "model.safetensors", framework="pt") as file:
@@ -131,11 +134,18 @@ class Llama:
         return functional.rms_norm(x, (self.shape.width,), self.norms[layer, name], self.shape.eps)
 
     def _linear(self, x: Tensor, layer: int, name: str, lora: LowRank | None) -> Tensor:
-        y = functional.linear(x, self.fused[layer, name])
+        y = self._product(x, self.fused[layer, name])
         if lora is None:
             return y
         down, up = lora[layer, name]
         return y + functional.linear(functional.linear(x, down), up)
+
+    def _product(self, x: Tensor, weight: Tensor) -> Tensor:
+        rows = x.shape[:-1].numel()
+        if self.rows_at_once is None or rows <= self.rows_at_once:
+            return functional.linear(x, weight)
+        pieces = x.reshape(rows, -1).split(self.rows_at_once)
+        return torch.cat([functional.linear(piece, weight) for piece in pieces]).view(*x.shape[:-1], -1)
 
     def _attend(self, layer: int, x: Tensor, view: View) -> Tensor:
         shape = self.shape
