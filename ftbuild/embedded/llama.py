@@ -144,7 +144,7 @@ class Llama:
         rows = x.shape[:-1].numel()
         if self.rows_at_once is None or rows <= self.rows_at_once:
             return functional.linear(x, weight)
-        pieces = x.reshape(rows, -1).split(self.rows_at_once)
+        pieces = torch.split(x.reshape(rows, -1), self.rows_at_once)
         return torch.cat([functional.linear(piece, weight) for piece in pieces]).view(*x.shape[:-1], -1)
 
     def _attend(self, layer: int, x: Tensor, view: View) -> Tensor:

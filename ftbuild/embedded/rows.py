@@ -3,7 +3,8 @@
 Room for a whole row is there from the start, but memory is taken only where something was written, so an answer grows
 without a copy. A row's next key goes behind its own last one, so no row sees padding. When a row leaves, the last one
 takes its place. What a row is does not depend on the rows beside it, nor on what was read before and what at once, to
-the last bit where the kernels are those of oneDNN on x86. Rows are laid out rows x key heads x tokens x head width, in every layer.
+the last bit where the kernels are those of oneDNN on x86. Rows are laid out rows x key heads x tokens x head width, in
+every layer.
 """
 
 from collections.abc import Sequence
