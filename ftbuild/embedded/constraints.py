@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from llguidance import LLMatcher, LLTokenizer
+
 from ftbuild.embedded.calls import CallForm
 from ftbuild.embedded.chat import ChatRequest
 from ftbuild.embedded.state import Record
 from ftbuild.embedded.wire import ApiError
 
 if TYPE_CHECKING:
-    from llguidance import LLMatcher
-
     from ftbuild.embedded.template import Template
 
 AS_WRITTEN = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}  # as json.dumps does
@@ -32,18 +32,14 @@ class Guide:
     """The grammars of one tokenizer."""
 
     def __init__(self, template: "Template") -> None:
-        from llguidance import LLTokenizer
-
         self._tokenizer = LLTokenizer(template.tokenizer.to_str(), eos_token=template.end)
 
-    def matcher(self, grammar: str) -> "LLMatcher":
+    def matcher(self, grammar: str) -> LLMatcher:
         """Return what follows an answer from its beginning.
 
         Raises:
             ApiError: the schemas are too much for it.
         """
-        from llguidance import LLMatcher
-
         matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
         if matcher.is_error():
             raise ApiError(f"Invalid schema: {matcher.get_error().partition(chr(10))[0]}.", code="invalid_value")
@@ -114,8 +110,6 @@ def _arguments(tool: Record, tools: Any) -> Mapping[str, Any]:
 @lru_cache(maxsize=256)
 def _problem(schema: str) -> str:
     """Return why no grammar can say a JSON Schema, "" if one can."""
-    from llguidance import LLMatcher
-
     return str(LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(schema))).partition("\n")[0]
 
 

@@ -97,6 +97,9 @@ class Llama:
         """Read the folder's weights, turned into `dtype`; what is handed to us must be on the same device."""
         self.shape = shape = Shape.read(folder)
         self.dtype, self.device = dtype, device
+        # Rows of a matrix product; None is all of them. A large product may be rounded otherwise than a small one, so
+        # that an answer in bfloat16 would depend on how much was read with it; a third of the speed of reading.
+        self.rows_at_once: int | None = None
         self.fused: dict[tuple[int, str], Tensor] = {}
         self.norms: dict[tuple[int, str], Tensor] = {}
         with Weights(folder) as weights:
@@ -147,11 +150,18 @@ class Llama:
         return functional.rms_norm(x, (self.shape.width,), self.norms[layer, name], self.shape.eps)
 
     def _linear(self, x: Tensor, layer: int, name: str, lora: LowRank | None) -> Tensor:
-        y = functional.linear(x, self.fused[layer, name])
+        y = self._product(x, self.fused[layer, name])
         if lora is None:
             return y
         down, up = lora[layer, name]
         return y + functional.linear(functional.linear(x, down), up)
+
+    def _product(self, x: Tensor, weight: Tensor) -> Tensor:
+        rows = x.shape[:-1].numel()
+        if self.rows_at_once is None or rows <= self.rows_at_once:
+            return functional.linear(x, weight)
+        pieces = torch.split(x.reshape(rows, -1), self.rows_at_once)
+        return torch.cat([functional.linear(piece, weight) for piece in pieces]).view(*x.shape[:-1], -1)
 
     def _attend(self, layer: int, x: Tensor, view: View) -> Tensor:
         shape = self.shape

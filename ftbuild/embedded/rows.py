@@ -2,7 +2,9 @@
 
 Room for a whole row is there from the start, but memory is taken only where something was written, so an answer grows
 without a copy. A row's next key goes behind its own last one, so no row sees padding. When a row leaves, the last one
-takes its place. Rows are laid out rows x key heads x tokens x head width, in every layer.
+takes its place. What a row is does not depend on the rows beside it, nor on what was read before and what at once, to
+the last bit where the kernels are those of oneDNN on x86. Rows are laid out rows x key heads x tokens x head width, in
+every layer.
 """
 
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 ROWS_AT_MOST = 32
 BYTES_AT_MOST = 2 * 2**30
 LEAST_TOKENS = 1024
+KEYS_AT_ONCE = 32  # whole vectors of any CPU: the rest of one would be rounded otherwise
 TOKENS_AT_ONCE = 2048  # rows x tokens that are read in one pass; more only costs memory
 
 
@@ -96,7 +99,8 @@ class Rows:
         end = int(starts.max()) + n_new
         level = bool((starts == starts[0]).all())
         positions = (starts[:1] if level else starts)[:, None] + torch.arange(n_new)
-        seen = torch.arange(min(end, self.tokens)) <= positions[:, :, None]
+        looked_at = min(-(-end // KEYS_AT_ONCE) * KEYS_AT_ONCE, self.tokens)
+        seen = torch.arange(looked_at) <= positions[:, :, None]
         mask = torch.zeros(seen.shape, dtype=self._llama.dtype).masked_fill_(~seen, float("-inf"))[:, None]
         mask = mask.repeat(1, 1, shape.heads // shape.kv_heads, 1)
         positions = positions.clamp(max=self.tokens - 1)
@@ -110,7 +114,7 @@ class Rows:
                     kept[first : first + n_rows, :, at:end] = fresh
                 else:
                     kept[rows, :, positions] = fresh.transpose(1, 2)
-                found.append(kept[first : first + n_rows, :, :end])
+                found.append(kept[first : first + n_rows, :, :looked_at])
             return found[0], found[1]
 
         return self._llama.forward(ids, positions, mask, remember)

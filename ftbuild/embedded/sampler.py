@@ -18,7 +18,7 @@ from ftbuild.embedded.constraints import Guide, grammar_of
 from ftbuild.embedded.embeddings import Embedded, EmbeddingRequest
 from ftbuild.embedded.engine import read_prompt
 from ftbuild.embedded.prefixes import Prefixes
-from ftbuild.embedded.rows import Rows
+from ftbuild.embedded.rows import ROWS_AT_MOST, Rows
 from ftbuild.embedded.template import Template
 from ftbuild.embedded.weights import Base
 from ftbuild.embedded.wire import ApiError
@@ -171,6 +171,7 @@ class Sampler:
         if model not in self._models:
             if adapters is None:
                 found = Llama(base, fast_dtype(base))
+                found.rows_at_once = ROWS_AT_MOST
             else:
                 found = copy.copy(self.llama((base, None)))
                 found.fused = dict(found.fused)
