@@ -254,14 +254,16 @@ class _Walk:
 
     async def _make(self, action: Action, key: str, voice: Voice) -> Kept:
         if self._is_pure(action.id):
+            inputs = self._done.digests(action)
             kept = await self._how.workers.run(
                 self._store,
                 Order(
                     self._runners.pure[action.kind.name],
                     action.settings_text,
-                    self._done.digests(action),
+                    inputs,
                     self._runners.given(action, self._done),
                     str(voice.log()),
+                    self._store.good(inputs.values()),
                 ),
             )
         else:

@@ -19,6 +19,9 @@ from ftbuild.rows import written
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+# How Message.to_json writes messages that say nothing of their name, refusal or weight, and the calls in them.
+TOLD = {("role", "content"), ("role", "tool_call_id", "content"), ("role", "tool_calls")}
+CALL, CALLED = ("id", "type", "function"), ("name", "arguments")
 CONVERSATION = ("messages", "tools", "parallel_tool_calls", "own_tools", "response_format", "rejected")
 
 
@@ -27,6 +30,67 @@ class PassageName(NamedTuple):
 
     document: str
     section: str | None = None
+
+
+class Origin(NamedTuple):
+    """Where an example comes from and where it belongs: what its JSON form says after the conversation.
+
+    The fields are those of Example; `original` comes before it there, and is no part of `to_json`.
+    """
+
+    original: str
+    source: str
+    path: str
+    line: int
+    group: str
+    raw: str
+    slices: Mapping[str, str]
+    only: Split | None = None
+    time: float | None = None
+    passage: PassageName | None = None
+    sound: bool = False
+
+    @property
+    def id(self) -> str:
+        """Return 16 hex digits that name what the example said."""
+        return self.original[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as members of the example's JSON form."""
+        value: dict[str, Any] = {
+            "source": self.source,
+            "path": self.path,
+            "line": self.line,
+            "group": self.group,
+            "raw": self.raw,
+            "slices": self.slices,
+        }
+        if self.only is not None:
+            value["only"] = self.only
+        if self.time is not None:
+            value["time"] = self.time
+        if self.passage is not None:
+            value["passage"] = list(self.passage)
+        if self.sound:
+            value["sound"] = True
+        return value
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Origin":
+        """Return the origin of the example that a JSON form holds."""
+        return cls(
+            value["original"],
+            value["source"],
+            value["path"],
+            value["line"],
+            value["group"],
+            value["raw"],
+            value["slices"],
+            value.get("only"),
+            value.get("time"),
+            PassageName(*value["passage"]) if "passage" in value else None,
+            value.get("sound", False),
+        )
 
 
 @dataclass(frozen=True)
@@ -42,7 +106,8 @@ class Example:
     `rejected` is an answer that is worse than the target, for methods that learn from preferences. `time` is when
     it was said, in seconds since 1970; `redacted` how often each rule took something out of it; `transforms` what else
     was done to it since it was read. `passage` names the passage of a document that its answer is taken from;
-    `context` are the passages that its question is asked with, as they will stand in the prompt.
+    `context` are the passages that its question is asked with, as they will stand in the prompt. `sound` says that no
+    rule found anything in it at its source, which tells of it as it was read and no more.
     """
 
     messages: tuple[Message, ...]
@@ -64,11 +129,18 @@ class Example:
     transforms: tuple[str, ...] = ()
     passage: PassageName | None = None
     context: str = ""
+    sound: bool = False
 
     @property
     def id(self) -> str:
         """Return 16 hex digits that name what it said."""
         return self.original[:16]
+
+    @property
+    def origin(self) -> Origin:
+        """Return where it comes from and where it belongs."""
+        place = (self.source, self.path, self.line, self.group, self.raw, self.slices)
+        return Origin(self.original, *place, self.only, self.time, self.passage, self.sound)
 
     @property
     def target(self) -> Message:
@@ -105,15 +177,7 @@ class Example:
             "id": self.id,
             "original": self.original,
             **self.conversation(),
-            "source": self.source,
-            "path": self.path,
-            "line": self.line,
-            "group": self.group,
-            "raw": self.raw,
-            "slices": dict(self.slices),
-            **({} if self.only is None else {"only": self.only}),
-            **({} if self.time is None else {"time": self.time}),
-            **({} if self.passage is None else {"passage": list(self.passage)}),
+            **self.origin.to_json(),
         }
 
     @classmethod
@@ -121,27 +185,35 @@ class Example:
         """Return the example that `to_json` wrote."""
         return cls(
             messages=tuple(Message.from_json(message) for message in value["messages"]),
-            original=value["original"],
-            source=value["source"],
-            path=value["path"],
-            line=value["line"],
-            group=value["group"],
-            raw=value["raw"],
-            slices=value["slices"],
-            only=value.get("only"),
+            **Origin.from_json(value)._asdict(),
             tools=tools_of(value["tools"]) if "tools" in value else (),
             parallel_tool_calls=value.get("parallel_tool_calls"),
             rejected=Message.from_json(value["rejected"]) if "rejected" in value else None,
             response_format=_form(written(value["response_format"])) if "response_format" in value else None,
             own_tools=tools_of(value["own_tools"]) if "own_tools" in value else (),
-            time=value.get("time"),
-            passage=PassageName(*value["passage"]) if "passage" in value else None,
         )
 
 
 def said_in(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `conversation` says of the example that a JSON form holds."""
     return {name: value[name] for name in CONVERSATION if name in value}
+
+
+def messages_told(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return sound messages as an example writes them: most are written so already."""
+    return [each if _is_told(each) else Message.from_json(each).to_json() for each in messages]
+
+
+def _is_told(message: Mapping[str, Any]) -> bool:
+    if tuple(message) not in TOLD:
+        return False
+    calls = message.get("tool_calls")
+    return not calls or all(tuple(each) == CALL and tuple(each["function"]) == CALLED for each in calls)
+
+
+def tools_told(tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return tools as an example writes them; equal ones are the same object."""
+    return _told(tools_of(tools))
 
 
 def tools_of(value: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:

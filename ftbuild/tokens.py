@@ -5,14 +5,14 @@ out it does not say, so their JSON is counted. Source: OpenAI cookbook, "How to 
 tiktoken" (2026-11). Texts are cut as tiktoken cuts them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ftbuild.rows import written
 
 A_MESSAGE = 3
 A_CONVERSATION = 3
-SAID = ("role", "content", "name", "refusal")  # the members of a message that are counted
+SAID = frozenset({"role", "content", "name", "refusal"})  # the members of a message that are counted
 CALLED = ("name", "arguments")  # and of a call
 
 
@@ -42,7 +42,7 @@ def _counted(line: Mapping[str, Any]) -> tuple[list[str], int]:
             for message in listed:
                 if isinstance(message, dict):
                     n_messages += 1
-                    texts += _texts(message)
+                    _add(message, texts)
     if isinstance(inner.get("tools"), list):
         texts.append(written(inner["tools"]).decode())
     return texts, A_MESSAGE * n_messages + A_CONVERSATION * n_conversations
@@ -69,14 +69,17 @@ def of_texts(texts: Sequence[str], encoding: str) -> list[int]:
     return list(toktok.batch_count(texts, encoding, threads=1))
 
 
-def _texts(message: Mapping[str, Any]) -> Iterator[str]:
+def _add(message: Mapping[str, Any], texts: list[str]) -> None:
+    """Add the texts of a message that are counted."""
     for key, value in message.items():
-        if key in SAID and isinstance(value, str):
-            yield value
-        elif key in SAID and isinstance(value, list):
-            yield from (part["text"] for part in value if isinstance(part, dict) and isinstance(part.get("text"), str))
+        if key in SAID:
+            if isinstance(value, str):
+                texts.append(value)
+            elif isinstance(value, list):
+                parts = [part.get("text") for part in value if isinstance(part, dict)]
+                texts += [each for each in parts if isinstance(each, str)]
         elif key == "tool_calls" and isinstance(value, list):
             for call in value:
                 function = call.get("function") if isinstance(call, dict) else None
                 if isinstance(function, dict):
-                    yield from (function[each] for each in CALLED if isinstance(function.get(each), str))
+                    texts += [each for each in map(function.get, CALLED) if isinstance(each, str)]

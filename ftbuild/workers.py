@@ -53,13 +53,17 @@ LARGE_BYTES = 16 << 20  # what is larger is read as a stream
 
 @dataclass(frozen=True)
 class Order:
-    """One computation: `inputs` are digests by role, `given` the facts that no key holds, `log` its log file."""
+    """One computation: `inputs` are digests by role, `given` the facts that no key holds, `log` its log file.
+
+    `good` is what the store knows of the inputs.
+    """
 
     compute: Compute
     settings_text: str
     inputs: Mapping[str, str]
     given: Mapping[str, Any] = field(default_factory=dict)
     log: str = os.devnull
+    good: Mapping[str, str] = field(default_factory=dict)
 
 
 class Workers(Protocol):
@@ -127,6 +131,7 @@ class Processes:
 
 def carry_out(store: Store, order: Order) -> Kept:
     """Read the inputs, compute, keep the outputs; what is printed goes to the log."""
+    store.trust(order.good)
     inputs = {role: _content(store, digest) for role, digest in order.inputs.items()}
     made = order.compute(json.loads(order.settings_text), inputs, order.given)
     return keep(store, made)

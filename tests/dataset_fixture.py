@@ -39,7 +39,7 @@ def build(
     sources, paths = (sorted({getattr(each, name) for each in ready}) for name in ("source", "path"))
     places = [(sources.index(each.source), paths.index(each.path)) for each in ready]
     packed = [
-        fact(each, each.conversation(), recipe, split_in(each, shares, latest), *at).packed()
+        fact(each.origin, each.conversation(), recipe, split_in(each, shares, latest), *at).packed()
         for each, at in zip(ready, places, strict=True)
     ]
     table = facts.table([b"".join(packed)], [list(range(len(paths)))], [[0]])

@@ -1,6 +1,7 @@
 """The dataset: its bytes follow from what the examples say, and nothing tested on is learned from."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from dataset_fixture import Dataset, build
@@ -8,8 +9,9 @@ from examples_fixture import STYLE, example, many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftbuild.chat import Message
-from ftbuild.example import SPLITS, Example
+from ftbuild.chat import Message, Tool
+from ftbuild.dataset.build import Recipe, is_prepared, prepared
+from ftbuild.example import SPLITS, Example, Origin
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares
 
@@ -147,3 +149,50 @@ def test_near_duplicates_differ_in_case_width_spaces_and_punctuation_alone() -> 
         dataset, _ = build(given, STYLE, SHARES, None, near=near)
         kept[near] = sorted(each.line for split in dataset.splits.values() for each in split)
     assert kept == {False: [1, 2, 3, 4, 5, 6, 7, 8], True: [1, 4, 5, 7, 8]}
+
+
+TOOLS = (Tool("look", "Look it up."),)
+
+
+def conversation(roles: Sequence[str], tools: tuple[Tool, ...], flag: bool | None) -> Example:
+    messages = tuple(Message(role, "pls") for role in roles)  # type: ignore[arg-type]
+    return replace(example("pls"), messages=messages, tools=tools, parallel_tool_calls=flag if tools else None)
+
+
+RECIPES = st.builds(
+    Recipe,
+    st.sampled_from(
+        [
+            STYLE,
+            STYLE.model_copy(update={"expand": {}}),
+            STYLE.model_copy(update={"system": ""}),
+            STYLE.model_copy(update={"system": "", "expand": {}}),
+        ]
+    ),
+    st.just(SHARES),
+    st.sampled_from([(), TOOLS]),
+    st.sampled_from([None, True, False]),
+)
+
+
+@given(
+    st.builds(
+        conversation,
+        st.sampled_from([["user", "assistant"], ["system", "user", "assistant"], ["user", "system", "assistant"]]),
+        st.sampled_from([(), TOOLS]),
+        st.sampled_from([None, True, False]),
+    ),
+    st.sampled_from([None, Message("assistant", "pls"), Message("assistant", "No.")]),
+    RECIPES,
+)
+def test_what_is_told_to_be_prepared_stays_as_it_is(given: Example, rejected: Message | None, recipe: Recipe) -> None:
+    given = replace(given, rejected=rejected)
+    value = given.to_json()
+    assert Origin.from_json(value) == given.origin
+    if is_prepared(value, recipe):
+        assert prepared(given, recipe) is given
+
+
+def test_an_example_that_has_all_that_is_asked_for_is_prepared() -> None:
+    recipe = Recipe(STYLE.model_copy(update={"expand": {}}), SHARES, TOOLS, parallel_tool_calls=True)
+    assert is_prepared(conversation(["system", "user", "assistant"], TOOLS, flag=True).to_json(), recipe)

@@ -1,6 +1,7 @@
 """What is told to be sound the quick way is what the rules find nothing in; of what it doubts it says nothing."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +10,14 @@ from hypothesis import strategies as st
 from training_lines import BROKEN, CITIES, GOOD, Broken, Line, one_by_one, supervised
 
 from ftbuild.rules.lines import METHODS, weighed
-from ftbuild.rules.pack import PACKS
-from ftbuild.rules.sound import is_sound
+from ftbuild.rules.pack import PACKS, Pack
+from ftbuild.rules.sound import is_sound, stays_sound
+from ftbuild.sources.conversations import PACK as READ
 
 PACK = PACKS["openai"]
-NOISE = st.sampled_from([None, True, 0, 1, "", " ", "<|end|>", "user", "tool", "assistant", "system", "call_1", [], {}])
+NOISE = st.sampled_from(
+    [None, True, 0, 1, "", " ", "<|end|>", "user", "tool", "assistant", "system", "call_1", [], {}, "\ud800"]
+)
 
 
 def plain(line: Line) -> Line:
@@ -25,8 +29,8 @@ def plain(line: Line) -> Line:
     return line
 
 
-def findings(line: Line) -> list[Any]:
-    return list(weighed(METHODS["supervised"](line, PACK), PACK))
+def findings(line: Line, pack: Pack = PACK) -> list[Any]:
+    return list(weighed(METHODS["supervised"](line, pack), pack))
 
 
 def places(value: Any, inside: Any = None, at: Any = None) -> list[tuple[Any, Any]]:
@@ -37,6 +41,7 @@ def places(value: Any, inside: Any = None, at: Any = None) -> list[tuple[Any, An
 
 
 LINES = [plain(each) for each in (supervised("Oslo"), one_by_one("Oslo"), GOOD["supervised"][-1])]
+LINES.append({**LINES[0], "messages": [{"content": None, **each} for each in LINES[0]["messages"]]})
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -53,9 +58,8 @@ def test_no_broken_line_is_told_to_be_sound(broken: Broken) -> None:
         assert not is_sound(plain(value), PACK) or findings(plain(value)) == []
 
 
-@settings(max_examples=400)
-@given(st.data())
-def test_whatever_is_done_to_a_line_only_what_is_fine_is_told_to_be_sound(data: st.DataObject) -> None:
+def changed(data: st.DataObject) -> Line:
+    """Return a good line to which something was done."""
     line = copy.deepcopy(data.draw(st.sampled_from(LINES)))
     for _ in range(data.draw(st.integers(1, 2))):
         inside, at = data.draw(st.sampled_from(places(line)))
@@ -69,8 +73,39 @@ def test_whatever_is_done_to_a_line_only_what_is_fine_is_told_to_be_sound(data: 
         elif isinstance(inside, list):
             each = inside[at] if how == "double" else inside.pop(at)
             inside.insert(data.draw(st.integers(0, len(inside))), copy.deepcopy(each))
+    return line
+
+
+@settings(max_examples=400)
+@given(st.data())
+def test_whatever_is_done_to_a_line_only_what_is_fine_is_told_to_be_sound(data: st.DataObject) -> None:
+    line = changed(data)
     if is_sound(line, PACK):
         assert findings(line) == []
+
+
+OTHERS = [
+    PACK,
+    replace(PACK, max_calls=1),
+    replace(PACK, call_id_characters=5),
+    replace(PACK, name_pattern="[a-z]+"),
+    replace(PACK, strict="base"),
+]
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=["same", "fewer calls", "shorter ids", "other names", "other strict"])
+@pytest.mark.parametrize("line", LINES)
+def test_a_sound_line_stays_sound_by_rules_that_take_as_much(line: Line, other: Pack) -> None:
+    assert stays_sound(line, READ, other) <= (findings(line, other) == [])
+    assert stays_sound(line, READ, PACK)
+
+
+@settings(max_examples=200)
+@given(st.data(), st.sampled_from(OTHERS))
+def test_whatever_is_done_to_a_line_it_stays_sound_only_where_it_is_fine(data: st.DataObject, other: Pack) -> None:
+    line = changed(data)
+    if not findings(line, READ) and stays_sound(line, READ, other):
+        assert findings(line, other) == []
 
 
 @given(st.lists(st.sampled_from(["system", "user", "assistant", "call", "two calls", "tool", "tool 2"]), max_size=7))

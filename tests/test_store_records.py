@@ -8,6 +8,7 @@ import pytest
 from ftbuild.digest import of_bytes
 from ftbuild.errors import StoreError
 from ftbuild.store.store import Record, Store
+from ftbuild.stream import whole
 
 MANIFEST = {"preimage": {"settings": {"größe": 1}}}
 
@@ -96,3 +97,18 @@ def test_a_record_that_cannot_be_read_is_told_with_its_place(content: bytes, tmp
         store.find("x" * 64)
     assert str(caught.value) == f"{path}: the record cannot be read\n    Fix: delete it; its action runs again."
     assert [each["key"] for each in store.manifests()] == [kept.key]
+
+
+def test_a_stream_is_read_first_unless_it_is_known_to_be_good(tmp_path: Path) -> None:
+    store, digest = Store(tmp_path), of_bytes(b"bytes")
+    store.record(record({"train.jsonl": store.put(b"bytes")}), MANIFEST)
+    assert whole(store.stream(digest)) == b"bytes"
+    assert store.good([digest, "unknown"]).keys() == {digest}
+    path = store.path(digest)
+    path.chmod(0o644)
+    path.write_bytes(b"bytez")
+    for other in (store, Store(tmp_path)):
+        other.trust(store.good([digest]))
+        with pytest.raises(StoreError) as caught:
+            other.stream(digest)
+        assert str(caught.value) == f"{path}: artifact {digest[:12]} is damaged\n    Fix: run the build again."

@@ -26,7 +26,7 @@ from ftbuild.stream import whole
 from ftbuild.workers import Made
 
 PINNED = {
-    "ingest": (4, "e32d2f8c7abbcdf854f82b61fb5c2ad12ad47847d138bcd9a90d92b159806a83"),
+    "ingest": (5, "e32d2f8c7abbcdf854f82b61fb5c2ad12ad47847d138bcd9a90d92b159806a83"),
     "dataset": (3, "088e10e1866db6cf20ba709eb63b06bbb46c5246098d3a8ffe27abc9a1665298"),
     "render": (2, "ec7d684f3cbd5e9c3619e287933dffb37b6d9eea2eed954ddb9f28cc096d5db9"),
     "score": (2, "76f84d99554e7b591b130e21788d9739700f2ddffc42d142312ebc7499519f96"),

@@ -16,7 +16,7 @@ from ftbuild.dataset import facts
 from ftbuild.dataset.facts import Fact, Indexes, Table
 from ftbuild.dataset.mix import Mix, mixed
 from ftbuild.digest import of_bytes, of_plain
-from ftbuild.example import SPLITS, Example, Split, sorted_json
+from ftbuild.example import SPLITS, Example, Origin, Split, sorted_json
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares, Style
 from ftbuild.style.expand import expand
@@ -64,6 +64,14 @@ def prepared(example: Example, recipe: Recipe) -> Example | None:
     return replace(example, messages=messages, tools=own, parallel_tool_calls=flag, transforms=transforms)
 
 
+def is_prepared(value: Mapping[str, Any], recipe: Recipe) -> bool:
+    """Return whether `prepared` beyond doubt leaves the example of a JSON form as it is; False says nothing."""
+    style, flag = recipe.style, recipe.parallel_tool_calls
+    if "rejected" in value or style.expand or (style.system and value["messages"][0]["role"] not in SYSTEM):
+        return False
+    return (flag is None or value.get("parallel_tool_calls") is flag) if "tools" in value else not recipe.tools
+
+
 def are_equal(rejected: Message | None, target: Message) -> bool:
     """Return whether a rejected answer, if there is one, says what the target says; ids of calls say nothing."""
     return rejected is not None and _said(rejected) == _said(target)
@@ -75,19 +83,19 @@ def _said(message: Message) -> tuple[object, ...]:
 
 
 def fact(
-    example: Example, value: Mapping[str, Any], recipe: Recipe, split: Split, source: int, path: int, **sizes: int
+    origin: Origin, value: Mapping[str, Any], recipe: Recipe, split: Split, source: int, path: int, **sizes: int
 ) -> Fact:
     """Return what decides where a prepared example goes; `value` is its conversation, the others as in Fact."""
     return Fact(
         same=of_bytes(sorted_json(folded(value)) if recipe.near else sorted_json(value)),
         asked=of_bytes(_asked(value["messages"][:-1])),
-        order=of_plain(["order.v1", recipe.shares.seed, example.id]),
-        id=example.id,
-        line=example.line,
+        order=of_plain(["order.v1", recipe.shares.seed, origin.id]),
+        id=origin.id,
+        line=origin.line,
         path=path,
         source=source,
         split=split,
-        pinned=example.only is not None,
+        pinned=origin.only is not None,
         **sizes,
     )
 

@@ -6,7 +6,6 @@ in any order; what is decided over them all depends on what the examples say and
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,8 +26,7 @@ _TYPE = np.dtype(
 ROW_BYTES = _ROW.size
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     """What is to be known of one example.
 
     `same` is one digest for examples that are duplicates of each other, `asked` one for those that ask the same;

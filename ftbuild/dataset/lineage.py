@@ -4,11 +4,12 @@ Owns the form of that line. Pure. The dataset knows nothing of the lines that a 
 added where they lie side by side.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftbuild.digest import of_bytes
-from ftbuild.example import Example, Split
+from ftbuild.example import Origin, Split
 
 if TYPE_CHECKING:
     from ftbuild.settings import Shares
@@ -26,45 +27,52 @@ ASKED_BY: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def entry(example: Example, split: Split, shares: "Shares", licence: str, has_share: bool) -> dict[str, Any]:
+class Done(NamedTuple):
+    """What was done to an example: `transforms` in their order, `redacted` how often each rule took something out."""
+
+    transforms: Sequence[str] = ()
+    redacted: Mapping[str, int] = MappingProxyType({})
+
+
+def entry(origin: Origin, done: Done, split: Split, shares: "Shares", licence: str, has_share: bool) -> dict[str, Any]:
     """Return the line of provenance of an example, as a JSON value.
 
     `transforms` says what was done to it, in that order; `because` names for its place in the split and for each
     of them the keys of the config that asked for it.
     """
-    source = f"dataset.sources.{example.source}"
-    transforms = [*(["redact"] if example.redacted else []), *example.transforms]
-    because: dict[str, list[str]] = {"source": [source], "split": _split_keys(example, shares, source)}
+    source = f"dataset.sources.{origin.source}"
+    transforms = [*(["redact"] if done.redacted else []), *done.transforms]
+    because: dict[str, list[str]] = {"source": [source], "split": _split_keys(origin, shares, source)}
     if has_share and split == "train":
         because["mix"] = [f"{source}.share"]
     for each in transforms:
-        because[each] = _asked_by(each, example, source)
+        because[each] = _asked_by(each, done, source)
     return {
-        "id": example.id,
+        "id": origin.id,
         "split": split,
-        "source": example.source,
-        "path": example.path,
-        "line": example.line,
-        "group": example.group,
+        "source": origin.source,
+        "path": origin.path,
+        "line": origin.line,
+        "group": origin.group,
         "transforms": transforms,
-        **({"redacted": dict(example.redacted)} if example.redacted else {}),
+        **({"redacted": dict(done.redacted)} if done.redacted else {}),
         "because": because,
         "licence": licence,
     }
 
 
-def _asked_by(transform: str, example: Example, source: str) -> list[str]:
+def _asked_by(transform: str, done: Done, source: str) -> list[str]:
     if transform == "redact":
-        return [f"dataset.redact.{name}" for name in example.redacted]
-    if transform == "tool_names" and "tools" not in example.transforms:
+        return [f"dataset.redact.{name}" for name in done.redacted]
+    if transform == "tool_names" and "tools" not in done.transforms:
         return [source]  # its lines bring the tools
     return list(ASKED_BY[transform])
 
 
-def _split_keys(example: Example, shares: "Shares", source: str) -> list[str]:
-    if example.only is not None:
+def _split_keys(origin: Origin, shares: "Shares", source: str) -> list[str]:
+    if origin.only is not None:
         return [source]
-    if shares.by == "time" and example.time is not None:
+    if shares.by == "time" and origin.time is not None:
         return ["dataset.split.by", "dataset.split.validation_from", "dataset.split.test_from", f"{source}.time"]
     return ["dataset.split.validation", "dataset.split.test", "dataset.split.seed"]
 

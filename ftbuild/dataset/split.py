@@ -5,11 +5,11 @@ below `validation` to validation, below `validation + test` to test, else to tra
 """
 
 from ftbuild.digest import of_plain
-from ftbuild.example import Example, Split
+from ftbuild.example import Example, Origin, Split
 from ftbuild.settings import Shares
 
 
-def split_of(example: Example, shares: Shares) -> Split:
+def split_of(example: Example | Origin, shares: Shares) -> Split:
     """Return the split of an example: the one it is pinned to, else the one drawn for its group."""
     if example.only is not None:
         return example.only

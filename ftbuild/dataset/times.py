@@ -8,7 +8,7 @@ message can move its own group, to a later split and never back, and takes no ot
 from collections.abc import Iterable, Mapping
 
 from ftbuild.dataset.split import split_of
-from ftbuild.example import Example, Split
+from ftbuild.example import Example, Origin, Split
 from ftbuild.settings import Shares
 
 
@@ -28,7 +28,7 @@ def split_at(time: float, shares: Shares) -> Split:
     return "validation" if time >= shares.validation_seconds else "train"
 
 
-def split_in(example: Example, shares: Shares, latest: Mapping[str, float]) -> Split:
+def split_in(example: Example | Origin, shares: Shares, latest: Mapping[str, float]) -> Split:
     """Return the split of an example: the one it is pinned to, else by its group's latest time, else by its group."""
     if example.only is None and example.group in latest:
         return split_at(latest[example.group], shares)

@@ -29,7 +29,7 @@ class Kind:
     contract: Contract
 
 
-INGEST = Kind("ingest", 4, "pure")
+INGEST = Kind("ingest", 5, "pure")
 DATASET = Kind("dataset", 3, "pure")
 RENDER = Kind("render", 2, "pure")
 JOB = Kind("job", 1, "paid")

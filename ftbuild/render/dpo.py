@@ -30,9 +30,9 @@ def line(conversation: Mapping[str, Any]) -> bytes:
 
     Raises:
         KeyError: the conversation has no rejected answer.
-        ValueError: it holds what JSON cannot say.
+        ValueError: half a surrogate pair in a text.
     """
-    return rows.line(value(conversation))
+    return rows.reread(value(conversation))
 
 
 def parse(content: bytes) -> dict[str, Any]:

@@ -37,9 +37,9 @@ def line(conversation: Mapping[str, Any]) -> bytes:
     """Return one line without its line end; the weight and the name of the target are not in it.
 
     Raises:
-        ValueError: it holds what JSON cannot say.
+        ValueError: half a surrogate pair in a text.
     """
-    return rows.line(value(conversation))
+    return rows.reread(value(conversation))
 
 
 def parse(content: bytes) -> dict[str, Any]:

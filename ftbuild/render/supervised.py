@@ -22,9 +22,9 @@ def line(conversation: Mapping[str, Any]) -> bytes:
     """Return one training line without its line end, UTF-8.
 
     Raises:
-        ValueError: it holds what JSON cannot say.
+        ValueError: half a surrogate pair in a text.
     """
-    return rows.line(value(conversation))
+    return rows.reread(value(conversation))
 
 
 def parse(content: bytes) -> dict[str, Any]:

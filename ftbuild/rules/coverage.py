@@ -26,11 +26,15 @@ def company(line: Mapping[str, Any], messages: Iterable[Any]) -> Company | None:
     tools = line.get("tools")
     if not isinstance(tools, list):
         return None
-    calls = [message["tool_calls"] for message in messages if _calls(message)]
-    called = tuple(name for each in calls for name in _names(each))
+    called: list[str] = []
+    arity = 0
+    for message in messages:
+        calls = message.get("tool_calls") if isinstance(message, dict) else None
+        if isinstance(calls, list):
+            called += _names(calls)
+            arity = max(arity, len(calls))
     flag = line.get("parallel_tool_calls", True)
-    arity = max(map(len, calls), default=0)
-    return Company(tuple(_names(tools)), called, arity, flag if isinstance(flag, bool) else None)
+    return Company(tuple(_names(tools)), tuple(called), arity, flag if isinstance(flag, bool) else None)
 
 
 @dataclass
@@ -69,13 +73,8 @@ class Coverage:
             yield found("always-a-call", "", "every line that offers tools calls one", fix)
 
 
-def _names(listed: Iterable[Any]) -> Iterator[str]:
-    """Yield the names of tools or of calls."""
-    for each in listed:
-        function = each.get("function") if isinstance(each, dict) else None
-        if isinstance(function, dict) and isinstance(function.get("name"), str):
-            yield function["name"]
-
-
-def _calls(message: Any) -> bool:
-    return isinstance(message, dict) and isinstance(message.get("tool_calls"), list) and bool(message["tool_calls"])
+def _names(listed: Iterable[Any]) -> list[str]:
+    """Return the names of tools or of calls."""
+    functions = [each.get("function") for each in listed if isinstance(each, dict)]
+    names = [each.get("name") for each in functions if isinstance(each, dict)]
+    return [each for each in names if isinstance(each, str)]

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -33,7 +34,9 @@ def tools(line: Mapping[str, Any], pack: Pack, at: str = "") -> Checked:
         legacy = line.get("functions") is not None
         return Offered(parallel=parallel is not False, are_known=not legacy), tuple(problems)
     offered, wrong = _tools(written(line["tools"]), within(at, "tools"), pack)
-    return Offered(offered.schemas, parallel is not False, offered.are_known), (*problems, *wrong)
+    if parallel is False:
+        offered = replace(offered, parallel=False)
+    return offered, (*problems, *wrong)
 
 
 @lru_cache(maxsize=256)  # the lines of a file mostly offer the same tools

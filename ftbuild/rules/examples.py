@@ -9,6 +9,7 @@ from ftbuild.render import dpo
 from ftbuild.rules import lines
 from ftbuild.rules.coverage import Coverage
 from ftbuild.rules.pack import DEFAULT, PACKS, Method, Pack, found
+from ftbuild.rules.sound import stays_sound
 from ftbuild.tools.strict import Target
 
 PACK = PACKS[DEFAULT]
@@ -19,8 +20,15 @@ def pack_for(strict: Target | None) -> Pack:
     return replace(PACK, strict=strict) if strict is not None else PACK
 
 
-def check(conversation: dict[str, Any], path: str, line: int, pack: Pack = PACK) -> list[Problem]:
-    """Return every finding about one training example, given by what is said in it and where it stands."""
+def check(
+    conversation: dict[str, Any], path: str, line: int, pack: Pack = PACK, known: Pack | None = None
+) -> list[Problem]:
+    """Return every finding about one training example, given by what is said in it and where it stands.
+
+    `known` are the rules that found nothing in it before.
+    """
+    if known is not None and stays_sound(conversation, known, pack):
+        return []
     return [replace(each, path=path, line=line) for each in lines.check(*_line(conversation), pack)]
 
 

@@ -166,7 +166,10 @@ class Pack:
     example_tokens: int = 65_536
     encoding: str = "o200k_base"
     strict: Target = "tuned"
-    severities: Mapping[str, Severity | None] = field(default_factory=dict, hash=False)
+    severities: Mapping[str, Severity | None] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.name_pattern, self.strict))  # quick: what is known of tools is kept by pack
 
     def severity(self, rule: str) -> Severity | None:
         """Return how much breaking a rule weighs here, None where it is no rule."""

@@ -8,8 +8,9 @@ import json
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,34 +18,37 @@ import numpy as np
 from ftbuild import source_files
 from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.dataset import facts, lineage, offered, redact
-from ftbuild.dataset.build import Decided, Recipe, are_equal, decide, fact, prepared, problems
+from ftbuild.dataset.build import Decided, Recipe, are_equal, decide, fact, is_prepared, prepared, problems
 from ftbuild.dataset.card import Fact
 from ftbuild.dataset.facts import Table
+from ftbuild.dataset.lineage import Done
 from ftbuild.dataset.mix import Mix
 from ftbuild.dataset.times import latest_times, split_in
 from ftbuild.digest import of_pieces, of_value, short
 from ftbuild.errors import DataError
-from ftbuild.example import SPLITS, Example, Split, said_in
+from ftbuild.example import SPLITS, Example, Origin, Split, said_in
 from ftbuild.partitions import mapped
 from ftbuild.problem import Problem
 from ftbuild.render.lacking import lacking
 from ftbuild.render.lacking import problem as lacking_problem
 from ftbuild.render.methods import LINES
 from ftbuild.retrieval.grounding import Given, grounded
-from ftbuild.rows import line
+from ftbuild.rows import reread
 from ftbuild.rules import examples as rules
 from ftbuild.rules.coverage import Company, Coverage, company
+from ftbuild.rules.pack import Pack
 from ftbuild.runners import counting, passages
 from ftbuild.runners.formats import json_file, json_lines, parse_lines
 from ftbuild.runners.terms import terms_of
 from ftbuild.settings import Shares, Source, Style
-from ftbuild.sources import Piece, note, nothing, read_piece
+from ftbuild.sources import Piece, note, nothing, plain, read_piece
 from ftbuild.sources import pieces as pieces_of
+from ftbuild.sources.conversations import PACK
 from ftbuild.sources.structured import formed
 from ftbuild.stream import Content, Gathered, Spool, lines
 from ftbuild.workers import Made
 
-AT_ONCE = 512  # examples whose tokens are counted together
+AT_ONCE = 64  # examples whose tokens are counted together: more of them no longer fit a cache
 
 
 # --- ingest --------------------------------------------------------------------------------------
@@ -92,10 +96,20 @@ def ingest(settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, An
 
 
 def _read(name: str, source: Source, form: ResponseFormat | None, piece: Piece) -> Read:
-    read = read_piece(piece, name, source)
-    examples, problems = formed(read.examples, read.problems, source, form)
-    said = json_lines(each.to_json() for each in examples)
-    return Read(said, len(examples), problems, read.left_out, read.hint)
+    done: list[bytes] = []
+    n, found, hint = 0, list[Problem](), ""
+    left_out: Counter[str] = Counter()
+    for each in plain.runs(piece, name, source) if form is None else (piece,):
+        if isinstance(each, Piece):
+            read = read_piece(each, name, source)
+            examples, problems = formed(read.examples, read.problems, source, form)
+            done.append(json_lines(each.to_json() for each in examples))
+            n, found, hint = n + len(examples), [*found, *problems], read.hint or hint
+            left_out += read.left_out
+        else:
+            done += each
+            n += len(each)
+    return Read(b"".join(done), n, found, left_out, hint)
 
 
 # --- dataset -------------------------------------------------------------------------------------
@@ -123,6 +137,11 @@ class Ways:
     licences: Mapping[str, str]
     with_share: Container[str]
     grounds: passages.Grounds | None = None
+
+    @cached_property
+    def leave_alone(self) -> bool:
+        """Return whether the recipe alone may change an example."""
+        return not self.redacting and self.terms == offered.Terms() and self.grounds is None
 
 
 @dataclass(frozen=True)
@@ -241,36 +260,33 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
     n_equal_answers = n_cut = 0
     golds = bytearray()
     tools: dict[str, tuple[Tool, Tool]] = {}
-    recipe, terms, pack = ways.recipe, ways.terms, rules.pack_for(ways.terms.strict)
+    recipe, pack = ways.recipe, rules.pack_for(ways.terms.strict)
     for value in parse_lines(partition.lines):
-        read = Example.from_json(value)
-        ready = _ready(read, ways)
+        ready = _ready(value, ways)
         if ready is None:
             n_equal_answers += 1
             continue
-        example, n_cut = ready.example, n_cut + ready.n_cut
-        tools |= offered.pairs(example, terms)
-        said = said_in(value) if example is read else example.conversation()
-        if example.redacted:
-            redacted[len(told)] = example.redacted
-        if found := [*ready.problems, *rules.check(said, example.path, example.line, pack)]:
+        origin, said, n_cut = ready.origin, ready.said, n_cut + ready.n_cut
+        tools |= ready.tools
+        if ready.done.redacted:
+            redacted[len(told)] = ready.done.redacted
+        if found := [*ready.problems, *rules.check(said, origin.path, origin.line, pack, ready.known)]:
             wrong[len(told)] = found
-        told.append(_line(example, said))
-        has_share = example.source in ways.with_share
-        entry = lineage.entry(example, ready.split, recipe.shares, ways.licences[example.source], has_share)
+        told.append(_line(origin, said))
+        licence, has_share = ways.licences[origin.source], origin.source in ways.with_share
+        entry = lineage.entry(origin, ready.done, ready.split, recipe.shares, licence, has_share)
         if ways.grounds is not None:
             documents = ways.grounds.documents
             entry |= {"passages": ready.given.to_json(documents, ways.licences[documents])}
             golds.append(passages.gold(ready.given))
-        beside.append(line(entry) + b"\n")
-        plain = ready.plain  # two that ask the same leak, whatever passages stand before the question
+        beside.append(reread(entry) + b"\n")
         known = fact(
-            plain,
-            said if plain is example else plain.conversation(),
+            origin,
+            ready.asked,
             recipe,
             ready.split,
             partition.source,
-            paths.setdefault(example.path, len(paths)),
+            paths.setdefault(origin.path, len(paths)),
             n_bytes=len(told[-1]),
             n_beside=len(beside[-1]),
             company=companies.setdefault(company(said, said["messages"]), len(companies)),
@@ -281,32 +297,50 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
 
 
 class Ready(NamedTuple):
-    """An example as it will be learnt, and `plain`, the same without passages; `given` are those it has."""
+    """An example as it will be learnt: where it comes from, what is said in it and what was done to it.
 
-    example: Example
-    plain: Example
+    `asked` is what is said without the passages in `given`: two that ask the same leak, whatever stands before the
+    question. `tools` are those told otherwise, `n_cut` the calls that were cut off, and `known` the rules that found
+    nothing in what is said.
+    """
+
+    origin: Origin
+    said: dict[str, Any]
+    asked: dict[str, Any]
     split: Split
-    n_cut: int
+    done: Done = Done()
+    n_cut: int = 0
+    tools: offered.Pairs = MappingProxyType({})
     given: Given = Given()
     problems: Sequence[Problem] = ()
+    known: Pack | None = None
 
 
-def _ready(read: Example, ways: Ways) -> Ready | None:
-    """Return what becomes of an example; None where its answer is both rejected and preferred."""
+def _ready(value: Mapping[str, Any], ways: Ways) -> Ready | None:
+    """Return what becomes of the example of a JSON form; None where its answer is both rejected and preferred."""
+    shares, latest = ways.recipe.shares, ways.recipe.latest
+    if ways.leave_alone and is_prepared(value, ways.recipe):
+        origin, said = Origin.from_json(value), said_in(value)
+        return Ready(origin, said, said, split_in(origin, shares, latest), known=PACK if origin.sound else None)
+    read = Example.from_json(value)
     as_told = _as_told(read, ways)
     if as_told is None:
         return None
-    plain = as_told.example
-    split = split_in(plain, ways.recipe.shares, ways.recipe.latest)
-    if ways.grounds is None:
-        return Ready(plain, plain, split, as_told.n_cut)
-    chosen, given = ways.grounds.ground(read, split)
-    if isinstance(given, Problem):
-        return Ready(plain, plain, split, as_told.n_cut, problems=[given])
-    again = _as_told(chosen, ways)  # what is redacted has one label, in the passages and in the question
-    assert again is not None
-    own = replace(grounded(again.example), group=plain.group, slices=plain.slices)
-    return Ready(own, plain, split, as_told.n_cut, given)
+    own = plain = as_told.example
+    said = asked = plain.conversation()
+    split = split_in(plain, shares, latest)
+    given, problems = Given(), list[Problem]()
+    if ways.grounds is not None:
+        chosen, found = ways.grounds.ground(read, split)
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
+            again = _as_told(chosen, ways)  # what is redacted has one label, in the passages and in the question
+            assert again is not None
+            own, given = replace(grounded(again.example), group=plain.group, slices=plain.slices), found
+            said = own.conversation()
+    done = Done(own.transforms, own.redacted)
+    return Ready(own.origin, said, asked, split, done, as_told.n_cut, offered.pairs(own, ways.terms), given, problems)
 
 
 def _as_told(read: Example, ways: Ways) -> offered.Offered | None:
@@ -318,9 +352,9 @@ def _as_told(read: Example, ways: Ways) -> offered.Offered | None:
     return None if are_equal(told.example.rejected, told.example.target) else told  # a call that differed is gone
 
 
-def _line(example: Example, said: Mapping[str, Any]) -> bytes:
-    beside = {"raw": example.raw, "group": example.group, "slices": example.slices}
-    return line({"id": example.id, **said, **beside}) + b"\n"
+def _line(origin: Origin, said: Mapping[str, Any]) -> bytes:
+    beside = {"raw": origin.raw, "group": origin.group, "slices": origin.slices}
+    return reread({"id": origin.id, **said, **beside}) + b"\n"
 
 
 def _joined(parts: Sequence[Prepared]) -> tuple[Table, list[str], list[Company | None]]:
@@ -352,19 +386,21 @@ def render(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
     Raises:
         DataError: examples lack what the method learns from: a rejected answer, a field that the grader reads.
     """
-    outputs: dict[str, Content] = {}
-    counts = {}
     counted: Counter[Fact] = Counter()
+    spools = {split: Spool(given.get("scratch")) for split in SPLITS}
+    counts, without = dict.fromkeys(SPLITS, 0), {split: Counter[str]() for split in SPLITS}
+    work = partial(_render, settings["method"], settings.get("reads", ()))
+    parts = (Lines(split, each) for split in SPLITS for each in lines(inputs[split]))
+    for each in mapped(work, parts, given.get("jobs", 1)):
+        spools[each.split].add(each.lines)
+        counts[each.split] += each.n
+        without[each.split] += each.wanting
+        counted.update(each.facts)
     for split in SPLITS:
-        spool, n, without = Spool(given.get("scratch")), 0, Counter[str]()
-        work = partial(_render, settings["method"], settings.get("reads", ()), split)
-        for each in mapped(work, lines(inputs[split]), given.get("jobs", 1)):
-            spool.add(each.lines)
-            n, without = n + each.n, without + each.wanting
-            counted.update(each.facts)
-        if without:
-            raise DataError(*(lacking_problem(what, without[what], n, split, settings["method"]) for what in without))
-        outputs[f"{split}.jsonl"], counts[split] = spool.content(), n
+        if lacks := without[split]:
+            method, n = settings["method"], counts[split]
+            raise DataError(*(lacking_problem(what, lacks[what], n, split, method) for what in lacks))
+    outputs: dict[str, Content] = {f"{split}.jsonl": spools[split].content() for split in SPLITS}
     digest = of_value(["lines.v2", *(of_pieces(lines(outputs[f"{split}.jsonl"])) for split in SPLITS)])
     outputs["facts.jsonl"] = counting.written(counted)
     outputs["manifest.json"] = json_file({"schema_version": 1, "digest": digest, "counts": counts})
@@ -372,27 +408,36 @@ def render(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
 
 
 @dataclass(frozen=True)
+class Lines:
+    """Some lines of a split of a dataset."""
+
+    split: Split
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Rendered:
     """The lines of some examples, their facts, how many there are, and how many lack what the method learns from."""
 
+    split: Split
     lines: bytes
     facts: Counter[Fact]
     n: int
     wanting: Counter[str]
 
 
-def _render(method: str, reads: Sequence[str], split: str, content: bytes) -> Rendered:
+def _render(method: str, reads: Sequence[str], part: Lines) -> Rendered:
     written: list[bytes] = []
     counted: Counter[Fact] = Counter()
     wanting: Counter[str] = Counter()
-    n, examples = 0, parse_lines(content)
+    n, examples = 0, parse_lines(part.content)
     while some := list(islice(examples, AT_ONCE)):
         n += len(some)
         wanting.update(what for each in some if (what := lacking(each, method, reads)))
         if not wanting:
             written += (LINES[method](each) + b"\n" for each in some)
-            counted.update(counting.facts(some, split, method))
-    return Rendered(b"".join(written), counted, n, wanting)
+            counted.update(counting.facts(some, part.split, method))
+    return Rendered(part.split, b"".join(written), counted, n, wanting)
 
 
 def _warnings(found: Sequence[Problem]) -> Sequence[Problem]:

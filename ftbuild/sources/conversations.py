@@ -13,7 +13,7 @@ from typing import Any
 from ftbuild import rows
 from ftbuild.chat import Message, said
 from ftbuild.digest import canonical, canonical_plain, of_bytes
-from ftbuild.example import Example, tools_of
+from ftbuild.example import Example, Origin, tools_of
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.rules.lines import INPUT_KEYS, SUPERVISED_KEYS, check
@@ -81,7 +81,6 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
     """Return the reader of a layout: it yields examples, and what is wrong; warnings stand before their example."""
 
     def read(listed: Iterable[Row], name: str, source: Source) -> Iterator[Example | Problem]:
-        fields = [*source.slices.values(), *(each for each in (source.group, source.time) if each)]
         for row in listed:
             if row.problems:
                 yield from placed(row.problems, source.path, row.line)
@@ -90,23 +89,33 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
             if any(problem.rule == LEFT_OUT for problem in converted.problems):
                 yield from placed(converted.problems, source.path, row.line)
                 continue
-            named = [*fields, *passage_fields(row.value, source)]
-            problems = [*converted.problems, *missing(row.value, named), *untimely(row.value, source)]
+            problems = [*converted.problems, *unread(row.value, source)]
             broken = bool(problems)
+            sound = False
             if not converted.problems:
+                found = check(converted.line, "supervised", PACK)
+                sound = not found and converted.rejected is None
                 # What a line without tools will be offered is known when the dataset is built, and checked then.
-                found = [each for each in check(converted.line, "supervised", PACK) if each.rule != LATER]
+                found = [each for each in found if each.rule != LATER]
                 if all(problem.severity != "error" for problem in found):
                     unheld = list(_unheld(converted.line))
                     rules = {problem.rule for problem in unheld}
                     found = [*(problem for problem in found if problem.rule not in rules), *unheld]
+                    sound = sound and not unheld
                 broken = broken or any(problem.severity == "error" for problem in found)
                 problems += map(converted.place, found)
             yield from placed(problems, source.path, row.line)
             if not broken:
-                yield _example(row, converted, name, source)
+                yield _example(row, converted, name, source, sound=sound)
 
     return read
+
+
+def unread(value: Any, source: Source) -> list[Problem]:
+    """Return what is wrong with the fields of a line that a source names."""
+    fields = [*source.slices.values(), *(each for each in (source.group, source.time) if each)]
+    fields += passage_fields(value, source)
+    return [*missing(value, fields), *untimely(value, source)] if fields else []
 
 
 def _unheld(line: Mapping[str, Any]) -> Iterator[Problem]:
@@ -126,44 +135,57 @@ def _unheld(line: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem("sound", at=f"{at}.audio", fix=fix, rule="unknown-message-key")
 
 
-def _example(row: Row, converted: Converted, name: str, source: Source) -> Example:
+def _example(row: Row, converted: Converted, name: str, source: Source, *, sound: bool) -> Example:
     line, rejected = converted.line, converted.rejected
-    pair = [rejected] if rejected is not None else []
-    original = _digest(line, pair)
+    original = digest(line, [rejected] if rejected is not None else [])
     messages = tuple(map(Message.from_json, line["messages"]))
+    asked = next((said(each) for each in reversed(messages[:-1]) if each.role == "user"), "")
     return Example(
         messages=messages,
-        original=original,
-        source=name,
-        path=source.path,
-        line=row.line,
-        group=text(row.value, source.group) if source.group else original,
-        raw=next((said(each) for each in reversed(messages[:-1]) if each.role == "user"), ""),
-        slices={"source": name, **{each: text(row.value, field) for each, field in sorted(source.slices.items())}},
-        only=source.only,
         tools=tools_of(line["tools"]) if line.get("tools") else (),
         parallel_tool_calls=line.get("parallel_tool_calls"),
         rejected=Message.from_json(rejected) if rejected is not None else None,
-        time=time(row.value, source),
-        passage=passage(row.value, source),
+        **origin(row.value, row.line, original, asked, name, source, sound=sound)._asdict(),
     )
 
 
-def _digest(line: Mapping[str, Any], rejected: Sequence[Mapping[str, Any]]) -> str:
+def origin(
+    value: Mapping[str, Any], line: int, original: str, asked: str, name: str, source: Source, *, sound: bool
+) -> Origin:
+    """Return where an example comes from: from which line, and what the fields that a source names say there.
+
+    `original` is its digest, `asked` what the user says last, `sound` whether no rule found anything in it.
+    """
+    return Origin(
+        original,
+        name,
+        source.path,
+        line,
+        text(value, source.group) if source.group else original,
+        asked,
+        {"source": name, **{each: text(value, field) for each, field in sorted(source.slices.items())}},
+        source.only,
+        time(value, source),
+        passage(value, source),
+        sound,
+    )
+
+
+def digest(line: Mapping[str, Any], rejected: Sequence[Mapping[str, Any]] = ()) -> str:
     """Return the digest of what a sound line says: of ["example.v2", its members, the rejected answer if any]."""
-    members = {"messages": _said_of(line["messages"])}
+    said = b'{"messages":' + _said_of(line["messages"])
     if "parallel_tool_calls" in line:
-        members["parallel_tool_calls"] = canonical_plain(line["parallel_tool_calls"])
+        said += b',"parallel_tool_calls":' + canonical_plain(line["parallel_tool_calls"])
     if "tools" in line:
-        members["tools"] = _canonical_tools(rows.written(line["tools"]))
-    said = b",".join(b'"%s":%s' % (name.encode(), each) for name, each in members.items())
-    return of_bytes(b'["example.v2",{%s}%s]' % (said, b"".join(b"," + _said_of(each) for each in rejected)))
+        said += b',"tools":' + _canonical_tools(rows.written(line["tools"]))
+    return of_bytes(b'["example.v2",%s}%s]' % (said, b"".join(b"," + _said_of(each) for each in rejected)))
 
 
 def _said_of(messages: Any) -> bytes:
     """Return sound messages as canonical JSON; the one number in them is a weight."""
     said = canonical_plain(messages)
-    return canonical(messages) if b'"weight":0.' in said or b'"weight":1.' in said else said
+    has_weight = b'"weight":' in said
+    return canonical(messages) if has_weight and (b'"weight":0.' in said or b'"weight":1.' in said) else said
 
 
 @lru_cache(maxsize=256)  # the lines of a source mostly offer the same tools

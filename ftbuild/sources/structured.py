@@ -53,7 +53,7 @@ def _formed(example: Example, source: Source, form: ResponseFormat, checker: Che
         else:
             ordered = in_order(digits.parse(content), checker)
             messages[number] = message._replace(content=digits.written(ordered, ",", ":"))
-    return wrong or replace(example, messages=tuple(messages), response_format=form)
+    return wrong or replace(example, messages=tuple(messages), response_format=form, sound=False)
 
 
 def _has_form(message: Message) -> bool:

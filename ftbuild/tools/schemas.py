@@ -137,7 +137,10 @@ class Checker:
 
     def fits(self, value: Any) -> bool:
         """Return whether a value is told to fit the quick way; False says nothing."""
-        return self._quick is not None and bool(self._quick.is_valid(value))
+        try:
+            return self._quick is not None and bool(self._quick.is_valid(value))
+        except ValueError:  # half a surrogate pair
+            return False
 
     def misfits(self, value: Any) -> list[Found]:
         """Return where a value does not fit, in the order of the value."""

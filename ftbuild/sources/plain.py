@@ -1,0 +1,58 @@
+"""Lines of OpenAI's own layout that are plain, which is beyond doubt sound: what they say is kept as it stands.
+
+All others are taken apart by the reader of their layout, which would keep the same. Decides what is plain and nothing
+else: the rules, the fields and the forms are those that the reader has.
+"""
+
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from itertools import groupby
+
+from ftbuild.example import messages_told, tools_told
+from ftbuild.rows import SPACE, plainly, reread
+from ftbuild.rules.lines import SUPERVISED_KEYS
+from ftbuild.rules.sound import is_sound
+from ftbuild.settings import Source
+from ftbuild.sources import Piece
+from ftbuild.sources.conversations import PACK, digest, origin, unread
+
+
+def runs(piece: Piece, name: str, source: Source) -> Iterator[Sequence[bytes] | Piece]:
+    """Yield a piece of a source in runs: the lines that are kept of those that are plain, and all else as it is.
+
+    `name` is the source's name in the config.
+    """
+    if source.kind != "chat_jsonl" or source.keep or not piece.first:
+        yield piece
+        return
+    source = source.model_copy(update={"path": piece.path})
+    lines = (
+        (number, content, kept(content, number, name, source))
+        for number, content in enumerate(BytesIO(piece.content), piece.first)
+    )
+    for is_plain, run in groupby(lines, lambda each: each[2] is not None):
+        listed = list(run)
+        if is_plain:
+            yield [line for _, _, line in listed if line is not None]
+        else:
+            yield Piece(piece.path, b"".join(content for _, content, _ in listed), listed[0][0])
+
+
+def kept(content: bytes, number: int, name: str, source: Source) -> bytes | None:
+    """Return the JSON line that is kept of the example in line `number` of a file; None says nothing.
+
+    `name` is the source's name in the config, and its path that of the file.
+    """
+    value = plainly(content.strip(SPACE))
+    if not isinstance(value, dict):
+        return None
+    line = {key: value[key] for key in SUPERVISED_KEYS if key in value}
+    if not is_sound(line, PACK) or unread(value, source):
+        return None
+    original = digest(line)
+    asked = next(each["content"] for each in reversed(line["messages"]) if each["role"] == "user")
+    beside = origin(value, number, original, asked, name, source, sound=True).to_json()
+    line["messages"] = messages_told(line["messages"])
+    if "tools" in line:
+        line["tools"] = tools_told(line["tools"])
+    return reread({"id": original[:16], "original": original, **line, **beside}) + b"\n"
