@@ -124,6 +124,7 @@ def test_a_price_that_is_not_known_is_unknown_and_never_nothing() -> None:
     assert re.findall(r"\| (\w+) \| any \| (\w+) \|", said) == [
         ("azure", "unknown"),
         ("compatible", "unknown"),
+        ("embedded", "nothing"),
         ("openai", "unknown"),
     ]
     assert "$" not in said

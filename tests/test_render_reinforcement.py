@@ -298,7 +298,8 @@ def test_lines_are_written_for_others_and_our_own_server_is_asked_nothing(own: O
     assert refused.err.endswith(
         "conf/method/reinforcement.yaml:2: method.type: the provider cannot train with 'reinforcement'\n"
         "    It trains with supervised and dpo. Nothing has run, and nothing was sent to it.\n"
-        "    Fix: ftbuild dataset writes the lines all the same, for a provider that can.\n"
+        "    Fix: ftbuild dataset writes the lines all the same, for a provider that can; "
+        "provider=rehearsal builds all of it.\n"
     )
     assert not (own.folder / "outputs" / ".ftbuild" / "embedded").exists()
 
