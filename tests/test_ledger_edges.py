@@ -27,7 +27,7 @@ from ftbuild.plan.graph import Graph
 # What a client does to a job from first to last, in order; a new step must be named here.
 STEPS = (
     *("look", "upload", "remember the file", "upload 2", "remember the file 2"),
-    *("write intent", "post", "write launched"),
+    *("write intent", "post", "write launched", "look 2"),
     *("retrieve", "events", "write status", "write status 2", "write ended", "result file", "checkpoints"),
     *("keep a copy", "keep a copy 2", "write fetched", "write the record"),
 )

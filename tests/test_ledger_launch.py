@@ -64,6 +64,47 @@ def test_a_job_of_another_clone_is_adopted(tmp_path: Path) -> None:
     assert (len(bench.jobs()), bench.events()) == (1, ["launched"])
 
 
+class Racing(FakeProvider):
+    """A provider at which another clone launches the same: right before us, or right after."""
+
+    first = True
+
+    def create_job(self, asked: JobRequest) -> JobState:
+        jobs = [super(Racing, self).create_job(asked) for _ in range(2)]
+        return jobs[1] if self.first else jobs[0]
+
+
+def raced(folder: Path, *, first: bool) -> Bench:
+    bench = Bench(folder)
+    bench.provider = Racing(folder / "provider", [])
+    bench.provider.first = first
+    return bench
+
+
+def test_of_two_clones_that_launch_at_once_both_take_the_older_job_and_tell_of_the_other(tmp_path: Path) -> None:
+    bench = raced(tmp_path, first=True)
+    assert bench.launch() == Launched("ftjob-1", "raced", ("ftjob-2",))
+    assert (bench.events(), bench.journal.state().job_id) == (["intent", "launched", "launched"], "ftjob-1")
+    assert bench.launch() == Launched("ftjob-1", "attached", ("ftjob-2",))
+    other = tmp_path / "other"
+    other.mkdir()
+    assert raced(other, first=False).launch() == Launched("ftjob-1", "launched", ("ftjob-2",))
+
+
+def test_a_look_after_the_launch_that_gets_no_answer_takes_nothing_back(tmp_path: Path) -> None:
+    bench = raced(tmp_path, first=True)
+    looks = iter([[], REFUSED])
+
+    def find_jobs(_metadata: Mapping[str, str]) -> list[JobState]:
+        answer = next(looks)
+        if isinstance(answer, ProviderError):
+            raise answer
+        return answer
+
+    bench.provider.find_jobs = find_jobs  # type: ignore[method-assign]
+    assert bench.launch() == Launched("ftjob-2", "launched")
+
+
 def test_an_answer_lost_after_the_commit_makes_one_job_that_is_adopted(tmp_path: Path) -> None:
     bench = Bench(tmp_path, ["lost_after"], looks_late=4)
     assert bench.launch() == Launched("ftjob-1", "adopted")

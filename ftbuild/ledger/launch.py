@@ -3,7 +3,8 @@
     known in the journal -> attach
     remembered elsewhere (a lock file in git), and the provider still has it under our key -> adopt
     found at the provider by our key -> adopt the oldest, tell of the others
-    intent on the disk -> one POST -> id on the disk
+    intent on the disk -> one POST -> id on the disk -> one more look: a client that knows nothing of this folder may
+    have launched at the same moment, and then both take the older job and tell of the other
 
 An answer that is lost (no answer, or 5xx, which may come after the commit) leaves the intent: the
 provider's list is asked until `settle_seconds` after the loss, and only when the job is not in it
@@ -14,7 +15,7 @@ refusal: nothing was launched. Cancelling is never a side effect of a dying clie
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ftbuild.digest import short
 from ftbuild.errors import ProviderError
@@ -40,7 +41,8 @@ class Clock:
 
 @dataclass(frozen=True)
 class Launched:
-    """A job that is ours. `how` says whether it was launched, attached (in the journal) or adopted (found).
+    """A job that is ours. `how` says whether it was launched, attached (in the journal), adopted (found), or raced:
+    launched elsewhere at the same moment, a little earlier than one that we launched.
 
     `others` are jobs that were found beside it under the same key: somebody pays for them too.
     """
@@ -143,7 +145,22 @@ def _create(
                 raise
         else:
             journal.append(clock.now(), "launched", job_id=job.id, adopted=False, **asked.to_json())
-            return Launched(job.id, "launched")
+            return _raced(journal, provider, clock, asked, job.id)
+
+
+def _raced(journal: Journal, provider: JobProvider, clock: Clock, asked: Asked, job_id: str) -> Launched:
+    """Look once whether somebody launched a job of this key at the same moment; no answer is no news."""
+    state = journal.state()
+    wanted = {KEY: journal.key, ATTEMPT: str(state.attempt)}
+    try:
+        there = provider.find_jobs(wanted)
+    except ProviderError:
+        there = []
+    found = [job for job in there if _is_ours(job, wanted, state) and (not job.ended or job.status == "succeeded")]
+    if job_id not in [job.id for job in found] or len(found) == 1:
+        return Launched(job_id, "launched")
+    taken = adopt(journal, clock, asked, found)
+    return replace(taken, how="launched" if taken.job_id == job_id else "raced")
 
 
 def _known(provider: JobProvider, job_id: str, key: str) -> JobState | None:

@@ -92,15 +92,18 @@ def _tell(launched: Launched, remembered: str | None, voice: Voice) -> None:
     """Say where the job comes from, and which others somebody pays for."""
     if remembered is not None and launched.how == "launched":
         voice.say(f"{remembered}, which the lock file remembers, is gone at the provider: trained again")
-    before_now = "" if launched.how == "launched" else f" before: {launched.how}, not paid again"
-    voice.say(f"{launched.job_id} was launched{before_now}")
+    if launched.how == "raced":
+        voice.say(f"{launched.job_id} was launched elsewhere at the same moment, a little earlier: it is taken")
+    else:
+        before_now = "" if launched.how == "launched" else f" before: {launched.how}, not paid again"
+        voice.say(f"{launched.job_id} was launched{before_now}")
     for line in others_told(launched):
         voice.say(line)
 
 
 def others_told(launched: Launched) -> Iterator[str]:
-    """Yield what is to be said of jobs that were found beside the one that was taken."""
-    for other in launched.others if launched.how == "adopted" else ():
+    """Yield what is to be said of jobs that were found beside the one that was taken, when it was taken."""
+    for other in launched.others if launched.how != "attached" else ():
         yield f"{other} is another job of the same key and costs money too. Stop it: ftbuild cancel {other}"
 
 
