@@ -126,7 +126,8 @@ def _method(given: Record, *, rehearses: bool) -> Record:
             code="unsupported_value",
         )
     own = method.get(named) or {}
-    own = given_in(own, set(own) if rehearses else {"hyperparameters"}, f"method.{named}.")
+    any_member = rehearses and isinstance(own, dict)
+    own = given_in(own, set(own) if any_member else {"hyperparameters"}, f"method.{named}.")
     where = f"method.{named}.hyperparameters" if own else "hyperparameters"
     asked = own.get("hyperparameters", given.get("hyperparameters"))
     return {
@@ -143,7 +144,7 @@ def _hyperparameters(asked: Any, method: str, where: str, *, rehearses: bool) ->
     }
     if method == "dpo":
         limits["beta"] = (float, 1e-6, 2)
-    theirs = set(asked or {}) - set(limits) if rehearses else set()
+    theirs = set(asked) - set(limits) if rehearses and isinstance(asked, dict) else set()
     asked = given_in(asked or {}, set(limits) | theirs, f"{where}.")
     taken = {name: asked.pop(name) for name in theirs & set(asked)}
     for name, value in asked.items():
