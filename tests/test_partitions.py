@@ -1,6 +1,7 @@
 """A large source is gone over in pieces, in one process or several: the same bytes, each finding at its line."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -75,10 +76,25 @@ def test_a_finding_in_a_later_piece_has_its_line(source: Path, tmp_path: Path) -
 def test_results_come_in_the_order_of_the_partitions() -> None:
     expected = [n * n for n in range(20)]
     for n_processes in (1, 3):
-        assert list(mapped(square, iter(range(20)), n_processes)) == expected
-    assert list(mapped(square, iter(()), 2)) == []
+        assert list(mapped(square, iter(range(20)), n_processes, large)) == expected
+    assert list(mapped(square, iter(()), 2, large)) == []
     with pytest.raises(ZeroDivisionError):
-        list(mapped(upside_down, iter(range(3)), 2))
+        list(mapped(upside_down, iter(range(3)), 2, large))
+
+
+def test_processes_are_started_for_what_is_large_alone() -> None:
+    here = os.getpid()
+    assert set(mapped(process, iter(range(20)), 2, lambda _: PIECE_BYTES // 20)) == {here}
+    assert set(mapped(process, iter(range(1)), 2, large)) == {here}
+    assert here not in set(mapped(process, iter(range(2)), 2, large))
+
+
+def large(_: int) -> int:
+    return PIECE_BYTES + 1
+
+
+def process(_: int) -> int:
+    return os.getpid()
 
 
 def square(n: int) -> int:

@@ -84,7 +84,7 @@ def ingest(settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, An
     said = settings.get("response_format")
     form = ResponseFormat.from_json(json.loads(said)) if said is not None else None
     work = partial(_read, settings["name"], source, form)
-    for each in mapped(work, pieces_of(files, source), given.get("jobs", 1)):
+    for each in mapped(work, pieces_of(files, source), given.get("jobs", 1), lambda piece: len(piece.content)):
         spool.add(each.lines)
         n += each.n
         found += each.problems
@@ -186,7 +186,7 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     work = partial(_prepare, Ways(recipe, redacting, terms, settings["licences"], frozenset(shares), grounds))
     told, beside = Spool(given.get("scratch")), Spool(given.get("scratch"))
     parts: list[Prepared] = []
-    for each in mapped(work, partitions, given.get("jobs", 1)):
+    for each in mapped(work, partitions, given.get("jobs", 1), lambda part: len(part.lines)):
         told.add(each.lines)
         beside.add(each.beside)
         parts.append(replace(each, lines=b"", beside=b""))
@@ -391,7 +391,7 @@ def render(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
     counts, without = dict.fromkeys(SPLITS, 0), {split: Counter[str]() for split in SPLITS}
     work = partial(_render, settings["method"], settings.get("reads", ()))
     parts = (Lines(split, each) for split in SPLITS for each in lines(inputs[split]))
-    for each in mapped(work, parts, given.get("jobs", 1)):
+    for each in mapped(work, parts, given.get("jobs", 1), lambda part: len(part.content)):
         spools[each.split].add(each.lines)
         counts[each.split] += each.n
         without[each.split] += each.wanting

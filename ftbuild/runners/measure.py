@@ -57,23 +57,21 @@ def _case(example: Mapping[str, Any], answer: Message) -> "Case":
 
 def _idle(options: "ScorerOptions", cases: Sequence["Case"]) -> Iterator[Problem]:
     """Yield arguments whose comparison is said and that no tool has."""
-    tools = {tool.name: tool for case in cases for tool in case.tools}
+    tools = {tool.name: (tool.parameters or {}).get("properties") or {} for case in cases for tool in case.tools}
     for name, arguments in (options.compare or {}).items():
-        known = (tools[name].parameters or {}).get("properties") or {} if name in tools else {}
         key = f"evaluation.scorers.tool_calls.compare.{name}"
         if name not in tools:
-            close = nearest(name, tools)
-            yield Problem(
-                "no test example has a tool of that name",
-                key,
-                fix=f"write {close!r}." if close else f"the tools are {', '.join(sorted(tools)) or 'none'}.",
-                severity="warning",
-            )
-        for argument in arguments if name in tools else ():
-            if argument not in known:
-                close = nearest(argument, known)
-                fix = f"write {close!r}." if close else f"its arguments are {', '.join(known) or 'none'}."
-                yield Problem(f"{name} has no argument of that name", f"{key}.{argument}", fix=fix, severity="warning")
+            yield _unknown("no test example has a tool of that name", key, name, sorted(tools))
+            continue
+        for argument in arguments:
+            if argument not in tools[name]:
+                yield _unknown(f"{name} has no argument of that name", f"{key}.{argument}", argument, list(tools[name]))
+
+
+def _unknown(what: str, key: str, name: str, known: Sequence[str]) -> Problem:
+    close = nearest(name, known)
+    fix = f"write {close!r}." if close else f"there are {', '.join(known) or 'none'}."
+    return Problem(what, key, fix=fix, severity="warning")
 
 
 def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:

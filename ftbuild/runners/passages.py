@@ -45,7 +45,8 @@ def documents(files: Contents, source: Source, given: Mapping[str, Any]) -> Docu
     """Return the passages of some files, in their order."""
     spool, done = Spool(given.get("scratch")), Documents()
     work = partial(_read, source.passage_characters or LONGEST)
-    for said, n, problems in mapped(work, ((path, whole(content)) for path, content in files), given.get("jobs", 1)):
+    read = ((path, whole(content)) for path, content in files)
+    for said, n, problems in mapped(work, read, given.get("jobs", 1), lambda file: len(file[1])):
         spool.add(said)
         done.n, done.n_files = done.n + n, done.n_files + 1
         done.problems += problems

@@ -26,10 +26,10 @@ def _names(inputs: Mapping[str, Content], tools: Sequence[Tool], jobs: int) -> s
     """Return the names of all tools where one of them may need another name, those of the settings elsewhere."""
     own = {tool.name for tool in tools}
     pieces = (piece for content in inputs.values() for piece in lines(content))
-    if not names_told(own) and not any(mapped(may_name_others, pieces, jobs)):
+    if not names_told(own) and not any(mapped(may_name_others, pieces, jobs, len)):
         return own
     pieces = (piece for content in inputs.values() for piece in lines(content))
-    return own.union(*mapped(_named, pieces, jobs))
+    return own.union(*mapped(_named, pieces, jobs, len))
 
 
 def _named(content: bytes) -> set[str]:

@@ -115,7 +115,11 @@ def rows(path: Path, gone: threading.Event) -> Iterator[Row]:
     at = 0
     while True:
         is_last = gone.wait(LOOK_SECONDS)
-        whole = path.read_bytes()[at:].rpartition(b"\n")[0] if path.exists() else b""
+        whole = b""
+        if path.exists():
+            with path.open("rb") as file:
+                file.seek(at)
+                whole = file.read().rpartition(b"\n")[0]
         at += len(whole) + bool(whole)
         yield from map(json.loads, whole.splitlines())
         if is_last:
