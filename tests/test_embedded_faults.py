@@ -388,7 +388,7 @@ def test_what_is_recorded_is_what_the_sdk_may_send(rehearsal: Rehearsal) -> None
     sent = rehearsal.requests("/v1/files")[-1]["body"]
     assert (sent["purpose"], sent["file"].keys()) == ("fine-tune", {"filename", "bytes", "sha256"})
     assert (sent["file"]["filename"], sent["file"]["bytes"]) == ("train.jsonl", len(lines(16)))
-    listed = next(each for each in rehearsal.requests("/v1/fine_tuning/jobs") if each["method"] == "GET")
+    listed = [each for each in rehearsal.requests("/v1/fine_tuning/jobs") if each["method"] == "GET"][-1]
     assert (listed["method"], f"={rehearsal.key}" in listed["query"]) == ("GET", True)
 
 

@@ -89,7 +89,7 @@ def job_request(body: Any, *, rehearses: bool = False) -> JobRequest:
         ApiError: something is missing, out of range, unknown or not supported here.
     """
     known = {"model", "training_file", "validation_file", "suffix", "seed", "metadata", "method", "hyperparameters"}
-    given = given_in(body, set(body) if rehearses and isinstance(body, dict) else known | {"integrations"})
+    given = given_in(body, None if rehearses else known | {"integrations"})
     suffix = typed(given, "suffix", str)
     if suffix is not None and not re.fullmatch(r"[A-Za-z0-9._ -]{1,64}", suffix):
         raise ApiError(
@@ -125,9 +125,7 @@ def _method(given: Record, *, rehearses: bool) -> Record:
             param="method.type",
             code="unsupported_value",
         )
-    own = method.get(named) or {}
-    any_member = rehearses and isinstance(own, dict)
-    own = given_in(own, set(own) if any_member else {"hyperparameters"}, f"method.{named}.")
+    own = given_in(method.get(named) or {}, None if rehearses else {"hyperparameters"}, f"method.{named}.")
     where = f"method.{named}.hyperparameters" if own else "hyperparameters"
     asked = own.get("hyperparameters", given.get("hyperparameters"))
     return {
@@ -144,9 +142,8 @@ def _hyperparameters(asked: Any, method: str, where: str, *, rehearses: bool) ->
     }
     if method == "dpo":
         limits["beta"] = (float, 1e-6, 2)
-    theirs = set(asked) - set(limits) if rehearses and isinstance(asked, dict) else set()
-    asked = given_in(asked or {}, set(limits) | theirs, f"{where}.")
-    taken = {name: asked.pop(name) for name in theirs & set(asked)}
+    given = given_in(asked or {}, None if rehearses else set(limits), f"{where}.")
+    asked = {name: value for name, value in given.items() if name in limits}
     for name, value in asked.items():
         kind, least, most = limits[name]
         number = isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
@@ -157,7 +154,7 @@ def _hyperparameters(asked: Any, method: str, where: str, *, rehearses: bool) ->
                 param=f"{where}.{name}",
                 code="invalid_value",
             )
-    return {name: asked.get(name, AUTO) for name in limits} | taken
+    return {**dict.fromkeys(limits, AUTO), **given}
 
 
 def _integrations(value: Any) -> list[Record]:
@@ -255,13 +252,13 @@ def job_record(request: JobRequest, seed: int) -> Record:
 # --- pieces -------------------------------------------------------------------------------------
 
 
-def given_in(body: Any, known: set[str], at: str = "") -> Record:
-    """Return what an object says, nulls left out; an unknown key is refused."""
+def given_in(body: Any, known: set[str] | None, at: str = "") -> Record:
+    """Return what an object says, nulls left out; a key that is not among the `known` is refused, None takes any."""
     if not isinstance(body, dict):
         what = f"'{at.rstrip('.')}' is" if at else "The body is"
         raise ApiError(f"{what} not a JSON object.", param=at.rstrip(".") or None, code="invalid_type")
     for key in body:
-        if key not in known:
+        if known is not None and key not in known:
             raise ApiError(f"Unknown parameter: '{at}{key}'.", param=f"{at}{key}", code="unknown_parameter")
     return {key: value for key, value in body.items() if value is not None}
 
