@@ -109,10 +109,14 @@ def epoch(lessons: Sequence[Item], batch_size: int, seed: int, number: int) -> l
 
 
 def pieces(batch: Sequence[Lesson], max_tokens: int) -> Iterator[list[Lesson]]:
-    """Yield the batch in pieces of at most `max_tokens` tokens with padding (or one row): what memory allows."""
+    """Yield the batch in pieces of at most `max_tokens` tokens with padding (or one row): what memory allows.
+
+    The prefix that all rows share is not counted: it is computed once a piece, so few pieces are cheap.
+    """
+    shared = shared_prefix(batch) if batch else 0
     piece: list[Lesson] = []
     for lesson in sorted(batch, key=lambda lesson: len(lesson.ids)):
-        if piece and (len(piece) + 1) * len(lesson.ids) > max_tokens:
+        if piece and (len(piece) + 1) * (len(lesson.ids) - shared) > max_tokens:
             yield piece
             piece = []
         piece.append(lesson)

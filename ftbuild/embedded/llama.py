@@ -27,7 +27,7 @@ PIECES = {  # our fused matrices, and the pieces that transformers and PEFT know
     "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
     "down": ("mlp.down_proj",),
 }
-FEW_SCORES = 2**20  # in one layer
+FEW_SCORES = 2**22  # in one layer
 KeyValues = list[tuple[Tensor, Tensor]]  # per layer; rows x key heads x tokens x head width
 Remember = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]  # layer, new keys, new values -> all of them
 LowRank = Mapping[tuple[int, str], tuple[Tensor, Tensor]]  # layer, fused matrix -> down and (scaled) up
