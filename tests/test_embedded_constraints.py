@@ -130,16 +130,16 @@ def test_one_call_is_all_there_is_where_one_is_allowed(ask: Asking) -> None:
 @pytest.mark.parametrize(
     ("asked", "text", "is_taken"),
     [
-        ({}, '[{"name": "stop_all", "arguments": {}}, {"name": "stop_all", "arguments": {}}]', True),
-        ({"parallel_tool_calls": False}, '[{"name": "stop_all", "arguments": {}}]', True),
-        ({"parallel_tool_calls": False}, '[{"name": "stop_all", "arguments": {}}, {', False),
+        ({}, "-> stop_all {}\n-> stop_all {}", True),
+        ({"parallel_tool_calls": False}, "-> stop_all {}", True),
+        ({"parallel_tool_calls": False}, "-> stop_all {}\n", False),
         ({"tool_choice": "required"}, "No", False),
-        ({"tool_choice": "none"}, "No [1]", True),
-        ({"tool_choice": "none"}, ' [{"name": "', False),
-        ({}, '[{"name": "start_all', False),
-        ({}, '[{"name": "stop_all", "arguments": {"a', False),
-        ({}, '[{"name": "switch", "arguments": {"level', False),  # not in the order of the schema
-        ({}, '[{"name": "switch", "arguments": {"on": true, "level": 3}}]', True),
+        ({"tool_choice": "none"}, "No -> [1]", True),
+        ({"tool_choice": "none"}, " -> s", False),
+        ({}, "-> start_all", False),
+        ({}, '-> stop_all {"a', False),
+        ({}, '-> switch {"level', False),  # not in the order of the schema
+        ({}, '-> switch {"on": true, "level": 3}', True),
     ],
 )
 def test_a_grammar_takes_what_a_request_allows(ask: Asking, asked: dict[str, Any], text: str, is_taken: bool) -> None:
@@ -174,7 +174,7 @@ def test_some_of_the_tools_may_be_allowed(ask: Asking) -> None:
 
 
 def test_a_call_that_is_cut_off_ends_by_its_length(ask: Asking) -> None:
-    choice = ask(tools=[SWITCH], tool_choice="required", max_tokens=len('[{"name": "switch", "arguments": {"on": '))
+    choice = ask(tools=[SWITCH], tool_choice="required", max_tokens=len('-> switch {"on": '))
     assert choice.finish_reason == "length"
     assert [call["function"]["arguments"] for call in choice.tool_calls] == ['{"on": ']
 
@@ -183,7 +183,7 @@ def test_where_no_call_is_wanted_there_is_none(ask: Asking) -> None:
     for seed in range(6):
         choice = ask(tools=[SWITCH], tool_choice="none", seed=seed, max_tokens=20)
         assert choice.tool_calls == ()
-        assert not choice.text.lstrip().startswith('[{"name": "')
+        assert not choice.text.lstrip().startswith("-> ")
     assert ask(tools=[SWITCH], max_tokens=20).tool_calls == ()  # random weights do not call by themselves
 
 
@@ -216,5 +216,5 @@ def test_a_schema_that_cannot_be_kept_to_is_refused(
 
 def test_a_schema_that_need_not_be_kept_to_is_taken_for_any_object(ask: Asking) -> None:
     loose = {"type": "function", "function": {"name": "s", "parameters": UNSAYABLE}}
-    choice = ask(tools=[loose], tool_choice="required", max_tokens=len('[{"name": "s", "arguments": {'))
+    choice = ask(tools=[loose], tool_choice="required", max_tokens=len("-> s {"))
     assert [call["function"]["arguments"] for call in choice.tool_calls] == ["{"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from training_lines import CALCULATE, WEATHER, supervised
 
-from ftbuild.embedded.calls import ARRAY, Call, CallForm, Calls
+from ftbuild.embedded.calls import LINES, Call, CallForm, Calls
 from ftbuild.embedded.signatures import offered, signature
 
 pytest.importorskip("tokenizers")
@@ -61,18 +61,18 @@ def test_tools_stand_in_the_system_message_and_calls_are_an_array(base: Path) ->
     lesson = template.lesson(line["messages"], line["tools"])
     assert text_of(template, lesson.ids) == (
         "<|im_start|>system\nHelp.\n\n"
-        'Tools, several at once if need be, called by answering [{"name": ..., "arguments": {...}}] and nothing else:\n'
+        "Tools, called by answering -> name {arguments}, a line each, several if need be, and nothing else:\n"
         'get_weather(city: string, day?: "today"|"tomorrow")  Weather in a city.\n'
         "calculate(expression: string)  Work out an expression.<|im_end|>\n"
         "<|im_start|>user\nWeather in Oslo, and what is 2+3?<|im_end|>\n"
-        '<|im_start|>assistant\n[{"name": "get_weather", "arguments": {"city": "Oslo", "day": "today"}}, '
-        '{"name": "calculate", "arguments": {"expression": "2+3"}}]<|im_end|>\n'
+        '<|im_start|>assistant\n-> get_weather {"city": "Oslo", "day": "today"}\n'
+        '-> calculate {"expression": "2+3"}<|im_end|>\n'
         "<|im_start|>tool\nRain.<|im_end|>\n<|im_start|>tool\n5<|im_end|>\n"  # in the order of the calls
         "<|im_start|>assistant\nIt rains in Oslo, and 2+3 is 5.<|im_end|>\n"
     )
     learnt = [token for token, learn_it in zip(lesson.ids, lesson.learnt, strict=True) if learn_it]
     said = text_of(template, learnt).split("<|im_end|>")
-    assert said == [ARRAY.written(line["messages"][2]["tool_calls"]), "It rains in Oslo, and 2+3 is 5.", ""]
+    assert said == [LINES.written(line["messages"][2]["tool_calls"]), "It rains in Oslo, and 2+3 is 5.", ""]
     for n_said in (2, 5):  # before each answer
         prompt = template.prompt(line["messages"][:n_said], line["tools"])
         assert prompt == list(lesson.ids[: len(prompt)])
@@ -82,13 +82,13 @@ def test_tools_stand_in_the_system_message_and_calls_are_an_array(base: Path) ->
 def test_the_flag_changes_one_phrase(base: Path) -> None:
     template, line = Template(base), supervised("Oslo")
     texts = [text_of(template, template.prompt([], line["tools"], parallel=flag)) for flag in (True, False)]
-    assert texts[0].replace("several at once if need be", "one at a time") == texts[1]
-    assert texts[1].startswith("<|im_start|>system\nTools, one at a time, ")
+    assert texts[0].replace("a line each, several if need be", "one at a time") == texts[1]
+    assert texts[1].startswith("<|im_start|>system\nTools, called by answering -> name {arguments}, one at a time, ")
 
 
 def test_arguments_are_written_in_one_way() -> None:
     spelled = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":"\\u00e9" ,\n"b":[1,2]}'}}]
-    assert ARRAY.written(spelled) == '[{"name": "f", "arguments": {"a": "é", "b": [1, 2]}}]'
+    assert LINES.written(spelled) == '-> f {"a": "é", "b": [1, 2]}'
 
 
 JSON = st.recursive(
@@ -97,10 +97,10 @@ JSON = st.recursive(
     max_leaves=8,
 )
 CALLS = st.lists(st.tuples(st.sampled_from(["f", "get-it", "x_1"]), st.dictionaries(st.text(), JSON)), min_size=1)
-FORMS = [ARRAY, CallForm('<t>\n{"name": "', '", "arguments": ', '}\n</t>\n<t>\n{"name": "', "}\n</t>")]
+FORMS = [LINES, CallForm('<t>\n{"name": "', '", "arguments": ', '}\n</t>\n<t>\n{"name": "', "}\n</t>")]
 
 
-@pytest.mark.parametrize("form", FORMS, ids=["array", "tags"])
+@pytest.mark.parametrize("form", FORMS, ids=["lines", "tags"])
 @given(CALLS, st.data())
 def test_what_is_written_is_read_back_and_half_of_it_is_half_read(
     form: CallForm, made: list[tuple[str, dict[str, Any]]], data: st.DataObject
@@ -124,12 +124,12 @@ def test_what_is_written_is_read_back_and_half_of_it_is_half_read(
 
 
 def test_a_text_before_calls_is_kept_and_a_text_about_calls_is_a_text() -> None:
-    text = 'Let me see.\n[{"name": "f", "arguments": {}}]'
-    assert ARRAY.read(text) == Calls("Let me see.", (Call("f", "{}"),), whole=True)
-    assert ARRAY.surely_text("Let me see.\n[{") == "Let me see."
-    assert ARRAY.surely_text("Let me see.\n[1]") == "Let me see.\n[1]"
-    assert ARRAY.read('Write [{"name": "f", "arguments": {}}] to call it.') is None
-    broken = ARRAY.read('[{"name": "f", "arguments": [1]}]')
+    text = "Let me see.\n-> f {}"
+    assert LINES.read(text) == Calls("Let me see.", (Call("f", "{}"),), whole=True)
+    assert LINES.surely_text("Let me see.\n->") == "Let me see."
+    assert LINES.surely_text("Let me see.\n-1") == "Let me see.\n-1"
+    assert LINES.read("Write -> f {} to call it.") is None
+    broken = LINES.read("-> f [1]")
     assert broken is not None
     assert not broken.whole
 
@@ -184,7 +184,7 @@ def test_a_template_that_knows_tools_gets_them_as_transformers_gives_them(base: 
 
 def test_a_template_whose_form_cannot_be_found_out_gets_signatures(base: Path, tmp_path: Path) -> None:
     template = with_template(base, tmp_path, HERMES.replace("tool_call.function.arguments | tojson", "tool_call.id"))
-    assert template.form is ARRAY
-    assert with_template(base, tmp_path, ONE_CALL + HERMES).form is ARRAY
+    assert template.form is LINES
+    assert with_template(base, tmp_path, ONE_CALL + HERMES).form is LINES
     line = supervised("Oslo")
     assert "get_weather(city: string" in text_of(template, template.prompt(line["messages"][:2], line["tools"]))

@@ -84,7 +84,7 @@ class CallForm:
         return next((text[:at] for at in line_ends if self.opening.startswith(text[at + 1 :])), text)
 
 
-ARRAY = CallForm('[{"name": "', '", "arguments": ', '}, {"name": "', "}]")
+LINES = CallForm("-> ", " ", "\n-> ", "")  # -> get_weather {"city": "Oslo"}: half the tokens of a JSON array of calls
 
 
 def _normal(arguments: str) -> str:

@@ -81,7 +81,7 @@ def grammar_of(request: ChatRequest, form: CallForm) -> str | None:
 def _said(request: ChatRequest, form: CallForm) -> list[str]:
     """Return the rules of an answer without calls: it must not begin like one."""
     if request.form is None:
-        opening = re.sub(r"[^\w\s]", lambda found: f"\\{found[0]}", form.opening).replace("\n", "\\n")
+        opening = re.sub(r"[^\w\s<>]", lambda found: f"\\{found[0]}", form.opening).replace("\n", "\\n")
         return ["said: SAID", rf"SAID: /(?s:.*)/ & ~/(?s:\s*{opening}.*)/"]
     if request.form["type"] == "json_object":
         return [f"said: {_json({'type': 'object'}, WITH_INDENT)}"]

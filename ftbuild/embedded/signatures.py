@@ -10,13 +10,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ftbuild.embedded.calls import LINES
+
 DEEPEST = 6  # schemas inside schemas; what lies deeper is "any"
 
 
 def offered(tools: Sequence[Mapping[str, Any]], *, parallel: bool) -> str:
     """Return what the system message says of the tools, and of how they are called."""
-    how_many = "several at once if need be" if parallel else "one at a time"
-    head = f'Tools, {how_many}, called by answering [{{"name": ..., "arguments": {{...}}}}] and nothing else:'
+    how_many = "a line each, several if need be" if parallel else "one at a time"
+    head = f"Tools, called by answering {LINES.opening}name{LINES.middle}{{arguments}}, {how_many}, and nothing else:"
     return "\n".join([head, *(signature(tool) for tool in tools)])
 
 

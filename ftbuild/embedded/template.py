@@ -6,7 +6,7 @@ rest (names of roles, line ends) is given. A text that spells a special token is
 those who call, because it would be read as one.
 
 A chat template that knows of tools gets them as it wants them, if the form in which it writes calls can be found out
-by a trial and read back. All others get tools as signatures in the system message, and calls as a JSON array.
+by a trial and read back. All others get tools as signatures in the system message, and a line for each call.
 """
 
 import json
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftbuild.embedded.calls import ARRAY, CallForm, in_call_order
+from ftbuild.embedded.calls import LINES, CallForm, in_call_order
 from ftbuild.embedded.signatures import offered
 
 Messages = Sequence[Mapping[str, Any]]
@@ -55,7 +55,7 @@ class Template:
         self._hidden = [token.content for token in added if token.special]
         self._template, knows_tools = _compiled(config["chat_template"])
         self._own_form = self._form_of_template() if knows_tools else None
-        self.form = self._own_form or ARRAY
+        self.form = self._own_form or LINES
 
     def render(self, messages: Messages, *, answer_next: bool, tools: Tools = ()) -> str:
         """Return plain messages as text; with `answer_next` it ends where the assistant's answer begins."""
@@ -169,12 +169,12 @@ def _for_template(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_texts(messages: Messages, tools: Tools, *, parallel: bool) -> list[dict[str, Any]]:
-    """Return the messages as texts alone: the tools in the system message, calls as a JSON array."""
+    """Return the messages as texts alone: the tools in the system message, calls as lines."""
     found = []
     for message in in_call_order(messages):
         text = content(message)
         if calls := message.get("tool_calls"):
-            text = "\n".join([*([text] if text else []), ARRAY.written(calls)])
+            text = "\n".join([*([text] if text else []), LINES.written(calls)])
         found.append({"role": _role(message), "content": text, "weight": message.get("weight")})
     if tools:
         if not found or found[0]["role"] != "system":
