@@ -100,6 +100,28 @@ def test_no_value_of_a_large_pool_and_no_phrasing_is_in_two_splits() -> None:
     assert values_of(found, "day") == {"Monday", "Tuesday", "Friday"}
 
 
+def test_a_text_in_parts_stands_for_each_of_them_and_a_file_may_be_to_learn_from_alone() -> None:
+    ways = [f"(is it (1) warm|rain) {{city}}( {{day}}|) {n}".replace("(is it (1) ", "is it (1) (") for n in range(12)]
+    file = {
+        "values": {
+            "city": ["(Upper|Lower) Town", *CITIES, {"say": "(the |)Hague", "value": "The Hague"}],
+            "day": ["now"],
+        },
+        "tools": {"get_weather": {"arguments": ["city", "day"], "train": ways}},
+        "joiners": {"train": ["{a}(;|, and) {b}"]},
+    }
+    found = made(file, unseen=None, quiet=None)
+    assert {each.only for each in found} == {"train", "validation"}
+    one = [each for each in found if each.slices["calls"] == "one"]
+    assert {(each.raw.split()[3], "now" in each.raw) for each in one} == {
+        (w, d) for w in ("warm", "rain") for d in (True, False)
+    }
+    assert all(("now" in each.raw) == ("day" in each.target.tool_calls[0].arguments) for each in one)
+    assert {"; is", ", and is"} == {joiner for each in found for joiner in ("; is", ", and is") if joiner in each.raw}
+    assert values_of(found, "city") >= {"Upper Town", "Lower Town", "The Hague"}
+    assert not any("|" in each.raw for each in found)
+
+
 def test_the_answer_holds_the_values_that_were_said_in_the_order_of_the_tool() -> None:
     for example in made():
         for call in example.target.tool_calls:
@@ -185,7 +207,10 @@ def broken(*path: Any, to: Any) -> dict[str, Any]:
     ("file", "said"),
     [
         (b"values: [", "d/x.yaml:2: not YAML    bad-generator"),
-        ({}, "no map 'values'\n    Fix: the file has values, tools, joiners and none.    bad-generator"),
+        (
+            {},
+            "no map 'values'\n    Fix: a file has values, tools and joiners, and none for quiet ones.    bad-generator",
+        ),
         (
             broken("values", "city", 3, to=True),
             "values.city[3]: True is no value\n"

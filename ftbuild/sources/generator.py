@@ -7,10 +7,11 @@ The file is YAML:
     joiners:   {train: ["{a}, and {b}", ...], unseen: [...]}
     none:      {train: [{request: ..., answer: ...}, ...], unseen: [...]}
 
-A slot is {argument}, or {argument:pool} where the pool of values has another name. Nothing crosses a split: each
-split has values and phrasings of its own, drawn by their digests; pools of few values (currencies, on and off)
-are what they are and shared. The test examples are of two kinds: phrasings that were trained on, with values that were
-not; and phrasings under `unseen`, with such values too.
+A slot is {argument}, or {argument:pool} where the pool of values has another name. (turn|switch) in a text is one of
+its parts, (please |) may be nothing. Nothing crosses a split: each split has values and phrasings of its own, drawn by
+their digests; pools of few values (currencies, on and off) are what they are and shared. The test examples are of two
+kinds: phrasings that were trained on, with values that were not; and phrasings under `unseen`, with such values too. A
+file without `unseen` and `none` is to learn from alone.
 """
 
 import json
@@ -29,6 +30,7 @@ from ftbuild.settings import Source
 from ftbuild.tools.schemas import shown
 
 SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
+PARTS = re.compile(r"\(([^()]*\|[^()]*)\)")
 FEW = 12  # a pool of fewer values is a closed set
 SHARES: Mapping[Split, float] = {"train": 0.65, "validation": 0.1, "test": 0.25}
 PHRASING_SHARES: Mapping[Split, float] = {"train": 0.85, "validation": 0.15, "test": 0.0}
@@ -98,7 +100,7 @@ def _number(*words: object) -> int:
 def read(content: bytes, name: str, source: Source) -> Iterator[Example | Problem]:
     """Yield the examples: to learn from, to validate with, then those to test on, of each kind the number asked for."""
     try:
-        material = _material(content, source.tools)
+        material = _material(content, source)
     except _UnfitError as error:
         yield Problem(str(error), source.path, error.line, fix=error.fix, rule="bad-generator")
         return
@@ -165,7 +167,8 @@ def _request(material: _Material, arity: int, split: Split, phrasings: str, draw
         made.append(ToolCall(f"call_{number + 1}", tool.name, json.dumps(arguments, ensure_ascii=False)))
     joined = ", ".join(said[:-1])
     last = said[-1]
-    whole = draw.of(material.joiners[phrasings]).replace("{a}", joined).replace("{b}", last) if joined else last
+    joiner = _one_of(draw.of(material.joiners[phrasings]), draw) if joined else "{b}"
+    whole = joiner.replace("{a}", joined).replace("{b}", last)
     request = whole[0].upper() + whole[1:] + ("?" if ASKS.match(last) else ".")
     return _Made(request, Message("assistant", None, tuple(made)), line)
 
@@ -183,8 +186,22 @@ def _filled(phrasing: str, tool: _Tool, material: _Material, split: Split, draw:
         given[argument] = value.value
         return value.say
 
-    text = SLOT.sub(fill, phrasing)
+    text = SLOT.sub(fill, _one_of(phrasing, draw))
     return text, {argument: given[argument] for argument in tool.arguments if argument in given}
+
+
+def _one_of(text: str, draw: _Draw) -> str:
+    """Return a text with one of the parts in place of each (a|b)."""
+    return PARTS.sub(lambda parts: str(draw.of(parts[1].split("|"))), text)
+
+
+def _each_of(text: str) -> Iterator[str]:
+    """Yield every text that a text with (a|b) in it stands for."""
+    if (parts := PARTS.search(text)) is None:
+        yield text
+        return
+    for part in parts[1].split("|"):
+        yield from _each_of(text[: parts.start()] + part + text[parts.end() :])
 
 
 def _example(made: _Made, name: str, source: Source, split: Split, phrasings: str) -> Example:
@@ -218,20 +235,22 @@ class _UnfitError(ValueError):
         self.fix, self.line = fix, line
 
 
-def _material(content: bytes, only: Sequence[str] | None) -> _Material:
+def _material(content: bytes, source: Source) -> _Material:
     try:
         tree = yaml.load(content, yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         raise _UnfitError("not YAML", line=mark.line + 1 if mark else None) from None
-    parts = {key: _map(tree, key) for key in ("values", "tools", "joiners", "none")}
+    parts = {key: _map(tree, key) for key in ("values", "tools", "joiners")}
+    asked = ("train", "unseen") if source.unseen else ("train",)
     values = {pool: _pool(pool, listed) for pool, listed in parts["values"].items()}
-    tools = [_tool(tool, given, values) for tool, given in parts["tools"].items()]
-    if missing := [name for name in only or () if name not in parts["tools"]]:
+    tools = [_tool(tool, given, values, asked) for tool, given in parts["tools"].items()]
+    if missing := [name for name in source.tools or () if name not in parts["tools"]]:
         raise _UnfitError(f"no tool {missing[0]!r}", fix=f"there are {', '.join(parts['tools'])}.")
-    tools = [tool for tool in tools if only is None or tool.name in only]
-    joiners = {part: tuple(_texts(parts["joiners"], part, "joiners")) for part in ("train", "unseen")}
-    quiet = {part: tuple(_quiet(parts["none"], part)) for part in ("train", "unseen")}
+    tools = [tool for tool in tools if source.tools is None or tool.name in source.tools]
+    joiners = {part: tuple(_texts(parts["joiners"], part, "joiners")) for part in asked}
+    none = _map(tree, "none") if source.quiet else {}
+    quiet = {part: tuple(_quiet(none, part)) for part in ("train", "unseen")}
     trained = _parted(quiet["train"], QUIET_SHARES, "none")
     return _Material(
         tools,
@@ -245,7 +264,7 @@ def _material(content: bytes, only: Sequence[str] | None) -> _Material:
 def _map(tree: Any, key: str) -> Mapping[str, Any]:
     found = tree.get(key) if isinstance(tree, dict) else None
     if not isinstance(found, dict):
-        raise _UnfitError(f"no map {key!r}", fix="the file has values, tools, joiners and none.")
+        raise _UnfitError(f"no map {key!r}", fix="a file has values, tools and joiners, and none for quiet ones.")
     return found
 
 
@@ -272,7 +291,8 @@ def _pool(name: str, listed: Any) -> Mapping[Split, tuple[_Value, ...]]:
         if not isinstance(value, str | int | float) or isinstance(value, bool) or isinstance(say, bool) or say is None:
             fix = "quote what YAML reads as a truth value, a clock or nothing."
             raise _UnfitError(f"values.{name}[{number}]: {shown(each)} is no value", fix=fix)
-        found.append(_Value(str(say), value))
+        is_said = value is say and isinstance(value, str)
+        found += [_Value(each, each if is_said else value) for each in _each_of(str(say))]
     if not found:
         raise _UnfitError(f"values.{name}: no values")
     if len(found) < FEW:
@@ -304,12 +324,12 @@ def _parted(listed: Sequence[Any], shares: Mapping[Split, float], name: str) -> 
     return {split: tuple(kept) for split, kept in parts.items()}
 
 
-def _tool(name: str, given: Any, values: Mapping[str, Any]) -> _Tool:
+def _tool(name: str, given: Any, values: Mapping[str, Any], asked: Sequence[str]) -> _Tool:
     where = f"tools.{name}"
     if not isinstance(given, dict):
         raise _UnfitError(f"{where}: {shown(given)} is no map")
     arguments = tuple(_texts(given, "arguments", where))
-    phrasings = {part: tuple(_texts(given, part, where)) for part in ("train", "unseen")}
+    phrasings = {part: tuple(_texts(given, part, where)) for part in asked}
     for part, listed in phrasings.items():
         for number, phrasing in enumerate(listed):
             for slot in SLOT.finditer(phrasing):
@@ -321,5 +341,5 @@ def _tool(name: str, given: Any, values: Mapping[str, Any]) -> _Tool:
     return _Tool(
         name,
         arguments,
-        {"train": trained["train"], "validation": trained["validation"], "unseen": phrasings["unseen"]},
+        {**phrasings, "train": trained["train"], "validation": trained["validation"]},
     )
