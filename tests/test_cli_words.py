@@ -12,7 +12,8 @@ from ftbuild import __version__
 
 VERBS = (
     "build, dataset, plan, why, show, diff, runs, check, score, compare, jobs, watch, cancel, pause, resume, retry, "
-    "adopt, blame, retract, verify, gc, export, init, fetch, doctor, schema, completion"
+    "adopt, blame, retract, verify, gc, export, chat, serve, "
+    "init, fetch, doctor, schema, completion"
 )
 
 

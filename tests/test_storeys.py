@@ -49,7 +49,7 @@ SIDEWAYS = {
     "rules": {"render", "tools"},
     "scorers": {"style", "tools"},
     "ledger": {"store"},
-    "embedded": {"trackers"},  # as a provider it writes runs of its own
+    "embedded": {"trackers", "report"},  # as a provider it writes runs of its own; its page looks as the report does
 }
 DOORS = {"", "__main__"}  # the package itself and `python -m ftbuild`
 

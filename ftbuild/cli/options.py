@@ -49,6 +49,8 @@ VALUED = {
     "--limit": "1000",
     "--base-url": "URL",
     "--api-key-env": "NAME",
+    "--host": "127.0.0.1",
+    "--port": "8000",
 }
 # option -> all that it may say
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -59,7 +61,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "--mode": ("bfcl",),
 }
 FIELDS = {"--from": "source"}  # whose field of Options has another name
-NUMBERS = ("--jobs", "--keep-days", "--count", "--limit")
+NUMBERS = ("--jobs", "--keep-days", "--count", "--limit", "--port")
 AMOUNTS = ("--max-cost",)
 AMOUNT = re.compile(r"\d+(\.\d+)?")
 REPEATED = ("--metadata",)
@@ -110,6 +112,8 @@ class Options:
     limit: int | None = None
     base_url: str | None = None
     api_key_env: str | None = None
+    host: str | None = None
+    port: int | None = None
     folder: Path = Path()
 
     @property

@@ -125,6 +125,18 @@ VERBS = {
         ("--adapter",),
         words="RUN DIR",
     ),
+    "chat": Verb(
+        "talk to the model of a run and its base model, side by side",
+        "chat:chat",
+        ("--model", "--format"),
+        ("text", "json"),
+        "RUN",
+    ),
+    "serve": Verb(
+        "run this project's own server until Ctrl-C, with a page of jobs, models and a chat",
+        "serve:serve",
+        ("--smoke", "--host", "--port"),
+    ),
     "init": Verb("begin with a file of your own", "init:init", ("--from",), words="NAME"),
     "fetch": Verb(
         "download what a provider stored, for a source to read; no build goes to the network for data",

@@ -22,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     preparing.add_argument("--model", type=json.loads, required=True, help="settings.Model as JSON")
     serving = commands.add_parser("serve", help="serve until idle")
     serving.add_argument("--idle-seconds", type=float, default=600.0)
+    serving.add_argument("--host", default="127.0.0.1")
+    serving.add_argument("--port", type=int, default=0)
+    serving.add_argument("--tell", action="store_true", help="print where it is, with its token")
     training = commands.add_parser("train", help="train one job; started by the server")
     training.add_argument("--job", required=True)
     exporting = commands.add_parser("export", help="write a fine-tuned model for others to load")
@@ -43,9 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "prepare":
             _prepare(given)
         elif given.command == "serve":
-            from ftbuild.embedded.server import serve
+            from ftbuild.embedded.server import Place, serve
 
-            serve(given.state, given.engine, given.idle_seconds, given.threads)
+            place = Place(given.host, given.port, given.tell)
+            serve(given.state, given.engine, given.idle_seconds, given.threads, place)
         elif given.command == "export":
             from ftbuild.embedded.export import export
             from ftbuild.embedded.state import State

@@ -29,7 +29,7 @@ from ftbuild.embedded.weights import Base
 from ftbuild.embedded.wire import ApiError
 
 MAX_BODY = 512 * 1024 * 1024
-PURPOSES = ("fine-tune", "assistants", "batch", "vision", "user_data", "evals")
+PURPOSES = ("fine-tune", "assistants", "batch", "vision", "user_data")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The life of one server: lock, socket, token, idle stop.
 
 Owns server.lock, server.json and requests.log in the state folder. One server per folder, by a
-lock of the kernel, so a dead one never blocks the next. Listens on 127.0.0.1 alone; who knows the
-token (readable by the owner) may ask.
+lock of the kernel, so a dead one never blocks the next. Listens on 127.0.0.1 alone unless told otherwise; who knows
+the token (readable by the owner) may ask, and anybody may see the page, which holds nothing.
 """
 
 import asyncio
@@ -13,21 +13,41 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
 from ftbuild.embedded.engine import Answerer, JobQueue
 from ftbuild.embedded.state import State, write_json
+from ftbuild.errors import ConfigError
+from ftbuild.problem import Problem
 
 ADDRESS = "server.json"
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = ("0.0.0.0", "::")
 LOCK_TRIES = 100
+LOG_FULL = 16 * 1024 * 1024  # bytes of requests.log; it then becomes requests.1.log
 
 
-def serve(folder: Path, engine: str, idle_seconds: float, threads: int) -> None:
-    """Serve until nobody has asked for anything for `idle_seconds` and no job is live; at once if another serves."""
+@dataclass(frozen=True)
+class Place:
+    """Where a server listens, port 0 is any that is free; and whether it says so on standard output, for people."""
+
+    host: str = LOOPBACK
+    port: int = 0
+    told: bool = False
+
+
+def serve(folder: Path, engine: str, idle_seconds: float, threads: int, place: Place = Place()) -> None:
+    """Serve until nobody has asked for anything for `idle_seconds` and no job is live; at once if another serves.
+
+    Raises:
+        ConfigError: it cannot listen at that place.
+    """
     state = State(folder)
     lock = FileLock(folder / "server.lock")
     # One that holds the lock without an address is just starting or just ending: wait to see which.
@@ -40,7 +60,7 @@ def serve(folder: Path, engine: str, idle_seconds: float, threads: int) -> None:
                 return
     try:
         (folder / ADDRESS).unlink(missing_ok=True)  # of a server that was killed
-        _serve(state, engine, idle_seconds, threads)
+        _serve(state, engine, idle_seconds, threads, place)
     finally:
         lock.release()
 
@@ -65,21 +85,25 @@ def _engine(name: str, state: State, threads: int) -> tuple[JobQueue, Answerer, 
     return Jobs(state, threads, before_start=sampler.unload), sampler, lambda routes: routes
 
 
-def _serve(state: State, engine: str, idle_seconds: float, threads: int) -> None:
+def _serve(state: State, engine: str, idle_seconds: float, threads: int, place: Place) -> None:
     import uvicorn
 
+    from ftbuild.embedded.page import page
     from ftbuild.embedded.routes import Service, application
 
+    listening = _listen(place)
     jobs, answerer, around = _engine(engine, state, threads)
     token = secrets.token_urlsafe(32)
     service = Service(state, jobs, answerer, rehearses=engine == "scripted")
-    door = Door(around(application(service)), token, state.folder / "requests.log")
-    listening = socket.create_server(("127.0.0.1", 0), backlog=512)
+    door = Door(around(application(service)), page, token, state.folder / "requests.log")
     config = uvicorn.Config(door, log_level="warning", access_log=False, timeout_graceful_shutdown=3, lifespan="off")
     server = uvicorn.Server(config)
-    record = {"pid": os.getpid(), "port": listening.getsockname()[1], "token": token, "started_at": int(time.time())}
+    host, port = LOOPBACK if place.host in EVERYWHERE else place.host, listening.getsockname()[1]
+    record = {"pid": os.getpid(), "host": host, "port": port, "token": token, "started_at": int(time.time())}
     address = state.folder / ADDRESS
     write_json(address, record, mode=0o600)
+    if place.told:
+        print(_told(f"http://{f'[{host}]' if ':' in host else host}:{port}", token), flush=True)
 
     def stop(_signal: int, _frame: object) -> None:
         server.should_exit = True
@@ -105,11 +129,24 @@ def _serve(state: State, engine: str, idle_seconds: float, threads: int) -> None
         answerer.stop()
 
 
-class Door:
-    """Lets in who has the token, writes a line per request, and knows when the last one was."""
+def _listen(place: Place) -> socket.socket:
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    try:
+        return socket.create_server((place.host, place.port), family=family, backlog=512)
+    except (OSError, OverflowError) as error:
+        what = f"nothing can listen at {place.host}, port {place.port}: {getattr(error, 'strerror', None) or error}"
+        raise ConfigError(Problem(what, "command line", fix="another --port, or none.")) from error
 
-    def __init__(self, app: Any, token: str, log: Path) -> None:
-        self._app, self._wanted, self._log = app, f"Bearer {token}".encode(), log
+
+def _told(url: str, token: str) -> str:
+    return f"page   {url}/#token={token}\nAPI    OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={token}"
+
+
+class Door:
+    """Shows the page, lets in who has the token, writes a line per request, and knows when the last one was."""
+
+    def __init__(self, app: Any, page: Any, token: str, log: Path) -> None:
+        self._app, self._page, self._wanted, self._log = app, page, f"Bearer {token}".encode(), log
         self._inside, self._last = 0, time.monotonic()
 
     def idle_for(self) -> float:
@@ -130,15 +167,24 @@ class Door:
 
         self._inside += 1
         try:
-            given = dict(scope["headers"]).get(b"authorization", b"")
-            inside = self._app if hmac.compare_digest(given, self._wanted) else _turn_away
-            await inside(scope, receive, noting)
+            await self._inner(scope)(scope, receive, noting)
         finally:
             self._inside -= 1
             self._last = time.monotonic()
-            with self._log.open("a", encoding="utf-8") as log:
-                path = scope["path"].encode("unicode_escape").decode()
-                log.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ} {scope['method']} {path} {status}\n")
+            self._note(scope, status)
+
+    def _inner(self, scope: Any) -> Any:
+        if scope["path"] == "/" and scope["method"] in ("GET", "HEAD"):
+            return self._page
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        return self._app if hmac.compare_digest(given, self._wanted) else _turn_away
+
+    def _note(self, scope: Any, status: int) -> None:
+        if self._log.exists() and self._log.stat().st_size > LOG_FULL:
+            self._log.replace(self._log.with_name("requests.1.log"))
+        with self._log.open("a", encoding="utf-8") as log:
+            path = quote(scope["path"], safe="/:")
+            log.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ} {scope['method']} {path} {status}\n")
 
 
 async def _turn_away(scope: Any, receive: Any, send: Any) -> None:

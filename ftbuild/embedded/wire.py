@@ -126,6 +126,9 @@ def _method(given: Record, *, rehearses: bool) -> Record:
             code="unsupported_value",
         )
     own = given_in(method.get(named) or {}, None if rehearses else {"hyperparameters"}, f"method.{named}.")
+    if named == "reinforcement" and not isinstance(own.get("grader"), dict):
+        at = "method.reinforcement.grader"
+        raise ApiError(f"Missing required parameter: '{at}'.", param=at, code="missing_required_parameter")
     where = f"method.{named}.hyperparameters" if own else "hyperparameters"
     asked = own.get("hyperparameters", given.get("hyperparameters"))
     return {

@@ -10,8 +10,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ftbuild.errors import ConfigError, ExitCode, ProviderError, StoreError
 from ftbuild.problem import Problem
@@ -70,11 +71,8 @@ def start(provider: Provider, world: World) -> Address:
         return address
     log = state / "server.log"
     with log.open("ab") as output:
-        command = [sys.executable, "-m", "ftbuild.embedded", "serve", "--state", str(state)]
-        options = ["--engine", engine(provider), "--threads", str(provider.threads)]
-        options += ["--idle-seconds", str(provider.idle_seconds)]
         subprocess.Popen(
-            [*command, *options],
+            [*_serving(provider, state), "--idle-seconds", str(provider.idle_seconds)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -89,6 +87,27 @@ def start(provider: Provider, world: World) -> Address:
     raise ProviderError(Problem("the embedded server does not come up", str(log), fix="the end of that file says why."))
 
 
+def become(provider: Provider, world: World, place: Sequence[str]) -> NoReturn:
+    """Be the server of this store from now on, in this process, until somebody stops it; it says where it is.
+
+    `place` may hold --host and --port.
+
+    Raises:
+        StoreError: its folder cannot be made.
+    """
+    state = _made(state_folder(provider, world))
+    if engine(provider) == "scripted":
+        set_faults(state, provider, world.now())
+    sys.stdout.flush()
+    command = [*_serving(provider, state), "--idle-seconds", "inf", "--tell", *place]
+    os.execve(command[0], command, {**os.environ, **world.environment})
+
+
+def _serving(provider: Provider, state: Path) -> list[str]:
+    command = [sys.executable, "-m", "ftbuild.embedded", "serve", "--state", str(state)]
+    return [*command, "--engine", engine(provider), "--threads", str(provider.threads)]
+
+
 def running(state: Path) -> Address | None:
     """Return the address of the server that holds the state folder, None when none does.
 
@@ -99,7 +118,8 @@ def running(state: Path) -> Address | None:
 
     try:
         found: Any = json.loads((state / "server.json").read_bytes())
-        address = Address(f"http://127.0.0.1:{found['port']}/v1", found["token"])
+        host = found.get("host", "127.0.0.1")  # one of an earlier version does not say
+        address = Address(f"http://{f'[{host}]' if ':' in host else host}:{found['port']}/v1", found["token"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     try:
