@@ -35,7 +35,7 @@ RENDER = Kind("render", 2, "pure")
 JOB = Kind("job", 1, "paid")
 PREDICT = Kind("predict", 1, "calls")
 SCORE = Kind("score", 2, "pure")
-COMPARE = Kind("compare", 2, "pure")
+COMPARE = Kind("compare", 3, "pure")
 REPORT = Kind("report", 3, "pure")
 
 
