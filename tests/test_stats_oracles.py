@@ -171,7 +171,7 @@ def test_twelve_points_that_differ_in_nothing_are_seldom_called_different() -> N
     for _ in range(200):
         base = (random.random(100) < 0.5).astype(float).tolist()
         points = [compare(named(base), named((random.random(100) < 0.5).astype(float).tolist())) for _ in range(12)]
-        wrong += any(each in ("better", "worse") for each in verdicts(points))
+        wrong += any(each in ("better", "worse") for each in verdicts(points, [0.05] * 12, [False] * 12))
         alone += any(verdict(each) in ("better", "worse") for each in points)
     assert (wrong <= 16, alone >= 30) == (True, True)
 

@@ -4,14 +4,14 @@ Pure. Owns which metrics and slices are shown, in which order; the numbers come 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from ftbuild.errors import EvaluationError
 from ftbuild.problem import Problem, nearest
 from ftbuild.scorers import METRICS, TOP_METRICS, Metric
 from ftbuild.settings import Condition, Goal
-from ftbuild.stats import Difference, Interval, holm, interval, judge, overall, verdict
+from ftbuild.stats import Difference, Interval, Verdict, holm, interval, judge, overall, verdict, verdicts
 from ftbuild.stats import compare as paired
 from ftbuild.stats.gate import arm_of, wanted_by
 from ftbuild.stats.interval import p_of_mean
@@ -53,8 +53,23 @@ def compare(arms: Mapping[str, Lines], goal: Goal, judged: bool = True) -> dict[
         "ending": overall(each["ending"] for each in judgements) if judged else None,
         "verdict": verdict(main, _margin(goal), lower) if main else None,
         "verdict_metric": goal.metric,
+        "margin": _margin(goal) if judged else None,
         "n_test": len(table.ids),
     }
+
+
+def verdicts_together(results: Sequence[Mapping[str, Any]]) -> list[Verdict]:
+    """Return the verdicts of several judged results, as the points of a sweep, corrected for how many they are."""
+    rows = [
+        next(each for each in found["metrics"] if each["metric"] == found["verdict_metric"] and each["slice"] is None)
+        for found in results
+    ]
+    names = [each.name for each in fields(Difference)]
+    return verdicts(
+        [Difference(**{name: row["differences"][BASE][name] for name in names}) for row in rows],
+        [found["margin"] for found in results],
+        [row["lower_is_better"] for row in rows],
+    )
 
 
 class _Table:

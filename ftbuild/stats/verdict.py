@@ -21,13 +21,15 @@ def verdict(difference: Difference, margin: float = MARGIN, lower_is_better: boo
     return _verdict(difference, difference.p_clustered, margin, lower_is_better)
 
 
-def verdicts(differences: Sequence[Difference], margin: float = MARGIN, lower_is_better: bool = False) -> list[Verdict]:
+def verdicts(
+    differences: Sequence[Difference], margins: Sequence[float], lower_is_better: Sequence[bool]
+) -> list[Verdict]:
     """Return the verdict of each of several looks, as the points of a sweep, with p corrected for all (Holm).
 
     Where nothing differs, any "better" or "worse" among them is as rare as with a single look.
     """
     corrected = holm([each.p_clustered for each in differences])
-    return [_verdict(each, p, margin, lower_is_better) for each, p in zip(differences, corrected, strict=True)]
+    return [_verdict(*each) for each in zip(differences, corrected, margins, lower_is_better, strict=True)]
 
 
 def _verdict(difference: Difference, p: float | None, margin: float, lower_is_better: bool) -> Verdict:
