@@ -154,12 +154,14 @@ def test_what_was_scored_can_be_compared(own: Own) -> None:
         "other": pytest.approx(11 / 12),
         "difference": pytest.approx(2 / 3),
         "se": pytest.approx(0.1666, abs=1e-3),
-        "low": pytest.approx(0.2382, abs=1e-3),
-        "high": pytest.approx(1.0951, abs=1e-3),
+        "low": pytest.approx(-0.0515, abs=1e-3),
+        "high": pytest.approx(0.9125, abs=1e-3),
         "p": pytest.approx(2 / 2**8),
         "test": "McNemar, exact",
         "mde": pytest.approx(0.5818, abs=1e-3),
-        "verdict": "better",
+        "p_clustered": pytest.approx(2 / 2**5),
+        "method": "Tango",
+        "verdict": "underpowered",
         "left_out": 0,
     }
 
@@ -169,9 +171,9 @@ def test_two_files_are_compared_for_people(own: Own) -> None:
     lines(own, "b.jsonl", *({"id": n, "value": n % 2} for n in range(41)))
     assert own.run("compare", "a.jsonl", "b.jsonl").out == (
         "40 examples; 1 without a value left out\n"
-        "base 0.500   other 0.500   difference +0.000 (-0.048 to +0.048)\n"
+        "base 0.500   other 0.500   difference +0.000 (-0.088 to +0.088)\n"
         "p 1 (McNemar, exact); data like these show a difference of 0.068 four times in five\n"
-        "NO DIFFERENCE of more than 0.05.\n"
+        "UNDECIDED: too few examples to tell.\n"
     )
 
 

@@ -117,10 +117,12 @@ def test_a_metric_without_values_has_n_0_and_nulls() -> None:
         "proxy": True,
         "lower_is_better": False,
         "slice": None,
-        "arms": {arm: {"n": 0, "mean": None, "low": None, "high": None} for arm in ("base", "tuned")},
+        "arms": {arm: {"n": 0, "mean": None, "low": None, "high": None, "method": ""} for arm in ("base", "tuned")},
         "differences": {
             "base": {
                 **dict.fromkeys(["base", "other", "difference", "se", "low", "high", "p", "mde"]),
+                **dict.fromkeys(["p_clustered", "p_adjusted"]),
+                "method": "",
                 "n": 0,
                 "test": "none",
             }
@@ -151,6 +153,8 @@ def test_a_condition_on_a_slice_nobody_has_is_undecided() -> None:
         "wanted": 0.5,
         "ending": "undecided",
         "more_examples": None,
+        "p": None,
+        "p_adjusted": None,
     }
 
 

@@ -30,8 +30,8 @@ PINNED = {
     "dataset": (3, "088e10e1866db6cf20ba709eb63b06bbb46c5246098d3a8ffe27abc9a1665298"),
     "render": (2, "ec7d684f3cbd5e9c3619e287933dffb37b6d9eea2eed954ddb9f28cc096d5db9"),
     "score": (2, "76f84d99554e7b591b130e21788d9739700f2ddffc42d142312ebc7499519f96"),
-    "compare": (2, "af19439597f1fe7a8f21cb0f0e62cb38d5cea5b0f1fc889ae9e444339722f8f1"),
-    "report": (3, "10f5193b5045a37dd735330fdb29f886d1a094a2805f60ec31b692fc94706f86"),
+    "compare": (3, "f3d12d285e86e1f77cef8c74e6d1bafe2b464c476824abb0939c82ca3675d280"),
+    "report": (4, "8c2cb4cd8f5c5f4203d4379861b9295a9dc2e85022ff00fa632e041f18c872d1"),
 }
 SCORERS = {
     "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),

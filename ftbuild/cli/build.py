@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftbuild import history, lockfile, planfile, runs, tracking
 from ftbuild.cache import cache_folder
+from ftbuild.cli import gate_text
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options, parse
 from ftbuild.composed import SMOKE
@@ -50,14 +51,45 @@ def build(options: Options) -> int:
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
     tracking.refuse_unready(points, world.environment)
     endings = _built(graph, points, store, world, options)
-    if not options.multirun:
+    if options.format in gate_text.FORMS:
+        print(gate_text.FORMS[options.format](_ended(points, endings)))
+    elif not options.multirun:
         [ending] = endings
         _tell(ending, points[0], world.now() - started)
     else:
         width = max(len(point.name) for point in points)
         print("\n".join(f"{point.name:{width}}   {each.said}" for point, each in zip(points, endings, strict=True)))
+        if said := _together(points, endings):
+            print(said)
     _track(points, endings, world, options)
     return int(max(each.code for each in endings))
+
+
+def _ended(points: Sequence[Point], endings: "Sequence[_Ending]") -> list[gate_text.Ended]:
+    """Return how the points ended, for CI."""
+    return [
+        gate_text.Ended(" ".join([point.composed.experiment, point.name]).strip(), each.said, _results(each))
+        for point, each in zip(points, endings, strict=True)
+    ]
+
+
+def _results(ending: "_Ending") -> Mapping[str, Any] | None:
+    return runs.report_input(ending.done).results if ending.path else None
+
+
+def _together(points: Sequence[Point], endings: "Sequence[_Ending]") -> str:
+    """Return what the points of a sweep come to as so many looks at once, "" where fewer than two were judged."""
+    from ftbuild.evaluate.compare import verdicts_together
+
+    results = {point.name: _results(each) for point, each in zip(points, endings, strict=True)}
+    judged = {name: each for name, each in results.items() if each is not None and each["verdict"] is not None}
+    if len(judged) < 2:
+        return ""
+    names: dict[str, list[str]] = {}
+    for name, word in zip(judged, verdicts_together(list(judged.values())), strict=True):
+        names.setdefault(VERDICTS[word], []).append(name)
+    said = "; ".join(f"{word}: {', '.join(those)}" for word, those in names.items())
+    return f"Of {len(judged)} looks at once (Holm): {said}"
 
 
 def _track(points: Sequence[Point], endings: "Sequence[_Ending]", world: World, options: Options) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
-from xml.etree import ElementTree
 
 from ftbuild import packed
+from ftbuild.cli.ci import Case, Failure, Suite, annotation, junit
 from ftbuild.cli.options import Options
 from ftbuild.cli.reading import reading
 from ftbuild.errors import ConfigError, ExitCode
@@ -180,49 +180,32 @@ def _counts(checked: Sequence[files.Checked], problems: Sequence[Problem]) -> st
 
 
 def _github(checked: Sequence[files.Checked], problems: Sequence[Problem]) -> str:
-    """Return workflow commands: an annotation a finding. Source: docs.github.com, workflow commands (2026-11)."""
+    """Return an annotation a finding."""
     lines = [_annotation(each) for each in problems]
     return "\n".join([*lines, _counts(checked, problems)])
 
 
 def _annotation(problem: Problem) -> str:
-    place = f"file={_property(problem.path)}" + (f",line={problem.line}" if problem.line else "")
     at = f"{problem.at}: " if problem.at else ""
     text = "\n".join(
         part for part in (f"{at}{problem.what}", problem.why, problem.fix and f"Fix: {problem.fix}") if part
     )
-    message = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::{problem.severity} {place},title={_property(problem.rule)}::{message}"
+    return annotation(problem.severity, problem.rule, text, problem.path, problem.line)
 
 
-def _property(text: str) -> str:
-    for letter, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
-        text = text.replace(letter, code)
-    return text
-
-
-def _junit(checked: Sequence[files.Checked], problems: Sequence[Problem]) -> str:
+def _junit(checked: Sequence[files.Checked], _problems: Sequence[Problem]) -> str:
     """Return JUnit XML: a test suite a file, a failing test case an error; warnings stand in system-out."""
-    n_errors = sum(each.severity == "error" for each in problems)
-    root = ElementTree.Element("testsuites", tests=str(max(n_errors, len(checked))), failures=str(n_errors))
-    for each in checked:
-        errors = [problem for problem in each.problems if problem.severity == "error"]
-        suite = ElementTree.SubElement(
-            root, "testsuite", name=each.path, tests=str(max(1, len(errors))), failures=str(len(errors))
+    return junit([_suite(each) for each in checked])
+
+
+def _suite(checked: files.Checked) -> Suite:
+    cases = [
+        Case(
+            f"line {each.line}: {each.rule}" if each.line else each.rule,
+            Failure(each.what, each.rule, str(each)),
         )
-        for problem in errors:
-            name = f"line {problem.line}: {problem.rule}" if problem.line else problem.rule
-            case = ElementTree.SubElement(suite, "testcase", classname=each.path, name=name)
-            failure = ElementTree.SubElement(case, "failure", message=_xml(problem.what), type=problem.rule)
-            failure.text = _xml(str(problem))
-        if not errors:
-            ElementTree.SubElement(suite, "testcase", classname=each.path, name="no errors")
-        if warnings := [str(problem) for problem in each.problems if problem.severity == "warning"]:
-            ElementTree.SubElement(suite, "system-out").text = _xml("\n".join(warnings))
-    ElementTree.indent(root, " ")
-    return str(ElementTree.tostring(root, encoding="unicode", xml_declaration=True))
-
-
-def _xml(text: str) -> str:
-    """Return the text without the characters that XML cannot hold."""
-    return "".join(each if each in "\t\n" or each >= " " else "\ufffd" for each in text)
+        for each in checked.problems
+        if each.severity == "error"
+    ]
+    warnings = [str(each) for each in checked.problems if each.severity == "warning"]
+    return Suite(checked.path, cases or [Case("no errors")], "\n".join(warnings))

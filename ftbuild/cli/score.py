@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
@@ -37,7 +36,8 @@ def score(options: Options) -> int:
     scores = {name: _of(scorer, metric, each) for name, each in cases.items()}
     groups = clusters({name: each.group or None for name, each in cases.items()}, path)
     values = {name: each.value for name, each in scores.items() if each.value is not None}
-    summary = asdict(interval([*values.values()], [groups[name] for name in values] if groups else None))
+    found = interval([*values.values()], [groups[name] for name in values] if groups else None)
+    summary = {"n": found.n, "mean": found.mean, "low": found.low, "high": found.high}
     if options.out is not None:
         kept = [
             {"id": name, "value": each.value, **({"cluster": groups[name]} if groups else {})}

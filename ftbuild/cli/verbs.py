@@ -36,7 +36,8 @@ VERBS = {
     "build": Verb(
         "build everything an experiment asks for (no verb means build)",
         "build:build",
-        (*COMPOSED, "--cfg", "--jobs", "--keep-going", "--locked", "--plan", *PAYING),
+        (*COMPOSED, "--cfg", "--jobs", "--keep-going", "--locked", "--plan", "--format", *PAYING),
+        ("text", "github", "junit", "md"),
     ),
     "dataset": Verb("build the data and no more", "dataset:dataset", (*COMPOSED, "--cfg", "--jobs", "--keep-going")),
     "plan": Verb(

@@ -4,16 +4,18 @@ Pure. Owns which metrics and slices are shown, in which order; the numbers come 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from ftbuild.errors import EvaluationError
 from ftbuild.problem import Problem, nearest
 from ftbuild.scorers import METRICS, TOP_METRICS, Metric
 from ftbuild.settings import Condition, Goal
-from ftbuild.stats import Difference, Interval, interval, judge, overall, verdict
+from ftbuild.stats import Difference, Interval, Verdict, holm, interval, judge, overall, verdict, verdicts
 from ftbuild.stats import compare as paired
-from ftbuild.stats.gate import kind_of
+from ftbuild.stats.gate import arm_of, wanted_by
+from ftbuild.stats.interval import p_of_mean
+from ftbuild.stats.paired import p_of_difference
 from ftbuild.stats.verdict import MARGIN
 
 SCHEMA_VERSION = 1
@@ -46,13 +48,28 @@ def compare(arms: Mapping[str, Lines], goal: Goal, judged: bool = True) -> dict[
         "schema_version": SCHEMA_VERSION,
         "arms": list(arms),
         "confidence": CONFIDENCE,
-        "metrics": [_shown(table, metric, where) for metric, where in _rows(table, goal)],
+        "metrics": _adjusted([_shown(table, metric, where) for metric, where in _rows(table, goal)]),
         "goal": judgements,
         "ending": overall(each["ending"] for each in judgements) if judged else None,
         "verdict": verdict(main, _margin(goal), lower) if main else None,
         "verdict_metric": goal.metric,
+        "margin": _margin(goal) if judged else None,
         "n_test": len(table.ids),
     }
+
+
+def verdicts_together(results: Sequence[Mapping[str, Any]]) -> list[Verdict]:
+    """Return the verdicts of several judged results, as the points of a sweep, corrected for how many they are."""
+    rows = [
+        next(each for each in found["metrics"] if each["metric"] == found["verdict_metric"] and each["slice"] is None)
+        for found in results
+    ]
+    names = [each.name for each in fields(Difference)]
+    return verdicts(
+        [Difference(**{name: row["differences"][BASE][name] for name in names}) for row in rows],
+        [found["margin"] for found in results],
+        [row["lower_is_better"] for row in rows],
+    )
 
 
 class _Table:
@@ -83,13 +100,22 @@ class _Table:
         values = self.values(arm, metric, where)
         return interval(list(values.values()), [self.groups[each] for each in values], CONFIDENCE)
 
-    def difference(self, metric: str, where: str | None, arm: str) -> Difference:
-        """Return tuned minus `arm` over the examples where both have a value, clustered by group."""
+    def pairs(self, metric: str, where: str | None, arm: str) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the values of `arm` and of tuned where both have one, by example."""
         base, tuned = self.values(arm, metric, where), self.values(TUNED, metric, where)
         shared = [each for each in base if each in tuned]
-        return paired(
-            {each: base[each] for each in shared}, {each: tuned[each] for each in shared}, self.groups, CONFIDENCE
-        )
+        return {each: base[each] for each in shared}, {each: tuned[each] for each in shared}
+
+    def difference(self, metric: str, where: str | None, arm: str) -> Difference:
+        """Return tuned minus `arm` over the examples where both have a value, clustered by group."""
+        return paired(*self.pairs(metric, where, arm), self.groups, CONFIDENCE)
+
+    def p(self, metric: str, where: str | None, arm: str | None, value: float) -> float | None:
+        """Return the p of `value` being the true mean of tuned, or its difference to `arm`; clustered by group."""
+        if arm is not None:
+            return p_of_difference(*self.pairs(metric, where, arm), value, self.groups)
+        values = self.values(TUNED, metric, where)
+        return p_of_mean(list(values.values()), value, [self.groups[each] for each in values])
 
 
 def _check(arms: Mapping[str, Lines], goal: Goal, judged: bool) -> None:
@@ -167,18 +193,37 @@ def _shown(table: _Table, name: str, where: str | None) -> dict[str, Any]:
     }
 
 
+def _adjusted(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the metrics with `p_adjusted` in each difference to an arm: corrected over metrics, None for a slice."""
+    for arm in shown[0]["differences"] if shown else ():
+        whole = [each["differences"][arm] for each in shown if each["slice"] is None]
+        corrected = holm([each["p_clustered"] for each in whole])
+        for each in shown:
+            each["differences"][arm]["p_adjusted"] = None
+        for each, p in zip(whole, corrected, strict=True):
+            each["p_adjusted"] = p
+    return shown
+
+
 def _judgements(table: _Table, goal: Goal) -> Iterator[dict[str, Any]]:
-    for part, conditions in (("require", goal.require), ("keep", goal.keep)):
-        for name, condition in conditions.items():
-            metric, where = condition.metric or goal.metric, _where(condition)
-            arm = condition.beats or condition.compared_to
-            if kind_of(condition) in ("beats", "compared_to") and arm is not None:
-                seen = table.difference(metric, where, arm)
-                numbers = Interval(seen.n, seen.difference, seen.low, seen.high)
-            else:
-                numbers = table.interval(TUNED, metric, where)
-            judgement = judge(condition, numbers, goal.judge_by, _metric(metric).lower_is_better)
-            yield {"name": name, "part": part, "metric": metric, "slice": where, **asdict(judgement)}
+    asked = [
+        (part, name, condition, condition.metric or goal.metric)
+        for part, conditions in (("require", goal.require), ("keep", goal.keep))
+        for name, condition in conditions.items()
+    ]
+    ps = [
+        table.p(metric, _where(each), arm_of(each), wanted_by(each, _metric(metric).lower_is_better))
+        for _, _, each, metric in asked
+    ]
+    for (part, name, condition, metric), p, p_adjusted in zip(asked, ps, holm(ps), strict=True):
+        where, arm = _where(condition), arm_of(condition)
+        if arm is not None:
+            seen = table.difference(metric, where, arm)
+            numbers = Interval(seen.n, seen.difference, seen.low, seen.high)
+        else:
+            numbers = table.interval(TUNED, metric, where)
+        judgement = judge(condition, numbers, goal.judge_by, _metric(metric).lower_is_better, p, p_adjusted)
+        yield {"name": name, "part": part, "metric": metric, "slice": where, **asdict(judgement)}
 
 
 def _margin(goal: Goal) -> float:

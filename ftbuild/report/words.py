@@ -155,13 +155,15 @@ def _finding(condition: Mapping[str, Any], results: Mapping[str, Any]) -> Findin
     name = label(metric) if metric else condition["metric"]
     where = f" on {condition['slice']}" if condition["slice"] else ""
     more = condition["more_examples"]
+    is_chance = condition["ending"] == "undecided" and bound.is_missed(condition)
+    among = f": it may be chance, among {len(results['goal'])} conditions" if is_chance else ""
     return Finding(
         name=condition["name"],
         ending=condition["ending"],
         asked=f"{name}{where}: {bound.asked}",
         found=bound.found(condition),
         wanted=bound.wanted,
-        more=f"about {more:,} more test examples would tell" if more else "",
+        more=f"about {more:,} more test examples would tell{among}" if more else "",
     )
 
 
@@ -200,6 +202,13 @@ class _Bound:
         if condition["ending"] == "missed":
             return f"surely not above {above}" if self.floor else f"surely not below {below}"
         return f"{'at worst' if self.word == 'allowed' else 'surely'} {below if self.floor else above}"
+
+    def is_missed(self, condition: Mapping[str, Any]) -> bool:
+        """Return whether the whole interval is on the wrong side."""
+        low, high = condition["low"], condition["high"]
+        if low is None or high is None:
+            return False
+        return bool(high < self.limit if self.floor else low > self.limit)
 
     def _judged_by_bound(self, condition: Mapping[str, Any]) -> bool:
         """Say whether the ending follows from the interval; else it was judged by the estimate alone."""

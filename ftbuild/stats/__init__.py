@@ -4,9 +4,10 @@ Pure. Knows nothing of scorers, arms or files. A metric of nothing has no value.
 """
 
 from ftbuild.stats.gate import Ending, Judgement, judge, overall
-from ftbuild.stats.interval import Interval, interval, mean_interval, wilson
+from ftbuild.stats.interval import Interval, interval
+from ftbuild.stats.multiple import holm
 from ftbuild.stats.paired import Difference, compare
-from ftbuild.stats.verdict import Verdict, verdict
+from ftbuild.stats.verdict import Verdict, verdict, verdicts
 
 __all__ = [
     "Difference",
@@ -15,10 +16,10 @@ __all__ = [
     "Judgement",
     "Verdict",
     "compare",
+    "holm",
     "interval",
     "judge",
-    "mean_interval",
     "overall",
     "verdict",
-    "wilson",
+    "verdicts",
 ]

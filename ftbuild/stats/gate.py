@@ -1,13 +1,17 @@
 """The gate: each condition of a goal against an interval, three endings.
 
 met: the whole interval is on the right side of the bound. missed: the whole interval is on the
-wrong side. undecided: the bound lies inside, and more test examples would tell. Judged by
-`estimate` there are two endings only.
+wrong side, and its p says so among all conditions. undecided: neither, and more test examples would
+tell. Judged by `estimate` there are two endings only.
+
+A goal is met when every condition is, so a chance hit on one meets nothing and needs no correction
+(Berger 1982, Technometrics 24:295); it is missed when any is, so a chance miss on one of many does.
 """
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 from ftbuild.settings import Condition
@@ -22,7 +26,8 @@ class Judgement:
     """How one condition ended. For `beats` and `compared_to` the numbers are differences (tuned minus arm).
 
     `more_examples` says about how many more test examples would decide if the estimate stays;
-    None when it is decided or no number would.
+    None when it is decided or no number would. `p` is the two-sided p of the value wanted, `p_adjusted`
+    the same among all conditions of the goal; None where it was not asked for.
     """
 
     kind: Kind
@@ -33,6 +38,11 @@ class Judgement:
     wanted: float
     ending: Ending
     more_examples: int | None
+    p: float | None = None
+    p_adjusted: float | None = None
+
+
+ALPHA = 0.05
 
 
 def kind_of(condition: Condition) -> Kind:
@@ -41,31 +51,45 @@ def kind_of(condition: Condition) -> Kind:
     return next(kind for kind in kinds if getattr(condition, kind) is not None)
 
 
-def judge(
-    condition: Condition,
-    seen: Interval,
-    judge_by: Literal["lower_bound", "estimate"] = "lower_bound",
-    lower_is_better: bool = False,
-) -> Judgement:
-    """Return how the condition ends, given the interval of the tuned arm or of its difference to an arm.
+def arm_of(condition: Condition) -> str | None:
+    """Return the arm that the tuned one is compared with."""
+    return condition.beats if condition.beats is not None else condition.compared_to
 
-    `lower_is_better` turns `beats` and `compared_to` around: to beat is then to be lower by more
-    than `by`. `beats` is strict, the others include the bound. Without a value the ending is
-    undecided, or missed when judged by the estimate.
-    """
-    kind = kind_of(condition)
-    arm = condition.beats if kind == "beats" else condition.compared_to
-    side = -1 if kind == "at_most" or (kind in ("beats", "compared_to") and lower_is_better) else 1
+
+def wanted_by(condition: Condition, lower_is_better: bool = False) -> float:
+    """Return the value that the condition sets; of `beats` and `compared_to` a difference, tuned minus arm."""
+    side = -1 if lower_is_better else 1
     bounds = {
         "at_least": condition.at_least,
         "at_most": condition.at_most,
         "beats": side * condition.by,
         "compared_to": -side * condition.may_drop,
     }
-    wanted = float(bounds[kind] or 0.0)
+    return float(bounds[kind_of(condition)] or 0.0)
+
+
+def judge(
+    condition: Condition,
+    seen: Interval,
+    judge_by: Literal["lower_bound", "estimate"] = "lower_bound",
+    lower_is_better: bool = False,
+    p: float | None = None,
+    p_adjusted: float | None = None,
+) -> Judgement:
+    """Return how the condition ends, given the interval of the tuned arm or of its difference to an arm.
+
+    `lower_is_better` turns `beats` and `compared_to` around: to beat is then to be lower by more
+    than `by`. `beats` is strict, the others include the bound. Without a value the ending is
+    undecided, or missed when judged by the estimate. `p` and `p_adjusted` are those of `wanted_by`;
+    without them the condition is judged as the only one.
+    """
+    kind, wanted = kind_of(condition), wanted_by(condition, lower_is_better)
+    side = -1 if kind == "at_most" or (kind in ("beats", "compared_to") and lower_is_better) else 1
     ending = _ending(seen, wanted, side, kind == "beats", judge_by)
     more = _more_examples(seen, wanted) if ending == "undecided" else None
-    return Judgement(kind, arm, seen.mean, seen.low, seen.high, wanted, ending, more)
+    if ending == "missed" and judge_by == "lower_bound" and p and p_adjusted is not None and p_adjusted > ALPHA:
+        ending, more = "undecided", _more_for_all(seen.n, p, p_adjusted)
+    return Judgement(kind, arm_of(condition), seen.mean, seen.low, seen.high, wanted, ending, more, p, p_adjusted)
 
 
 def _ending(seen: Interval, wanted: float, side: int, is_strict: bool, judge_by: str) -> Ending:
@@ -88,6 +112,12 @@ def _more_examples(seen: Interval, wanted: float) -> int | None:
     reach = seen.mean - seen.low if seen.mean > wanted else seen.high - seen.mean
     needed = seen.n * (reach / (seen.mean - wanted)) ** 2
     return max(1, math.ceil(needed - seen.n))
+
+
+def _more_for_all(n: int, p: float, p_adjusted: float) -> int:
+    """Return how many more examples make a miss stand among all conditions; p goes as the tail of sqrt(n)."""
+    needed, seen = (NormalDist().inv_cdf(1 - each / 2) for each in (ALPHA * p / p_adjusted, p))
+    return max(1, math.ceil(n * (needed / seen) ** 2 - n))
 
 
 def overall(endings: Iterable[Ending]) -> Ending:

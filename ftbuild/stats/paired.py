@@ -4,26 +4,30 @@ Pairing removes what makes an example hard for both (Miller 2024, arXiv:2411.006
 """
 
 import math
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from ftbuild.errors import EvaluationError
-from ftbuild.stats.interval import clustered_se, t_quantile
+from ftbuild.stats.clustered import NOISE, Clusters
+from ftbuild.stats.interval import bounds, pivot_of_any
+from ftbuild.stats.pivot import Pivot, Tango
+from ftbuild.stats.power import smallest_shown
 
 EXACT_UP_TO = 14
 N_FLIPS = 10_000
-POWER = 0.8
-NOISE = 1e-12
+
+Pairs = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Difference:
     """`other` minus `base` over `n` shared examples; None is no value, a bound None is unbounded.
 
-    `p` is two-sided, of `test`; `mde` is the smallest true difference that data like these show
-    with 80 % power at the interval's level.
+    `p` is two-sided, of `test`, which for 0/1 values is on examples; `p_clustered` asks the same of clusters, and is
+    what a verdict goes by. `mde` is the smallest true difference that data like these show with 80 % power at the
+    interval's level. `method` is how the bounds were found, "" where there are none.
     """
 
     n: int
@@ -36,6 +40,8 @@ class Difference:
     p: float | None
     test: str
     mde: float | None
+    p_clustered: float | None = None
+    method: str = ""
 
 
 def compare(
@@ -47,12 +53,11 @@ def compare(
 ) -> Difference:
     """Return the difference of two arms joined by example id.
 
-    The interval is mean ± t(G-1) x clustered standard error of the paired differences. An error of 0
-    says too much (all differences equal, or the same sum in every cluster): it is then taken over
-    examples, for 0/1 values from their table with half a case added to each cell (Agresti and Min
-    2005, Statist. Med. 24:729).
-    `p` is McNemar's exact test for 0/1 values, on examples; else a sign-flip permutation test, on
-    clusters, exact up to 14 of them and seeded beyond.
+    `se` is clustered. An error of 0 says too much (all differences equal, or the same sum in every cluster): it is then
+    taken over examples, for 0/1 values from their table with half a case added to each cell (Agresti and Min 2005,
+    Statist. Med. 24:729). For the bounds see `pivot_of`; those of scores between 0 and 1 stay inside -1 to 1.
+    `p` is McNemar's exact test for 0/1 values, on examples; `p_clustered`, and `p` of all other values, is a sign-flip
+    permutation test on clusters. Where each example is a cluster of its own, the two are one.
 
     Raises:
         EvaluationError: an id of one arm is missing in the other, or has no cluster.
@@ -62,26 +67,29 @@ def compare(
     if not ids:
         return Difference(0, None, None, None, None, None, None, None, "none", None)
     pairs = [(base[each], other[each]) for each in ids]
-    names = [clusters[each] if clusters is not None else each for each in ids]
-    differences = [after - before for before, after in pairs]
-    is_binary = all(value in (0, 1) for pair in pairs for value in pair)
-    mean = fmean(differences)
-    se, n_clusters = clustered_se(differences, names)
+    found = _differences(ids, pairs, clusters)
+    is_binary, is_score = _all_binary(pairs), _all_scores(pairs)
+    se = found.se
     if se is not None and se < NOISE:
-        se = _se_with_half_cases(differences) if is_binary else clustered_se(differences)[0]
-    reach = None if se is None else t_quantile(0.5 + confidence / 2, n_clusters - 1) * se
-    p, test = (mcnemar(pairs), "McNemar, exact") if is_binary else sign_flip(differences, names, seed)
+        se = _se_with_half_cases(found.values) if is_binary else Clusters(found.values).se
+    least = (Clusters(found.values).se or 0.0) if is_binary else 0.0  # no cluster narrows this interval
+    pivot = pivot_of(found, pairs)
+    low, high = bounds(pivot, confidence, (-1.0, 1.0) if is_score else None) if pivot else (None, None)
+    p_clustered, flips = sign_flip(found.sums, seed)
+    p, test = (mcnemar(pairs), "McNemar, exact") if is_binary else (p_clustered, flips)
     return Difference(
         n=len(pairs),
         base=fmean(before for before, _ in pairs),
         other=fmean(after for _, after in pairs),
-        difference=mean,
+        difference=found.mean,
         se=se,
-        low=None if reach is None else mean - reach,
-        high=None if reach is None else mean + reach,
+        low=low,
+        high=high,
         p=p,
         test=test,
-        mde=smallest_shown(se, n_clusters, confidence),
+        mde=None if se is None else smallest_shown(max(se, least), len(found.sizes), confidence),
+        p_clustered=p_clustered,
+        method=pivot.method if pivot else "",
     )
 
 
@@ -94,6 +102,51 @@ def _check_ids(base: Mapping[str, float], other: Mapping[str, float], clusters: 
         raise EvaluationError(*missing)
 
 
+def p_of_difference(
+    base: Mapping[str, float],
+    other: Mapping[str, float],
+    value: float,
+    clusters: Mapping[str, str] | None = None,
+) -> float | None:
+    """Return the two-sided p of `value` being the true difference, by the method of the interval of `compare`.
+
+    None where nothing tells. The two arms have the same ids.
+    """
+    ids = sorted(base)
+    pairs = [(base[each], other[each]) for each in ids]
+    pivot = pivot_of(_differences(ids, pairs, clusters), pairs) if ids else None
+    return pivot.p(value) if pivot else None
+
+
+def _differences(ids: Sequence[str], pairs: Pairs, clusters: Mapping[str, str] | None) -> Clusters:
+    names = [clusters[each] for each in ids] if clusters is not None else None
+    return Clusters([after - before for before, after in pairs], names)
+
+
+def _all_binary(pairs: Pairs) -> bool:
+    return all(value in (0, 1) for pair in pairs for value in pair)
+
+
+def _all_scores(pairs: Pairs) -> bool:
+    return all(0 <= value <= 1 for pair in pairs for value in pair)
+
+
+def pivot_of(found: Clusters, pairs: Pairs) -> Pivot | None:
+    """Return what is known of a mean of paired differences, None where nothing is.
+
+    For 0/1 values it is Tango's, with the effective number of pairs and t(G-1) where there are clusters. So it is for
+    scores between 0 and 1 that differ in fewer than 5 clusters, their sums for wins and losses: zeros and ones of the
+    same mean spread more. For the rest see `pivot_of_any`.
+    """
+    if found.se is None:
+        return None
+    if _all_binary(pairs) or (_all_scores(pairs) and found.are_mostly(0)):
+        share = found.n_effective / len(found.values)
+        wins, losses = (share * math.fsum(max(0.0, side * each) for each in found.values) for side in (1, -1))
+        return Tango(wins, losses, found.n_effective, None if found.are_single else len(found.sizes) - 1)
+    return pivot_of_any(found)
+
+
 def _se_with_half_cases(differences: Sequence[float]) -> float:
     """Return the standard error of 0/1 differences, half a case added to each of the four cells."""
     wins, losses = differences.count(1) + 0.5, differences.count(-1) + 0.5
@@ -101,7 +154,7 @@ def _se_with_half_cases(differences: Sequence[float]) -> float:
     return math.sqrt(wins + losses - (wins - losses) ** 2 / total) / total
 
 
-def mcnemar(pairs: Sequence[tuple[float, float]]) -> float:
+def mcnemar(pairs: Pairs) -> float:
     """Return the exact two-sided p of McNemar's test (McNemar 1947, Psychometrika 12:153).
 
     Only discordant pairs count: a binomial test of wins against losses at one half.
@@ -113,35 +166,27 @@ def mcnemar(pairs: Sequence[tuple[float, float]]) -> float:
     return float(min(1.0, 2 * tail / 2**n))
 
 
-def sign_flip(differences: Sequence[float], clusters: Sequence[str], seed: int) -> tuple[float, str]:
-    """Return p and the test's name: how often random signs make a sum as large (Fisher 1935).
+def sign_flip(sums: Sequence[float], seed: int) -> tuple[float, str]:
+    """Return p and the test's name: how often random signs of the clusters' sums add up to as much (Fisher 1935).
 
-    Signs are drawn per cluster, whose members change together; clusters that sum to 0 play no part.
+    Members of a cluster change sign together; clusters that sum to 0 play no part. Exact where the sums are whole
+    numbers, as wins less losses are, and up to 14 clusters; seeded beyond.
     """
-    sums: defaultdict[str, float] = defaultdict(float)
-    for name, difference in zip(clusters, differences, strict=True):
-        sums[name] += difference
-    moving = [total for total in sums.values() if abs(total) > 1e-12]
-    observed = abs(math.fsum(moving)) - 1e-9
-    if len(moving) <= EXACT_UP_TO:
-        totals = [0.0]
-        for each in moving:
-            totals = [total + sign for total in totals for sign in (each, -each)]
-        as_large = sum(abs(total) >= observed for total in totals)
-        return as_large / len(totals), "sign flip, exact"
+    moving = [abs(total) for total in sums if abs(total) > NOISE]
+    observed = abs(math.fsum(sums)) - 1e-9
+    if len(moving) <= EXACT_UP_TO or all(each == int(each) for each in moving):
+        ways = Counter({0.0: 1})
+        for size, n in Counter(moving).items():
+            flipped: Counter[float] = Counter()
+            for total, so_many in ways.items():
+                for up in range(n + 1):
+                    flipped[total + size * (2 * up - n)] += so_many * math.comb(n, up)
+            ways = flipped
+        as_large = sum(n for total, n in ways.items() if abs(total) >= observed)
+        return as_large / 2 ** len(moving), "sign flip, exact"
     import numpy  # slow to import
 
-    signs = numpy.random.default_rng(seed).choice((-1.0, 1.0), size=(N_FLIPS, len(moving)))
-    as_large = int((abs(signs @ numpy.array(moving)) >= observed).sum())
-    return (1 + as_large) / (1 + N_FLIPS), f"sign flip, {N_FLIPS} draws"
-
-
-def smallest_shown(se: float | None, n_clusters: int, confidence: float = 0.95) -> float | None:
-    """Return the smallest true difference shown with 80 % power: (t(1-alpha/2) + t(power)) x se.
-
-    Miller 2024, section 5. None without a standard error.
-    """
-    if se is None:
-        return None
-    degrees = n_clusters - 1
-    return (t_quantile(0.5 + confidence / 2, degrees) + t_quantile(POWER, degrees)) * se
+    bits = numpy.random.default_rng(seed).integers(0, 256, (N_FLIPS, -(-len(moving) // 8)), dtype=numpy.uint8)
+    up = numpy.unpackbits(bits, axis=1, count=len(moving)) @ numpy.array(moving)
+    as_many = int((abs(2 * up - math.fsum(moving)) >= observed).sum())
+    return (1 + as_many) / (1 + N_FLIPS), f"sign flip, {N_FLIPS} draws"

@@ -1,0 +1,112 @@
+"""How builds ended, for CI: annotations, JUnit, and Markdown for a comment on a pull request."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ftbuild.cli.ci import Case, Failure, Level, Suite, annotation, junit
+from ftbuild.cli.grid import github as table
+from ftbuild.report import words
+
+LEVELS: Mapping[str, Level] = {"met": "notice", "missed": "error", "undecided": "warning"}
+HELD = 0.05
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One build: its name, how it ended in a line, and its results, None where it was not built to its end."""
+
+    name: str
+    said: str
+    results: Mapping[str, Any] | None
+
+
+def github(ended: Sequence[Ended]) -> str:
+    """Return an annotation a condition: met is a notice, undecided a warning, missed an error."""
+    return "\n".join(line for each in ended for line in [*_annotations(each), f"{each.name}: {each.said}"])
+
+
+def _annotations(ended: Ended) -> Iterator[str]:
+    if ended.results is None:
+        yield annotation("error", ended.name, ended.said)
+        return
+    for each in words.findings(ended.results):
+        yield annotation(LEVELS[each.ending], f"{ended.name}: {each.name} {each.ending}", _found(each))
+
+
+def _found(finding: words.Finding) -> str:
+    more = f"; {finding.more}" if finding.more else ""
+    return f"{finding.asked}: {finding.found}{more}"
+
+
+def xml(ended: Sequence[Ended]) -> str:
+    """Return a suite a build and a test case a condition; missed and undecided are failures of that type."""
+    return junit([Suite(each.name, list(_cases(each)), each.said) for each in ended])
+
+
+def _cases(ended: Ended) -> Iterator[Case]:
+    if ended.results is None:
+        yield Case("built", Failure(ended.said, "failed", ended.said))
+        return
+    findings = words.findings(ended.results)
+    if not findings:
+        yield Case("built")
+    for each in findings:
+        why = f"{each.ending}: {_found(each)}"
+        yield Case(each.name, None if each.ending == "met" else Failure(why, each.ending, why))
+
+
+def markdown(ended: Sequence[Ended]) -> str:
+    """Return verdict, conditions and numbers of each build."""
+    return "\n\n".join(part for each in ended for part in _parts(each))
+
+
+def _parts(ended: Ended) -> Iterator[str]:
+    if ended.results is None:
+        yield f"### {ended.name}: not built\n\n{ended.said}"
+        return
+    results = ended.results
+    yield f"### {ended.name}: {words.headline(results)}"
+    if findings := words.findings(results):
+        rows = [(each.ending, each.name, each.asked, each.found, each.more) for each in findings]
+        yield table(("", "condition", "asked", "found", "to decide it"), rows)
+    shown = [each for each in results["metrics"] if each["slice"] is None and "tuned" in each["arms"]]
+    yield table(("metric", "n", "base", "tuned", "difference"), [_row(each) for each in shown])
+    compared = [each for each in shown if _p(each) is not None]
+    notes = [f"In brackets {100 * results['confidence']:g} % intervals."]
+    if compared:
+        notes.append(f"\\* differs from base also among {words.count(len(compared), 'metric')} (Holm, 5 %).")
+    yield " ".join([*notes, f"{ended.said}"])
+
+
+def _row(metric: Mapping[str, Any]) -> tuple[str, ...]:
+    arms, p = metric["arms"], _p(metric)
+    difference = metric["differences"].get("base")
+    lower = ", lower is better" if metric["lower_is_better"] else ""
+    held = " *" if p is not None and p <= HELD else ""
+    return (
+        words.label(metric) + lower,
+        f"{arms['tuned']['n']:,}",
+        *(_with(arms.get(arm), "mean", words.value, words.interval) for arm in ("base", "tuned")),
+        _with(difference, "difference", words.signed, words.difference_interval) + held,
+    )
+
+
+def _p(metric: Mapping[str, Any]) -> float | None:
+    found: float | None = (metric["differences"].get("base") or {}).get("p_adjusted")
+    return found
+
+
+def _with(
+    numbers: Mapping[str, Any] | None,
+    name: str,
+    value: Callable[[float | None], str],
+    ends: Callable[[Mapping[str, Any]], str],
+) -> str:
+    if numbers is None:
+        return ""
+    between = ends(numbers)
+    return f"{value(numbers[name])} ({between})" if between else value(numbers[name])
+
+
+FORMS: Mapping[str, Callable[[Sequence[Ended]], str]] = {"github": github, "junit": xml, "md": markdown}
