@@ -78,13 +78,13 @@ def test_a_call_that_was_cut_is_not_run() -> None:
     assert (dialogue.way, dialogue.ended) == ((), None)
 
 
-@pytest.mark.parametrize("ids", [("", ""), ("same", "same")])
-def test_calls_without_ids_of_their_own_get_some(ids: tuple[str, str]) -> None:
-    asked, _ = played(play(PROMPT, 3, calculator()), calling("1+1", "2+2", ids=ids), Completion("4", "stop"))
-    told = asked[1].messages[1:]
-    assert (
-        [each.id for each in told[0].tool_calls] == [each.tool_call_id for each in told[1:]] == ["call_1_1", "call_1_2"]
-    )
+@pytest.mark.parametrize("ids", [("", ""), ("same", "same"), ("call_1", "new")])
+def test_calls_get_ids_where_they_have_none_or_one_that_is_taken(ids: tuple[str, str]) -> None:
+    history = Message("assistant", None, (ToolCall("call_1", "calculate", "{}"),))
+    prompt = Prompt((*PROMPT.messages, history, Message("tool", "1", tool_call_id="call_1"), *PROMPT.messages))
+    asked, _ = played(play(prompt, 3, calculator()), calling("1+1", "2+2", ids=ids), Completion("4", "stop"))
+    said, *told = asked[1].messages[len(prompt.messages) :]
+    assert [each.id for each in said.tool_calls] == [each.tool_call_id for each in told] == ["call_2", "call_3"]
 
 
 def test_a_recorded_result_goes_before_one_that_is_run_and_is_found_however_the_arguments_are_spelt() -> None:

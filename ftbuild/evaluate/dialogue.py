@@ -6,6 +6,7 @@ what is to be asked and is sent what came back.
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from ftbuild.chat import Message, ToolCall
@@ -31,10 +32,10 @@ def every_target(examples: Iterable[Mapping[str, Any]], *, whole: bool) -> Itera
             if each["role"] == "assistant" and each.get("weight") != 0
             if not whole or messages[number + 1]["role"] == "user"
         ]
-        for count, end in enumerate(ends, 1):
+        for number, end in enumerate(ends, 1):
             asked = [each["content"] for each in messages[:end] if each["role"] == "user"]
             point = {name: value for name, value in example.items() if name != "rejected"}
-            point |= {"id": f"{example['id']}#{count}", "of": example["id"], "messages": messages[: end + 1]}
+            point |= {"id": f"{example['id']}#{number}", "of": example["id"], "messages": messages[: end + 1]}
             yield point | ({"raw": asked[-1]} if asked else {})
         yield dict(example)
 
@@ -60,7 +61,7 @@ def play(prompt: Prompt, turns: int, result: Callable[[ToolCall], str | None]) -
             return Dialogue(last, way)
         if turn == turns - 1:
             break
-        calls = _named(answer.tool_calls, turn)
+        calls = _named(answer.tool_calls, messages)
         results = [result(call) for call in calls]
         if None in results:
             return Dialogue(last, way, RESULT)
@@ -104,12 +105,14 @@ def _together(before: Completion, answer: Completion) -> Completion:
     )
 
 
-def _named(calls: Sequence[ToolCall], turn: int) -> tuple[ToolCall, ...]:
-    """Return the calls with ids to answer to: a model's own, or one of ours where it gave none or one twice."""
+def _named(calls: Sequence[ToolCall], messages: Sequence[Message]) -> tuple[ToolCall, ...]:
+    """Return the calls with ids to answer to: a model's own, or ours where it gave none, or one that is taken."""
+    taken = {call.id for message in messages for call in message.tool_calls}
     ids = [call.id for call in calls]
-    if all(ids) and len(set(ids)) == len(ids):
+    if all(ids) and len({*ids, *taken}) == len(ids) + len(taken):
         return tuple(calls)
-    return tuple(call._replace(id=f"call_{turn + 1}_{number}") for number, call in enumerate(calls, 1))
+    free = (name for number in count(1) if (name := f"call_{number}") not in taken)
+    return tuple(call._replace(id=name) for call, name in zip(calls, free, strict=False))
 
 
 def _same(call: ToolCall) -> tuple[str, str]:
