@@ -121,7 +121,7 @@ from inspect_ai import Task, eval
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.solver import solver
 from inspect_ai.tool import ToolInfo
-from inspect_ai.model import GenerateConfig, get_model
+from inspect_ai.model import get_model
 infos = [ToolInfo(**each["function"]) for each in tools]
 @solver
 def once():
@@ -130,11 +130,11 @@ def once():
         return state
     return solve
 samples = MemoryDataset([Sample(input=f"Look up place {number}, please.") for number in range(n)])
-config = GenerateConfig(temperature=0, max_tokens=120, seed=7, max_connections=at_once)
+asked = {"temperature": 0, "max_tokens": 120, "seed": 7, "max_connections": at_once, "max_samples": at_once}
 with tempfile.TemporaryDirectory() as folder:
     wall, cpu = time.perf_counter(), time.process_time()
-    [log] = eval(Task(dataset=samples, solver=once()), model="openai-api/local/m", log_dir=folder, config=config,
-                 max_samples=at_once, display="none")
+    [log] = eval(Task(dataset=samples, solver=once()), model="openai-api/local/m", log_dir=folder,
+                 display="none", **asked)
     spent = [time.perf_counter() - wall, time.process_time() - cpu]
     assert log.status == "success" and len(log.samples) == n, log.error
 print(json.dumps(spent))
@@ -179,7 +179,7 @@ def spent(python: str, program: str, url: str, n: int, at_once: int) -> tuple[fl
         check=False,
     )
     if done.returncode != 0:
-        sys.exit(done.stderr)
+        sys.exit(done.stderr[-2000:])
     wall, cpu = json.loads(done.stdout.splitlines()[-1])
     return wall, cpu
 
