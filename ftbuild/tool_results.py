@@ -61,11 +61,9 @@ def _made(composed: Composed, name: str) -> Run:
 
 def _found(composed: Composed, name: str) -> tuple[Implementation, Path | None]:
     given = composed.settings.evaluation.results[name]
-    if name not in composed.settings.tools:
-        close = nearest(name, list(composed.settings.tools))
-        known = ", ".join(composed.settings.tools) or "none"
-        fix = f"write {close!r}." if close else f"there are {known}; one that an example brings needs no entry here."
-        raise ConfigError(_problem(composed, name, "", f"tools has no {name!r}", fix))
+    close = nearest(name, list(composed.settings.tools)) if name not in composed.settings.tools else None
+    if close is not None:  # one that is like none of them may be a tool that the examples bring
+        raise ConfigError(_problem(composed, name, "", f"tools has no {name!r}", f"write {close!r}."))
     try:
         implementation = results.find(given.run)
     except ValueError as error:
