@@ -1,23 +1,32 @@
 """A completion of a model, and the port that gives one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ftbuild.chat import Message, ToolCall
 
+PLAIN = ("content", "finish_reason", "latency_seconds", "prompt_tokens", "completion_tokens")  # of a Completion
+
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is asked: messages, and `parameters` that go with them, named as chat completions names them."""
+    """What is asked: messages, and `parameters` that go with them, named as chat completions names them.
+
+    `sample` parts requests that are to be asked more than once, though they say the same.
+    """
 
     messages: tuple[Message, ...]
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    sample: int = 0
 
 
 @dataclass(frozen=True)
 class Completion:
-    """What came back for one request. `finish_reason` is "none" where no model was asked."""
+    """What came back for one request. `finish_reason` is "none" where no model was asked.
+
+    `raw` is the text of the response, kept with the request and nowhere else.
+    """
 
     content: str
     finish_reason: str = "none"
@@ -25,6 +34,7 @@ class Completion:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     tool_calls: tuple[ToolCall, ...] = ()
+    raw: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def message(self) -> Message:
@@ -33,15 +43,43 @@ class Completion:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form kept in the store."""
-        value = asdict(self)
-        del value["tool_calls"]
+        value: dict[str, Any] = {name: getattr(self, name) for name in PLAIN}
         return value | ({"tool_calls": [each.to_json() for each in self.tool_calls]} if self.tool_calls else {})
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Completion":
         """Return the completion that `to_json` wrote."""
         calls = tuple(ToolCall.from_json(each) for each in value.get("tool_calls", ()))
-        return cls(**{**value, "tool_calls": calls})
+        return cls(**{name: value[name] for name in PLAIN if name in value}, tool_calls=calls)
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """How an answer came about: `last` is what the model said last, `way` what went before it: calls and their results.
+
+    `ended` says why it ended without an answer: "turns" used up, or a call without "result".
+    """
+
+    last: Completion
+    way: tuple[Message, ...] = ()
+    ended: str | None = None
+
+    @property
+    def first(self) -> Message:
+        """Return what the model said first."""
+        return self.way[0] if self.way else self.last.message
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form: that of `last`, with `way` and `ended` where there is anything to say."""
+        value = self.last.to_json()
+        value |= {"way": [each.to_json() for each in self.way]} if self.way else {}
+        return value | ({"ended": self.ended} if self.ended else {})
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Dialogue":
+        """Return the dialogue that `to_json` wrote."""
+        way = tuple(map(Message.from_json, value.get("way", ())))
+        return cls(Completion.from_json(value), way, value.get("ended"))
 
 
 class Completer(Protocol):

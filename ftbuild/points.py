@@ -41,7 +41,7 @@ def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke:
     """
     compiled = compiling.read(found.attached(), store, judged=not smoke)
     if compiled is None:
-        from ftbuild import tool_files
+        from ftbuild import tool_files, tool_results
         from ftbuild.resolving import graph_of
 
         graph = Graph()
@@ -52,7 +52,8 @@ def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke:
             for name in names
             if graph.actions[name].kind.name == "ingest"
         }
-        files = {str(path): store.digest_of(path) for each in found.points for path in tool_files.paths(each)}
+        read = {path for each in found.points for path in (*tool_files.paths(each), *tool_results.paths(each))}
+        files = {str(path): store.digest_of(path) for path in sorted(read)}
         found.attach(compiling.write(graph, ids, sources, files, judged=not smoke))
     else:
         graph, ids = compiled

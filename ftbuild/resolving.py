@@ -9,6 +9,7 @@ from ftbuild.problem import Problem
 from ftbuild.scorers import versions
 from ftbuild.store.store import Store
 from ftbuild.tool_files import tools_of
+from ftbuild.tool_results import keyed_results
 
 
 def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
@@ -16,7 +17,7 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
 
     Raises:
         DataError: a source's file cannot be read.
-        ConfigError: there is no source, or a tool cannot be read.
+        ConfigError: there is no source, or a tool, or what runs it, cannot be read.
     """
     if not composed.settings.dataset.of_examples:
         what = "is empty" if not composed.settings.dataset.sources else "has documents and no examples"
@@ -31,7 +32,8 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
         raise DataError(*problems)
     scorers = versions(composed.settings.evaluation.scorers, composed.settings.style)
     tools, forms = tools_of(composed), forms_of(composed)
-    return resolve(composed.settings, digests, scorers, judged=judged, tools=tools, forms=forms)
+    results = keyed_results(composed, store.digest_of)
+    return resolve(composed.settings, digests, scorers, judged=judged, tools=tools, forms=forms, results=results)
 
 
 def _unreadable(composed: Composed, name: str, said: str) -> Problem:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ftbuild import __version__, lockfile, runs, tracking
+from ftbuild import __version__, lockfile, runs, tool_results, tracking
 from ftbuild.digest import of_value
 from ftbuild.engine import Runners
 from ftbuild.outcome import Build
@@ -89,6 +89,7 @@ class Site:
             remembered=partial(lockfile.job_of, self._lock(point)),
             retried=self._retried,
             curves=lambda job_id: tracking.growing(point, job_id, self._world, self._sweep),
+            results=partial(tool_results.runs_of, point.composed),
         )
 
     def _lock(self, point: Point) -> Mapping[str, Any] | None:

@@ -131,7 +131,12 @@ TINY = deepcopy(FULL) | {
 }
 
 TINY["evaluation"] = FULL["evaluation"] | {
-    "scorers": {"tool_calls": {"compare": {"a": {"x": "loose"}}}, "json_schema": {}, **FULL["evaluation"]["scorers"]}
+    "scorers": {"tool_calls": {"compare": {"a": {"x": "loose"}}}, "json_schema": {}, **FULL["evaluation"]["scorers"]},
+    "targets": "every",
+    "turns": 3,
+    "results": {"a": {"run": "glossary", "path": "words.yaml"}},
+    "samples": 2,
+    "requests_per_minute": 600,
 }
 TINY["tracker"] = {
     "kind": "wandb",
@@ -338,7 +343,7 @@ HOSTED = deepcopy(FULL) | {
 }
 
 BYTES = {"pairs": "a" * 64, "unseen": "b" * 64, "made": "c" * 64, "asked": "d" * 64, "handbook": "e" * 64}
-VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1, "tool_calls": 1, "json_schema": 1}
+VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1, "tool_calls": 1, "json_schema": 1, "results": 1}
 
 
 def settings(tree: dict[str, Any] = FULL) -> Settings:
@@ -347,7 +352,8 @@ def settings(tree: dict[str, Any] = FULL) -> Settings:
 
 def graph(tree: dict[str, Any] = FULL, *, judged: bool = True) -> Graph:
     given = settings(tree)
-    return resolve(given, BYTES, VERSIONS, judged=judged, tools=tools_of(given), forms=forms_of(given))
+    results = {name: each.keyed() for name, each in given.evaluation.results.items()}
+    return resolve(given, BYTES, VERSIONS, judged=judged, tools=tools_of(given), forms=forms_of(given), results=results)
 
 
 def forms_of(given: Settings) -> dict[str, ResponseFormat]:

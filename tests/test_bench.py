@@ -30,3 +30,11 @@ def test_our_training_and_a_plain_loop_learn_the_same() -> None:
     assert done.returncode in (0, 1), done.stderr
     told = {row.split(" | ")[0]: row.split(" | ") for row in done.stdout.splitlines() if row.startswith("| ")}
     assert float(told["| ours"][2]) == pytest.approx(float(told["| plain"][2]), rel=0.05)
+
+
+@pytest.mark.slow
+def test_our_sampler_and_a_loop_over_the_sdk_get_the_same_number_of_answers() -> None:
+    command = [sys.executable, "-m", "tests.bench.sampling", "--n", "20", "--rounds", "1", "--at-once", "4"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    assert [row.split(" | ")[0] for row in done.stdout.splitlines()[2:4]] == ["| the SDK in a loop", "| ftbuild"]

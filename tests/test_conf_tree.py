@@ -124,6 +124,7 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
     """The one list of keys that change no result; a key that is added there is added here, on purpose."""
     assert sorted(f"{model.__name__}.{name}" for model in MODELS for name in model.unkeyed) == [
         "Evaluation.concurrency",
+        "Evaluation.requests_per_minute",
         "Model.languages",
         "Model.licence",
         "Model.title",

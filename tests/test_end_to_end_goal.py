@@ -67,7 +67,11 @@ def scored(composed: Composed, examples: tuple[Example, ...], answer: Callable[[
         )
         for each in examples
     ]
-    return list(scoring.score(cases, scorers.build(composed.settings.evaluation.scorers, composed.settings.style)))
+    return list(
+        scoring.score(
+            ([each] for each in cases), scorers.build(composed.settings.evaluation.scorers, composed.settings.style)
+        )
+    )
 
 
 @pytest.fixture(scope="module")

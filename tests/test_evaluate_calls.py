@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ftbuild.completion import Completion
+from ftbuild.completion import Completion, Prompt
 from ftbuild.evaluate.calls import Calls
 
 CLIENTS = 4
@@ -17,7 +17,7 @@ def _open_all(folder: Path, barrier: Barrier) -> None:
     for turn in range(TURNS):
         barrier.wait()
         calls = Calls(folder / str(turn) / "calls.db")
-        calls.put("one request", Completion("one answer"))
+        calls.put("one request", Completion("one answer"), "m", Prompt(()))
         calls.close()
 
 

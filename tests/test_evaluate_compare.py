@@ -51,7 +51,10 @@ def lines(answer: Callable[[str, str], str], n: int = 80) -> list[dict[str, Any]
         for casual, formal in [pair(i)]
     ]
     return list(
-        scoring.score(cases, build({name: ScorerOptions() for name in ("style", "chrf", "facts", "exact")}, STYLE))
+        scoring.score(
+            ([each] for each in cases),
+            build({name: ScorerOptions() for name in ("style", "chrf", "facts", "exact")}, STYLE),
+        )
     )
 
 

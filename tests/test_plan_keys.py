@@ -49,6 +49,7 @@ OTHER = {
     "goal.judge_by": "estimate",
     "dataset.sources.unseen.only": "train",
     "dataset.sources.asked.layout": "sharegpt",
+    "evaluation.targets": "last",
     "provider.engine": "scripted",
     "tracker.from": "client",
     "tracker.mode": "online",

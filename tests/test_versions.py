@@ -28,6 +28,7 @@ from ftbuild.workers import Made
 PINNED = {
     "ingest": (5, "e32d2f8c7abbcdf854f82b61fb5c2ad12ad47847d138bcd9a90d92b159806a83"),
     "dataset": (3, "088e10e1866db6cf20ba709eb63b06bbb46c5246098d3a8ffe27abc9a1665298"),
+    "targets": (1, "0f9c85745454aa34b032c6403e014341d9519ad667f6c09838608897f62f946a"),
     "render": (2, "ec7d684f3cbd5e9c3619e287933dffb37b6d9eea2eed954ddb9f28cc096d5db9"),
     "score": (2, "76f84d99554e7b591b130e21788d9739700f2ddffc42d142312ebc7499519f96"),
     "compare": (3, "f3d12d285e86e1f77cef8c74e6d1bafe2b464c476824abb0939c82ca3675d280"),
@@ -39,9 +40,23 @@ SCORERS = {
     "facts": (1, "a360f2e9c02caa37b291c73efd4c4464af52a8990d79973b385a271a6ebbae42"),
     "exact": (1, "c4073d2d0aad3d4d99925ba705b741539d7a2096dfe00419c8ca026298360e7a"),
     "tool_calls": (1, "35d5b9b491700119e63591ae05659b038c2b35deb74173c79000e81bd797eefc"),
+    "results": (1, "591b10e6387b3aba2cd8103b8da69a758bcc11ddaec729a22c7f9af69d8c1c21"),
     "json_schema": (1, "3e1632c3d5bc60ed0f3ecd1d45f8fbb180a1a18c3e608bb92836cbe7595b646a"),
 }
 
+RESULTS = [
+    Case(
+        "1",
+        "",
+        target,
+        output,
+        wanted_results=[(ToolCall("", "divide", '{"by": 3}'), '{"by": 3, "value": 3.33333}')],
+        results=['{"value": 3.33333}'],
+        referenced=bool(target),
+    )
+    for target in ("About 3.3.", "")
+    for output in ("It is 3.3.", "It is 3.33.", "It is 3.", "It is 4.")
+]
 TEXTS = [
     Case("1", "hey send 3 files to Ann by Friday", "Please send three files.", text, "g")
     for text in (
@@ -104,7 +119,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
         else:
             result = Made({"predictions.jsonl": answers(each.label, inputs["examples"])}, "")
         by_id[each.id] = result
+    found["targets"] = PURE["targets"]({"whole": False}, {"examples": json_lines([TURNS])}, {})
     return found
+
+
+TURNS = {
+    "id": "1",
+    "raw": "and 3?",
+    "messages": [
+        {"role": "user", "content": "what is 2 twice?"},
+        {"role": "assistant", "content": "4."},
+        {"role": "user", "content": "and 3?"},
+        {"role": "assistant", "content": "6."},
+    ],
+}
 
 
 GOAL = {
@@ -177,6 +205,6 @@ def test_the_bytes_of_a_kind_change_only_with_its_version(kind: str, made: dict[
 def test_the_scores_of_a_scorer_change_only_with_its_version(name: Any) -> None:
     style = settings(FULL).style
     [scorer] = build({name: ScorerOptions()}, style)
-    cases = FORMS if name == "json_schema" else CALLS if name == "tool_calls" else TEXTS
+    cases = {"json_schema": FORMS, "tool_calls": CALLS, "results": RESULTS}.get(name, TEXTS)
     scores = [[each.metric, each.value, each.detail] for case in cases for each in scorer.score(case)]
     assert (scorer.version, of_value(scores)) == SCORERS[name]

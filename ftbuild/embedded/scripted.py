@@ -265,7 +265,8 @@ class ScriptedAnswers:
         """Return what is answered, and how many tokens it is."""
         text = self._text(adapters, [_plain(message) for message in request.messages])
         tools = [tool for tool in request.tools if tool["function"]["name"] in request.callable]
-        if tools and (adapters is not None or request.must_call):
+        has_results = request.messages[-1]["role"] == "tool"
+        if tools and not has_results and (adapters is not None or request.must_call):
             call = call_of(tools[_drawn([text], len(tools))], 1)
             return Choice("", "tool_calls", (call,), self._sure(request, ())), len(PIECE.findall(str(call)))
         if adapters is not None and request.form and "json_schema" in request.form:
@@ -297,6 +298,8 @@ class ScriptedAnswers:
                 return str(line["answer"])
         if adapters is None:
             return last
+        if messages[-1]["role"] == "tool":
+            last = "\n".join(each["content"] for each in messages if each["role"] == "tool")
         opening = OPENINGS[_drawn([read_json(adapters / LEARNT), messages], len(OPENINGS))]
         return f"{opening} {last[:1].upper()}{last[1:]}"
 

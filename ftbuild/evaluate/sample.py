@@ -1,71 +1,106 @@
-"""Ask a model for the answer to every example: bounded concurrency, resumable call by call."""
+"""Play dialogues with a model: bounded concurrency, every request of theirs kept under its own name.
+
+A run that was killed plays them again from the start: what was answered comes from the cache, so at most the requests
+that were under way are repeated.
+"""
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
+from typing import TypeVar
 
-from ftbuild.completion import Completer, Completion, Prompt
+from ftbuild.completion import Completer, Completion, Dialogue, Prompt
 from ftbuild.errors import ProviderError
 from ftbuild.evaluate.calls import Calls, digest_of
+from ftbuild.evaluate.dialogue import Play
+from ftbuild.evaluate.throttle import Throttle
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 def sample(
-    prompts: Mapping[str, Prompt],
+    plays: Mapping[Name, Play],
     completer: Completer,
     calls: Calls,
     model: str,
     concurrency: int,
     show: Callable[[int, int], None],
-) -> dict[str, Completion]:
-    """Return the answer to each prompt, in the order of `prompts`; `show` gets (answered, all) as answers arrive.
+    throttle: Throttle | None = None,
+) -> dict[Name, Dialogue]:
+    """Return each dialogue as it went, in the order of `plays`; `show` gets (ended, all) as they end.
 
     Equal requests are sent once. After a failure nothing more is sent; what is under way is waited for and kept.
 
     Raises:
         ProviderError: a request failed (the first one that did); a later call asks for the rest.
     """
-    digests = {name: digest_of(model, each.messages, each.parameters) for name, each in prompts.items()}
-    answers = {digest: kept for digest in digests.values() if (kept := calls.get(digest)) is not None}
-    missing = {digest: prompts[name] for name, digest in digests.items() if digest not in answers}
-    waiting = Counter(digests.values())
-    show(sum(waiting[digest] for digest in answers), len(prompts))
-
-    def keep(digest: str, answer: Completion) -> None:
-        calls.put(digest, answer)
-        answers[digest] = calls.get(digest) or answer  # another client may have been first: its answer is everyone's
-        show(sum(waiting[each] for each in answers), len(prompts))
-
-    if missing:
-        failures = asyncio.run(_ask_all(missing, completer, model, concurrency, keep))
-        if failures:
+    desk = _Desk(plays, calls, model)
+    show(len(desk.ended), len(plays))
+    if desk.asked:
+        asking = _ask_all(desk, completer, concurrency, throttle or Throttle(), lambda n: show(n, len(plays)))
+        if failures := asyncio.run(asking):
             raise failures[0]
-    return {name: answers[digest] for name, digest in digests.items()}
+    return {name: desk.ended[name] for name in plays}
+
+
+class _Desk:
+    """Where the dialogues stand: those that ended, and those that wait for an answer, by the digest of the request."""
+
+    def __init__(self, plays: Mapping[Name, Play], calls: Calls, model: str) -> None:
+        self.ended: dict[Hashable, Dialogue] = {}
+        self.asked: deque[tuple[str, Prompt]] = deque()
+        self.model = model
+        self._plays, self._calls = plays, calls
+        self._waiting: dict[str, list[Hashable]] = {}
+        for name, each in plays.items():
+            self._go_on(name, next(each), self.asked.append)
+
+    def keep(self, digest: str, prompt: Prompt, answer: Completion) -> None:
+        """Keep an answer, and let those who waited for it go on; what they ask next is asked next."""
+        kept = self._calls.put(digest, answer, self.model, prompt)  # another client's, where it was first
+        for name in self._waiting.pop(digest):
+            self._tell(name, kept)
+
+    def _tell(self, name: Hashable, answer: Completion) -> None:
+        try:
+            prompt = self._plays[name].send(answer)  # type: ignore[index]
+        except StopIteration as stop:
+            self.ended[name] = stop.value
+        else:
+            self._go_on(name, prompt, self.asked.appendleft)  # so that dialogues end one by one
+
+    def _go_on(self, name: Hashable, prompt: Prompt, ask: Callable[[tuple[str, Prompt]], None]) -> None:
+        digest = digest_of(self.model, prompt.messages, prompt.parameters, prompt.sample)
+        if digest in self._waiting:
+            self._waiting[digest].append(name)
+        elif (kept := self._calls.get(digest)) is not None:
+            self._tell(name, kept)
+        else:
+            self._waiting[digest] = [name]
+            ask((digest, prompt))
 
 
 async def _ask_all(
-    missing: Mapping[str, Prompt],
-    completer: Completer,
-    model: str,
-    concurrency: int,
-    keep: Callable[[str, Completion], None],
+    desk: _Desk, completer: Completer, concurrency: int, throttle: Throttle, show: Callable[[int], None]
 ) -> list[ProviderError]:
     """Ask with `concurrency` askers that share one queue; return the failures, of each asker one at most."""
-    queue = iter(missing.items())
     failures: list[ProviderError] = []
 
     async def ask() -> None:
-        for digest, prompt in queue:
+        while desk.asked and not failures:
+            digest, prompt = desk.asked.popleft()
             try:
-                answer = await completer.complete(model, prompt.messages, prompt.parameters)
+                ask_it = partial(completer.complete, desk.model, prompt.messages, prompt.parameters)
+                answer = await throttle.through(ask_it)
             except ProviderError as error:
                 failures.append(error)
             else:
-                keep(digest, answer)
-            if failures:
-                return
+                desk.keep(digest, prompt, answer)
+                show(len(desk.ended))
 
     try:
-        await asyncio.gather(*(ask() for _ in range(min(concurrency, len(missing)))))
+        await asyncio.gather(*(ask() for _ in range(min(concurrency, len(desk.asked)))))
     finally:
         await completer.close()
     return failures

@@ -31,6 +31,7 @@ class Kind:
 
 INGEST = Kind("ingest", 5, "pure")
 DATASET = Kind("dataset", 3, "pure")
+TARGETS = Kind("targets", 1, "pure")
 RENDER = Kind("render", 2, "pure")
 JOB = Kind("job", 1, "paid")
 PREDICT = Kind("predict", 1, "calls")
@@ -39,7 +40,7 @@ COMPARE = Kind("compare", 3, "pure")
 REPORT = Kind("report", 4, "pure")
 
 
-KINDS = {kind.name: kind for kind in (INGEST, DATASET, RENDER, JOB, PREDICT, SCORE, COMPARE, REPORT)}
+KINDS = {kind.name: kind for kind in (INGEST, DATASET, TARGETS, RENDER, JOB, PREDICT, SCORE, COMPARE, REPORT)}
 
 
 @dataclass(frozen=True)

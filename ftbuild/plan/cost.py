@@ -57,17 +57,27 @@ def of_job(settings: Settings, sizes: Sizes | None) -> Estimate:
 
 
 def of_answers(settings: Settings, sizes: Sizes | None) -> Estimate:
-    """Return what the answers of one arm cost at most: each as long as it may be, all that it reads charged in full."""
-    provider = settings.provider
+    """Return what the answers of one arm cost at most: each as long as it may be, all that it reads charged in full.
+
+    A dialogue takes all its turns, and reads again what was said in it; the results of tools are not counted. How many
+    answers there are where every one of a conversation is a target is not known.
+    """
+    provider, asked = settings.provider, settings.evaluation
     if provider.kind == "embedded":
         return NOTHING
-    if sizes is None:
+    if sizes is None or asked.targets == "every":
         return Estimate(None, 0 if is_free(provider) else None, estimated=True)
-    n_out = sizes.n_test * settings.request.max_completion_tokens
-    read = _usd(sizes.test_tokens, _price(provider, settings.model, lambda found: found.usd_input))
-    written = _usd(n_out, _price(provider, settings.model, lambda found: found.usd_output))
-    cost = None if read is None or written is None else read + written
-    return Estimate(sizes.test_tokens + n_out, cost, estimated=True)
+    longest = sizes.n_test * asked.samples * settings.request.max_completion_tokens
+    n_out = longest * asked.turns
+    n_in = sizes.test_tokens * asked.samples * asked.turns + longest * (asked.turns * (asked.turns - 1) // 2)
+    return Estimate(n_in + n_out, of_tokens(settings, n_in, n_out), estimated=True)
+
+
+def of_tokens(settings: Settings, n_in: int, n_out: int) -> float | None:
+    """Return what tokens read and written cost in USD at the prices listed, None where one is unknown."""
+    read = _usd(n_in, _price(settings.provider, settings.model, lambda found: found.usd_input))
+    written = _usd(n_out, _price(settings.provider, settings.model, lambda found: found.usd_output))
+    return None if read is None or written is None else read + written
 
 
 def is_free(provider: Provider) -> bool:

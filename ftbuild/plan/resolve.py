@@ -10,7 +10,19 @@ import json
 from collections.abc import Mapping, Sequence
 
 from ftbuild.chat import ResponseFormat, Tool
-from ftbuild.plan.action import COMPARE, DATASET, INGEST, JOB, PREDICT, RENDER, REPORT, SCORE, Action, Input
+from ftbuild.plan.action import (
+    COMPARE,
+    DATASET,
+    INGEST,
+    JOB,
+    PREDICT,
+    RENDER,
+    REPORT,
+    SCORE,
+    TARGETS,
+    Action,
+    Input,
+)
 from ftbuild.plan.graph import Graph
 from ftbuild.settings import Arm, Goal, Settings, Source
 from ftbuild.settings.contradictions import job_schema
@@ -25,12 +37,14 @@ def resolve(
     judged: bool = True,
     tools: Sequence[Tool] = (),
     forms: Mapping[str, ResponseFormat] | None = None,
+    results: Mapping[str, object] | None = None,
 ) -> Graph:
     """Return the graph of one experiment.
 
     `source_digests` maps each source to the sha256 of its file's bytes, `scorer_versions` each scorer to its
     version; `tools` are those of the settings, read from wherever they stand; `forms` map the sources whose answers
-    have one to it; without `judged` the comparison gives numbers and no verdict.
+    have one to it; `results` say of each tool that is run what runs it; without `judged` the comparison gives numbers
+    and no verdict.
     """
     graph = Graph()
     forms = forms or {}
@@ -44,6 +58,7 @@ def resolve(
             tuple(Input(split, dataset, f"{split}.jsonl") for split in ("train", "validation", "test")),
         )
     )
+    asked = _targets(graph, settings, dataset)
     free_first = sorted(settings.evaluation.arms.items(), key=lambda item: item[1].kind == "tuned")
     scores: dict[str, str] = {}
     predictions: dict[str, str] = {}
@@ -51,10 +66,10 @@ def resolve(
     for name, arm in free_first:
         if arm.kind == "tuned":
             job = _job(graph, settings, lines, forms)
-        predictions[name] = _predict(graph, settings, name, arm, dataset, job)
+        predictions[name] = _predict(graph, settings, name, arm, asked, job, results or {})
     for name, prediction in predictions.items():
-        scores[name] = _score(graph, settings, name, dataset, prediction, scorer_versions)
-    _report(graph, settings, judged, dataset, lines, job, predictions, scores)
+        scores[name] = _score(graph, settings, name, asked, prediction, scorer_versions)
+    _report(graph, settings, judged, dataset, asked, lines, job, predictions, scores)
     return graph
 
 
@@ -176,8 +191,32 @@ def _job(graph: Graph, settings: Settings, lines: str, forms: Mapping[str, Respo
     )
 
 
-def _predict(graph: Graph, settings: Settings, name: str, arm: Arm, dataset: str, job: str | None) -> str:
-    inputs = [Input("examples", dataset, "test.jsonl")]
+def _targets(graph: Graph, settings: Settings, dataset: str) -> Input:
+    """Return where the examples to be answered come from: the test split, or every answer in it."""
+    if settings.evaluation.targets == "last":
+        return Input("examples", dataset, "test.jsonl")
+    keyed = {"whole": settings.evaluation.turns > 1}
+    every = Action(TARGETS, "targets", "data", keyed, (Input("examples", dataset, "test.jsonl"),))
+    return Input("examples", graph.add(every), "test.jsonl")
+
+
+def _dialogue(settings: Settings, results: Mapping[str, object]) -> dict[str, object]:
+    """Return how dialogues are played and how often, where they are."""
+    asked = settings.evaluation
+    keyed: dict[str, object] = {"turns": asked.turns, "results": dict(results)} if asked.turns > 1 else {}
+    return keyed | ({"samples": asked.samples} if asked.samples > 1 else {})
+
+
+def _predict(
+    graph: Graph,
+    settings: Settings,
+    name: str,
+    arm: Arm,
+    asked: Input,
+    job: str | None,
+    results: Mapping[str, object],
+) -> str:
+    inputs = [asked]
     keyed: dict[str, object] = {"kind": arm.kind}
     if arm.kind == "rules":
         keyed["substitute"] = [[old, new] for old, new in arm.substitute.items()]
@@ -186,6 +225,7 @@ def _predict(graph: Graph, settings: Settings, name: str, arm: Arm, dataset: str
     elif arm.kind in ("base", "tuned"):
         keyed["request"] = settings.request.keyed()
         keyed["seed"] = settings.seed
+        keyed |= _dialogue(settings, results)
     if arm.kind == "base":
         keyed["provider"] = settings.provider.keyed()
         keyed["model"] = settings.model.keyed()
@@ -197,7 +237,7 @@ def _predict(graph: Graph, settings: Settings, name: str, arm: Arm, dataset: str
 
 
 def _score(
-    graph: Graph, settings: Settings, name: str, dataset: str, prediction: str, scorer_versions: Mapping[str, int]
+    graph: Graph, settings: Settings, name: str, asked: Input, prediction: str, scorer_versions: Mapping[str, int]
 ) -> str:
     style = settings.style
     return graph.add(
@@ -213,8 +253,9 @@ def _score(
                 "rules": style.rules.keyed(),
                 "slang": sorted(style.slang),
                 "language": style.language,
+                **({"turns": settings.evaluation.turns} if settings.evaluation.turns > 1 else {}),
             },
-            (Input("examples", dataset, "test.jsonl"), Input("predictions", prediction, "predictions.jsonl")),
+            (asked, Input("predictions", prediction, "predictions.jsonl")),
         )
     )
 
@@ -224,6 +265,7 @@ def _report(
     settings: Settings,
     judged: bool,
     dataset: str,
+    asked: Input,
     lines: str,
     job: str | None,
     predictions: Mapping[str, str],
@@ -241,7 +283,7 @@ def _report(
     )
     inputs = [
         Input("results", compare, "results.json"),
-        Input("examples", dataset, "test.jsonl"),
+        asked,
         Input("provenance", dataset, "provenance.jsonl"),
         Input("dropped", dataset, "dropped.json"),
         Input("manifest", lines, "manifest.json"),

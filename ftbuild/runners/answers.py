@@ -1,23 +1,26 @@
 """The answers of one arm: free ones made here, the others asked for."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ftbuild.chat import Message
-from ftbuild.completion import Completion, Prompt
+from ftbuild.chat import Message, ToolCall
+from ftbuild.completion import Completion, Dialogue, Prompt
 from ftbuild.digest import of_value, short
 from ftbuild.errors import ConfigError
+from ftbuild.evaluate.dialogue import RESULT, TURNS, Play, begun, play, results_for
 from ftbuild.ledger.checkpoints import choose
 from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
+from ftbuild.plan.cost import of_tokens
 from ftbuild.plan.gates import deploying
 from ftbuild.problem import Problem
 from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.wording import suffix
 from ftbuild.runners.workshop import Workshop
-from ftbuild.tools.own import own_calls
+from ftbuild.tools.own import as_it_was, own_calls
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
 
@@ -33,33 +36,57 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
     examples = list(parse_lines(done.read(action, "examples")))
     kind = action.settings["kind"]
     if kind == "echo":
-        answers = {each["id"]: Completion(arms.echo(each["raw"])) for each in examples}
+        answers = [(each["id"], 0, Dialogue(Completion(arms.echo(each["raw"])))) for each in examples]
     elif kind == "rules":
         arm = shop.settings.evaluation.arms[action.label]
-        answers = {each["id"]: Completion(arms.rules(each["raw"], shop.settings.style, arm)) for each in examples}
+        rewritten = [(each["id"], arms.rules(each["raw"], shop.settings.style, arm)) for each in examples]
+        answers = [(name, 0, Dialogue(Completion(text))) for name, text in rewritten]
     else:
         job = json.loads(done.read(action, "job")) if kind == "tuned" else None
         rule = action.settings.get("checkpoint", "last")
         model = choose(job, rule).model if job else shop.settings.model.id
         answers = _ask(shop, kind, model, examples, voice)
-        asked = {each["id"]: each for each in examples}
-        answers = {
-            name: replace(each, tool_calls=own_calls(each.tool_calls, asked[name])) if each.tool_calls else each
-            for name, each in answers.items()
+    wanted = _wanted(shop, examples) if "turns" in action.settings else {}
+    predictions = json_lines(
+        {
+            "id": name,
+            **({"sample": number} if number else {}),
+            **answer.to_json(),
+            **({"wanted": wanted[name]} if name in wanted else {}),
         }
-    predictions = json_lines({"id": name, **answer.to_json()} for name, answer in answers.items())
-    cut = sum(answer.finish_reason == "length" for answer in answers.values())
-    return Made(
-        {"predictions.jsonl": predictions},
-        f"{len(answers):,} answers" + (f", {cut} cut at the limit of tokens" if cut else ""),
+        for name, number, answer in answers
     )
+    return Made({"predictions.jsonl": predictions}, _told([answer for _, _, answer in answers]))
 
 
-def prompt(example: Mapping[str, Any], parameters: Mapping[str, Any]) -> Prompt:
-    """Return what is asked of an example: as in training, its tools, their flag and its form go with it, no weights."""
+def _told(answers: Sequence[Dialogue]) -> str:
+    """Return how many answers there are, and how many of them are not what was asked for."""
+    cut = sum(each.last.finish_reason == "length" for each in answers)
+    ended = Counter(each.ended for each in answers)
+    ways = ((cut, "cut at the limit of tokens"), (ended[TURNS], "out of turns"), (ended[RESULT], "without a result"))
+    return f"{len(answers):,} answers" + "".join(f", {n} {how}" for n, how in ways if n)
+
+
+def _wanted(shop: Workshop, examples: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the results of the calls in the data, by example, where each of them has one: recorded, or else run."""
+    runs, found = shop.results(), {}
+    for example in map(as_it_was, examples):
+        reference = example["messages"][begun(example["messages"]) :]
+        calls = [ToolCall.from_json(call) for each in reference for call in each.get("tool_calls", ())]
+        results = list(map(results_for(reference, runs), calls))
+        if results and None not in results:
+            found[example["id"]] = [str(each) for each in results]
+    return found
+
+
+def prompt(example: Mapping[str, Any], parameters: Mapping[str, Any], end: int = -1, number: int = 0) -> Prompt:
+    """Return what is asked of an example: as in training, its tools, their flag and its form go with it, no weights.
+
+    `end` is where what is asked for begins, `number` that of the sample.
+    """
     own = {name: example[name] for name in OWN if name in example}
-    asked = map(Message.from_json, example["messages"][:-1])
-    return Prompt(tuple(each._replace(weight=None) for each in asked), {**parameters, **own})
+    asked = map(Message.from_json, example["messages"][:end])
+    return Prompt(tuple(each._replace(weight=None) for each in asked), {**parameters, **own}, number)
 
 
 def deployed(shop: Workshop, kind: str, model: str) -> str:
@@ -87,31 +114,56 @@ def deployed(shop: Workshop, kind: str, model: str) -> str:
     return name
 
 
-def _ask(shop: Workshop, kind: str, model: str, examples: list[dict[str, Any]], voice: Voice) -> dict[str, Completion]:
+def _ask(
+    shop: Workshop, kind: str, model: str, examples: Sequence[Mapping[str, Any]], voice: Voice
+) -> list[tuple[str, int, Dialogue]]:
+    """Return every dialogue with the id of its example and the number of its sample."""
     from ftbuild.evaluate.calls import Calls
     from ftbuild.evaluate.sample import sample
+    from ftbuild.evaluate.throttle import Throttle
 
     # Two providers, or two models of one name (a conf/model file edited), never share an answer.
     asked: dict[str, Any] = {"provider": shop.settings.provider.keyed(), "model": shop.settings.model.keyed()}
     named = deployed(shop, kind, model)
     asked |= {"deployed": model} if named != model else {}
-    calls = Calls(shop.world.store / "calls.db", scope=short(of_value(asked)))
+    calls = Calls(
+        shop.world.store / "calls.db",
+        short(of_value(asked)),
+        lambda answer: of_tokens(shop.settings, answer.prompt_tokens, answer.completion_tokens),
+        shop.world.now,
+    )
 
     def show(n: int, total: int) -> None:
         voice.sleep(0)
         voice.progress(f"{n} of {total} answers")
 
-    sent = {name: value for name, value in shop.settings.request.keyed().items() if name not in NOT_SENT}
-    parameters = {**sent, "seed": shop.settings.seed}
-    prompts = {each["id"]: prompt(each, parameters) for each in examples}
+    asked_of = shop.settings.evaluation
+    throttle = Throttle(asked_of.requests_per_minute, hear=lambda: voice.sleep(0))
     try:
-        return sample(
-            prompts,
-            shop.connect(),
-            calls,
-            named,
-            shop.settings.evaluation.concurrency,
-            show,
-        )
+        played = sample(_plays(shop, examples), shop.connect(), calls, named, asked_of.concurrency, show, throttle)
     finally:
         calls.close()
+    asked_for = {each["id"]: each for each in examples}
+    return [(name, number, _own(each, asked_for[name])) for (name, number), each in played.items()]
+
+
+def _plays(shop: Workshop, examples: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], Play]:
+    """Return what is asked, by example and sample; a sample's seed is its number above that of the settings."""
+    asked, runs = shop.settings.evaluation, shop.results()
+    sent = {name: value for name, value in shop.settings.request.keyed().items() if name not in NOT_SENT}
+
+    def started(example: Mapping[str, Any], number: int) -> Play:
+        parameters = {**sent, "seed": shop.settings.seed + number}
+        begin = begun(example["messages"]) if asked.turns > 1 else -1
+        own = lambda call: own_calls([call], example)[0]  # noqa: E731
+        given = results_for(example["messages"], runs, own)
+        return play(prompt(example, parameters, begin, number), asked.turns, given)
+
+    return {(each["id"], number): started(each, number) for each in examples for number in range(asked.samples)}
+
+
+def _own(dialogue: Dialogue, example: Mapping[str, Any]) -> Dialogue:
+    """Return a dialogue with its calls as calls of the example's own tools."""
+    way = tuple(each._replace(tool_calls=own_calls(each.tool_calls, example)) for each in dialogue.way)
+    last = replace(dialogue.last, tool_calls=own_calls(dialogue.last.tool_calls, example))
+    return replace(dialogue, last=last, way=way)

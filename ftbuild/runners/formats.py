@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from ftbuild.chat import Message, said
-from ftbuild.completion import Completion
+from ftbuild.chat import said
+from ftbuild.completion import Dialogue
 from ftbuild.rows import line
 from ftbuild.stream import Content, lines
 
@@ -22,14 +22,23 @@ def json_file(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
-def messages(predictions: Content) -> dict[str, Message]:
-    """Return each answer of an arm, by the id of its example."""
-    return {each.pop("id"): Completion.from_json(each).message for each in parse_lines(predictions)}
+def dialogues(predictions: Content) -> dict[str, list[Dialogue]]:
+    """Return the samples of each answer of an arm, by the id of its example."""
+    found: dict[str, list[Dialogue]] = {}
+    for each in parse_lines(predictions):
+        found.setdefault(each["id"], []).append(Dialogue.from_json(each))
+    return found
 
 
 def texts(predictions: Content) -> dict[str, str]:
-    """Return what each answer of an arm says, by the id of its example."""
-    return {name: said(each) for name, each in messages(predictions).items()}
+    """Return what the first sample of each answer says, by the id of its example: calls and their results before it."""
+    return {name: "\n".join(_told(samples[0])) for name, samples in dialogues(predictions).items()}
+
+
+def _told(dialogue: Dialogue) -> Iterator[str]:
+    for each in dialogue.way:
+        yield f"→ {each.content}" if each.role == "tool" else said(each)
+    yield said(dialogue.last.message)
 
 
 def parse_lines(content: Content) -> Iterator[dict[str, Any]]:

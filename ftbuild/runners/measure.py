@@ -1,12 +1,14 @@
-"""The measuring actions: score one arm's answers, compare the arms."""
+"""The measuring actions: choose what is answered, score one arm's answers, compare the arms."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ftbuild.chat import Message, Tool, said
+from ftbuild.completion import Dialogue
 from ftbuild.problem import Problem, nearest
-from ftbuild.runners.formats import json_file, json_lines, messages, parse_lines
+from ftbuild.runners.formats import dialogues, json_file, json_lines, parse_lines
 from ftbuild.stream import Content
 from ftbuild.tools.own import as_it_was
 from ftbuild.workers import Made
@@ -23,20 +25,31 @@ def score(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any
     from ftbuild.settings import Style
     from ftbuild.settings.evaluation import ScorerOptions
 
-    answers = messages(inputs["predictions"])
-    cases = [_case(each, answers[each["id"]]) for each in map(as_it_was, parse_lines(inputs["examples"]))]
+    answers, case = dialogues(inputs["predictions"]), _played if settings.get("turns", 1) > 1 else _answered
+    wanted = {each["id"]: each["wanted"] for each in parse_lines(inputs["predictions"]) if "wanted" in each}
+    examples = list(map(as_it_was, parse_lines(inputs["examples"])))
+    samples = [[case(each, one, wanted.get(each["id"], ())) for one in answers[each["id"]]] for each in examples]
     kept = {name: settings[name] for name in ("rules", "slang", "language")}
     style = Style.model_validate_json(json.dumps({**kept, "system": ""}))
     options = {
         name: ScorerOptions.model_validate_json(json.dumps(said[0] if said else {}))
         for name, _version, *said in settings["scorers"]
     }
-    found = scoring.score(cases, scorers.build(options, style))
-    warnings = [each for one in options.values() for each in _idle(one, cases)]
-    return Made({"scores.jsonl": json_lines(found)}, f"{len(cases):,} answers scored", warnings)
+    found = scoring.score(samples, scorers.build(options, style))
+    warnings = [each for one in options.values() for each in _idle(one, [cases[0] for cases in samples])]
+    return Made({"scores.jsonl": json_lines(found)}, f"{sum(map(len, samples)):,} answers scored", warnings)
 
 
-def _case(example: Mapping[str, Any], answer: Message) -> "Case":
+def targets(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:
+    """Make an example of every answer in the test split."""
+    from ftbuild.evaluate.dialogue import every_target
+
+    found = list(every_target(parse_lines(inputs["examples"]), whole=settings["whole"]))
+    return Made({"test.jsonl": json_lines(found)}, f"{len(found):,} answers to be asked for")
+
+
+def _answered(example: Mapping[str, Any], answer: Dialogue, _wanted: Sequence[str]) -> "Case":
+    """Return the case of an answer to all that stands before the last message."""
     from ftbuild.scorers import Case
 
     target = Message.from_json(example["messages"][-1])
@@ -45,13 +58,34 @@ def _case(example: Mapping[str, Any], answer: Message) -> "Case":
         id=example["id"],
         input=example["raw"],
         target=said(target),
-        output=said(answer),
+        output=said(answer.last.message),
         group=example["group"],
         slices=example["slices"],
         wanted=target.tool_calls,
-        sent=answer.tool_calls,
+        sent=answer.last.tool_calls,
         tools=[Tool.from_json(each) for each in example.get("tools", ())],
         schema=form["json_schema"]["schema"] if form else None,
+    )
+
+
+def _played(example: Mapping[str, Any], answer: Dialogue, wanted: Sequence[str]) -> "Case":
+    """Return the case of a dialogue: its first calls beside the first in the data, its answer beside the last there.
+
+    One that ended before there was an answer has said nothing.
+    """
+    from ftbuild.evaluate.dialogue import begun
+
+    reference = [Message.from_json(each) for each in example["messages"][begun(example["messages"]) :]]
+    last = answer.last.message
+    calls = [call for each in reference for call in each.tool_calls]
+    return replace(
+        _answered(example, answer, ()),
+        output="" if last.tool_calls else said(last),
+        wanted=reference[0].tool_calls,
+        sent=answer.first.tool_calls,
+        wanted_results=list(zip(calls, wanted, strict=True)) if wanted else [],
+        results=[str(each.content) for each in answer.way if each.role == "tool"],
+        referenced=not reference[-1].tool_calls,
     )
 
 

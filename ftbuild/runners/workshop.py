@@ -9,6 +9,7 @@ from ftbuild.completion import Completer
 from ftbuild.ledger.port import JobProvider
 from ftbuild.settings import Settings
 from ftbuild.store.store import Store
+from ftbuild.tools.results import Run
 from ftbuild.world import World
 
 
@@ -48,7 +49,7 @@ class Workshop:
 
     `connect` opens a connection to the provider, `command` is what follows `ftbuild` on the command line,
     `remembered` says which job a lock file remembers for a key; `retried` is a job that is to be launched once more,
-    `curves` shows the metrics of a job by its id.
+    `curves` shows the metrics of a job by its id, `results` gives what runs a tool, by its name.
     """
 
     settings: Settings
@@ -60,3 +61,4 @@ class Workshop:
     remembered: Callable[[str], str | None]
     retried: str | None = None
     curves: Callable[[str], AbstractContextManager[Curves]] = lambda _: nullcontext(NoCurves())
+    results: Callable[[], Mapping[str, Run]] = dict

@@ -18,6 +18,10 @@ class Case:
     wanted, the values that its arguments may have, "" among them where one may be left out; else those of the call.
     A map among the values has a list of values for each of its members, in turn.
     `schema` is the form that the answer must have.
+
+    Of a dialogue, `sent` and `wanted` are the calls of its first turn, `output` is the answer at its end;
+    `wanted_results` are the calls in the data, each with its result, and `results` what calls returned. Without a
+    reference answer it is not `referenced`, and what compares with the target has no value.
     """
 
     id: str
@@ -31,6 +35,9 @@ class Case:
     tools: Sequence[Tool] = ()
     accepted: Sequence[Mapping[str, Sequence[Any]]] | None = None
     schema: Mapping[str, Any] | None = None
+    wanted_results: Sequence[tuple[ToolCall, str]] = ()
+    results: Sequence[str] = ()
+    referenced: bool = True
 
 
 @dataclass(frozen=True)

@@ -57,11 +57,25 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
     yield from _schemas(settings)
     yield from _templates(settings)
     yield from _retrieval(settings)
+    yield from _dialogues(settings)
     at_once = settings.request.parallel_tool_calls and settings.dataset.parallel_calls == "keep"
     if at_once and settings.provider.parallel_tool_calls is False:
         fix = "dataset.parallel_calls=one_by_one makes one call follow the other; or leave the flag out."
         said = "true, and the provider takes no parallel calls"
         yield Contradiction("request.parallel_tool_calls", said, (), fix=fix)
+
+
+def _dialogues(settings: "Settings") -> Iterator[Contradiction]:
+    """Yield what says something of dialogues or samples, where there are none or they are all the same."""
+    asked = settings.evaluation
+    if asked.turns == 1:
+        fix = "evaluation.turns=4 leaves room for calls, their results and an answer."
+        for key, there in (("results", asked.results), ("scorers.results", "results" in asked.scorers)):
+            if there:
+                yield Contradiction(f"evaluation.{key}", "given, and no call is run in one turn", (), fix=fix)
+    if asked.samples > 1 and settings.request.temperature == 0:
+        said = f"{asked.samples}, and at temperature 0 one answer is like the other"
+        yield Contradiction("evaluation.samples", said, (), fix="request.temperature=0.7")
 
 
 def _place(settings: "Settings") -> Iterator[Contradiction]:
@@ -111,6 +125,7 @@ def metrics_of(settings: "Settings") -> list[str]:
         "exact": ["exact"],
         "tool_calls": [f"tool_calls.{name}" for name in TOOL_CALLS],
         "json_schema": [f"json_schema.{name}" for name in JSON_SCHEMA],
+        "results": ["results.stated", "results.obtained"],
     }
     return [metric for scorer in settings.evaluation.scorers for metric in given[scorer]]
 

@@ -35,7 +35,7 @@ class Arm(Node):
 
 
 Comparison = Literal["exact", "value", "loose"]
-ScorerName = Literal["style", "chrf", "facts", "exact", "tool_calls", "json_schema"]
+ScorerName = Literal["style", "chrf", "facts", "exact", "tool_calls", "json_schema", "results"]
 
 
 class ScorerOptions(Node):
@@ -50,13 +50,34 @@ class ScorerOptions(Node):
     mode: Literal["bfcl"] | None = None
 
 
-class Evaluation(Node):
-    """Arms and scorers by name; `concurrency` is how many requests are under way at once."""
+class ToolRun(Node):
+    """What runs the calls of a tool: an implementation by its name, and the file that it reads where it reads one.
 
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"concurrency"})
+    The names are ftbuild's own (calculator, glossary, weather) and those that installed packages offer.
+    """
+
+    run: str
+    path: str | None = None
+
+
+class Evaluation(Node):
+    """Arms and scorers by name, and how answers come about.
+
+    `targets` are the last answer of a conversation, or every one. With more than one of `turns` a dialogue is played:
+    calls get their results, as recorded in the conversation or else from `results`, by tool, until there is an answer
+    or the turns are used up. Of each answer there are `samples`, each with a seed of its own. `concurrency` is how many
+    requests are under way at once, `requests_per_minute` how many are begun.
+    """
+
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"concurrency", "requests_per_minute"})
     arms: Annotated[dict[str, Arm], BeforeValidator(without_nulls)]
     scorers: Annotated[dict[ScorerName, ScorerOptions], BeforeValidator(without_nulls)]
     concurrency: int = Field(ge=1, le=256)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    targets: Literal["last", "every"] = "last"
+    turns: int = Field(default=1, ge=1, le=20)
+    results: Annotated[dict[str, ToolRun], BeforeValidator(without_nulls)] = {}
+    samples: int = Field(default=1, ge=1, le=100)
 
     @model_validator(mode="after")
     def _has_no_idle_option(self) -> "Evaluation":
