@@ -193,8 +193,11 @@ class Example:
 
 
 def said_in(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `conversation` says of the example that a JSON form holds."""
-    return {name: value[name] for name in CONVERSATION if name in value}
+    """Return what `conversation` says of the example that a JSON form holds; equal tools are the same object."""
+    said = {name: value[name] for name in CONVERSATION if name in value}
+    if "tools" in said:
+        said["tools"] = shared(said["tools"])
+    return said
 
 
 def messages_told(messages: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
@@ -223,7 +226,7 @@ def _tools_from_json(value: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:
 
 
 def _tools_to_json(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
-    return [tool.to_json() for tool in tools]
+    return shared([tool.to_json() for tool in tools])  # type: ignore[no-any-return]
 
 
 _tools = Remembered(_tools_from_json)

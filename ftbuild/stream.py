@@ -174,8 +174,8 @@ class Gathered:
     def pieces(self) -> Iterator[bytes]:
         """Yield the parts, some at a time."""
         for at in range(0, len(self._offsets), FEW):
-            offsets, lengths = self._offsets[at : at + FEW], self._lengths[at : at + FEW]
-            yield self._spool.read(zip(map(int, offsets), map(int, lengths), strict=True))
+            offsets, lengths = self._offsets[at : at + FEW].tolist(), self._lengths[at : at + FEW].tolist()
+            yield self._spool.read(zip(offsets, lengths, strict=True))
 
     def content(self) -> Content:
         """Return the parts: as bytes where their spool is held in memory."""

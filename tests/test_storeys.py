@@ -44,7 +44,7 @@ SIDEWAYS = {
     "completion": {"chat"},
     "example": {"chat", "remembered", "rows"},
     "remembered": {"rows"},
-    "tokens": {"remembered", "rows"},
+    "tokens": {"rows"},
     "dataset": {"style", "tools"},
     "sources": {"rules", "tools"},
     "rules": {"render", "tools"},

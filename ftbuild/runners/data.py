@@ -269,7 +269,8 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
             n_equal_answers += 1
             continue
         origin, said, n_cut = ready.origin, ready.said, n_cut + ready.n_cut
-        tools |= ready.tools
+        if ready.tools:
+            tools |= ready.tools
         if ready.done.redacted:
             redacted[len(told)] = ready.done.redacted
         if found := [*ready.problems, *rules.check(said, origin.path, origin.line, pack, ready.known)]:
