@@ -43,6 +43,7 @@ SIDEWAYS = {
     "chat": {"remembered"},
     "completion": {"chat"},
     "example": {"chat", "remembered", "rows"},
+    "remembered": {"rows"},
     "tokens": {"rows"},
     "dataset": {"style", "tools"},
     "sources": {"rules", "tools"},
