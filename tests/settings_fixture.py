@@ -2,12 +2,13 @@
 
 import json
 from copy import deepcopy
-from typing import Any
+from typing import Any, get_args
 
 from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.plan.graph import Graph
 from ftbuild.plan.resolve import resolve
 from ftbuild.settings import Settings
+from ftbuild.settings.evaluation import ScorerName
 from ftbuild.tools.definitions import definition
 
 FULL: dict[str, Any] = {
@@ -338,7 +339,7 @@ HOSTED = deepcopy(FULL) | {
 }
 
 BYTES = {"pairs": "a" * 64, "unseen": "b" * 64, "made": "c" * 64, "asked": "d" * 64, "handbook": "e" * 64}
-VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1, "tool_calls": 1, "json_schema": 1}
+VERSIONS = dict.fromkeys(get_args(ScorerName), 1)
 
 
 def settings(tree: dict[str, Any] = FULL) -> Settings:

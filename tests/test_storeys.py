@@ -74,6 +74,7 @@ ONLY_IN = {
     "duckdb": ("sources.tables",),
     "pyarrow": ("sources.huggingface",),
     "backports": ("packed",),
+    "rapidfuzz": ("scorers.rouge_l",),
     "transformers": (),
     "peft": (),
 }

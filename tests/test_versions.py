@@ -29,17 +29,18 @@ PINNED = {
     "ingest": (5, "e32d2f8c7abbcdf854f82b61fb5c2ad12ad47847d138bcd9a90d92b159806a83"),
     "dataset": (3, "088e10e1866db6cf20ba709eb63b06bbb46c5246098d3a8ffe27abc9a1665298"),
     "render": (2, "ec7d684f3cbd5e9c3619e287933dffb37b6d9eea2eed954ddb9f28cc096d5db9"),
-    "score": (2, "76f84d99554e7b591b130e21788d9739700f2ddffc42d142312ebc7499519f96"),
-    "compare": (2, "af19439597f1fe7a8f21cb0f0e62cb38d5cea5b0f1fc889ae9e444339722f8f1"),
-    "report": (3, "10f5193b5045a37dd735330fdb29f886d1a094a2805f60ec31b692fc94706f86"),
+    "score": (2, "6e060287e70bf69ae1fe0f647d66218656e3ddb6da9bce2ce5c8570c3bed02a8"),
+    "compare": (2, "b8eca76c47882ad7be765199a97710afb4db889d80f4ff46e1ed36b3efc2aa47"),
+    "report": (3, "feb8d868e0c7ba689c33586dc916f626ec2d636c6b8b2ee6b407834fea403f3e"),
 }
 SCORERS = {
     "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),
     "chrf": (1, "97919eb8b01a88f9e1f7c69e2e3a8c8cb6291970a913048a85d35d22d62747d3"),
     "facts": (1, "a360f2e9c02caa37b291c73efd4c4464af52a8990d79973b385a271a6ebbae42"),
-    "exact": (1, "c4073d2d0aad3d4d99925ba705b741539d7a2096dfe00419c8ca026298360e7a"),
+    "exact": (2, "9c4e8453060e5574defad0870f194f15b98e3f959b281bc363f2313f7acf6f00"),
     "tool_calls": (1, "35d5b9b491700119e63591ae05659b038c2b35deb74173c79000e81bd797eefc"),
     "json_schema": (1, "3e1632c3d5bc60ed0f3ecd1d45f8fbb180a1a18c3e608bb92836cbe7595b646a"),
+    "rouge_l": (1, "886e2637e47553a5c8e45964e6be037617e3496334c425b790dbd7ab346dbe00"),
 }
 
 TEXTS = [

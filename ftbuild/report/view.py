@@ -27,6 +27,7 @@ MARK_CLASS = {misses.LOST: "lost", misses.INVENTED: "invented"}
 COUNTED = {
     "style.all_kept": "keep every style rule",
     "exact": "say exactly what the reference says",
+    "exact.normalised": "say what the reference says but for spaces and width",
     "facts.invented": "invent a fact",
 }
 

@@ -10,6 +10,7 @@ from ftbuild.scorers.chrf import Chrf
 from ftbuild.scorers.exact import Exact
 from ftbuild.scorers.facts import Facts
 from ftbuild.scorers.json_schema import FIELDS, PARSED, VALID, JsonSchema
+from ftbuild.scorers.rouge_l import RougeL
 from ftbuild.scorers.style_rules import ALL_KEPT, StyleRulesKept, rule_metric
 from ftbuild.scorers.tool_calls import OTHERS, TOP, ToolCalls
 from ftbuild.settings import Style
@@ -18,7 +19,7 @@ from ftbuild.style import RULES
 
 TOP_METRICS: tuple[Metric, ...] = (
     *(*TOP, VALID, FIELDS),
-    *(ALL_KEPT, *Chrf().metrics, *Facts().metrics, *Exact().metrics),
+    *(ALL_KEPT, *Chrf().metrics, *RougeL().metrics, *Facts().metrics, *Exact().metrics),
 )
 METRICS: tuple[Metric, ...] = (*TOP_METRICS, *OTHERS, PARSED, *(rule_metric(rule) for rule in RULES))
 
@@ -32,6 +33,7 @@ def build(options: Mapping[ScorerName, ScorerOptions], style: Style) -> list[Sco
         "exact": Exact(),
         "tool_calls": ToolCalls(options.get("tool_calls", ScorerOptions())),
         "json_schema": JsonSchema(),
+        "rouge_l": RougeL(),
     }
     return [scorers[name] for name in options]
 

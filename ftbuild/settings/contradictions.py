@@ -108,9 +108,10 @@ def metrics_of(settings: "Settings") -> list[str]:
         "style": ["style.all_kept", *(f"style.{name}" for name in type(rules).model_fields if getattr(rules, name))],
         "chrf": ["chrf"],
         "facts": ["facts.kept", "facts.invented"],
-        "exact": ["exact"],
+        "exact": ["exact", "exact.normalised"],
         "tool_calls": [f"tool_calls.{name}" for name in TOOL_CALLS],
         "json_schema": [f"json_schema.{name}" for name in JSON_SCHEMA],
+        "rouge_l": ["rouge_l"],
     }
     return [metric for scorer in settings.evaluation.scorers for metric in given[scorer]]
 

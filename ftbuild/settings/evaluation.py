@@ -35,7 +35,7 @@ class Arm(Node):
 
 
 Comparison = Literal["exact", "value", "loose"]
-ScorerName = Literal["style", "chrf", "facts", "exact", "tool_calls", "json_schema"]
+ScorerName = Literal["style", "chrf", "facts", "exact", "tool_calls", "json_schema", "rouge_l"]
 
 
 class ScorerOptions(Node):
