@@ -257,7 +257,23 @@ GRADED = deepcopy(FULL) | {
         },
     },
 }
-GRADED["evaluation"] = FULL["evaluation"] | {"scorers": {"tool_calls": {"mode": "bfcl"}, "chrf": {}}}
+GRADED["evaluation"] = FULL["evaluation"] | {
+    "scorers": {
+        "tool_calls": {"mode": "bfcl"},
+        "chrf": {},
+        "constraints": {
+            "words": {"at_least": 1, "at_most": 40},
+            "characters": {"at_most": 400},
+            "sentences": {"at_most": 3},
+            "bullets": {"at_most": 0},
+            "banned": ["asap"],
+            "required": ["please"],
+            "starts_with": "Dear",
+            "ends_with": ".",
+            "language": "en",
+        },
+    }
+}
 GRADED["dataset"]["sources"] = {"pairs": FULL["dataset"]["sources"]["pairs"]}
 
 TINY["dataset"]["sources"]["asked"] = {

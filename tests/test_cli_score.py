@@ -105,11 +105,39 @@ def test_a_style_is_that_of_an_experiment(own: Own) -> None:
             "    Fix: --cases FILE.jsonl, with a line a case: id, output, target, and tools, schema and cluster "
             "if there are\n",
         ),
+        (
+            ("constraints", "--cases", "x.jsonl"),
+            "command line: no constraint to score by\n"
+            "    Fix: ftbuild score constraints --cases FILE.jsonl --options '{words: {at_most: 40}}'\n",
+        ),
+        (
+            ("constraints", "--options", "{words: {most: 4}, language: English}"),
+            "command line: --options: words.most: Extra inputs are not permitted\n"
+            "command line: --options: language: String should match pattern '^[a-z]{2}$'\n",
+        ),
+        (
+            ("chrf", "--options", "{language: en}"),
+            "command line: --options: chrf takes no options; language is of constraints\n"
+            "    Fix: --options '{KEY: VALUE, ...}', as under evaluation.scorers in a config\n",
+        ),
         (("chrf", "--cases", "x.jsonl"), "x.jsonl: no such file\n    Fix: check the path.\n"),
     ],
 )
 def test_a_command_that_cannot_be_carried_out_says_why(own: Own, words: tuple[str, ...], said: str) -> None:
     assert own.refused("score", *words) == said
+
+
+def test_constraints_are_scored_by_what_the_command_line_says(own: Own) -> None:
+    lines(
+        own,
+        "cases.jsonl",
+        {"id": "a", "output": "Send it now.", "target": ""},
+        {"id": "b", "output": "Send it now, please.", "target": ""},
+    )
+    words = ("--cases", "cases.jsonl", "--options", "{words: {at_most: 3}, banned: [please]}")
+    assert own.run("score", "constraints", *words).out.splitlines()[:2] == ["a   1.000", "b   0.000"]
+    ended = own.run("score", "constraints.words", *words, "--format", "json")
+    assert [each["detail"] for each in json.loads(ended.out)["cases"]] == [[], ["4 words, at most 3"]]
 
 
 def test_every_broken_case_is_named_by_its_line(own: Own) -> None:

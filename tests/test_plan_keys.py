@@ -58,6 +58,7 @@ OTHER = {
     "dataset.parallel_calls": "keep",
     "request.strict_tools": "base",
     "evaluation.scorers.tool_calls.compare.a.x": "value",
+    "evaluation.scorers.constraints.language": "ja",
     "schemas.note.type": "array",
     "schemas.note.properties.title.type": "integer",
     "method.hyperparameters.reasoning_effort": "high",

@@ -75,6 +75,7 @@ ONLY_IN = {
     "pyarrow": ("sources.huggingface",),
     "backports": ("packed",),
     "rapidfuzz": ("scorers.rouge_l",),
+    "py3langid": ("scorers.constraints",),
     "transformers": (),
     "peft": (),
 }

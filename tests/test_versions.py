@@ -21,7 +21,7 @@ from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.pure import PURE
 from ftbuild.scorers import Case, build, versions
 from ftbuild.settings import Settings
-from ftbuild.settings.evaluation import ScorerOptions
+from ftbuild.settings.evaluation import Count, ScorerOptions
 from ftbuild.stream import whole
 from ftbuild.workers import Made
 
@@ -40,9 +40,11 @@ SCORERS = {
     "exact": (2, "9c4e8453060e5574defad0870f194f15b98e3f959b281bc363f2313f7acf6f00"),
     "tool_calls": (1, "35d5b9b491700119e63591ae05659b038c2b35deb74173c79000e81bd797eefc"),
     "json_schema": (1, "3e1632c3d5bc60ed0f3ecd1d45f8fbb180a1a18c3e608bb92836cbe7595b646a"),
+    "constraints": (1, "b2cde81f3c5c9717d3f1a819ceedc2604fca22f314e27365c28d3905aa4c7d19"),
     "rouge_l": (1, "886e2637e47553a5c8e45964e6be037617e3496334c425b790dbd7ab346dbe00"),
 }
 
+OPTIONS = {"constraints": ScorerOptions(words=Count(at_most=4), required=["Ann"], language="en")}
 TEXTS = [
     Case("1", "hey send 3 files to Ann by Friday", "Please send three files.", text, "g")
     for text in (
@@ -177,7 +179,7 @@ def test_the_bytes_of_a_kind_change_only_with_its_version(kind: str, made: dict[
 @pytest.mark.parametrize("name", SCORERS)
 def test_the_scores_of_a_scorer_change_only_with_its_version(name: Any) -> None:
     style = settings(FULL).style
-    [scorer] = build({name: ScorerOptions()}, style)
+    [scorer] = build({name: OPTIONS.get(name, ScorerOptions())}, style)
     cases = FORMS if name == "json_schema" else CALLS if name == "tool_calls" else TEXTS
     scores = [[each.metric, each.value, each.detail] for case in cases for each in scorer.score(case)]
     assert (scorer.version, of_value(scores)) == SCORERS[name]

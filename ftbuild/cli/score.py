@@ -6,6 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
+import yaml
+from pydantic import ValidationError
+
 from ftbuild.chat import Message, Tool, said
 from ftbuild.cli.build import composed_of
 from ftbuild.cli.options import Options
@@ -16,7 +19,7 @@ from ftbuild.report.words import count
 from ftbuild.rows import line
 from ftbuild.scorers import Case, Score, Scorer, build
 from ftbuild.settings import Style, StyleRules
-from ftbuild.settings.evaluation import ScorerName, ScorerOptions
+from ftbuild.settings.evaluation import ScorerName, ScorerOptions, misplaced
 from ftbuild.stats import interval
 from ftbuild.store import durable
 
@@ -71,9 +74,14 @@ def _scorer(options: Options) -> tuple[Scorer, str]:
         why = "A style is a list of rules, and this command names none."
         fix = f"ftbuild score {word} --cases FILE.jsonl +experiment=NAME"
         raise ConfigError(Problem("no style to score by", "command line", why=why, fix=fix))
-    style = composed_of(options).points[0].settings.style if options.overrides else NO_STYLE
-    mode = {"mode": options.mode} if options.mode is not None else {}
-    [scorer] = build({name: ScorerOptions.model_validate(mode)}, style)
+    settings = composed_of(options).points[0].settings if options.overrides else None
+    chosen = (settings.evaluation.scorers.get(name) if settings else None) or ScorerOptions()
+    if options.options is not None or options.mode is not None:
+        chosen = _chosen(name, options)
+    if name == "constraints" and not chosen.constraints:
+        fix = f"ftbuild score {word} --cases FILE.jsonl --options '{{words: {{at_most: 40}}}}'"
+        raise ConfigError(Problem("no constraint to score by", "command line", fix=fix))
+    [scorer] = build({name: chosen}, settings.style if settings else NO_STYLE)
     metrics = [each.name for each in scorer.metrics]
     metric = metrics[0] if word == name else word
     if metric not in metrics:
@@ -81,6 +89,31 @@ def _scorer(options: Options) -> tuple[Scorer, str]:
         there = f"the nearest is {close!r}." if close else f"{name} gives {', '.join(metrics)}."
         raise ConfigError(Problem(f"{name} gives no metric {metric!r}", "command line", fix=there))
     return scorer, metric
+
+
+def _chosen(name: ScorerName, options: Options) -> ScorerOptions:
+    """Return the options of a scorer that the command line says.
+
+    Raises:
+        ConfigError: they are no options of that scorer.
+    """
+    try:
+        said = yaml.safe_load(options.options) if options.options is not None else {}
+        if not isinstance(said, dict):
+            raise ValueError(f"{options.options!r} is no map")
+        mode = {"mode": options.mode} if options.mode is not None else {}
+        chosen = ScorerOptions.model_validate_json(json.dumps({**said, **mode}))
+        if wrong := misplaced(name, chosen):
+            raise ValueError(wrong)
+    except ValidationError as error:
+        found = [(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
+        raise ConfigError(
+            *(Problem(f"--options: {at + ': ' if at else ''}{what}", "command line") for at, what in found)
+        ) from None
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        fix = "--options '{KEY: VALUE, ...}', as under evaluation.scorers in a config"
+        raise ConfigError(Problem(f"--options: {error}", "command line", fix=fix)) from None
+    return chosen
 
 
 def _path(options: Options) -> Path:

@@ -26,6 +26,7 @@ SIGNS = {"met": "✓", "missed": "✗", "undecided": "?", None: "–"}
 MARK_CLASS = {misses.LOST: "lost", misses.INVENTED: "invented"}
 COUNTED = {
     "style.all_kept": "keep every style rule",
+    "constraints.all_met": "meet every constraint",
     "exact": "say exactly what the reference says",
     "exact.normalised": "say what the reference says but for spaces and width",
     "facts.invented": "invent a fact",
@@ -153,15 +154,12 @@ def _numbers(results: Mapping[str, Any]) -> dict[str, Any]:
     ends = [n for m in metrics for a in m["arms"].values() for n in (a["low"], a["mean"], a["high"]) if n is not None]
     scale = charts.scale_of(ends)
     blocks = []
-    has_whole = any(m["metric"] == "style.all_kept" for m in metrics)
+    names = {m["metric"] for m in metrics}
     for metric in metrics:
-        folded = has_whole and metric["metric"].startswith("style.") and metric["metric"] != "style.all_kept"
-        if metric["slice"] or folded:
+        if metric["slice"] or words.whole_of(metric["metric"]) in names:
             continue
         slices = [m for m in metrics if m["metric"] == metric["metric"] and m["slice"]]
-        rules = []
-        if metric["metric"] == "style.all_kept":
-            rules = [m for m in metrics if m["metric"].startswith("style.") and m is not metric and not m["slice"]]
+        rules = [m for m in metrics if words.whole_of(m["metric"]) == metric["metric"] and not m["slice"]]
         blocks.append(
             {
                 "label": words.first_large(metric["label"]),

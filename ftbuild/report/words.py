@@ -21,6 +21,8 @@ VERDICTS = {
     "underpowered": "too few examples to tell",
     None: "no verdict",
 }
+# Metrics that are parts of another, by what their names begin with: shown below it, or not at all.
+PARTS = {"style.": "style.all_kept", "constraints.": "constraints.all_met"}
 ENDINGS = {"met": "goal met", "missed": "goal missed", "undecided": "goal undecided", None: "goal not judged"}
 
 
@@ -77,6 +79,11 @@ def metric_of(results: Mapping[str, Any], name: str, slice_: str | None = None) 
     """Return the entry of a metric on a slice, None when the results have none."""
     found = (m for m in results["metrics"] if m["metric"] == name and m["slice"] == slice_)
     return next(found, None)
+
+
+def whole_of(metric: str) -> str | None:
+    """Return the metric that a metric is a part of, None where it stands for itself."""
+    return next((whole for part, whole in PARTS.items() if metric.startswith(part) and metric != whole), None)
 
 
 def headline(results: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from ftbuild.scorers.case import Case, Metric, Score, Scorer
 from ftbuild.scorers.chrf import Chrf
+from ftbuild.scorers.constraints import ALL_MET, Constraints, constraint_metric
 from ftbuild.scorers.exact import Exact
 from ftbuild.scorers.facts import Facts
 from ftbuild.scorers.json_schema import FIELDS, PARSED, VALID, JsonSchema
@@ -14,14 +15,18 @@ from ftbuild.scorers.rouge_l import RougeL
 from ftbuild.scorers.style_rules import ALL_KEPT, StyleRulesKept, rule_metric
 from ftbuild.scorers.tool_calls import OTHERS, TOP, ToolCalls
 from ftbuild.settings import Style
-from ftbuild.settings.evaluation import ScorerName, ScorerOptions
+from ftbuild.settings.evaluation import CONSTRAINTS, ScorerName, ScorerOptions
 from ftbuild.style import RULES
 
 TOP_METRICS: tuple[Metric, ...] = (
-    *(*TOP, VALID, FIELDS),
+    *(*TOP, VALID, FIELDS, ALL_MET),
     *(ALL_KEPT, *Chrf().metrics, *RougeL().metrics, *Facts().metrics, *Exact().metrics),
 )
-METRICS: tuple[Metric, ...] = (*TOP_METRICS, *OTHERS, PARSED, *(rule_metric(rule) for rule in RULES))
+METRICS: tuple[Metric, ...] = (
+    *(*TOP_METRICS, *OTHERS, PARSED),
+    *map(rule_metric, RULES),
+    *map(constraint_metric, CONSTRAINTS),
+)
 
 
 def build(options: Mapping[ScorerName, ScorerOptions], style: Style) -> list[Scorer]:
@@ -34,6 +39,7 @@ def build(options: Mapping[ScorerName, ScorerOptions], style: Style) -> list[Sco
         "tool_calls": ToolCalls(options.get("tool_calls", ScorerOptions())),
         "json_schema": JsonSchema(),
         "rouge_l": RougeL(),
+        "constraints": Constraints(options.get("constraints", ScorerOptions())),
     }
     return [scorers[name] for name in options]
 

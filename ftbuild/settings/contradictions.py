@@ -112,8 +112,14 @@ def metrics_of(settings: "Settings") -> list[str]:
         "tool_calls": [f"tool_calls.{name}" for name in TOOL_CALLS],
         "json_schema": [f"json_schema.{name}" for name in JSON_SCHEMA],
         "rouge_l": ["rouge_l"],
+        "constraints": _constraints(settings),
     }
     return [metric for scorer in settings.evaluation.scorers for metric in given[scorer]]
+
+
+def _constraints(settings: "Settings") -> list[str]:
+    options = settings.evaluation.scorers.get("constraints")
+    return ["constraints.all_met", *(f"constraints.{name}" for name in options.constraints)] if options else []
 
 
 def _no_metric(key: str, metric: str, metrics: Sequence[str]) -> Contradiction:
