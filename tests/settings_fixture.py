@@ -272,6 +272,8 @@ GRADED["evaluation"] = FULL["evaluation"] | {
             "ends_with": ".",
             "language": "en",
         },
+        "grounding": {"abstains": ["does not say"]},
+        "register": {},
     }
 }
 GRADED["dataset"]["sources"] = {"pairs": FULL["dataset"]["sources"]["pairs"]}

@@ -140,6 +140,28 @@ def test_constraints_are_scored_by_what_the_command_line_says(own: Own) -> None:
     assert [each["detail"] for each in json.loads(ended.out)["cases"]] == [[], ["4 words, at most 3"]]
 
 
+def test_answers_are_scored_against_the_passages_of_their_line(own: Own) -> None:
+    passage = {"name": "Leave", "text": "Everyone has 27 days.", "gold": True}
+    lines(
+        own,
+        "cases.jsonl",
+        {"id": "a", "output": "27 days (Leave)", "target": "27.", "passages": [passage]},
+        {"id": "b", "output": "27 days", "target": "27.", "passages": [passage]},
+        {"id": "c", "output": "It is not said.", "target": "27.", "passages": [{**passage, "gold": False}]},
+    )
+    words = ("--cases", "cases.jsonl", "--options", "{abstains: [not said]}")
+    assert own.run("score", "grounding.citation", *words).out.splitlines()[:3] == [
+        "a   1.000",
+        "b   0.000",
+        "c   no value",
+    ]
+    assert own.run("score", "grounding.abstains", *words).out.splitlines()[2] == "c   1.000"
+    assert own.refused("score", "grounding", "--cases", "cases.jsonl") == (
+        "command line: no phrase by which an answer abstains\n"
+        "    Fix: ftbuild score grounding --cases FILE.jsonl --options '{abstains: [The handbook does not say]}'\n"
+    )
+
+
 def test_every_broken_case_is_named_by_its_line(own: Own) -> None:
     lines(
         own,
@@ -151,6 +173,7 @@ def test_every_broken_case_is_named_by_its_line(own: Own) -> None:
         {"id": "c", "output": {"tool_calls": [{"name": "ping"}]}, "target": "b"},
         {"id": "d", "output": "a", "target": "b", "tools": [{"name": "ping"}]},
         {"id": "e", "output": "a", "target": calls(1), "accepted": []},
+        {"id": "g", "output": "a", "target": "b", "passages": [{"name": "Leave"}]},
         ["f"],
     )
     ended = own.run("score", "exact", "--cases", "cases.jsonl")
@@ -162,7 +185,8 @@ def test_every_broken_case_is_named_by_its_line(own: Own) -> None:
         "cases.jsonl:5: output: tool_calls are not as chat completions spell them ('id')\n"
         "cases.jsonl:6: tools are not as chat completions spell them ('function')\n"
         "cases.jsonl:7: accepted has 0 entries for 1 calls of the target\n"
-        "cases.jsonl:8: not a JSON object\n"
+        "cases.jsonl:8: passages: each has a name and a text, and gold is true or false where it is known\n"
+        "cases.jsonl:9: not a JSON object\n"
     )
 
 

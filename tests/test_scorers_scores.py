@@ -35,7 +35,10 @@ def test_every_metric_of_every_scorer_has_a_description() -> None:
 
 
 def test_a_goal_may_name_the_metrics_that_the_scorers_give_and_no_others() -> None:
-    given = {"constraints": {"words": {"at_most": 9}, "language": "en"}}
+    given = {
+        "constraints": {"words": {"at_most": 9}, "language": "en"},
+        "grounding": {"abstains": ["does not say"]},
+    }
     evaluation = FULL["evaluation"] | {"scorers": {name: given.get(name, {}) for name in get_args(ScorerName)}}
     chosen = settings(FULL | {"evaluation": evaluation})
     built = scorers.build(chosen.evaluation.scorers, chosen.style)

@@ -19,7 +19,7 @@ from ftbuild.plan import action as kinds
 from ftbuild.plan.resolve import resolve
 from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.pure import PURE
-from ftbuild.scorers import Case, build, versions
+from ftbuild.scorers import Case, GivenPassage, build, versions
 from ftbuild.settings import Settings
 from ftbuild.settings.evaluation import Count, ScorerOptions
 from ftbuild.stream import whole
@@ -41,10 +41,15 @@ SCORERS = {
     "tool_calls": (1, "35d5b9b491700119e63591ae05659b038c2b35deb74173c79000e81bd797eefc"),
     "json_schema": (1, "3e1632c3d5bc60ed0f3ecd1d45f8fbb180a1a18c3e608bb92836cbe7595b646a"),
     "constraints": (1, "b2cde81f3c5c9717d3f1a819ceedc2604fca22f314e27365c28d3905aa4c7d19"),
+    "grounding": (1, "3493fc28c1fd684280580dc6c1fb08331b16dcf5c372f2c56f6f1dc7084edf3c"),
+    "register": (1, "35d5eef637bad480cdb775e85447c3b8ec6ae610f3ba717864344ac59ed3bb39"),
     "rouge_l": (1, "886e2637e47553a5c8e45964e6be037617e3496334c425b790dbd7ab346dbe00"),
 }
 
-OPTIONS = {"constraints": ScorerOptions(words=Count(at_most=4), required=["Ann"], language="en")}
+OPTIONS = {
+    "constraints": ScorerOptions(words=Count(at_most=4), required=["Ann"], language="en"),
+    "grounding": ScorerOptions(abstains=["does not say"]),
+}
 TEXTS = [
     Case("1", "hey send 3 files to Ann by Friday", "Please send three files.", text, "g")
     for text in (
@@ -68,6 +73,20 @@ CALLS = [
         [],
     )
 ]
+
+GROUNDED = [
+    Case(
+        "1",
+        "How many days?",
+        "27 days. (Leave, Allowance)",
+        text,
+        passages=[GivenPassage("Leave, Allowance", said, gold)],
+    )
+    for gold in (True, False, None)
+    for said in ("Everyone has 27 days.", "休暇は27日です。")
+    for text in ("You have 27 days. (Leave, Allowance)", "It does not say.", "28日です。", "")
+]
+CASES = {"json_schema": FORMS, "tool_calls": CALLS, "grounding": GROUNDED}
 
 WORDS = ("report", "invoice", "ticket", "draft", "order", "file")
 SOURCE = "".join(
@@ -180,6 +199,5 @@ def test_the_bytes_of_a_kind_change_only_with_its_version(kind: str, made: dict[
 def test_the_scores_of_a_scorer_change_only_with_its_version(name: Any) -> None:
     style = settings(FULL).style
     [scorer] = build({name: OPTIONS.get(name, ScorerOptions())}, style)
-    cases = FORMS if name == "json_schema" else CALLS if name == "tool_calls" else TEXTS
-    scores = [[each.metric, each.value, each.detail] for case in cases for each in scorer.score(case)]
+    scores = [[each.metric, each.value, each.detail] for case in CASES.get(name, TEXTS) for each in scorer.score(case)]
     assert (scorer.version, of_value(scores)) == SCORERS[name]

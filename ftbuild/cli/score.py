@@ -17,7 +17,7 @@ from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.problem import Problem, nearest
 from ftbuild.report.words import count
 from ftbuild.rows import line
-from ftbuild.scorers import Case, Score, Scorer, build
+from ftbuild.scorers import Case, GivenPassage, Score, Scorer, build
 from ftbuild.settings import Style, StyleRules
 from ftbuild.settings.evaluation import ScorerName, ScorerOptions, misplaced
 from ftbuild.stats import interval
@@ -81,6 +81,9 @@ def _scorer(options: Options) -> tuple[Scorer, str]:
     if name == "constraints" and not chosen.constraints:
         fix = f"ftbuild score {word} --cases FILE.jsonl --options '{{words: {{at_most: 40}}}}'"
         raise ConfigError(Problem("no constraint to score by", "command line", fix=fix))
+    if name == "grounding" and not chosen.abstains:
+        fix = f"ftbuild score {word} --cases FILE.jsonl --options '{{abstains: [The handbook does not say]}}'"
+        raise ConfigError(Problem("no phrase by which an answer abstains", "command line", fix=fix))
     [scorer] = build({name: chosen}, settings.style if settings else NO_STYLE)
     metrics = [each.name for each in scorer.metrics]
     metric = metrics[0] if word == name else word
@@ -137,6 +140,7 @@ def _case(value: Mapping[str, Any]) -> Case:
     accepted = value.get("accepted")
     if accepted is not None and len(accepted) != len(target.tool_calls):
         raise ValueError(f"accepted has {len(accepted)} entries for {len(target.tool_calls)} calls of the target")
+    passages = value.get("passages") or ()
     schema = value.get("schema")
     if schema is not None and not isinstance(schema, Mapping):
         raise ValueError("schema is no JSON object")
@@ -151,7 +155,16 @@ def _case(value: Mapping[str, Any]) -> Case:
         tools=_tools(value.get("tools") or ()),
         accepted=accepted,
         schema=schema,
+        passages=[_passage(each) for each in passages],
     )
+
+
+def _passage(value: Any) -> GivenPassage:
+    given = value if isinstance(value, Mapping) else {}
+    name, text, gold = given.get("name"), given.get("text"), given.get("gold")
+    if not isinstance(name, str) or not isinstance(text, str) or not isinstance(gold, bool | None):
+        raise ValueError("passages: each has a name and a text, and gold is true or false where it is known")
+    return GivenPassage(name, text, gold)
 
 
 def _message(value: Mapping[str, Any], name: str) -> Message:

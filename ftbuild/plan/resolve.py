@@ -199,7 +199,7 @@ def _predict(graph: Graph, settings: Settings, name: str, arm: Arm, dataset: str
 def _score(
     graph: Graph, settings: Settings, name: str, dataset: str, prediction: str, scorer_versions: Mapping[str, int]
 ) -> str:
-    style = settings.style
+    style, evaluation = settings.style, settings.evaluation
     return graph.add(
         Action(
             SCORE,
@@ -208,13 +208,17 @@ def _score(
             {
                 "scorers": [
                     [name, scorer_versions[name], *([options.keyed()] if options.keyed() else [])]
-                    for name, options in settings.evaluation.scorers.items()
+                    for name, options in evaluation.scorers.items()
                 ],
                 "rules": style.rules.keyed(),
                 "slang": sorted(style.slang),
                 "language": style.language,
             },
-            (Input("examples", dataset, "test.jsonl"), Input("predictions", prediction, "predictions.jsonl")),
+            (
+                Input("examples", dataset, "test.jsonl"),
+                Input("predictions", prediction, "predictions.jsonl"),
+                *([Input("provenance", dataset, "provenance.jsonl")] if "grounding" in evaluation.scorers else []),
+            ),
         )
     )
 

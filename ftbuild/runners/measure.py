@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftbuild.chat import Message, Tool, said
 from ftbuild.problem import Problem, nearest
+from ftbuild.retrieval.grounding import passages_in
 from ftbuild.runners.formats import json_file, json_lines, messages, parse_lines
 from ftbuild.stream import Content
 from ftbuild.tools.own import as_it_was
@@ -24,7 +25,11 @@ def score(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any
     from ftbuild.settings.evaluation import ScorerOptions
 
     answers = messages(inputs["predictions"])
-    cases = [_case(each, answers[each["id"]]) for each in map(as_it_was, parse_lines(inputs["examples"]))]
+    golds = _golds(inputs["provenance"]) if "provenance" in inputs else {}
+    cases = [
+        _case(each, answers[each["id"]], golds.get(each["id"], ()))
+        for each in map(as_it_was, parse_lines(inputs["examples"]))
+    ]
     kept = {name: settings[name] for name in ("rules", "slang", "language")}
     style = Style.model_validate_json(json.dumps({**kept, "system": ""}))
     options = {
@@ -36,9 +41,16 @@ def score(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any
     return Made({"scores.jsonl": json_lines(found)}, f"{len(cases):,} answers scored", warnings)
 
 
-def _case(example: Mapping[str, Any], answer: Message) -> "Case":
-    from ftbuild.scorers import Case
+def _golds(provenance: Content) -> dict[str, list[bool | None]]:
+    """Return of each passage of an example whether the answer is taken from it, by the example's id."""
+    return {each["id"]: [one.get("gold") for one in each.get("passages", ())] for each in parse_lines(provenance)}
 
+
+def _case(example: Mapping[str, Any], answer: Message, golds: Sequence[bool | None]) -> "Case":
+    from ftbuild.scorers import Case, GivenPassage
+
+    asked = [each["content"] or "" for each in example["messages"][:-1] if each["role"] == "user"]
+    passages = passages_in(asked[-1])[: len(golds)] if golds else []  # the question, which comes after, may quote some
     target = Message.from_json(example["messages"][-1])
     form = example.get("response_format")
     return Case(
@@ -52,6 +64,7 @@ def _case(example: Mapping[str, Any], answer: Message) -> "Case":
         sent=answer.tool_calls,
         tools=[Tool.from_json(each) for each in example.get("tools", ())],
         schema=form["json_schema"]["schema"] if form else None,
+        passages=[GivenPassage(*each, gold) for each, gold in zip(passages, golds, strict=True)],
     )
 
 

@@ -5,12 +5,14 @@ Pure. Knows nothing of arms, files or requests.
 
 from collections.abc import Iterable, Mapping
 
-from ftbuild.scorers.case import Case, Metric, Score, Scorer
+from ftbuild.scorers.case import Case, GivenPassage, Metric, Score, Scorer
 from ftbuild.scorers.chrf import Chrf
 from ftbuild.scorers.constraints import ALL_MET, Constraints, constraint_metric
 from ftbuild.scorers.exact import Exact
 from ftbuild.scorers.facts import Facts
+from ftbuild.scorers.grounding import GROUNDING, GROUNDING_TOO, Grounding
 from ftbuild.scorers.json_schema import FIELDS, PARSED, VALID, JsonSchema
+from ftbuild.scorers.register import REGISTER, Register
 from ftbuild.scorers.rouge_l import RougeL
 from ftbuild.scorers.style_rules import ALL_KEPT, StyleRulesKept, rule_metric
 from ftbuild.scorers.tool_calls import OTHERS, TOP, ToolCalls
@@ -21,9 +23,10 @@ from ftbuild.style import RULES
 TOP_METRICS: tuple[Metric, ...] = (
     *(*TOP, VALID, FIELDS, ALL_MET),
     *(ALL_KEPT, *Chrf().metrics, *RougeL().metrics, *Facts().metrics, *Exact().metrics),
+    *(*GROUNDING, *REGISTER),
 )
 METRICS: tuple[Metric, ...] = (
-    *(*TOP_METRICS, *OTHERS, PARSED),
+    *(*TOP_METRICS, *OTHERS, PARSED, *GROUNDING_TOO),
     *map(rule_metric, RULES),
     *map(constraint_metric, CONSTRAINTS),
 )
@@ -40,6 +43,8 @@ def build(options: Mapping[ScorerName, ScorerOptions], style: Style) -> list[Sco
         "json_schema": JsonSchema(),
         "rouge_l": RougeL(),
         "constraints": Constraints(options.get("constraints", ScorerOptions())),
+        "register": Register(style),
+        "grounding": Grounding(options.get("grounding", ScorerOptions())),
     }
     return [scorers[name] for name in options]
 
@@ -49,4 +54,15 @@ def versions(names: Iterable[ScorerName], style: Style) -> dict[str, int]:
     return {scorer.name: scorer.version for scorer in build({name: ScorerOptions() for name in names}, style)}
 
 
-__all__ = ["METRICS", "TOP_METRICS", "Case", "Metric", "Score", "Scorer", "ScorerName", "build", "versions"]
+__all__ = [
+    "METRICS",
+    "TOP_METRICS",
+    "Case",
+    "GivenPassage",
+    "Metric",
+    "Score",
+    "Scorer",
+    "ScorerName",
+    "build",
+    "versions",
+]

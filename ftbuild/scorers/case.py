@@ -11,13 +11,22 @@ from ftbuild.chat import Tool, ToolCall
 
 
 @dataclass(frozen=True)
+class GivenPassage:
+    """A passage that stood in the prompt; `gold` says whether the answer is taken from it, None where nobody knows."""
+
+    name: str
+    text: str
+    gold: bool | None = None
+
+
+@dataclass(frozen=True)
 class Case:
     """One answer beside what was asked. `input` is the user's text as typed, `target` the reference.
 
     Of answers that call tools: the calls wanted and sent, and the tools there were. `accepted` are, for each call
     wanted, the values that its arguments may have, "" among them where one may be left out; else those of the call.
     A map among the values has a list of values for each of its members, in turn.
-    `schema` is the form that the answer must have.
+    `schema` is the form that the answer must have; `passages` are those it was asked with.
     """
 
     id: str
@@ -31,6 +40,7 @@ class Case:
     tools: Sequence[Tool] = ()
     accepted: Sequence[Mapping[str, Sequence[Any]]] | None = None
     schema: Mapping[str, Any] | None = None
+    passages: Sequence[GivenPassage] = ()
 
 
 @dataclass(frozen=True)

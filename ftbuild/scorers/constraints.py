@@ -10,10 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ftbuild.scorers.case import Case, Metric, Score
-from ftbuild.scorers.words import folded, is_unspaced, words
+from ftbuild.scorers.words import folded, is_unspaced, occurring, words
 from ftbuild.settings.evaluation import CONSTRAINTS, Count, ScorerOptions
 from ftbuild.style import japanese, sentences
-from ftbuild.style.words import find
 
 _BULLET = re.compile(r"^[ \t]*(?:[-*•‣◦–][ \t]+|・)\S", re.MULTILINE)
 
@@ -66,13 +65,8 @@ def n_sentences(text: str) -> int:
     return len(japanese.sentence_ends(text) if is_unspaced(text) else sentences(text))
 
 
-def _phrases(text: str, phrases: list[str]) -> list[str]:
-    """Return those of the phrases that occur."""
-    return [each for each in phrases if (japanese.find if is_unspaced(each) else find)(text, [each])]
-
-
 def _required(text: str, options: ScorerOptions) -> list[str]:
-    there = _phrases(text, options.required)
+    there = occurring(text, options.required)
     return [f"no {each!r}" for each in options.required if each not in there]
 
 
@@ -98,7 +92,7 @@ CHECKS: dict[str, Callable[[str, ScorerOptions], list[str]]] = {
     "characters": lambda text, options: _counted("characters", len(text.strip()), options.characters),
     "sentences": lambda text, options: _counted("sentences", n_sentences(text), options.sentences),
     "bullets": lambda text, options: _counted("bullets", len(_BULLET.findall(text)), options.bullets),
-    "banned": lambda text, options: _phrases(text, options.banned),
+    "banned": lambda text, options: occurring(text, options.banned),
     "required": _required,
     "starts_with": _start,
     "ends_with": _end,

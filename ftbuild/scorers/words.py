@@ -5,6 +5,10 @@ Pure. Punctuation is no word. The scripts: Han, kana, Thai, Lao, Burmese, Khmer.
 
 import re
 import unicodedata
+from collections.abc import Iterable
+
+from ftbuild.style import japanese
+from ftbuild.style.words import find
 
 UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff々〆\u3041-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
@@ -27,3 +31,8 @@ def words(text: str) -> list[str]:
 def is_unspaced(text: str) -> bool:
     """Return whether a text has a character of a script without spaces."""
     return bool(_UNSPACED.search(text))
+
+
+def occurring(text: str, phrases: Iterable[str]) -> list[str]:
+    """Return those of the phrases that occur: whole and in any case, of scripts without spaces anywhere."""
+    return [each for each in phrases if (japanese.find if is_unspaced(each) else find)(text, [each])]

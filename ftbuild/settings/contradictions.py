@@ -19,6 +19,8 @@ CLOSE = 1e-9
 # As the scorers name them, which these settings do not know.
 TOOL_CALLS = ("exact_set", "no_call", "recall", "precision", "f1", "names", "valid", "over", "under")
 JSON_SCHEMA = ("valid", "fields", "parsed")
+REGISTER = ("desu_masu_ends", "mixed_ends", "informal_markers")
+GROUNDING = ("supported", "citation", "abstains", "invented", "answers")
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ def metrics_of(settings: "Settings") -> list[str]:
         "json_schema": [f"json_schema.{name}" for name in JSON_SCHEMA],
         "rouge_l": ["rouge_l"],
         "constraints": _constraints(settings),
+        "register": [f"register.{name}" for name in REGISTER],
+        "grounding": [f"grounding.{name}" for name in GROUNDING],
     }
     return [metric for scorer in settings.evaluation.scorers for metric in given[scorer]]
 

@@ -36,7 +36,18 @@ class Arm(Node):
 
 
 Comparison = Literal["exact", "value", "loose"]
-ScorerName = Literal["style", "chrf", "facts", "exact", "tool_calls", "json_schema", "rouge_l", "constraints"]
+ScorerName = Literal[
+    "style",
+    "chrf",
+    "facts",
+    "exact",
+    "tool_calls",
+    "json_schema",
+    "rouge_l",
+    "constraints",
+    "register",
+    "grounding",
+]
 
 
 class Count(Node):
@@ -58,7 +69,11 @@ CONSTRAINTS = (
     *("banned", "required", "starts_with", "ends_with", "language"),
 )
 # What each scorer takes; the others take nothing.
-OPTIONS: Mapping[str, tuple[str, ...]] = {"tool_calls": ("compare", "mode"), "constraints": CONSTRAINTS}
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "tool_calls": ("compare", "mode"),
+    "constraints": CONSTRAINTS,
+    "grounding": ("abstains",),
+}
 
 
 class ScorerOptions(Node):
@@ -69,6 +84,8 @@ class ScorerOptions(Node):
 
     Of `constraints`: counts have bounds; `banned` and `required` are words or phrases, all of which count;
     `starts_with` and `ends_with` are texts; `language` is a code of two letters, as in ISO 639-1.
+
+    Of `grounding`: by any of the phrases `abstains` an answer says that its passages do not hold what was asked.
     """
 
     sparse: ClassVar[bool] = True
@@ -83,6 +100,7 @@ class ScorerOptions(Node):
     starts_with: str | None = None
     ends_with: str | None = None
     language: Annotated[str | None, Field(pattern="^[a-z]{2}$")] = None
+    abstains: list[str] = []
 
     @property
     def constraints(self) -> tuple[str, ...]:
@@ -117,4 +135,6 @@ class Evaluation(Node):
                 raise ValueError(f"scorers.{name}: mode says how arguments are compared; leave out compare")
             if name == "constraints" and not options.constraints:
                 raise ValueError(f"scorers.{name} says none; it takes {', '.join(CONSTRAINTS)}")
+            if name == "grounding" and not options.abstains:
+                raise ValueError(f"scorers.{name}.abstains: say by which phrases an answer abstains")
         return self
