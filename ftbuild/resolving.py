@@ -3,6 +3,7 @@
 from ftbuild.answer_forms import forms_of
 from ftbuild.composed import Composed
 from ftbuild.errors import ConfigError, DataError
+from ftbuild.judging import labelled_of
 from ftbuild.plan.graph import Graph
 from ftbuild.plan.resolve import resolve
 from ftbuild.problem import Problem
@@ -15,7 +16,7 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
     """Return the graph of one composition.
 
     Raises:
-        DataError: a source's file cannot be read.
+        DataError: a source's file cannot be read, or the judge's labelled examples are none.
         ConfigError: there is no source, or a tool cannot be read.
     """
     if not composed.settings.dataset.of_examples:
@@ -30,8 +31,8 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
     if problems:
         raise DataError(*problems)
     scorers = versions(composed.settings.evaluation.scorers, composed.settings.style)
-    tools, forms = tools_of(composed), forms_of(composed)
-    return resolve(composed.settings, digests, scorers, judged=judged, tools=tools, forms=forms)
+    tools, forms, labelled = tools_of(composed), forms_of(composed), labelled_of(composed)
+    return resolve(composed.settings, digests, scorers, judged=judged, tools=tools, forms=forms, labelled=labelled)
 
 
 def _unreadable(composed: Composed, name: str, said: str) -> Problem:

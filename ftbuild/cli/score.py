@@ -18,6 +18,7 @@ from ftbuild.problem import Problem, nearest
 from ftbuild.report.words import count
 from ftbuild.rows import line
 from ftbuild.scorers import Case, GivenPassage, Score, Scorer, build
+from ftbuild.scorers.judge import ORDERS
 from ftbuild.settings import Style, StyleRules
 from ftbuild.settings.evaluation import ScorerName, ScorerOptions, misplaced
 from ftbuild.stats import interval
@@ -156,6 +157,7 @@ def _case(value: Mapping[str, Any]) -> Case:
         accepted=accepted,
         schema=schema,
         passages=[_passage(each) for each in passages],
+        judgements=_replies(value.get("judgements") or ()),
     )
 
 
@@ -165,6 +167,12 @@ def _passage(value: Any) -> GivenPassage:
     if not isinstance(name, str) or not isinstance(text, str) or not isinstance(gold, bool | None):
         raise ValueError("passages: each has a name and a text, and gold is true or false where it is known")
     return GivenPassage(name, text, gold)
+
+
+def _replies(found: Sequence[Any]) -> list[str]:
+    if len(found) not in (0, ORDERS) or not all(isinstance(each, str) for each in found):
+        raise ValueError("judgements: two replies of a judge, output first and target first")
+    return list(found)
 
 
 def _message(value: Mapping[str, Any], name: str) -> Message:

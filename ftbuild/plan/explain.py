@@ -52,13 +52,21 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "provider": "provider",
         "model": "model",
     },
+    "judge": {
+        "prompt": "judge",
+        "rubric": "judge.rubric",
+        "labelled": "judge.labelled",
+        "provider": "judge.provider",
+        "model": "judge.model",
+        "seed": "seed",
+    },
     "score": {
         "scorers": "evaluation.scorers",
         "rules": "style.rules",
         "slang": "style.slang",
         "language": "style.language",
     },
-    "compare": {"goal": "goal", "arms": "evaluation.arms", "metric": "goal.metric"},
+    "compare": {"goal": "goal", "arms": "evaluation.arms", "metric": "goal.metric", "judge": "judge"},
     "report": {"arms": "evaluation.arms"},
 }
 

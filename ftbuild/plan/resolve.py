@@ -8,14 +8,31 @@ need no job, so they come first and show whether there is room to gain.
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ftbuild.chat import ResponseFormat, Tool
-from ftbuild.plan.action import COMPARE, DATASET, INGEST, JOB, PREDICT, RENDER, REPORT, SCORE, Action, Input
+from ftbuild.plan.action import (
+    COMPARE,
+    DATASET,
+    INGEST,
+    JOB,
+    JUDGE,
+    PREDICT,
+    RENDER,
+    REPORT,
+    SCORE,
+    Action,
+    Input,
+    Stage,
+)
 from ftbuild.plan.graph import Graph
+from ftbuild.scorers.judge import PROMPT_DIGEST
 from ftbuild.settings import Arm, Goal, Settings, Source
 from ftbuild.settings.contradictions import job_schema
 from ftbuild.settings.graders import templates
 from ftbuild.tools.definitions import keyed as keyed_tools
+
+LABELLED = "labelled.judgements"  # the role of a judge's replies, which no arm is called
 
 
 def resolve(
@@ -25,12 +42,13 @@ def resolve(
     judged: bool = True,
     tools: Sequence[Tool] = (),
     forms: Mapping[str, ResponseFormat] | None = None,
+    labelled: Sequence[Mapping[str, Any]] = (),
 ) -> Graph:
     """Return the graph of one experiment.
 
     `source_digests` maps each source to the sha256 of its file's bytes, `scorer_versions` each scorer to its
     version; `tools` are those of the settings, read from wherever they stand; `forms` map the sources whose answers
-    have one to it; without `judged` the comparison gives numbers and no verdict.
+    have one to it; without `judged` the comparison gives numbers and no verdict; `labelled` are the judge's examples.
     """
     graph = Graph()
     forms = forms or {}
@@ -47,14 +65,18 @@ def resolve(
     free_first = sorted(settings.evaluation.arms.items(), key=lambda item: item[1].kind == "tuned")
     scores: dict[str, str] = {}
     predictions: dict[str, str] = {}
+    check = _judge(graph, settings, "judge", "train", (), labelled=list(labelled)) if labelled else None
     job = None
     for name, arm in free_first:
         if arm.kind == "tuned":
             job = _job(graph, settings, lines, forms)
         predictions[name] = _predict(graph, settings, name, arm, dataset, job)
     for name, prediction in predictions.items():
-        scores[name] = _score(graph, settings, name, dataset, prediction, scorer_versions)
-    _report(graph, settings, judged, dataset, lines, job, predictions, scores)
+        answers = (Input("examples", dataset, "test.jsonl"), Input("predictions", prediction, "predictions.jsonl"))
+        stage = graph.actions[prediction].stage
+        judgement = _judge(graph, settings, f"{name} judged", stage, answers) if check is not None else None
+        scores[name] = _score(graph, settings, name, answers, judgement, dataset, scorer_versions)
+    _report(graph, settings, judged, dataset, lines, job, predictions, scores, check)
     return graph
 
 
@@ -196,8 +218,24 @@ def _predict(graph: Graph, settings: Settings, name: str, arm: Arm, dataset: str
     return graph.add(Action(PREDICT, name, "test" if arm.kind == "tuned" else "train", keyed, tuple(inputs)))
 
 
+def _judge(
+    graph: Graph, settings: Settings, label: str, stage: Stage, inputs: tuple[Input, ...], **keyed: object
+) -> str:
+    """Return the judgements of one arm's answers, or of the labelled examples."""
+    asked = settings.of_judge
+    keyed |= {"prompt": PROMPT_DIGEST, "rubric": settings.judge.rubric, "seed": settings.seed}
+    keyed |= {"provider": asked.provider.keyed(), "model": asked.model.keyed()}
+    return graph.add(Action(JUDGE, label, stage, keyed, inputs))
+
+
 def _score(
-    graph: Graph, settings: Settings, name: str, dataset: str, prediction: str, scorer_versions: Mapping[str, int]
+    graph: Graph,
+    settings: Settings,
+    name: str,
+    answers: tuple[Input, ...],
+    judgement: str | None,
+    dataset: str,
+    scorer_versions: Mapping[str, int],
 ) -> str:
     style, evaluation = settings.style, settings.evaluation
     return graph.add(
@@ -215,8 +253,8 @@ def _score(
                 "language": style.language,
             },
             (
-                Input("examples", dataset, "test.jsonl"),
-                Input("predictions", prediction, "predictions.jsonl"),
+                *answers,
+                *([Input("judgements", judgement, "judgements.jsonl")] if judgement is not None else []),
                 *([Input("provenance", dataset, "provenance.jsonl")] if "grounding" in evaluation.scorers else []),
             ),
         )
@@ -232,15 +270,20 @@ def _report(
     job: str | None,
     predictions: Mapping[str, str],
     scores: Mapping[str, str],
+    check: str | None,
 ) -> None:
     arms = list(settings.evaluation.arms)
+    needed = {"judge": {"at_least": settings.judge.at_least}} if check is not None else {}
     compare = graph.add(
         Action(
             COMPARE,
             "verdict",
             "test",
-            {"goal": _goal(settings.goal) if judged else None, "arms": arms, "metric": settings.goal.metric},
-            tuple(Input(name, scores[name], "scores.jsonl") for name in arms),
+            {"goal": _goal(settings.goal) if judged else None, "arms": arms, "metric": settings.goal.metric, **needed},
+            (
+                *(Input(name, scores[name], "scores.jsonl") for name in arms),
+                *([Input(LABELLED, check, "judgements.jsonl")] if check is not None else []),
+            ),
         )
     )
     inputs = [

@@ -121,7 +121,8 @@ def _goal(results: Mapping[str, Any]) -> str:
     lines = _lines(rows, "   ", ()) if rows else []
     lines = [("goal     " if first else "         ") + line for first, line in _firsts(lines)]
     verdict = words.VERDICTS[results["verdict"]].upper()
-    return "\n".join([*lines, f"{verdict}, {words.ENDINGS[results['ending']]}."])
+    judge = [f"judge    {words.judge_in_words(results['judge'])}"] if "judge" in results else []
+    return "\n".join([*lines, *judge, f"{verdict}, {words.ENDINGS[results['ending']]}."])
 
 
 def _next(report_input: ReportInput) -> str:

@@ -71,8 +71,22 @@ def _verdict(report_input: ReportInput) -> dict[str, Any]:
         "sentences": [*_found(metric, results), _goal_sentence(results)] if metric else [_goal_sentence(results)],
         "conditions": conditions,
         "tiles": [tile for tile in tiles if tile],
+        "judge": _judge(results.get("judge")),
         "confidence": f"{100 * results['confidence']:g} %",
         "has_proxy": any(m["proxy"] for m in results["metrics"]),
+    }
+
+
+def _judge(judge: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if judge is None:
+        return None
+    ending = "met" if judge["admitted"] else "missed"
+    unread = f"; {judge['unread']:,} of its replies were none of A, B and T" if judge["unread"] else ""
+    return {
+        "sign": SIGNS[ending],
+        "ending": ending,
+        "admitted": "admitted" if judge["admitted"] else "not admitted",
+        "found": f"on {words.count(judge['n'], 'labelled pair')}: {words.judge_in_words(judge)}{unread}",
     }
 
 

@@ -91,6 +91,15 @@ def headline(results: Mapping[str, Any]) -> str:
     return f"{VERDICTS[results['verdict']]}, {ENDINGS[results['ending']]}.".capitalize()
 
 
+def judge_in_words(judge: Mapping[str, Any]) -> str:
+    """Return how well a judge agrees with its labels, and what follows: `kappa 0.82 (...), wanted 0.60: admitted`."""
+    admitted = "admitted" if judge["admitted"] else "not admitted"
+    if judge["kappa"] is None:
+        return f"{NO_VALUE} of kappa: {admitted}"
+    between = f" ({interval(judge)})" if interval(judge) else ""
+    return f"kappa {value(judge['kappa'])}{between}, wanted {value(judge['wanted'])}: {admitted}"
+
+
 def duration(seconds: float) -> str:
     """Return a time for people: `3 s`, `1 min 52 s`, `2 h 5 min`."""
     whole = round(seconds)
@@ -166,7 +175,7 @@ def _finding(condition: Mapping[str, Any], results: Mapping[str, Any]) -> Findin
         name=condition["name"],
         ending=condition["ending"],
         asked=f"{name}{where}: {bound.asked}",
-        found=bound.found(condition),
+        found=condition["refused"] if condition.get("refused") else bound.found(condition),
         wanted=bound.wanted,
         more=f"about {more:,} more test examples would tell" if more else "",
     )

@@ -41,7 +41,9 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
         job = json.loads(done.read(action, "job")) if kind == "tuned" else None
         rule = action.settings.get("checkpoint", "last")
         model = choose(job, rule).model if job else shop.settings.model.id
-        answers = _ask(shop, kind, model, examples, voice)
+        sent = {name: value for name, value in shop.settings.request.keyed().items() if name not in NOT_SENT}
+        parameters = {**sent, "seed": shop.settings.seed}
+        answers = ask(shop, kind, model, {each["id"]: prompt(each, parameters) for each in examples}, voice)
         asked = {each["id"]: each for each in examples}
         answers = {
             name: replace(each, tool_calls=own_calls(each.tool_calls, asked[name])) if each.tool_calls else each
@@ -87,7 +89,13 @@ def deployed(shop: Workshop, kind: str, model: str) -> str:
     return name
 
 
-def _ask(shop: Workshop, kind: str, model: str, examples: list[dict[str, Any]], voice: Voice) -> dict[str, Completion]:
+def ask(shop: Workshop, kind: str, model: str, prompts: Mapping[str, Prompt], voice: Voice) -> dict[str, Completion]:
+    """Return the answer of a model to each prompt, those asked for before taken from what was kept.
+
+    Raises:
+        ConfigError: it must be deployed first.
+        ProviderError: a request failed; the next call asks for the rest.
+    """
     from ftbuild.evaluate.calls import Calls
     from ftbuild.evaluate.sample import sample
 
@@ -101,9 +109,6 @@ def _ask(shop: Workshop, kind: str, model: str, examples: list[dict[str, Any]], 
         voice.sleep(0)
         voice.progress(f"{n} of {total} answers")
 
-    sent = {name: value for name, value in shop.settings.request.keyed().items() if name not in NOT_SENT}
-    parameters = {**sent, "seed": shop.settings.seed}
-    prompts = {each["id"]: prompt(each, parameters) for each in examples}
     try:
         return sample(
             prompts,

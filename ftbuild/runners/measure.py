@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftbuild.chat import Message, Tool, said
+from ftbuild.plan.resolve import LABELLED
 from ftbuild.problem import Problem, nearest
 from ftbuild.retrieval.grounding import passages_in
 from ftbuild.runners.formats import json_file, json_lines, messages, parse_lines
@@ -25,9 +26,10 @@ def score(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any
     from ftbuild.settings.evaluation import ScorerOptions
 
     answers = messages(inputs["predictions"])
+    replies = {each["id"]: each["replies"] for each in parse_lines(inputs.get("judgements", b""))}
     golds = _golds(inputs["provenance"]) if "provenance" in inputs else {}
     cases = [
-        _case(each, answers[each["id"]], golds.get(each["id"], ()))
+        _case(each, answers[each["id"]], golds.get(each["id"], ()), replies.get(each["id"], ()))
         for each in map(as_it_was, parse_lines(inputs["examples"]))
     ]
     kept = {name: settings[name] for name in ("rules", "slang", "language")}
@@ -46,7 +48,7 @@ def _golds(provenance: Content) -> dict[str, list[bool | None]]:
     return {each["id"]: [one.get("gold") for one in each.get("passages", ())] for each in parse_lines(provenance)}
 
 
-def _case(example: Mapping[str, Any], answer: Message, golds: Sequence[bool | None]) -> "Case":
+def _case(example: Mapping[str, Any], answer: Message, golds: Sequence[bool | None], replies: Sequence[str]) -> "Case":
     from ftbuild.scorers import Case, GivenPassage
 
     asked = [each["content"] or "" for each in example["messages"][:-1] if each["role"] == "user"]
@@ -64,6 +66,7 @@ def _case(example: Mapping[str, Any], answer: Message, golds: Sequence[bool | No
         sent=answer.tool_calls,
         tools=[Tool.from_json(each) for each in example.get("tools", ())],
         schema=form["json_schema"]["schema"] if form else None,
+        judgements=replies,
         passages=[GivenPassage(*each, gold) for each, gold in zip(passages, golds, strict=True)],
     )
 
@@ -90,6 +93,7 @@ def _unknown(what: str, key: str, name: str, known: Sequence[str]) -> Problem:
 def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:
     """Compare the arms and judge the goal."""
     from ftbuild.evaluate import compare
+    from ftbuild.evaluate.trust import trust
     from ftbuild.settings import Goal
 
     scores = {name: list(parse_lines(inputs[name])) for name in settings["arms"]}
@@ -97,6 +101,8 @@ def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, A
     asked = settings["goal"] or {"metric": settings["metric"], "require": [], "keep": []}
     conditions = {part: dict(asked[part]) for part in ("require", "keep")}
     goal = Goal.model_validate_json(json.dumps({**asked, **conditions}))
-    results = compare.compare(scores, goal, judged=judged)
+    replies = inputs.get(LABELLED)
+    trusted = trust(list(parse_lines(replies)), settings["judge"]["at_least"]) if replies is not None else None
+    results = compare.compare(scores, goal, judged=judged, trusted=trusted)
     note = f"{results['verdict']}, goal {results['ending']}" if judged else "no verdict asked for"
     return Made({"results.json": json_file(results)}, note)

@@ -12,6 +12,7 @@ from ftbuild.scorers.exact import Exact
 from ftbuild.scorers.facts import Facts
 from ftbuild.scorers.grounding import GROUNDING, GROUNDING_TOO, Grounding
 from ftbuild.scorers.json_schema import FIELDS, PARSED, VALID, JsonSchema
+from ftbuild.scorers.judge import JUDGE, Judged
 from ftbuild.scorers.register import REGISTER, Register
 from ftbuild.scorers.rouge_l import RougeL
 from ftbuild.scorers.style_rules import ALL_KEPT, StyleRulesKept, rule_metric
@@ -23,7 +24,7 @@ from ftbuild.style import RULES
 TOP_METRICS: tuple[Metric, ...] = (
     *(*TOP, VALID, FIELDS, ALL_MET),
     *(ALL_KEPT, *Chrf().metrics, *RougeL().metrics, *Facts().metrics, *Exact().metrics),
-    *(*GROUNDING, *REGISTER),
+    *(*GROUNDING, *REGISTER, JUDGE),
 )
 METRICS: tuple[Metric, ...] = (
     *(*TOP_METRICS, *OTHERS, PARSED, *GROUNDING_TOO),
@@ -43,6 +44,7 @@ def build(options: Mapping[ScorerName, ScorerOptions], style: Style) -> list[Sco
         "json_schema": JsonSchema(),
         "rouge_l": RougeL(),
         "constraints": Constraints(options.get("constraints", ScorerOptions())),
+        "judge": Judged(),
         "register": Register(style),
         "grounding": Grounding(options.get("grounding", ScorerOptions())),
     }

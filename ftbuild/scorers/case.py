@@ -27,6 +27,7 @@ class Case:
     wanted, the values that its arguments may have, "" among them where one may be left out; else those of the call.
     A map among the values has a list of values for each of its members, in turn.
     `schema` is the form that the answer must have; `passages` are those it was asked with.
+    `judgements` are the replies of a judge that was asked to compare output and target, and target and output.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Case:
     accepted: Sequence[Mapping[str, Sequence[Any]]] | None = None
     schema: Mapping[str, Any] | None = None
     passages: Sequence[GivenPassage] = ()
+    judgements: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ ScorerName = Literal[
     "constraints",
     "register",
     "grounding",
+    "judge",
 ]
 
 

@@ -3,17 +3,20 @@
 Pure. Knows nothing of scorers, arms or files. A metric of nothing has no value.
 """
 
+from ftbuild.stats.agreement import Agreement, agreement
 from ftbuild.stats.gate import Ending, Judgement, judge, overall
 from ftbuild.stats.interval import Interval, interval, mean_interval, wilson
 from ftbuild.stats.paired import Difference, compare
 from ftbuild.stats.verdict import Verdict, verdict
 
 __all__ = [
+    "Agreement",
     "Difference",
     "Ending",
     "Interval",
     "Judgement",
     "Verdict",
+    "agreement",
     "compare",
     "interval",
     "judge",
