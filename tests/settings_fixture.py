@@ -274,8 +274,19 @@ GRADED["evaluation"] = FULL["evaluation"] | {
         },
         "grounding": {"abstains": ["does not say"]},
         "register": {},
+        "judge": {},
     }
 }
+GRADED["judge"] = {
+    "rubric": "The shorter one is better.",
+    "labelled": "conf/judge/shorter.jsonl",
+    "at_least": 0.5,
+    "model": {"id": "judge-1", "title": "judge", "licence": "unknown"},
+    "provider": FULL["provider"] | {"engine": "scripted"},
+    "licence": "CC0-1.0",
+    "origin": "labelled here",
+}
+LABELLED = [{"message": "hi", "one": "Hello.", "other": "Good day to you.", "better": "one"}]
 GRADED["dataset"]["sources"] = {"pairs": FULL["dataset"]["sources"]["pairs"]}
 
 TINY["dataset"]["sources"]["asked"] = {
@@ -366,7 +377,10 @@ def settings(tree: dict[str, Any] = FULL) -> Settings:
 
 def graph(tree: dict[str, Any] = FULL, *, judged: bool = True) -> Graph:
     given = settings(tree)
-    return resolve(given, BYTES, VERSIONS, judged=judged, tools=tools_of(given), forms=forms_of(given))
+    labelled = LABELLED if "judge" in given.evaluation.scorers else ()
+    return resolve(
+        given, BYTES, VERSIONS, judged=judged, tools=tools_of(given), forms=forms_of(given), labelled=labelled
+    )
 
 
 def forms_of(given: Settings) -> dict[str, ResponseFormat]:

@@ -43,6 +43,7 @@ SCORERS = {
     "constraints": (1, "b2cde81f3c5c9717d3f1a819ceedc2604fca22f314e27365c28d3905aa4c7d19"),
     "grounding": (1, "3493fc28c1fd684280580dc6c1fb08331b16dcf5c372f2c56f6f1dc7084edf3c"),
     "register": (1, "35d5eef637bad480cdb775e85447c3b8ec6ae610f3ba717864344ac59ed3bb39"),
+    "judge": (1, "3e03dbdcf36c94864e86f6597e376f046cca72a4469e4203c53549189723d30c"),
     "rouge_l": (1, "886e2637e47553a5c8e45964e6be037617e3496334c425b790dbd7ab346dbe00"),
 }
 
@@ -86,7 +87,8 @@ GROUNDED = [
     for said in ("Everyone has 27 days.", "休暇は27日です。")
     for text in ("You have 27 days. (Leave, Allowance)", "It does not say.", "28日です。", "")
 ]
-CASES = {"json_schema": FORMS, "tool_calls": CALLS, "grounding": GROUNDED}
+JUDGED = [Case("1", "", "", "", judgements=each) for each in (("A", "B"), ("B", "A."), ("A", "A"), ())]
+CASES = {"judge": JUDGED, "json_schema": FORMS, "tool_calls": CALLS, "grounding": GROUNDED}
 
 WORDS = ("report", "invoice", "ticket", "draft", "order", "file")
 SOURCE = "".join(
