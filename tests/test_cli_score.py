@@ -162,6 +162,18 @@ def test_answers_are_scored_against_the_passages_of_their_line(own: Own) -> None
     )
 
 
+def test_what_a_judge_has_said_is_scored_without_asking_it(own: Own) -> None:
+    replies = {"a": ["A", "B"], "b": ["A", "A"], "c": ["B", "A"]}
+    cases = [{"id": each, "output": "x", "target": "y", "judgements": said} for each, said in replies.items()]
+    lines(own, "cases.jsonl", *cases, {"id": "d", "output": "x", "target": "y"})
+    told = own.run("score", "judge", "--cases", "cases.jsonl").out.splitlines()
+    assert told[:4] == ["a   1.000", "b   0.500", "c   0.000", "d   no value"]
+    lines(own, "cases.jsonl", {"id": "a", "output": "x", "target": "y", "judgements": ["A"]})
+    assert own.run("score", "judge", "--cases", "cases.jsonl").err == (
+        "cases.jsonl:1: judgements: two replies of a judge, output first and target first\n"
+    )
+
+
 def test_every_broken_case_is_named_by_its_line(own: Own) -> None:
     lines(
         own,
