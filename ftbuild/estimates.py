@@ -3,15 +3,16 @@ prices of the profile.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ftbuild.lookup import Planned
 from ftbuild.plan import cost
-from ftbuild.plan.action import RENDER
+from ftbuild.plan.action import JOB, JUDGE, RENDER
 from ftbuild.plan.cost import Sizes
 from ftbuild.plan.estimate import NOTHING, Estimate, total
 from ftbuild.points import Point, owners
 from ftbuild.runners import counting
+from ftbuild.settings import Settings
 from ftbuild.store.store import Store
 
 TO_COME = ("RUN", "MAYBE")
@@ -26,13 +27,12 @@ def estimates(planned: Sequence[Planned], points: Sequence[Point], store: Store)
     for one in planned:
         point = own[one.action.id]
         found[one.action.id] = NOTHING
-        if not is_asked(one) or one.status not in TO_COME or point.composed.tree["provider"]["kind"] == "embedded":
+        if not is_asked(one) or one.status not in TO_COME or provider_kind(one, point) == "embedded":
             continue
         lines = next(name for name in point.ids if by_id[name].action.kind.name == "render")
         if lines not in sizes:
             sizes[lines] = _sizes(by_id[lines], store)
-        of = cost.of_job if one.action.kind.name == "job" else cost.of_answers
-        found[one.action.id] = of(point.composed.settings, sizes[lines])
+        found[one.action.id] = _estimate(one, point.composed.settings, sizes[lines])
     return found
 
 
@@ -45,7 +45,24 @@ def of_job(point: Point, planned: Sequence[Planned], store: Store) -> Estimate:
 def is_asked(one: Planned) -> bool:
     """Return whether an action asks a provider for something: a job, or the answers of a model."""
     kind = one.action.kind.name
-    return kind == "job" or (kind == "predict" and one.action.settings["kind"] in ASKED)
+    return kind in ("job", "judge") or (kind == "predict" and one.action.settings["kind"] in ASKED)
+
+
+def provider_kind(one: Planned, point: Point) -> str:
+    """Return the kind of the provider that an action asks: read off the tree, a model of the settings costs memory."""
+    tree = point.composed.tree
+    own = (tree.get("judge") or {}).get("provider") if one.action.kind is JUDGE else None
+    return str((own or tree["provider"])["kind"])
+
+
+def _estimate(one: Planned, settings: Settings, sizes: Sizes | None) -> Estimate:
+    if one.action.kind is not JUDGE:
+        return (cost.of_job if one.action.kind is JOB else cost.of_answers)(settings, sizes)
+    labelled = one.action.settings.get("labelled")
+    if labelled is not None and sizes is not None:
+        n_tokens = sum(len(pair[part]) for pair in labelled for part in ("message", "one", "other"))
+        sizes = replace(sizes, n_test=len(labelled), test_tokens=n_tokens // cost.CHARACTERS_PER_TOKEN)
+    return cost.of_judgements(settings.of_judge, sizes)
 
 
 def _sizes(lines: Planned, store: Store) -> Sizes | None:
@@ -97,7 +114,8 @@ def bill(planned: Sequence[Planned], points: Sequence[Point], costs: Mapping[str
     """Return the bill of a plan."""
     own = owners(points)
     paid = [one for one in planned if costs[one.action.id].cost_usd != 0]
-    providers = [own[one.action.id].composed.settings.provider for one in paid]
+    asked = [(one, own[one.action.id].composed.settings) for one in paid]
+    providers = [(said.of_judge if one.action.kind is JUDGE else said).provider for one, said in asked]
     jobs = [one for one in paid if one.action.kind.name == "job"]
     return Bill(
         n_jobs=len(jobs),

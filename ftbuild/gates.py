@@ -12,7 +12,7 @@ from functools import cache
 from ftbuild.estimates import TO_COME, is_asked
 from ftbuild.lookup import Planned
 from ftbuild.plan import gates
-from ftbuild.plan.action import JOB, RENDER
+from ftbuild.plan.action import JOB, JUDGE, RENDER
 from ftbuild.plan.gates import Finding
 from ftbuild.points import Point
 from ftbuild.problem import Problem
@@ -96,9 +96,12 @@ def _hyperparameters(point: Point) -> Iterator[Finding]:
 def lacking(points: Sequence[Point], planned: Sequence[Planned], world: World) -> list[Problem]:
     """Return which variables of the environment the providers to be asked need and do not find."""
     found: dict[str, Problem] = {}
-    for point, _ in asking(points, planned):
-        if point.composed.tree["provider"]["kind"] == "hosted":
-            found |= {str(each): each for each in hosted.lacking(point.composed.settings.provider, world.environment)}
+    providers = [point.composed.settings.provider for point, _ in asking(points, planned)]
+    judged = {one.action.id for one in planned if one.action.kind is JUDGE and one.status in TO_COME}
+    providers += [each.composed.settings.of_judge.provider for each in points if not judged.isdisjoint(each.ids)]
+    for provider in providers:
+        if provider.kind == "hosted":
+            found |= {str(each): each for each in hosted.lacking(provider, world.environment)}
     return list(found.values())
 
 

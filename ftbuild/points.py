@@ -41,7 +41,7 @@ def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke:
     """
     compiled = compiling.read(found.attached(), store, judged=not smoke)
     if compiled is None:
-        from ftbuild import tool_files, tool_results
+        from ftbuild import judging, tool_files, tool_results
         from ftbuild.resolving import graph_of
 
         graph = Graph()
@@ -52,7 +52,8 @@ def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke:
             for name in names
             if graph.actions[name].kind.name == "ingest"
         }
-        read = {path for each in found.points for path in (*tool_files.paths(each), *tool_results.paths(each))}
+        readers = (tool_files.paths, tool_results.paths, judging.paths)
+        read = {path for each in found.points for paths in readers for path in paths(each)}
         files = {str(path): store.digest_of(path) for path in sorted(read)}
         found.attach(compiling.write(graph, ids, sources, files, judged=not smoke))
     else:
@@ -82,7 +83,7 @@ def has_more_to_say(point: Point) -> bool:
     provider, languages = tree["provider"], tree["model"].get("languages")
     method = tree["method"]["type"]
     return (
-        provider["kind"] != "embedded"
+        any(each["kind"] != "embedded" for each in (provider, (tree.get("judge") or {}).get("provider") or provider))
         or any(provider.get(name) is False and needed for name, needed in _may_need(tree).items())
         or method not in (provider.get("methods") or [method])
         or (languages is not None and tree["style"].get("language") not in languages)

@@ -3,6 +3,7 @@
 from ftbuild.answer_forms import forms_of
 from ftbuild.composed import Composed
 from ftbuild.errors import ConfigError, DataError
+from ftbuild.judging import labelled_of
 from ftbuild.plan.graph import Graph
 from ftbuild.plan.resolve import resolve
 from ftbuild.problem import Problem
@@ -16,7 +17,7 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
     """Return the graph of one composition.
 
     Raises:
-        DataError: a source's file cannot be read.
+        DataError: a source's file cannot be read, or the judge's labelled examples are none.
         ConfigError: there is no source, or a tool, or what runs it, cannot be read.
     """
     if not composed.settings.dataset.of_examples:
@@ -31,9 +32,16 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
     if problems:
         raise DataError(*problems)
     scorers = versions(composed.settings.evaluation.scorers, composed.settings.style)
-    tools, forms = tools_of(composed), forms_of(composed)
-    results = keyed_results(composed, store.digest_of)
-    return resolve(composed.settings, digests, scorers, judged=judged, tools=tools, forms=forms, results=results)
+    return resolve(
+        composed.settings,
+        digests,
+        scorers,
+        judged=judged,
+        tools=tools_of(composed),
+        forms=forms_of(composed),
+        results=keyed_results(composed, store.digest_of),
+        labelled=labelled_of(composed),
+    )
 
 
 def _unreadable(composed: Composed, name: str, said: str) -> Problem:

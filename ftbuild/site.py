@@ -14,7 +14,7 @@ from ftbuild import __version__, lockfile, runs, tool_results, tracking
 from ftbuild.digest import of_value
 from ftbuild.engine import Runners
 from ftbuild.outcome import Build
-from ftbuild.plan.action import Action
+from ftbuild.plan.action import JUDGE, Action
 from ftbuild.plan.estimate import NOTHING, Estimate, total
 from ftbuild.points import Point, command_line, owners, part_of
 from ftbuild.providers.connection import Connection
@@ -74,7 +74,7 @@ class Site:
 
     def _shop(self, action: Action) -> Workshop:
         point = self._owners[action.id]
-        settings = point.composed.settings
+        settings = point.composed.settings.of_judge if action.kind is JUDGE else point.composed.settings
         asked = of_value([settings.provider.model_dump(mode="json"), settings.model.keyed()])
         if asked not in self._connections:
             world = replace(self._world, sleep=self._stopping.sleep)

@@ -2,12 +2,13 @@
 
 import json
 from copy import deepcopy
-from typing import Any
+from typing import Any, get_args
 
 from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.plan.graph import Graph
 from ftbuild.plan.resolve import resolve
 from ftbuild.settings import Settings
+from ftbuild.settings.evaluation import ScorerName
 from ftbuild.tools.definitions import definition
 
 FULL: dict[str, Any] = {
@@ -261,7 +262,36 @@ GRADED = deepcopy(FULL) | {
         },
     },
 }
-GRADED["evaluation"] = FULL["evaluation"] | {"scorers": {"tool_calls": {"mode": "bfcl"}, "chrf": {}}}
+GRADED["evaluation"] = FULL["evaluation"] | {
+    "scorers": {
+        "tool_calls": {"mode": "bfcl"},
+        "chrf": {},
+        "constraints": {
+            "words": {"at_least": 1, "at_most": 40},
+            "characters": {"at_most": 400},
+            "sentences": {"at_most": 3},
+            "bullets": {"at_most": 0},
+            "banned": ["asap"],
+            "required": ["please"],
+            "starts_with": "Dear",
+            "ends_with": ".",
+            "language": "en",
+        },
+        "grounding": {"abstains": ["does not say"]},
+        "register": {},
+        "judge": {},
+    }
+}
+GRADED["judge"] = {
+    "rubric": "The shorter one is better.",
+    "labelled": "conf/judge/shorter.jsonl",
+    "at_least": 0.5,
+    "model": {"id": "judge-1", "title": "judge", "licence": "unknown"},
+    "provider": FULL["provider"] | {"engine": "scripted"},
+    "licence": "CC0-1.0",
+    "origin": "labelled here",
+}
+LABELLED = [{"message": "hi", "one": "Hello.", "other": "Good day to you.", "better": "one"}]
 GRADED["dataset"]["sources"] = {"pairs": FULL["dataset"]["sources"]["pairs"]}
 
 TINY["dataset"]["sources"]["asked"] = {
@@ -343,7 +373,7 @@ HOSTED = deepcopy(FULL) | {
 }
 
 BYTES = {"pairs": "a" * 64, "unseen": "b" * 64, "made": "c" * 64, "asked": "d" * 64, "handbook": "e" * 64}
-VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1, "tool_calls": 1, "json_schema": 1, "results": 1}
+VERSIONS = dict.fromkeys(get_args(ScorerName), 1)
 
 
 def settings(tree: dict[str, Any] = FULL) -> Settings:
@@ -353,7 +383,17 @@ def settings(tree: dict[str, Any] = FULL) -> Settings:
 def graph(tree: dict[str, Any] = FULL, *, judged: bool = True) -> Graph:
     given = settings(tree)
     results = {name: each.keyed() for name, each in given.evaluation.results.items()}
-    return resolve(given, BYTES, VERSIONS, judged=judged, tools=tools_of(given), forms=forms_of(given), results=results)
+    labelled = LABELLED if "judge" in given.evaluation.scorers else ()
+    return resolve(
+        given,
+        BYTES,
+        VERSIONS,
+        judged=judged,
+        tools=tools_of(given),
+        forms=forms_of(given),
+        results=results,
+        labelled=labelled,
+    )
 
 
 def forms_of(given: Settings) -> dict[str, ResponseFormat]:

@@ -23,6 +23,14 @@ def test_the_engine_computes_what_changed_and_nothing_else() -> None:
 
 
 @pytest.mark.slow
+def test_a_scorer_that_is_added_asks_nobody_anything() -> None:
+    command = [sys.executable, "-m", "tests.bench.rescore", "--n", "300"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    assert done.stdout.splitlines()[0].endswith(" answers; rouge_l added: 0 requests, base scores ran")
+
+
+@pytest.mark.slow
 def test_our_training_and_a_plain_loop_learn_the_same() -> None:
     pytest.importorskip("peft")
     command = [sys.executable, "-m", "tests.bench.training", "--model", "tiny", "--examples", "16", "--epochs", "1"]

@@ -18,7 +18,19 @@ from ftbuild.cli.verbs import VERBS
 from ftbuild.ledger.journal import Journal
 from ftbuild.trees import experiments
 
-GROUPS = ["goal", "dataset", "style", "tools", "retrieval", "model", "method", "provider", "evaluation", "tracker"]
+GROUPS = [
+    "goal",
+    "dataset",
+    "style",
+    "tools",
+    "retrieval",
+    "model",
+    "method",
+    "provider",
+    "evaluation",
+    "tracker",
+    "judge",
+]
 FORMAL = Candidate("style=formal", "Formal business English.")
 MINE = Candidate("style=mine", "My own way.")
 UNSEEN = "Pairs from twelve situations found nowhere else, to test on and never to learn from."

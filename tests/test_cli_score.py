@@ -105,11 +105,73 @@ def test_a_style_is_that_of_an_experiment(own: Own) -> None:
             "    Fix: --cases FILE.jsonl, with a line a case: id, output, target, and tools, schema and cluster "
             "if there are\n",
         ),
+        (
+            ("constraints", "--cases", "x.jsonl"),
+            "command line: no constraint to score by\n"
+            "    Fix: ftbuild score constraints --cases FILE.jsonl --options '{words: {at_most: 40}}'\n",
+        ),
+        (
+            ("constraints", "--options", "{words: {most: 4}, language: English}"),
+            "command line: --options: words.most: Extra inputs are not permitted\n"
+            "command line: --options: language: String should match pattern '^[a-z]{2}$'\n",
+        ),
+        (
+            ("chrf", "--options", "{language: en}"),
+            "command line: --options: chrf takes no options; language is of constraints\n"
+            "    Fix: --options '{KEY: VALUE, ...}', as under evaluation.scorers in a config\n",
+        ),
         (("chrf", "--cases", "x.jsonl"), "x.jsonl: no such file\n    Fix: check the path.\n"),
     ],
 )
 def test_a_command_that_cannot_be_carried_out_says_why(own: Own, words: tuple[str, ...], said: str) -> None:
     assert own.refused("score", *words) == said
+
+
+def test_constraints_are_scored_by_what_the_command_line_says(own: Own) -> None:
+    lines(
+        own,
+        "cases.jsonl",
+        {"id": "a", "output": "Send it now.", "target": ""},
+        {"id": "b", "output": "Send it now, please.", "target": ""},
+    )
+    words = ("--cases", "cases.jsonl", "--options", "{words: {at_most: 3}, banned: [please]}")
+    assert own.run("score", "constraints", *words).out.splitlines()[:2] == ["a   1.000", "b   0.000"]
+    ended = own.run("score", "constraints.words", *words, "--format", "json")
+    assert [each["detail"] for each in json.loads(ended.out)["cases"]] == [[], ["4 words, at most 3"]]
+
+
+def test_answers_are_scored_against_the_passages_of_their_line(own: Own) -> None:
+    passage = {"name": "Leave", "text": "Everyone has 27 days.", "gold": True}
+    lines(
+        own,
+        "cases.jsonl",
+        {"id": "a", "output": "27 days (Leave)", "target": "27.", "passages": [passage]},
+        {"id": "b", "output": "27 days", "target": "27.", "passages": [passage]},
+        {"id": "c", "output": "It is not said.", "target": "27.", "passages": [{**passage, "gold": False}]},
+    )
+    words = ("--cases", "cases.jsonl", "--options", "{abstains: [not said]}")
+    assert own.run("score", "grounding.citation", *words).out.splitlines()[:3] == [
+        "a   1.000",
+        "b   0.000",
+        "c   no value",
+    ]
+    assert own.run("score", "grounding.abstains", *words).out.splitlines()[2] == "c   1.000"
+    assert own.refused("score", "grounding", "--cases", "cases.jsonl") == (
+        "command line: no phrase by which an answer abstains\n"
+        "    Fix: ftbuild score grounding --cases FILE.jsonl --options '{abstains: [The handbook does not say]}'\n"
+    )
+
+
+def test_what_a_judge_has_said_is_scored_without_asking_it(own: Own) -> None:
+    replies = {"a": ["A", "B"], "b": ["A", "A"], "c": ["B", "A"]}
+    cases = [{"id": each, "output": "x", "target": "y", "judgements": said} for each, said in replies.items()]
+    lines(own, "cases.jsonl", *cases, {"id": "d", "output": "x", "target": "y"})
+    told = own.run("score", "judge", "--cases", "cases.jsonl").out.splitlines()
+    assert told[:4] == ["a   1.000", "b   0.500", "c   0.000", "d   no value"]
+    lines(own, "cases.jsonl", {"id": "a", "output": "x", "target": "y", "judgements": ["A"]})
+    assert own.run("score", "judge", "--cases", "cases.jsonl").err == (
+        "cases.jsonl:1: judgements: two replies of a judge, output first and target first\n"
+    )
 
 
 def test_every_broken_case_is_named_by_its_line(own: Own) -> None:
@@ -123,6 +185,7 @@ def test_every_broken_case_is_named_by_its_line(own: Own) -> None:
         {"id": "c", "output": {"tool_calls": [{"name": "ping"}]}, "target": "b"},
         {"id": "d", "output": "a", "target": "b", "tools": [{"name": "ping"}]},
         {"id": "e", "output": "a", "target": calls(1), "accepted": []},
+        {"id": "g", "output": "a", "target": "b", "passages": [{"name": "Leave"}]},
         ["f"],
     )
     ended = own.run("score", "exact", "--cases", "cases.jsonl")
@@ -134,7 +197,8 @@ def test_every_broken_case_is_named_by_its_line(own: Own) -> None:
         "cases.jsonl:5: output: tool_calls are not as chat completions spell them ('id')\n"
         "cases.jsonl:6: tools are not as chat completions spell them ('function')\n"
         "cases.jsonl:7: accepted has 0 entries for 1 calls of the target\n"
-        "cases.jsonl:8: not a JSON object\n"
+        "cases.jsonl:8: passages: each has a name and a text, and gold is true or false where it is known\n"
+        "cases.jsonl:9: not a JSON object\n"
     )
 
 

@@ -25,8 +25,8 @@ KEYS = {
     "lines": "6ae1c3d500c86bbaea16d099a0cc34ea1b4627dc5312bdf5d946f40a9854d818",
     "echo": "e0d0bd24d832e62bf504972c3d0c86f123fc6a8e0106899abc1fedd3bf1cddc7",
     "rules": "bb39319d338bb98ac038cc9cbc8a823e12357cd28ac14b85be417303ed6c5c58",
-    "echo scores": "507b58348520918bc3358e658604689bb313fd1ac3f2be82afca1dea4aca0b6b",
-    "rules scores": "0944f9bb10e4bbdd97364e07cd38dddaaff6afc21f818bb75cbcf6206b6442c4",
+    "echo scores": "3c25b7ec2248b1538f80beec89a38ee54a8aced32443fde7facc694895b577ef",
+    "rules scores": "98baa3c163719911bde8ad75ef19e9a73132df4f5b844c84c1c65d20b351abec",
 }
 
 

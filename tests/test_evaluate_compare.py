@@ -8,6 +8,7 @@ import yaml
 from ftbuild.errors import EvaluationError
 from ftbuild.evaluate import arms, scoring
 from ftbuild.evaluate.compare import compare
+from ftbuild.evaluate.trust import Trust, trust
 from ftbuild.scorers import Case, build
 from ftbuild.settings import Arm, Condition, Evaluation, Goal, Style, StyleRules
 from ftbuild.settings.evaluation import ScorerName, ScorerOptions
@@ -198,3 +199,25 @@ def test_the_longest_phrase_is_replaced_first() -> None:
 
 def test_an_echo_is_the_input() -> None:
     assert arms.echo(" hey\n") == " hey\n"
+
+
+def with_judge(replies: tuple[str, str]) -> Trust:
+    """Return the trust in a judge that says of every pair of three labels what it is said to say."""
+    return trust([{"better": each, "replies": replies} for each in ("one", "other", "tie") * 10], 0.6)
+
+
+@pytest.mark.parametrize(("admitted", "ending"), [(False, "undecided"), (True, "met"), (None, "undecided")])
+def test_a_condition_on_a_judge_counts_only_where_it_is_admitted(admitted: bool | None, ending: str) -> None:
+    goal = Goal(metric="chrf", require={"judged": Condition(metric="judge", at_least=0.9)})
+    arms_ = {
+        name: [{**each, "scores": {**each["scores"], "judge": 1.0}} for each in lines(lambda _, formal: formal)]
+        for name in ("base", "tuned")
+    }
+    letters = {"one": ("A", "B"), "other": ("B", "A"), "tie": ("T", "T")}
+    good = trust([{"better": each, "replies": letters[each]} for each in [*letters] * 10], 0.6)
+    trusted = {True: good, False: with_judge(("A", "A")), None: None}[admitted]
+    results = compare(arms_, goal, trusted=trusted)
+    [condition] = results["goal"]
+    assert (condition["ending"], results["ending"]) == (ending, ending)
+    assert condition.get("refused") == (None if admitted else "the judge is not admitted")
+    assert results.get("judge", {}).get("admitted") is admitted

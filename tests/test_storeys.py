@@ -26,7 +26,7 @@ STOREYS = (
     # The shell, from its own top down.
     ("origins", "trees", "voice"),
     ("yaml_marks", "composed", "merging", "workers", "editor_schemas", "profiles"),
-    ("defaults_lists", "lookup", "partitions", "tool_files", "tool_results", "answer_forms"),
+    ("defaults_lists", "lookup", "partitions", "tool_files", "tool_results", "answer_forms", "judging"),
     ("resolving",),
     ("config_problems", "outcome", "history", "planfile", "compiling"),
     ("compose", "engine"),
@@ -75,6 +75,8 @@ ONLY_IN = {
     "duckdb": ("sources.tables",),
     "pyarrow": ("sources.huggingface",),
     "backports": ("packed",),
+    "rapidfuzz": ("scorers.rouge_l",),
+    "py3langid": ("scorers.constraints",),
     "transformers": (),
     "peft": (),
 }

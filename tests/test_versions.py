@@ -19,9 +19,9 @@ from ftbuild.plan import action as kinds
 from ftbuild.plan.resolve import resolve
 from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.pure import PURE
-from ftbuild.scorers import Case, build, versions
+from ftbuild.scorers import Case, GivenPassage, build, versions
 from ftbuild.settings import Settings
-from ftbuild.settings.evaluation import ScorerOptions
+from ftbuild.settings.evaluation import Count, ScorerOptions
 from ftbuild.stream import whole
 from ftbuild.workers import Made
 
@@ -38,10 +38,15 @@ SCORERS = {
     "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),
     "chrf": (1, "97919eb8b01a88f9e1f7c69e2e3a8c8cb6291970a913048a85d35d22d62747d3"),
     "facts": (1, "a360f2e9c02caa37b291c73efd4c4464af52a8990d79973b385a271a6ebbae42"),
-    "exact": (1, "c4073d2d0aad3d4d99925ba705b741539d7a2096dfe00419c8ca026298360e7a"),
+    "exact": (2, "9c4e8453060e5574defad0870f194f15b98e3f959b281bc363f2313f7acf6f00"),
     "tool_calls": (1, "35d5b9b491700119e63591ae05659b038c2b35deb74173c79000e81bd797eefc"),
     "results": (1, "591b10e6387b3aba2cd8103b8da69a758bcc11ddaec729a22c7f9af69d8c1c21"),
     "json_schema": (1, "3e1632c3d5bc60ed0f3ecd1d45f8fbb180a1a18c3e608bb92836cbe7595b646a"),
+    "constraints": (1, "b2cde81f3c5c9717d3f1a819ceedc2604fca22f314e27365c28d3905aa4c7d19"),
+    "grounding": (1, "3493fc28c1fd684280580dc6c1fb08331b16dcf5c372f2c56f6f1dc7084edf3c"),
+    "register": (1, "35d5eef637bad480cdb775e85447c3b8ec6ae610f3ba717864344ac59ed3bb39"),
+    "judge": (1, "3e03dbdcf36c94864e86f6597e376f046cca72a4469e4203c53549189723d30c"),
+    "rouge_l": (1, "886e2637e47553a5c8e45964e6be037617e3496334c425b790dbd7ab346dbe00"),
 }
 
 RESULTS = [
@@ -57,6 +62,10 @@ RESULTS = [
     for target in ("About 3.3.", "")
     for output in ("It is 3.3.", "It is 3.33.", "It is 3.", "It is 4.")
 ]
+OPTIONS = {
+    "constraints": ScorerOptions(words=Count(at_most=4), required=["Ann"], language="en"),
+    "grounding": ScorerOptions(abstains=["does not say"]),
+}
 TEXTS = [
     Case("1", "hey send 3 files to Ann by Friday", "Please send three files.", text, "g")
     for text in (
@@ -80,6 +89,21 @@ CALLS = [
         [],
     )
 ]
+
+GROUNDED = [
+    Case(
+        "1",
+        "How many days?",
+        "27 days. (Leave, Allowance)",
+        text,
+        passages=[GivenPassage("Leave, Allowance", said, gold)],
+    )
+    for gold in (True, False, None)
+    for said in ("Everyone has 27 days.", "休暇は27日です。")
+    for text in ("You have 27 days. (Leave, Allowance)", "It does not say.", "28日です。", "")
+]
+JUDGED = [Case("1", "", "", "", judgements=each) for each in (("A", "B"), ("B", "A."), ("A", "A"), ())]
+CASES = {"judge": JUDGED, "json_schema": FORMS, "tool_calls": CALLS, "grounding": GROUNDED, "results": RESULTS}
 
 WORDS = ("report", "invoice", "ticket", "draft", "order", "file")
 SOURCE = "".join(
@@ -204,7 +228,6 @@ def test_the_bytes_of_a_kind_change_only_with_its_version(kind: str, made: dict[
 @pytest.mark.parametrize("name", SCORERS)
 def test_the_scores_of_a_scorer_change_only_with_its_version(name: Any) -> None:
     style = settings(FULL).style
-    [scorer] = build({name: ScorerOptions()}, style)
-    cases = {"json_schema": FORMS, "tool_calls": CALLS, "results": RESULTS}.get(name, TEXTS)
-    scores = [[each.metric, each.value, each.detail] for case in cases for each in scorer.score(case)]
+    [scorer] = build({name: OPTIONS.get(name, ScorerOptions())}, style)
+    scores = [[each.metric, each.value, each.detail] for case in CASES.get(name, TEXTS) for each in scorer.score(case)]
     assert (scorer.version, of_value(scores)) == SCORERS[name]

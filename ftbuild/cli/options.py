@@ -43,6 +43,7 @@ VALUED = {
     "--count": "3",
     "--cases": "FILE",
     "--mode": "bfcl",
+    "--options": "'{words: {at_most: 40}}'",
     "--to": "FILE",
     "--model": "NAME",
     "--metadata": "KEY=VALUE",
@@ -106,6 +107,7 @@ class Options:
     count: int | None = None
     cases: str | None = None
     mode: str | None = None
+    options: str | None = None
     to: str | None = None
     model: str | None = None
     metadata: tuple[str, ...] = ()

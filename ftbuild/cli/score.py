@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+import yaml
+from pydantic import ValidationError
+
 from ftbuild.chat import Message, Tool, said
 from ftbuild.cli.build import composed_of
 from ftbuild.cli.options import Options
@@ -13,9 +16,10 @@ from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.problem import Problem, nearest
 from ftbuild.report.words import count
 from ftbuild.rows import line
-from ftbuild.scorers import Case, Score, Scorer, build
+from ftbuild.scorers import Case, GivenPassage, Score, Scorer, build
+from ftbuild.scorers.judge import ORDERS
 from ftbuild.settings import Style, StyleRules
-from ftbuild.settings.evaluation import ScorerName, ScorerOptions
+from ftbuild.settings.evaluation import ScorerName, ScorerOptions, misplaced
 from ftbuild.stats import interval
 from ftbuild.store import durable
 
@@ -71,9 +75,17 @@ def _scorer(options: Options) -> tuple[Scorer, str]:
         why = "A style is a list of rules, and this command names none."
         fix = f"ftbuild score {word} --cases FILE.jsonl +experiment=NAME"
         raise ConfigError(Problem("no style to score by", "command line", why=why, fix=fix))
-    style = composed_of(options).points[0].settings.style if options.overrides else NO_STYLE
-    mode = {"mode": options.mode} if options.mode is not None else {}
-    [scorer] = build({name: ScorerOptions.model_validate(mode)}, style)
+    settings = composed_of(options).points[0].settings if options.overrides else None
+    chosen = (settings.evaluation.scorers.get(name) if settings else None) or ScorerOptions()
+    if options.options is not None or options.mode is not None:
+        chosen = _chosen(name, options)
+    if name == "constraints" and not chosen.constraints:
+        fix = f"ftbuild score {word} --cases FILE.jsonl --options '{{words: {{at_most: 40}}}}'"
+        raise ConfigError(Problem("no constraint to score by", "command line", fix=fix))
+    if name == "grounding" and not chosen.abstains:
+        fix = f"ftbuild score {word} --cases FILE.jsonl --options '{{abstains: [The handbook does not say]}}'"
+        raise ConfigError(Problem("no phrase by which an answer abstains", "command line", fix=fix))
+    [scorer] = build({name: chosen}, settings.style if settings else NO_STYLE)
     metrics = [each.name for each in scorer.metrics]
     metric = metrics[0] if word == name else word
     if metric not in metrics:
@@ -81,6 +93,31 @@ def _scorer(options: Options) -> tuple[Scorer, str]:
         there = f"the nearest is {close!r}." if close else f"{name} gives {', '.join(metrics)}."
         raise ConfigError(Problem(f"{name} gives no metric {metric!r}", "command line", fix=there))
     return scorer, metric
+
+
+def _chosen(name: ScorerName, options: Options) -> ScorerOptions:
+    """Return the options of a scorer that the command line says.
+
+    Raises:
+        ConfigError: they are no options of that scorer.
+    """
+    try:
+        said = yaml.safe_load(options.options) if options.options is not None else {}
+        if not isinstance(said, dict):
+            raise ValueError(f"{options.options!r} is no map")
+        mode = {"mode": options.mode} if options.mode is not None else {}
+        chosen = ScorerOptions.model_validate_json(json.dumps({**said, **mode}))
+        if wrong := misplaced(name, chosen):
+            raise ValueError(wrong)
+    except ValidationError as error:
+        found = [(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
+        raise ConfigError(
+            *(Problem(f"--options: {at + ': ' if at else ''}{what}", "command line") for at, what in found)
+        ) from None
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        fix = "--options '{KEY: VALUE, ...}', as under evaluation.scorers in a config"
+        raise ConfigError(Problem(f"--options: {error}", "command line", fix=fix)) from None
+    return chosen
 
 
 def _path(options: Options) -> Path:
@@ -104,6 +141,7 @@ def _case(value: Mapping[str, Any]) -> Case:
     accepted = value.get("accepted")
     if accepted is not None and len(accepted) != len(target.tool_calls):
         raise ValueError(f"accepted has {len(accepted)} entries for {len(target.tool_calls)} calls of the target")
+    passages = value.get("passages") or ()
     schema = value.get("schema")
     if schema is not None and not isinstance(schema, Mapping):
         raise ValueError("schema is no JSON object")
@@ -118,7 +156,23 @@ def _case(value: Mapping[str, Any]) -> Case:
         tools=_tools(value.get("tools") or ()),
         accepted=accepted,
         schema=schema,
+        passages=[_passage(each) for each in passages],
+        judgements=_replies(value.get("judgements") or ()),
     )
+
+
+def _passage(value: Any) -> GivenPassage:
+    given = value if isinstance(value, Mapping) else {}
+    name, text, gold = given.get("name"), given.get("text"), given.get("gold")
+    if not isinstance(name, str) or not isinstance(text, str) or not isinstance(gold, bool | None):
+        raise ValueError("passages: each has a name and a text, and gold is true or false where it is known")
+    return GivenPassage(name, text, gold)
+
+
+def _replies(found: Sequence[Any]) -> list[str]:
+    if len(found) not in (0, ORDERS) or not all(isinstance(each, str) for each in found):
+        raise ValueError("judgements: two replies of a judge, output first and target first")
+    return list(found)
 
 
 def _message(value: Mapping[str, Any], name: str) -> Message:

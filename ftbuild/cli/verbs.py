@@ -71,7 +71,7 @@ VERBS = {
     "score": Verb(
         "score recorded answers, of anyone",
         "score:score",
-        ("--cases", "--mode", "--out", "--format"),
+        ("--cases", "--options", "--mode", "--out", "--format"),
         ("text", "json"),
         "SCORER",
     ),

@@ -8,8 +8,10 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from ftbuild.errors import EvaluationError
+from ftbuild.evaluate.trust import Trust
 from ftbuild.problem import Problem, nearest
 from ftbuild.scorers import METRICS, TOP_METRICS, Metric
+from ftbuild.scorers.judge import JUDGE
 from ftbuild.settings import Condition, Goal
 from ftbuild.stats import Difference, Interval, Verdict, holm, interval, judge, overall, verdict, verdicts
 from ftbuild.stats import compare as paired
@@ -27,13 +29,14 @@ SLICE_AT_LEAST = 5
 Lines = Sequence[Mapping[str, Any]]
 
 
-def compare(arms: Mapping[str, Lines], goal: Goal, judged: bool = True) -> dict[str, Any]:
+def compare(arms: Mapping[str, Lines], goal: Goal, judged: bool = True, trusted: Trust | None = None) -> dict[str, Any]:
     """Return the results of all arms, in their order, the goal judged on the arm `tuned`.
 
     Every arm holds one score line per example, in any order. Metrics come top ones first, each
     followed by its slices: every value with 5 examples or more of a slice with 2 to 12 values. A
     metric without values has n 0 and nulls. Without `judged` the goal is empty, ending and
-    verdict are null.
+    verdict are null. `trusted` says how far the judge can be trusted, where there is one: its metric decides no
+    condition, which is then undecided and says why, unless it is admitted.
 
     Raises:
         EvaluationError: an arm lacks an example, the goal names an unknown metric or arm, or there
@@ -43,7 +46,7 @@ def compare(arms: Mapping[str, Lines], goal: Goal, judged: bool = True) -> dict[
     table = _Table(arms)
     main = table.difference(goal.metric, None, BASE) if judged else None
     lower = _metric(goal.metric).lower_is_better
-    judgements = list(_judgements(table, goal)) if judged else []
+    judgements = [_gated(each, trusted) for each in _judgements(table, goal)] if judged else []
     return {
         "schema_version": SCHEMA_VERSION,
         "arms": list(arms),
@@ -55,6 +58,7 @@ def compare(arms: Mapping[str, Lines], goal: Goal, judged: bool = True) -> dict[
         "verdict_metric": goal.metric,
         "margin": _margin(goal) if judged else None,
         "n_test": len(table.ids),
+        **({"judge": trusted.to_json()} if trusted is not None else {}),
     }
 
 
@@ -224,6 +228,13 @@ def _judgements(table: _Table, goal: Goal) -> Iterator[dict[str, Any]]:
             numbers = table.interval(TUNED, metric, where)
         judgement = judge(condition, numbers, goal.judge_by, _metric(metric).lower_is_better, p, p_adjusted)
         yield {"name": name, "part": part, "metric": metric, "slice": where, **asdict(judgement)}
+
+
+def _gated(judgement: dict[str, Any], trusted: Trust | None) -> dict[str, Any]:
+    """Return a condition as it ended; one on a judge that is not admitted has not."""
+    if judgement["metric"] != JUDGE.name or (trusted is not None and trusted.admitted):
+        return judgement
+    return {**judgement, "ending": "undecided", "more_examples": None, "refused": "the judge is not admitted"}
 
 
 def _margin(goal: Goal) -> float:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from ftbuild.digest import canonical, of_bytes
 
 Contract = Literal["pure", "paid", "calls"]
+Stage = Literal["data", "train", "test"]
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,13 @@ TARGETS = Kind("targets", 1, "pure")
 RENDER = Kind("render", 2, "pure")
 JOB = Kind("job", 1, "paid")
 PREDICT = Kind("predict", 1, "calls")
+JUDGE = Kind("judge", 1, "calls")
 SCORE = Kind("score", 2, "pure")
 COMPARE = Kind("compare", 3, "pure")
 REPORT = Kind("report", 4, "pure")
 
 
-KINDS = {kind.name: kind for kind in (INGEST, DATASET, TARGETS, RENDER, JOB, PREDICT, SCORE, COMPARE, REPORT)}
+KINDS = {kind.name: kind for kind in (INGEST, DATASET, TARGETS, RENDER, JOB, PREDICT, JUDGE, SCORE, COMPARE, REPORT)}
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Action:
 
     kind: Kind
     label: str
-    stage: Literal["data", "train", "test"]
+    stage: Stage
     settings: Mapping[str, Any]
     inputs: tuple[Input, ...] = ()
 

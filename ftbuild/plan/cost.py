@@ -8,10 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ftbuild.plan.estimate import NOTHING, Estimate
+from ftbuild.scorers.judge import MAX_TOKENS, ORDERS, PROMPT
 from ftbuild.settings import Model, Provider, Settings, Tunable
 from ftbuild.settings.training import Auto
 
 AUTO_EPOCHS, AUTO_LEAST, AUTO_MOST, AUTO_EPOCHS_AT_MOST = 3, 100, 25_000, 25
+
+
+CHARACTERS_PER_TOKEN = 4  # of English, about
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,25 @@ def of_tokens(settings: Settings, n_in: int, n_out: int) -> float | None:
     read = _usd(n_in, _price(settings.provider, settings.model, lambda found: found.usd_input))
     written = _usd(n_out, _price(settings.provider, settings.model, lambda found: found.usd_output))
     return None if read is None or written is None else read + written
+
+
+def of_judgements(settings: Settings, sizes: Sizes | None) -> Estimate:
+    """Return what the judgements of one arm cost at most; `settings` are those of the judge.
+
+    Either order is asked with the rubric, the message, its reference and an answer as long as it may be.
+    """
+    provider = settings.provider
+    if provider.kind == "embedded":
+        return NOTHING
+    if sizes is None:
+        return Estimate(None, 0 if is_free(provider) else None, estimated=True)
+    around = len(PROMPT + (settings.judge.rubric or "")) // CHARACTERS_PER_TOKEN
+    n_in = ORDERS * (sizes.test_tokens + sizes.n_test * (around + settings.request.max_completion_tokens))
+    n_out = ORDERS * sizes.n_test * MAX_TOKENS
+    read = _usd(n_in, _price(provider, settings.model, lambda found: found.usd_input))
+    written = _usd(n_out, _price(provider, settings.model, lambda found: found.usd_output))
+    cost = None if read is None or written is None else round(read + written, 6)
+    return Estimate(n_in + n_out, cost, estimated=True)
 
 
 def is_free(provider: Provider) -> bool:

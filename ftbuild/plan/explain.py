@@ -56,6 +56,14 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "results": "evaluation.results",
         "samples": "evaluation.samples",
     },
+    "judge": {
+        "prompt": "judge",
+        "rubric": "judge.rubric",
+        "labelled": "judge.labelled",
+        "provider": "judge.provider",
+        "model": "judge.model",
+        "seed": "seed",
+    },
     "score": {
         "scorers": "evaluation.scorers",
         "rules": "style.rules",
@@ -63,7 +71,7 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "language": "style.language",
         "turns": "evaluation.turns",
     },
-    "compare": {"goal": "goal", "arms": "evaluation.arms", "metric": "goal.metric"},
+    "compare": {"goal": "goal", "arms": "evaluation.arms", "metric": "goal.metric", "judge": "judge"},
     "report": {"arms": "evaluation.arms"},
 }
 

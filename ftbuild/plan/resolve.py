@@ -8,6 +8,7 @@ need no job, so they come first and show whether there is room to gain.
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.plan.action import (
@@ -15,6 +16,7 @@ from ftbuild.plan.action import (
     DATASET,
     INGEST,
     JOB,
+    JUDGE,
     PREDICT,
     RENDER,
     REPORT,
@@ -22,12 +24,16 @@ from ftbuild.plan.action import (
     TARGETS,
     Action,
     Input,
+    Stage,
 )
 from ftbuild.plan.graph import Graph
+from ftbuild.scorers.judge import PROMPT_DIGEST
 from ftbuild.settings import Arm, Goal, Settings, Source
 from ftbuild.settings.contradictions import job_schema
 from ftbuild.settings.graders import templates
 from ftbuild.tools.definitions import keyed as keyed_tools
+
+LABELLED = "labelled.judgements"  # the role of a judge's replies, which no arm is called
 
 
 def resolve(
@@ -38,13 +44,14 @@ def resolve(
     tools: Sequence[Tool] = (),
     forms: Mapping[str, ResponseFormat] | None = None,
     results: Mapping[str, object] | None = None,
+    labelled: Sequence[Mapping[str, Any]] = (),
 ) -> Graph:
     """Return the graph of one experiment.
 
     `source_digests` maps each source to the sha256 of its file's bytes, `scorer_versions` each scorer to its
     version; `tools` are those of the settings, read from wherever they stand; `forms` map the sources whose answers
     have one to it; `results` say of each tool that is run what runs it; without `judged` the comparison gives numbers
-    and no verdict.
+    and no verdict; `labelled` are the judge's examples.
     """
     graph = Graph()
     forms = forms or {}
@@ -62,14 +69,18 @@ def resolve(
     free_first = sorted(settings.evaluation.arms.items(), key=lambda item: item[1].kind == "tuned")
     scores: dict[str, str] = {}
     predictions: dict[str, str] = {}
+    check = _judge(graph, settings, "judge", "train", (), labelled=list(labelled)) if labelled else None
     job = None
     for name, arm in free_first:
         if arm.kind == "tuned":
             job = _job(graph, settings, lines, forms)
         predictions[name] = _predict(graph, settings, name, arm, asked, job, results or {})
     for name, prediction in predictions.items():
-        scores[name] = _score(graph, settings, name, asked, prediction, scorer_versions)
-    _report(graph, settings, judged, dataset, asked, lines, job, predictions, scores)
+        answers = (asked, Input("predictions", prediction, "predictions.jsonl"))
+        stage = graph.actions[prediction].stage
+        judgement = _judge(graph, settings, f"{name} judged", stage, answers) if check is not None else None
+        scores[name] = _score(graph, settings, name, answers, judgement, dataset, scorer_versions)
+    _report(graph, settings, judged, dataset, asked, lines, job, predictions, scores, check)
     return graph
 
 
@@ -236,10 +247,26 @@ def _predict(
     return graph.add(Action(PREDICT, name, "test" if arm.kind == "tuned" else "train", keyed, tuple(inputs)))
 
 
-def _score(
-    graph: Graph, settings: Settings, name: str, asked: Input, prediction: str, scorer_versions: Mapping[str, int]
+def _judge(
+    graph: Graph, settings: Settings, label: str, stage: Stage, inputs: tuple[Input, ...], **keyed: object
 ) -> str:
-    style = settings.style
+    """Return the judgements of one arm's answers, or of the labelled examples."""
+    asked = settings.of_judge
+    keyed |= {"prompt": PROMPT_DIGEST, "rubric": settings.judge.rubric, "seed": settings.seed}
+    keyed |= {"provider": asked.provider.keyed(), "model": asked.model.keyed()}
+    return graph.add(Action(JUDGE, label, stage, keyed, inputs))
+
+
+def _score(
+    graph: Graph,
+    settings: Settings,
+    name: str,
+    answers: tuple[Input, ...],
+    judgement: str | None,
+    dataset: str,
+    scorer_versions: Mapping[str, int],
+) -> str:
+    style, evaluation = settings.style, settings.evaluation
     return graph.add(
         Action(
             SCORE,
@@ -248,14 +275,18 @@ def _score(
             {
                 "scorers": [
                     [name, scorer_versions[name], *([options.keyed()] if options.keyed() else [])]
-                    for name, options in settings.evaluation.scorers.items()
+                    for name, options in evaluation.scorers.items()
                 ],
                 "rules": style.rules.keyed(),
                 "slang": sorted(style.slang),
                 "language": style.language,
-                **({"turns": settings.evaluation.turns} if settings.evaluation.turns > 1 else {}),
+                **({"turns": evaluation.turns} if evaluation.turns > 1 else {}),
             },
-            (asked, Input("predictions", prediction, "predictions.jsonl")),
+            (
+                *answers,
+                *([Input("judgements", judgement, "judgements.jsonl")] if judgement is not None else []),
+                *([Input("provenance", dataset, "provenance.jsonl")] if "grounding" in evaluation.scorers else []),
+            ),
         )
     )
 
@@ -270,15 +301,20 @@ def _report(
     job: str | None,
     predictions: Mapping[str, str],
     scores: Mapping[str, str],
+    check: str | None,
 ) -> None:
     arms = list(settings.evaluation.arms)
+    needed = {"judge": {"at_least": settings.judge.at_least}} if check is not None else {}
     compare = graph.add(
         Action(
             COMPARE,
             "verdict",
             "test",
-            {"goal": _goal(settings.goal) if judged else None, "arms": arms, "metric": settings.goal.metric},
-            tuple(Input(name, scores[name], "scores.jsonl") for name in arms),
+            {"goal": _goal(settings.goal) if judged else None, "arms": arms, "metric": settings.goal.metric, **needed},
+            (
+                *(Input(name, scores[name], "scores.jsonl") for name in arms),
+                *([Input(LABELLED, check, "judgements.jsonl")] if check is not None else []),
+            ),
         )
     )
     inputs = [

@@ -2,7 +2,7 @@
 
 Owns the choice and the order of examples a report shows. Judges nothing: it reads the scores. A miss
 is an answer that fails `style.all_kept`, loses or invents a fact, does not make exactly the calls wanted, or does not
-fit its schema or differs from the reference in a field.
+fit its schema or differs from the reference in a field, or does not meet a constraint.
 """
 
 import json
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftbuild.digest import of_value
+from ftbuild.report.words import whole_of
 
 LOST, INVENTED, STYLE, EMPTY = "lost", "invented", "style", "empty"
 MISSING, EXTRA, VALUE, MISFIT = "call.missing", "call.extra", "call.value", "call.misfit"
@@ -41,6 +42,7 @@ _KINDS = {
 }
 _TOLD_BY = {
     "style.": "break a style rule",
+    "constraints.": "do not meet a constraint",
     "facts.": "lose or invent a fact",
     "tool_calls.": "make other calls than those wanted",
     "json_schema.": "break their schema or get a field wrong",
@@ -84,19 +86,23 @@ def told_by(examples: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def word(kind: str) -> str:
     """Return a kind of miss in a word or two, to stand before a snippet."""
-    return _WORDS.get(kind) or kind.removeprefix("style.").replace("_", " ")
+    return _WORDS.get(kind) or kind.rpartition(".")[2].replace("_", " ")
 
 
 def kind_label(kind: str) -> str:
     """Return a kind of miss as a verb phrase: `loses a fact`."""
-    return _KINDS.get(kind) or "breaks " + kind.removeprefix("style.").replace("_", " ")
+    if kind.startswith("constraints."):
+        return f"does not meet a constraint ({word(kind)})"
+    return _KINDS.get(kind) or f"breaks {word(kind)}"
 
 
 def advice(kind: str) -> str:
     """Return what kind of new example to write against a kind of miss."""
     if kind in _ADVICE:
         return _ADVICE[kind]
-    rule = kind.removeprefix("style.").replace("_", " ")
+    rule = word(kind)
+    if kind.startswith("constraints."):
+        return f"Write requests whose obvious answer does not meet this constraint ({rule}) and whose target does."
     return f"Write pairs whose message breaks this rule ({rule}) and whose target keeps it."
 
 
@@ -110,7 +116,7 @@ def snippets(example: Mapping[str, Any], arm: str) -> list[Snippet]:
             found |= {Snippet(LOST, str(fact)): None for fact in facts.get("lost", ())}
             found |= {Snippet(INVENTED, str(fact)): None for fact in facts.get("invented", ())}
     for metric in sorted(detail):
-        if metric.startswith("style.") and metric != "style.all_kept" and isinstance(detail[metric], Sequence):
+        if whole_of(metric) and isinstance(detail[metric], Sequence):
             found |= {
                 Snippet(metric, str(text)): None for text in detail[metric] if not isinstance(detail[metric], str)
             }
@@ -155,7 +161,7 @@ def kinds(example: Mapping[str, Any], arm: str) -> list[str]:
         found.append(FORM)
     if not str(example["answers"].get(arm) or "").strip() and scores:
         return [*found, EMPTY]
-    rules = sorted(m for m, value in scores.items() if m.startswith("style.") and m != "style.all_kept" and value == 0)
+    rules = sorted(m for m, value in scores.items() if whole_of(m) and value == 0)
     if rules or scores.get("style.all_kept") == 0:
         found += rules or [STYLE]
     return found

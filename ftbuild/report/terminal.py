@@ -26,9 +26,9 @@ def summary(report_input: ReportInput, width: int = 100) -> str:
 
 
 def _shown(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the metrics of the terminal: single style rules only where the goal names them."""
-    named = {condition["metric"] for condition in results["goal"]} | {results["verdict_metric"], "style.all_kept"}
-    return [m for m in results["metrics"] if not m["metric"].startswith("style.") or m["metric"] in named]
+    """Return the metrics of the terminal: single rules and constraints only where the goal names them."""
+    named = {condition["metric"] for condition in results["goal"]} | {results["verdict_metric"]}
+    return [m for m in results["metrics"] if words.whole_of(m["metric"]) is None or m["metric"] in named]
 
 
 def _name(metric: Mapping[str, Any]) -> str:
@@ -121,7 +121,8 @@ def _goal(results: Mapping[str, Any]) -> str:
     lines = _lines(rows, "   ", ()) if rows else []
     lines = [("goal     " if first else "         ") + line for first, line in _firsts(lines)]
     verdict = words.VERDICTS[results["verdict"]].upper()
-    return "\n".join([*lines, f"{verdict}, {words.ENDINGS[results['ending']]}."])
+    judge = [f"judge    {words.judge_in_words(results['judge'])}"] if "judge" in results else []
+    return "\n".join([*lines, *judge, f"{verdict}, {words.ENDINGS[results['ending']]}."])
 
 
 def _next(report_input: ReportInput) -> str:

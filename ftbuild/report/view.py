@@ -26,7 +26,9 @@ SIGNS = {"met": "✓", "missed": "✗", "undecided": "?", None: "–"}
 MARK_CLASS = {misses.LOST: "lost", misses.INVENTED: "invented"}
 COUNTED = {
     "style.all_kept": "keep every style rule",
+    "constraints.all_met": "meet every constraint",
     "exact": "say exactly what the reference says",
+    "exact.normalised": "say what the reference says but for spaces and width",
     "facts.invented": "invent a fact",
 }
 
@@ -69,8 +71,22 @@ def _verdict(report_input: ReportInput) -> dict[str, Any]:
         "sentences": [*_found(metric, results), _goal_sentence(results)] if metric else [_goal_sentence(results)],
         "conditions": conditions,
         "tiles": [tile for tile in tiles if tile],
+        "judge": _judge(results.get("judge")),
         "confidence": f"{100 * results['confidence']:g} %",
         "has_proxy": any(m["proxy"] for m in results["metrics"]),
+    }
+
+
+def _judge(judge: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if judge is None:
+        return None
+    ending = "met" if judge["admitted"] else "missed"
+    unread = f"; {judge['unread']:,} of its replies were none of A, B and T" if judge["unread"] else ""
+    return {
+        "sign": SIGNS[ending],
+        "ending": ending,
+        "admitted": "admitted" if judge["admitted"] else "not admitted",
+        "found": f"on {words.count(judge['n'], 'labelled pair')}: {words.judge_in_words(judge)}{unread}",
     }
 
 
@@ -152,15 +168,12 @@ def _numbers(results: Mapping[str, Any]) -> dict[str, Any]:
     ends = [n for m in metrics for a in m["arms"].values() for n in (a["low"], a["mean"], a["high"]) if n is not None]
     scale = charts.scale_of(ends)
     blocks = []
-    has_whole = any(m["metric"] == "style.all_kept" for m in metrics)
+    names = {m["metric"] for m in metrics}
     for metric in metrics:
-        folded = has_whole and metric["metric"].startswith("style.") and metric["metric"] != "style.all_kept"
-        if metric["slice"] or folded:
+        if metric["slice"] or words.whole_of(metric["metric"]) in names:
             continue
         slices = [m for m in metrics if m["metric"] == metric["metric"] and m["slice"]]
-        rules = []
-        if metric["metric"] == "style.all_kept":
-            rules = [m for m in metrics if m["metric"].startswith("style.") and m is not metric and not m["slice"]]
+        rules = [m for m in metrics if words.whole_of(m["metric"]) == metric["metric"] and not m["slice"]]
         blocks.append(
             {
                 "label": words.first_large(metric["label"]),

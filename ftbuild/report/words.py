@@ -21,6 +21,8 @@ VERDICTS = {
     "underpowered": "too few examples to tell",
     None: "no verdict",
 }
+# Metrics that are parts of another, by what their names begin with: shown below it, or not at all.
+PARTS = {"style.": "style.all_kept", "constraints.": "constraints.all_met"}
 ENDINGS = {"met": "goal met", "missed": "goal missed", "undecided": "goal undecided", None: "goal not judged"}
 
 
@@ -79,9 +81,23 @@ def metric_of(results: Mapping[str, Any], name: str, slice_: str | None = None) 
     return next(found, None)
 
 
+def whole_of(metric: str) -> str | None:
+    """Return the metric that a metric is a part of, None where it stands for itself."""
+    return next((whole for part, whole in PARTS.items() if metric.startswith(part) and metric != whole), None)
+
+
 def headline(results: Mapping[str, Any]) -> str:
     """Return the verdict in a breath: `Better, goal met.`"""
     return f"{VERDICTS[results['verdict']]}, {ENDINGS[results['ending']]}.".capitalize()
+
+
+def judge_in_words(judge: Mapping[str, Any]) -> str:
+    """Return how well a judge agrees with its labels, and what follows: `kappa 0.82 (...), wanted 0.60: admitted`."""
+    admitted = "admitted" if judge["admitted"] else "not admitted"
+    if judge["kappa"] is None:
+        return f"{NO_VALUE} of kappa: {admitted}"
+    between = f" ({interval(judge)})" if interval(judge) else ""
+    return f"kappa {value(judge['kappa'])}{between}, wanted {value(judge['wanted'])}: {admitted}"
 
 
 def duration(seconds: float) -> str:
@@ -161,7 +177,7 @@ def _finding(condition: Mapping[str, Any], results: Mapping[str, Any]) -> Findin
         name=condition["name"],
         ending=condition["ending"],
         asked=f"{name}{where}: {bound.asked}",
-        found=bound.found(condition),
+        found=condition["refused"] if condition.get("refused") else bound.found(condition),
         wanted=bound.wanted,
         more=f"about {more:,} more test examples would tell{among}" if more else "",
     )

@@ -22,6 +22,7 @@ from ftbuild.retrieval.passages import Passage
 from ftbuild.settings import Retrieval
 
 TAG = re.compile(r"<(?=/?passage\b)", re.IGNORECASE)
+PASSAGE = re.compile(r'<passage name="([^"]*)">\n(.*?)\n</passage>', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,11 @@ def block(passages: Sequence[Passage]) -> str:
     What would end one early, or begin another, is written otherwise.
     """
     return "\n\n".join(f'<passage name="{_quoted(each.name)}">\n{_plain(each.text)}\n</passage>' for each in passages)
+
+
+def passages_in(prompt: str) -> list[tuple[str, str]]:
+    """Return the names and texts of the passages that `block` wrote into a prompt, as they stand there."""
+    return [(match[1], match[2]) for match in PASSAGE.finditer(prompt)]
 
 
 def with_context(context: str, question: str) -> str:

@@ -2,9 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ftbuild.chat import Message, ToolCall
 from ftbuild.completion import Completion, Dialogue, Prompt
@@ -27,6 +27,7 @@ from ftbuild.workers import Made
 FLAG = "parallel_tool_calls"  # sent with tools alone
 OWN = ("tools", FLAG, "response_format")  # of an example
 NOT_SENT = (FLAG, "strict_tools")  # of the settings: they are in the examples
+Name = TypeVar("Name", bound=Hashable)
 
 
 def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) -> Made:
@@ -45,7 +46,7 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
         job = json.loads(done.read(action, "job")) if kind == "tuned" else None
         rule = action.settings.get("checkpoint", "last")
         model = choose(job, rule).model if job else shop.settings.model.id
-        answers = _ask(shop, kind, model, examples, voice)
+        answers = _answers(shop, kind, model, examples, voice)
     wanted = _wanted(shop, examples) if "turns" in action.settings else {}
     predictions = json_lines(
         {
@@ -114,10 +115,22 @@ def deployed(shop: Workshop, kind: str, model: str) -> str:
     return name
 
 
-def _ask(
+def _answers(
     shop: Workshop, kind: str, model: str, examples: Sequence[Mapping[str, Any]], voice: Voice
 ) -> list[tuple[str, int, Dialogue]]:
     """Return every dialogue with the id of its example and the number of its sample."""
+    asked = {each["id"]: each for each in examples}
+    played = ask(shop, kind, model, _plays(shop, examples), voice)
+    return [(name, number, _own(each, asked[name])) for (name, number), each in played.items()]
+
+
+def ask(shop: Workshop, kind: str, model: str, plays: Mapping[Name, Play], voice: Voice) -> dict[Name, Dialogue]:
+    """Return each dialogue with a model as it went, what was asked before taken from what was kept.
+
+    Raises:
+        ConfigError: it must be deployed first.
+        ProviderError: a request failed; the next call asks for the rest.
+    """
     from ftbuild.evaluate.calls import Calls
     from ftbuild.evaluate.sample import sample
     from ftbuild.evaluate.throttle import Throttle
@@ -140,11 +153,9 @@ def _ask(
     asked_of = shop.settings.evaluation
     throttle = Throttle(asked_of.requests_per_minute, hear=lambda: voice.sleep(0))
     try:
-        played = sample(_plays(shop, examples), shop.connect(), calls, named, asked_of.concurrency, show, throttle)
+        return sample(plays, shop.connect(), calls, named, asked_of.concurrency, show, throttle)
     finally:
         calls.close()
-    asked_for = {each["id"]: each for each in examples}
-    return [(name, number, _own(each, asked_for[name])) for (name, number), each in played.items()]
 
 
 def _plays(shop: Workshop, examples: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], Play]:

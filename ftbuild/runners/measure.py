@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from ftbuild.chat import Message, Tool, said
 from ftbuild.completion import Dialogue
+from ftbuild.plan.resolve import LABELLED
 from ftbuild.problem import Problem, nearest
+from ftbuild.retrieval.grounding import passages_in
 from ftbuild.runners.formats import dialogues, json_file, json_lines, parse_lines
 from ftbuild.stream import Content
 from ftbuild.tools.own import as_it_was
 from ftbuild.workers import Made
 
 if TYPE_CHECKING:
-    from ftbuild.scorers import Case
+    from ftbuild.scorers import Case, GivenPassage
     from ftbuild.settings.evaluation import ScorerOptions
 
 
@@ -27,8 +29,16 @@ def score(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any
 
     answers, case = dialogues(inputs["predictions"]), _played if settings.get("turns", 1) > 1 else _answered
     wanted = {each["id"]: each["wanted"] for each in parse_lines(inputs["predictions"]) if "wanted" in each}
-    examples = list(map(as_it_was, parse_lines(inputs["examples"])))
-    samples = [[case(each, one, wanted.get(each["id"], ())) for one in answers[each["id"]]] for each in examples]
+    golds = _golds(inputs["provenance"]) if "provenance" in inputs else {}
+    replies = {each["id"]: each["replies"] for each in parse_lines(inputs.get("judgements", b""))}
+    samples = []
+    for each in map(as_it_was, parse_lines(inputs["examples"])):
+        found_with = _passages(each, golds.get(each["id"], ()))
+        cases = [
+            replace(case(each, one, wanted.get(each["id"], ())), passages=found_with) for one in answers[each["id"]]
+        ]
+        cases[0] = replace(cases[0], judgements=replies.get(each["id"], ()))  # the first sample is what was judged
+        samples.append(cases)
     kept = {name: settings[name] for name in ("rules", "slang", "language")}
     style = Style.model_validate_json(json.dumps({**kept, "system": ""}))
     options = {
@@ -46,6 +56,20 @@ def targets(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, A
 
     found = list(every_target(parse_lines(inputs["examples"]), whole=settings["whole"]))
     return Made({"test.jsonl": json_lines(found)}, f"{len(found):,} answers to be asked for")
+
+
+def _golds(provenance: Content) -> dict[str, list[bool | None]]:
+    """Return of each passage of an example whether the answer is taken from it, by the example's id."""
+    return {each["id"]: [one.get("gold") for one in each.get("passages", ())] for each in parse_lines(provenance)}
+
+
+def _passages(example: Mapping[str, Any], golds: Sequence[bool | None]) -> "list[GivenPassage]":
+    """Return the passages that an example was asked with."""
+    from ftbuild.scorers import GivenPassage
+
+    asked = [each["content"] or "" for each in example["messages"][:-1] if each["role"] == "user"]
+    passages = passages_in(asked[-1])[: len(golds)] if golds else []  # the question, which comes after, may quote some
+    return [GivenPassage(*each, gold) for each, gold in zip(passages, golds, strict=True)]
 
 
 def _answered(example: Mapping[str, Any], answer: Dialogue, _wanted: Sequence[str]) -> "Case":
@@ -111,6 +135,7 @@ def _unknown(what: str, key: str, name: str, known: Sequence[str]) -> Problem:
 def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:
     """Compare the arms and judge the goal."""
     from ftbuild.evaluate import compare
+    from ftbuild.evaluate.trust import trust
     from ftbuild.settings import Goal
 
     scores = {name: list(parse_lines(inputs[name])) for name in settings["arms"]}
@@ -118,6 +143,8 @@ def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, A
     asked = settings["goal"] or {"metric": settings["metric"], "require": [], "keep": []}
     conditions = {part: dict(asked[part]) for part in ("require", "keep")}
     goal = Goal.model_validate_json(json.dumps({**asked, **conditions}))
-    results = compare.compare(scores, goal, judged=judged)
+    replies = inputs.get(LABELLED)
+    trusted = trust(list(parse_lines(replies)), settings["judge"]["at_least"]) if replies is not None else None
+    results = compare.compare(scores, goal, judged=judged, trusted=trusted)
     note = f"{results['verdict']}, goal {results['ending']}" if judged else "no verdict asked for"
     return Made({"results.json": json_file(results)}, note)

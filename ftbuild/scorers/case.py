@@ -11,13 +11,23 @@ from ftbuild.chat import Tool, ToolCall
 
 
 @dataclass(frozen=True)
+class GivenPassage:
+    """A passage that stood in the prompt; `gold` says whether the answer is taken from it, None where nobody knows."""
+
+    name: str
+    text: str
+    gold: bool | None = None
+
+
+@dataclass(frozen=True)
 class Case:
     """One answer beside what was asked. `input` is the user's text as typed, `target` the reference.
 
     Of answers that call tools: the calls wanted and sent, and the tools there were. `accepted` are, for each call
     wanted, the values that its arguments may have, "" among them where one may be left out; else those of the call.
     A map among the values has a list of values for each of its members, in turn.
-    `schema` is the form that the answer must have.
+    `schema` is the form that the answer must have; `passages` are those it was asked with; `judgements` are the replies
+    of a judge that was asked to compare output and target, and target and output.
 
     Of a dialogue, `sent` and `wanted` are the calls of its first turn, `output` is the answer at its end;
     `wanted_results` are the calls in the data, each with its result, and `results` what calls returned. Without a
@@ -38,6 +48,8 @@ class Case:
     wanted_results: Sequence[tuple[ToolCall, str]] = ()
     results: Sequence[str] = ()
     referenced: bool = True
+    passages: Sequence[GivenPassage] = ()
+    judgements: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

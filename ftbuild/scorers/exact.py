@@ -1,23 +1,28 @@
-"""Exact match: the answer is the reference, spaces and Unicode forms aside."""
+"""Exact match: the answer is the reference, to the letter or but for spaces and Unicode forms."""
 
-import unicodedata
 from dataclasses import dataclass
 
 from ftbuild.scorers.case import Case, Metric, Score
+from ftbuild.scorers.words import folded
 
 
 @dataclass(frozen=True)
 class Exact:
-    """1 when output and target are equal after NFKC and folding of spaces, else 0."""
+    """`exact`: 1 when output and target are the same characters, else 0.
+
+    `exact.normalised`: the same after NFKC (full and half width are one) and folding of spaces; case counts.
+    """
 
     name: str = "exact"
-    version: int = 1
-    metrics: tuple[Metric, ...] = (Metric("exact", "same as the reference"),)
+    version: int = 2
+    metrics: tuple[Metric, ...] = (
+        Metric("exact", "same as the reference"),
+        Metric("exact.normalised", "same but for spaces and width"),
+    )
 
     def score(self, case: Case) -> list[Score]:
-        """Return the score of `exact`."""
-        return [Score("exact", float(_folded(case.output) == _folded(case.target)))]
-
-
-def _folded(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).split())
+        """Return both scores."""
+        return [
+            Score("exact", float(case.output == case.target)),
+            Score("exact.normalised", float(folded(case.output) == folded(case.target))),
+        ]

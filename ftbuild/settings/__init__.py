@@ -13,6 +13,7 @@ from ftbuild.settings.evaluation import Arm, Evaluation, Request
 from ftbuild.settings.faults import Faults
 from ftbuild.settings.goal import Condition, Goal
 from ftbuild.settings.graders import Grader, ModelGrader, MultiGrader, PythonGrader, StringCheck, TextSimilarity
+from ftbuild.settings.judge import Judge
 from ftbuild.settings.node import Node
 from ftbuild.settings.provider import Budget, Deployment, Ends, Limits, Prices, Provider, Spelling, SuffixRule, Tunable
 from ftbuild.settings.retrieval import Retrieval
@@ -40,6 +41,7 @@ class Settings(Node):
     method: Method
     provider: Provider
     evaluation: Evaluation
+    judge: Judge = Judge()
     tracker: Tracker
     budget: Budget = Budget()
 
@@ -48,6 +50,12 @@ class Settings(Node):
         """Return the sources that a dataset is made of, by name: those of examples, and the documents of retrieval."""
         found = self.dataset.of_examples
         return {name: each for name, each in self.dataset.sources.items() if name in {*found, self.retrieval.documents}}
+
+    @property
+    def of_judge(self) -> "Settings":
+        """Return the settings with the judge's provider and model in place of those that are tuned and tested."""
+        judge = self.judge
+        return self.model_copy(update={"provider": judge.provider or self.provider, "model": judge.model or self.model})
 
 
 __all__ = [
@@ -64,6 +72,7 @@ __all__ = [
     "Grader",
     "Hyperparameters",
     "JsonSchema",
+    "Judge",
     "Limits",
     "Method",
     "Model",

@@ -19,6 +19,9 @@ CLOSE = 1e-9
 # As the scorers name them, which these settings do not know.
 TOOL_CALLS = ("exact_set", "no_call", "recall", "precision", "f1", "names", "valid", "over", "under")
 JSON_SCHEMA = ("valid", "fields", "parsed")
+JUDGE = "judge"
+REGISTER = ("desu_masu_ends", "mixed_ends", "informal_markers")
+GROUNDING = ("supported", "citation", "abstains", "invented", "answers")
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
                     yield Contradiction(f"{key}.{field}", f"no arm {other!r} in evaluation.arms", arms, other)
             if condition.slice is not None:
                 yield from _slice(f"{key}.slice", condition.slice, settings)
+    yield from _judge(settings)
     yield from _schemas(settings)
     yield from _templates(settings)
     yield from _retrieval(settings)
@@ -122,12 +126,32 @@ def metrics_of(settings: "Settings") -> list[str]:
         "style": ["style.all_kept", *(f"style.{name}" for name in type(rules).model_fields if getattr(rules, name))],
         "chrf": ["chrf"],
         "facts": ["facts.kept", "facts.invented"],
-        "exact": ["exact"],
+        "exact": ["exact", "exact.normalised"],
         "tool_calls": [f"tool_calls.{name}" for name in TOOL_CALLS],
         "json_schema": [f"json_schema.{name}" for name in JSON_SCHEMA],
         "results": ["results.stated", "results.obtained"],
+        "rouge_l": ["rouge_l"],
+        "constraints": _constraints(settings),
+        "judge": [JUDGE],
+        "register": [f"register.{name}" for name in REGISTER],
+        "grounding": [f"grounding.{name}" for name in GROUNDING],
     }
     return [metric for scorer in settings.evaluation.scorers for metric in given[scorer]]
+
+
+def _judge(settings: "Settings") -> Iterator[Contradiction]:
+    """Yield that a judge has no rubric, or would decide the verdict."""
+    if JUDGE in settings.evaluation.scorers and settings.judge.rubric is None:
+        said = "null, and the scorer judge judges by one"
+        yield Contradiction("judge.rubric", said, (), fix="judge=formal, or a rubric of your own in conf/judge.")
+    if settings.goal.metric == JUDGE:
+        said = "the verdict rests on what is counted, not on what is judged"
+        yield Contradiction("goal.metric", said, (), fix="name another metric here, and the judge in a condition.")
+
+
+def _constraints(settings: "Settings") -> list[str]:
+    options = settings.evaluation.scorers.get("constraints")
+    return ["constraints.all_met", *(f"constraints.{name}" for name in options.constraints)] if options else []
 
 
 def _no_metric(key: str, metric: str, metrics: Sequence[str]) -> Contradiction:

@@ -1,5 +1,6 @@
 """What is compared, on which metrics, and what is sent with every request."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -35,19 +36,88 @@ class Arm(Node):
 
 
 Comparison = Literal["exact", "value", "loose"]
-ScorerName = Literal["style", "chrf", "facts", "exact", "tool_calls", "json_schema", "results"]
+ScorerName = Literal[
+    "style",
+    "chrf",
+    "facts",
+    "exact",
+    "tool_calls",
+    "json_schema",
+    "results",
+    "rouge_l",
+    "constraints",
+    "register",
+    "grounding",
+    "judge",
+]
+
+
+class Count(Node):
+    """How many there may be; at least one of the bounds is said."""
+
+    sparse: ClassVar[bool] = True
+    at_least: Annotated[int | None, Field(ge=0)] = None
+    at_most: Annotated[int | None, Field(ge=0)] = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Count":
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("neither at_least nor at_most is said")
+        return self
+
+
+CONSTRAINTS = (
+    *("words", "characters", "sentences", "bullets"),
+    *("banned", "required", "starts_with", "ends_with", "language"),
+)
+# What each scorer takes; the others take nothing.
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "tool_calls": ("compare", "mode"),
+    "constraints": CONSTRAINTS,
+    "grounding": ("abstains",),
+}
 
 
 class ScorerOptions(Node):
-    """Options of a scorer; `tool_calls` alone has any.
+    """Options of a scorer; which scorer takes which stands in OPTIONS.
 
     `compare` says of single arguments, by tool and name, when two values are one: exact if it says nothing. `bfcl`
     judges by the rules of the Berkeley Function Calling Leaderboard instead.
+
+    Of `constraints`: counts have bounds; `banned` and `required` are words or phrases, all of which count;
+    `starts_with` and `ends_with` are texts; `language` is a code of two letters, as in ISO 639-1.
+
+    Of `grounding`: by any of the phrases `abstains` an answer says that its passages do not hold what was asked.
     """
 
     sparse: ClassVar[bool] = True
     compare: dict[str, dict[str, Comparison]] | None = None
     mode: Literal["bfcl"] | None = None
+    words: Count | None = None
+    characters: Count | None = None
+    sentences: Count | None = None
+    bullets: Count | None = None
+    banned: list[str] = []
+    required: list[str] = []
+    starts_with: str | None = None
+    ends_with: str | None = None
+    language: Annotated[str | None, Field(pattern="^[a-z]{2}$")] = None
+    abstains: list[str] = []
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        """Return which constraints are set, in their order."""
+        said = self.keyed()
+        return tuple(name for name in CONSTRAINTS if name in said)
+
+
+def misplaced(name: ScorerName, options: ScorerOptions) -> str | None:
+    """Return which option a scorer does not take, None where it takes all of them."""
+    known = OPTIONS.get(name, ())
+    takes = f"takes {', '.join(known)}" if known else "takes no options"
+    wrong = next((each for each in options.keyed() if each not in known), None)
+    owner = next((each for each, those in OPTIONS.items() if wrong in those), "")
+    return f"{name} {takes}; {wrong} is of {owner}" if wrong is not None else None
 
 
 class ToolRun(Node):
@@ -82,8 +152,12 @@ class Evaluation(Node):
     @model_validator(mode="after")
     def _has_no_idle_option(self) -> "Evaluation":
         for name, options in self.scorers.items():
-            if name != "tool_calls" and options.keyed():
-                raise ValueError(f"scorers.{name} takes no options; {', '.join(options.keyed())} is of tool_calls")
+            if wrong := misplaced(name, options):
+                raise ValueError(f"scorers.{wrong}")
             if options.mode is not None and options.compare is not None:
                 raise ValueError(f"scorers.{name}: mode says how arguments are compared; leave out compare")
+            if name == "constraints" and not options.constraints:
+                raise ValueError(f"scorers.{name} says none; it takes {', '.join(CONSTRAINTS)}")
+            if name == "grounding" and not options.abstains:
+                raise ValueError(f"scorers.{name}.abstains: say by which phrases an answer abstains")
         return self

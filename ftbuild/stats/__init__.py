@@ -3,6 +3,7 @@
 Pure. Knows nothing of scorers, arms or files. A metric of nothing has no value.
 """
 
+from ftbuild.stats.agreement import Agreement, agreement
 from ftbuild.stats.gate import Ending, Judgement, judge, overall
 from ftbuild.stats.interval import Interval, interval
 from ftbuild.stats.multiple import holm
@@ -10,11 +11,13 @@ from ftbuild.stats.paired import Difference, compare
 from ftbuild.stats.verdict import Verdict, verdict, verdicts
 
 __all__ = [
+    "Agreement",
     "Difference",
     "Ending",
     "Interval",
     "Judgement",
     "Verdict",
+    "agreement",
     "compare",
     "holm",
     "interval",

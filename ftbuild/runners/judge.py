@@ -1,0 +1,52 @@
+"""The judging action: a model is asked, in both orders, which of two answers is better."""
+
+from ftbuild.chat import Message, said
+from ftbuild.completion import Prompt
+from ftbuild.evaluate.dialogue import play
+from ftbuild.outcome import Build
+from ftbuild.plan.action import Action
+from ftbuild.report.words import judge_in_words
+from ftbuild.runners.answers import ask
+from ftbuild.runners.formats import json_lines, parse_lines, texts
+from ftbuild.runners.workshop import Workshop
+from ftbuild.scorers.judge import MAX_TOKENS, asked
+from ftbuild.tools.own import as_it_was
+from ftbuild.voice import Voice
+from ftbuild.workers import Made
+
+
+def judge(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) -> Made:
+    """Compare every answer of an arm with its reference, or the answers of every labelled pair with each other."""
+    pairs = action.settings.get("labelled") or _pairs(action, done)
+    sent = {"temperature": 0.0, "max_completion_tokens": MAX_TOKENS, "seed": action.settings["seed"]}
+    plays = {
+        (number, order): play(Prompt((Message("user", text),), sent), 1, lambda _: None)
+        for number, pair in enumerate(pairs)
+        for order, text in enumerate(asked(action.settings["rubric"], pair["message"], pair["one"], pair["other"]))
+    }
+    answers = ask(shop, "base", shop.settings.model.id, plays, voice)
+    replies = [[answers[number, order].last.content for order in (0, 1)] for number in range(len(pairs))]
+    lines = [
+        {**{name: pair[name] for name in ("id", "better") if name in pair}, "replies": both}
+        for pair, both in zip(pairs, replies, strict=True)
+    ]
+    note = f"{len(plays):,} replies"
+    if "labelled" in action.settings:
+        from ftbuild.evaluate.trust import trust
+
+        seen = trust(lines, shop.settings.judge.at_least)
+        note += f" on {seen.found.n} labelled pairs, {judge_in_words(seen.to_json())}"
+    return Made({"judgements.jsonl": json_lines(lines)}, note)
+
+
+def _pairs(action: Action, done: Build) -> list[dict[str, str]]:
+    answers = texts(done.read(action, "predictions"))
+    return [
+        {
+            "id": each["id"],
+            "message": each["raw"],
+            "one": answers[each["id"]],
+            "other": said(Message.from_json(each["messages"][-1])),
+        }
+        for each in map(as_it_was, parse_lines(done.read(action, "examples")))
+    ]
