@@ -40,7 +40,10 @@ OPTIONS = [
     ("--cases FILE", "with score: a case a line, with id, output and target; --out FILE keeps values for compare"),
     ("--mode bfcl", "with score tool_calls: by the rules of the Berkeley Function Calling Leaderboard"),
     ("--adapter", "with export: the adapter alone, as PEFT has it, in place of merged weights"),
-    ("--format json", "for machines, with whatever tells something; check and build have github and junit, build md, plan mermaid"),
+    (
+        "--format json",
+        "for machines; check and build have github and junit for CI, build, runs and diff md, plan mermaid",
+    ),
     ("--out FILE", "with plan: keep it, for ftbuild build --plan FILE, which refuses when anything has changed"),
     ("--version, --help", "print and do nothing else"),
 ]
