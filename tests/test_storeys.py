@@ -33,7 +33,7 @@ STOREYS = (
     ("compositions", "runners"),
     ("described",),
     ("points", "runs", "run_diff", "descent"),
-    ("lockfile", "estimates", "tracking"),
+    ("lockfile", "estimates", "foresight", "tracking"),
     ("gates", "elsewhere"),
     ("site", "paying"),
     ("cli",),

@@ -95,6 +95,8 @@ def _text(found: Difference, judged: Verdict, n_left_out: int, n_clusters: int |
     spread = "unbounded" if found.low is None or found.high is None else f"{found.low:+.3f} to {found.high:+.3f}"
     lines.append(f"base {found.base:.3f}   other {found.other:.3f}   difference {found.difference:+.3f} ({spread})")
     lines.append(f"p {found.p:.3g} ({found.test})")
+    if n_clusters is not None and found.p_clustered is not None:
+        lines[-1] += f"; {found.p_clustered:.3g} on clusters"
     if found.mde is not None:
         lines[-1] += f"; data like these show a difference of {found.mde:.3f} four times in five"
     return "\n".join([*lines, f"{SAID[judged]}."])

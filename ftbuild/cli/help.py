@@ -41,7 +41,10 @@ OPTIONS = [
     ("--mode bfcl", "with score tool_calls: by the rules of the Berkeley Function Calling Leaderboard"),
     ("--adapter", "with export: the adapter alone, as PEFT has it, in place of merged weights"),
     ("--host ADDRESS", "with serve: where to listen, this machine alone (127.0.0.1) if none is given; --port N: where"),
-    ("--format json", "for machines, with whatever tells something; check has github and junit too, plan mermaid"),
+    (
+        "--format json",
+        "for machines; check and build have github and junit for CI, build, runs and diff md, plan mermaid",
+    ),
     ("--out FILE", "with plan: keep it, for ftbuild build --plan FILE, which refuses when anything has changed"),
     ("--version, --help", "print and do nothing else"),
 ]

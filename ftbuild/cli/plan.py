@@ -12,9 +12,10 @@ from ftbuild import planfile
 from ftbuild.cli.build import composed_of, smoke_overrides, world_of
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
-from ftbuild.errors import ExitCode
+from ftbuild.errors import ExitCode, StoreError
 from ftbuild.lookup import LedgerFolder, Planned, look_up
 from ftbuild.plan import drawing
+from ftbuild.plan.action import DATASET
 from ftbuild.plan.estimate import NOTHING, Estimate
 from ftbuild.points import Point, apart, has_more_to_say, one_graph
 from ftbuild.problem import render
@@ -22,6 +23,7 @@ from ftbuild.store.store import Store
 
 if TYPE_CHECKING:
     from ftbuild.estimates import Bill
+    from ftbuild.foresight import Foresight
 
 WORDS = {
     "HIT": "cached",
@@ -57,7 +59,7 @@ def plan(options: Options) -> int:
     elif options.format == "mermaid":
         print(drawing.mermaid(shown, apart(points)))
     else:
-        _print(points, shown, costs, foreseen.bill if foreseen else None, options)
+        _print(points, shown, costs, foreseen.bill if foreseen else None, options, store)
     if foreseen and foreseen.problems:
         print(render(foreseen.problems), file=sys.stdout if options.format == "text" else sys.stderr)
     refused = foreseen and any(each.severity == "error" for each in foreseen.problems)
@@ -70,11 +72,13 @@ def _print(
     costs: Mapping[str, Estimate],
     paid: "Bill | None",
     options: Options,
+    store: Store,
 ) -> None:
     width = columns()
     print(_head(points, width))
     if not options.smoke and len({json.dumps(point.composed.tree["goal"]) for point in points}) == 1:
-        print("\n".join(_goal(points[0].composed.tree["goal"], width)))
+        foresight = _foresight(points, planned, store)
+        print("\n".join(_goal(points[0].composed.tree["goal"], foresight, width)))
     print(_table(planned, apart(points), costs, width))
     print(_tail(planned, paid, options, width))
 
@@ -96,7 +100,38 @@ def _head(points: list[Point], width: int) -> str:
     return "\n" + hang(left, first.description, width) + "\n" + hang(" " * len(left), " · ".join(facts), width) + "\n"
 
 
-def _goal(goal: Mapping[str, Any], width: int) -> list[str]:
+def _foresight(points: list[Point], planned: list[Planned], store: Store) -> "Foresight | None":
+    """Return what the data could show, None where it is not built yet, or the points have several."""
+    datasets = {one.action.id: one.record for one in planned if one.action.kind is DATASET}
+    if len(datasets) != 1 or None in datasets.values():
+        return None
+    from ftbuild.foresight import foresee  # slow, and there is nothing to say before
+
+    try:
+        return foresee(points[0].composed.settings.goal, points[0], planned, store)
+    except StoreError:  # damaged or gone: a build makes it anew
+        return None
+
+
+def _shown(foresight: "Foresight") -> str:
+    spread = "that of base's scores" if foresight.measured else "assumed where base has no scores"
+    return (
+        f"sure from: where the true value lies if {foresight.n:,} test examples are to tell, four times in five; "
+        f"the spread is {spread}"
+    )
+
+
+def _sure(foresight: "Foresight | None", name: str, condition: Mapping[str, Any]) -> str:
+    if foresight is None:
+        return ""
+    value = foresight.sure_from.get(name)
+    if value is None:
+        return "too few examples"
+    is_difference = condition.get("beats") or condition.get("compared_to")
+    return f"sure from {value:{'+' if is_difference else ''}.2f}"
+
+
+def _goal(goal: Mapping[str, Any], foresight: "Foresight | None", width: int) -> list[str]:
     conditions = {**goal["require"], **(goal.get("keep") or {})}
     rows = [
         (
@@ -104,21 +139,28 @@ def _goal(goal: Mapping[str, Any], width: int) -> list[str]:
             (condition.get("metric") or goal["metric"])
             + (f" on {condition['slice'].removeprefix('source=')}" if condition.get("slice") else ""),
             _wants(condition),
+            _sure(foresight, name, condition),
         )
         for name, condition in conditions.items()
         if condition is not None
     ]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-    joined = max((len(f"{metric} {wants}") for _, metric, wants in rows), default=0)
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
+    joined = max((len(f"{metric} {wants}") for _, metric, wants, _ in rows), default=0)
     lines = []
-    for number, (name, metric, wants) in enumerate(rows):
+    for number, (name, metric, wants, sure) in enumerate(rows):
         left = f"{'goal' if number == 0 else '':8} {name:{widths[0]}}   "
-        if len(left) + widths[1] + 3 + widths[2] <= width:
+        if widths[3] and len(left) + sum(widths[1:]) + 6 <= width:
+            lines.append(f"{left}{metric:{widths[1]}}   {wants:{widths[2]}}   {sure}")
+        elif sure:
+            lines.append(hang(left, f"{metric} {wants}, {sure}", width))
+        elif len(left) + widths[1] + 3 + widths[2] <= width:
             lines.append(f"{left}{metric:{widths[1]}}   {wants}")
         elif len(left) + joined <= width:
             lines.append(f"{left}{metric} {wants}")
         else:
             lines += [left.rstrip(), f"{'':12} {metric} {wants}"]
+    if foresight is not None and lines:
+        lines.append(hang(" " * 9, _shown(foresight), width))
     return lines
 
 

@@ -45,7 +45,7 @@ def compare(arms: Mapping[str, Lines], goal: Goal, judged: bool = True, trusted:
     _check(arms, goal, judged)
     table = _Table(arms)
     main = table.difference(goal.metric, None, BASE) if judged else None
-    lower = _metric(goal.metric).lower_is_better
+    lower = metric_named(goal.metric).lower_is_better
     judgements = [_gated(each, trusted) for each in _judgements(table, goal)] if judged else []
     return {
         "schema_version": SCHEMA_VERSION,
@@ -153,7 +153,7 @@ def _check(arms: Mapping[str, Lines], goal: Goal, judged: bool) -> None:
 def _rows(table: _Table, goal: Goal) -> Iterator[tuple[str, str | None]]:
     """Yield the metrics and slices shown, in order."""
     conditions = [*goal.require.values(), *goal.keep.values()]
-    asked = {(each.metric or goal.metric, _where(each)) for each in conditions}
+    asked = {(each.metric or goal.metric, slice_of(each)) for each in conditions}
     sliced = {metric.name for metric in TOP_METRICS} | {metric for metric, _ in asked}
     order = [metric.name for metric in METRICS]
     known = sorted(table.metrics, key=lambda name: order.index(name) if name in order else len(order))
@@ -173,19 +173,20 @@ def _slices(table: _Table) -> list[str]:
     return [f"{name}={value}" for name in names if len(values[name]) in SLICE_VALUES for value in values[name]]
 
 
-def _where(condition: Condition) -> str | None:
+def slice_of(condition: Condition) -> str | None:
     """Return the condition's slice as "name=value"; a bare name is a source."""
     if condition.slice is None or "=" in condition.slice:
         return condition.slice
     return f"source={condition.slice}"
 
 
-def _metric(name: str) -> Metric:
+def metric_named(name: str) -> Metric:
+    """Return a metric, one of no scorer of ours as its name says it."""
     return next((metric for metric in METRICS if metric.name == name), Metric(name, name))
 
 
 def _shown(table: _Table, name: str, where: str | None) -> dict[str, Any]:
-    metric = _metric(name)
+    metric = metric_named(name)
     return {
         "metric": name,
         "label": metric.label,
@@ -216,17 +217,17 @@ def _judgements(table: _Table, goal: Goal) -> Iterator[dict[str, Any]]:
         for name, condition in conditions.items()
     ]
     ps = [
-        table.p(metric, _where(each), arm_of(each), wanted_by(each, _metric(metric).lower_is_better))
+        table.p(metric, slice_of(each), arm_of(each), wanted_by(each, metric_named(metric).lower_is_better))
         for _, _, each, metric in asked
     ]
     for (part, name, condition, metric), p, p_adjusted in zip(asked, ps, holm(ps), strict=True):
-        where, arm = _where(condition), arm_of(condition)
+        where, arm = slice_of(condition), arm_of(condition)
         if arm is not None:
             seen = table.difference(metric, where, arm)
             numbers = Interval(seen.n, seen.difference, seen.low, seen.high)
         else:
             numbers = table.interval(TUNED, metric, where)
-        judgement = judge(condition, numbers, goal.judge_by, _metric(metric).lower_is_better, p, p_adjusted)
+        judgement = judge(condition, numbers, goal.judge_by, metric_named(metric).lower_is_better, p, p_adjusted)
         yield {"name": name, "part": part, "metric": metric, "slice": where, **asdict(judgement)}
 
 

@@ -56,6 +56,11 @@ def arm_of(condition: Condition) -> str | None:
     return condition.beats if condition.beats is not None else condition.compared_to
 
 
+def side_of(condition: Condition, lower_is_better: bool = False) -> int:
+    """Return on which side of the value wanted it is good: 1 above, -1 below."""
+    return -1 if condition.at_most is not None or (arm_of(condition) is not None and lower_is_better) else 1
+
+
 def wanted_by(condition: Condition, lower_is_better: bool = False) -> float:
     """Return the value that the condition sets; of `beats` and `compared_to` a difference, tuned minus arm."""
     side = -1 if lower_is_better else 1
@@ -84,7 +89,7 @@ def judge(
     without them the condition is judged as the only one.
     """
     kind, wanted = kind_of(condition), wanted_by(condition, lower_is_better)
-    side = -1 if kind == "at_most" or (kind in ("beats", "compared_to") and lower_is_better) else 1
+    side = side_of(condition, lower_is_better)
     ending = _ending(seen, wanted, side, kind == "beats", judge_by)
     more = _more_examples(seen, wanted) if ending == "undecided" else None
     if ending == "missed" and judge_by == "lower_bound" and p and p_adjusted is not None and p_adjusted > ALPHA:
