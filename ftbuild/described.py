@@ -1,9 +1,7 @@
 """What lies beside the training lines in datasets/built/: their provenance with digests, the card and its picture."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Mapping
 
 from ftbuild.dataset import lineage, offered, prices
 from ftbuild.dataset.card import Card
@@ -12,7 +10,7 @@ from ftbuild.runners import counting
 from ftbuild.runners.formats import each_line
 from ftbuild.settings import Provider, Settings
 from ftbuild.store.store import Store
-from ftbuild.stream import FEW, Content
+from ftbuild.stream import Content, Spool
 
 
 def described(
@@ -42,27 +40,17 @@ def described(
         retrieval=json.loads(store.get(made["retrieval.json"])) if "retrieval.json" in made else None,
     )
     return {
-        "provenance.jsonl": _Provenance(store, made, lines),
+        "provenance.jsonl": _provenance(store, made, lines),
         "card.svg": card.picture().encode(),
         "card.md": card.markdown().encode(),
     }
 
 
-@dataclass(frozen=True)
-class _Provenance:
-    """Where each example comes from, with the number and the digest of its training line, put together as it is read.
-
-    `made` are the outputs of the dataset, `lines` those of its training lines.
-    """
-
-    store: Store
-    made: Mapping[str, str]
-    lines: Mapping[str, str]
-
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the lines, some at a time."""
-        entries = each_line(self.store.stream(self.made["provenance.jsonl"]))
-        for split in SPLITS:
-            numbered = enumerate(each_line(self.store.stream(self.lines[f"{split}.jsonl"])), 1)
-            while some := list(islice(numbered, FEW)):
-                yield b"".join([lineage.with_digest(next(entries), number, line) + b"\n" for number, line in some])
+def _provenance(store: Store, made: Mapping[str, str], lines: Mapping[str, str]) -> Content:
+    """Return where each example comes from, with the number and the digest of its training line."""
+    spool = Spool(str(store.folder))
+    entries = each_line(store.stream(made["provenance.jsonl"]))
+    for split in SPLITS:
+        for number, line in enumerate(each_line(store.stream(lines[f"{split}.jsonl"])), 1):
+            spool.add(lineage.with_digest(next(entries), number, line) + b"\n")
+    return spool.content()

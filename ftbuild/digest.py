@@ -41,11 +41,6 @@ def of_bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def raw(content: bytes) -> bytes:
-    """Return the sha256 of `content` as its 32 bytes, for comparing many."""
-    return hashlib.sha256(content).digest()
-
-
 class Hashed:
     """Bytes that pass by a piece at a time; `digest` is the sha256 of those that have."""
 

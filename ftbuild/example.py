@@ -8,18 +8,20 @@ renaming of files, transforms and a move to another machine.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import orjson
 
 from ftbuild.chat import Message, ResponseFormat, Tool
-from ftbuild.remembered import Remembered, shared
+from ftbuild.remembered import Remembered
+from ftbuild.rows import written
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 # How Message.to_json writes messages that say nothing of their name, refusal or weight, and the calls in them.
 TOLD = {("role", "content"), ("role", "tool_call_id", "content"), ("role", "tool_calls")}
-CALL, CALLED = {("id", "type", "function")}, {("name", "arguments")}
+CALL, CALLED = ("id", "type", "function"), ("name", "arguments")
 CONVERSATION = ("messages", "tools", "parallel_tool_calls", "own_tools", "response_format", "rejected")
 
 
@@ -187,28 +189,26 @@ class Example:
             tools=tools_of(value["tools"]) if "tools" in value else (),
             parallel_tool_calls=value.get("parallel_tool_calls"),
             rejected=Message.from_json(value["rejected"]) if "rejected" in value else None,
-            response_format=_form(shared(value["response_format"])) if "response_format" in value else None,
+            response_format=_form(written(value["response_format"])) if "response_format" in value else None,
             own_tools=tools_of(value["own_tools"]) if "own_tools" in value else (),
         )
 
 
 def said_in(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `conversation` says of the example that a JSON form holds; equal tools are the same object."""
-    said = {name: value[name] for name in CONVERSATION if name in value}
-    if "tools" in said:
-        said["tools"] = shared(said["tools"])
-    return said
+    """Return what `conversation` says of the example that a JSON form holds."""
+    return {name: value[name] for name in CONVERSATION if name in value}
 
 
-def messages_told(messages: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+def messages_told(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return sound messages as an example writes them: most are written so already."""
-    calls = [call for each in messages if "tool_calls" in each for call in each["tool_calls"] or ()]
-    are_told = (
-        TOLD.issuperset(map(tuple, messages))
-        and CALL.issuperset(map(tuple, calls))
-        and CALLED.issuperset([tuple(each["function"]) for each in calls])
-    )
-    return messages if are_told else [Message.from_json(each).to_json() for each in messages]
+    return [each if _is_told(each) else Message.from_json(each).to_json() for each in messages]
+
+
+def _is_told(message: Mapping[str, Any]) -> bool:
+    if tuple(message) not in TOLD:
+        return False
+    calls = message.get("tool_calls")
+    return not calls or all(tuple(each) == CALL and tuple(each["function"]) == CALLED for each in calls)
 
 
 def tools_told(tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -218,21 +218,25 @@ def tools_told(tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def tools_of(value: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:
     """Return the tools of a JSON form; equal ones are the same object, since most examples offer the same."""
-    return _tools(shared(value))
+    return _tools(written(value))
 
 
-def _tools_from_json(value: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:
-    return tuple(map(Tool.from_json, value))
+@lru_cache(maxsize=256)
+def _tools(said: bytes) -> tuple[Tool, ...]:
+    return tuple(map(Tool.from_json, json.loads(said)))
 
 
 def _tools_to_json(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
-    return shared([tool.to_json() for tool in tools])  # type: ignore[no-any-return]
+    return [tool.to_json() for tool in tools]
 
 
-_tools = Remembered(_tools_from_json)
 _told = Remembered(_tools_to_json)
 _form_to_json = Remembered(ResponseFormat.to_json)
-_form = Remembered(ResponseFormat.from_json)
+
+
+@lru_cache(maxsize=256)
+def _form(said: bytes) -> ResponseFormat:
+    return ResponseFormat.from_json(json.loads(said))
 
 
 def sorted_json(value: Any) -> bytes:

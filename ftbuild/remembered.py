@@ -1,14 +1,7 @@
-"""What was made of a value once, for values that come again and again.
+"""What was made of a value once, for values that come again and again as the very same object."""
 
-A value is known by the very object that it is. Equal JSON values that were read one after the other are made one
-object first: the tools of a line, mostly, which are those of the line before.
-"""
-
-import json
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
-
-from ftbuild.rows import written
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -32,27 +25,3 @@ class Remembered(Generic[Given, Made]):
         made = self._make(given)
         self._known[id(given)] = given, made
         return made
-
-
-class Shared:
-    """One object for all JSON values that are written alike; it is nobody's own and must not change."""
-
-    def __init__(self) -> None:
-        self._by_bytes: dict[bytes, Any] = {}
-        self._by_id: dict[int, Any] = {}
-
-    def __call__(self, value: Any) -> Any:
-        """Return the object that stands for a value; the value where it is that object."""
-        if self._by_id.get(id(value)) is value:
-            return value
-        said = written(value)
-        if said not in self._by_bytes:
-            if len(self._by_bytes) >= AT_MOST:
-                self._by_bytes.clear()
-                self._by_id.clear()
-            own = self._by_bytes[said] = json.loads(said)
-            self._by_id[id(own)] = own
-        return self._by_bytes[said]
-
-
-shared = Shared()

@@ -8,7 +8,6 @@ import os
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -56,38 +55,6 @@ def lines(content: Content) -> Iterator[bytes]:
             rest += piece
     if rest:
         yield rest
-
-
-def slices(content: Content) -> "Iterator[bytes | Slice]":
-    """Yield what `lines` does, cut elsewhere; of a file only where the bytes lie, for whoever reads them elsewhere."""
-    if not isinstance(content, File):
-        yield from lines(content)
-        return
-    with content.path.open("rb") as file:
-        end, size = 0, os.fstat(file.fileno()).st_size
-        while end < size:
-            at, end = end, min(end + PIECE_BYTES, size)
-            file.seek(end - 1)
-            end += len(file.readline()) - 1
-            yield Slice(content.path, at, end - at)
-
-
-@dataclass(frozen=True)
-class Slice:
-    """Some bytes of a file, from `at` on."""
-
-    path: Path
-    at: int
-    n_bytes: int
-
-    def __len__(self) -> int:
-        return self.n_bytes
-
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes at once."""
-        with self.path.open("rb") as file:
-            file.seek(self.at)
-            yield file.read(self.n_bytes)
 
 
 class File:
@@ -174,8 +141,8 @@ class Gathered:
     def pieces(self) -> Iterator[bytes]:
         """Yield the parts, some at a time."""
         for at in range(0, len(self._offsets), FEW):
-            offsets, lengths = self._offsets[at : at + FEW].tolist(), self._lengths[at : at + FEW].tolist()
-            yield self._spool.read(zip(offsets, lengths, strict=True))
+            offsets, lengths = self._offsets[at : at + FEW], self._lengths[at : at + FEW]
+            yield self._spool.read(zip(map(int, offsets), map(int, lengths), strict=True))
 
     def content(self) -> Content:
         """Return the parts: as bytes where their spool is held in memory."""

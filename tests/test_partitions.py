@@ -3,13 +3,9 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 from training_lines import supervised
 
 from ftbuild.digest import Hashed, of_bytes
@@ -17,7 +13,7 @@ from ftbuild.errors import DataError
 from ftbuild.example import SPLITS
 from ftbuild.partitions import mapped
 from ftbuild.runners import data
-from ftbuild.stream import PIECE_BYTES, Content, File, Gathered, Spool, lines, pieces, slices, whole
+from ftbuild.stream import PIECE_BYTES, Content, Gathered, Spool, lines, pieces, whole
 
 N = 9000
 SOURCE = {"kind": "chat_jsonl", "path": "d/many.jsonl", "licence": "CC0-1.0", "origin": "here"}
@@ -93,26 +89,6 @@ def test_processes_are_started_for_what_is_large_alone() -> None:
     assert here not in set(mapped(process, iter(range(2)), 2, large))
 
 
-@dataclass(frozen=True)
-class Said:
-    n: int
-    content: bytes
-    more: bytes = b""
-
-
-def said(n: int) -> Said:
-    return Said(n, bytes(range(200)) * (1000 // n), b"%d" % n)
-
-
-def test_bytes_come_back_from_processes_as_they_were_and_no_file_stays(tmp_path: Path) -> None:
-    expected = [said(n) for n in range(1, 9)]
-    assert list(mapped(said, iter(range(1, 9)), 2, large, str(tmp_path))) == expected
-    with pytest.raises(ZeroDivisionError):
-        list(mapped(said, iter([1, 2, 0, 4, 5, 6]), 2, large, str(tmp_path)))
-    assert any(each == expected[0] for each in mapped(said, iter(range(1, 9)), 2, large, str(tmp_path)))
-    assert list(tmp_path.iterdir()) == []
-
-
 def large(_: int) -> int:
     return PIECE_BYTES + 1
 
@@ -138,22 +114,6 @@ def test_lines_are_never_cut() -> None:
     assert b"".join(lines(Torn())) == b"one\ntwo\n\nthree"
     assert [each[-1:] for each in lines(Torn())] == [b"\n", b"\n", b"\n", b"e"]
     assert list(lines(b"")) == []
-
-
-@given(content=st.binary(max_size=40).map(lambda each: each.replace(b"0", b"\n")), size=st.integers(1, 9))
-@example(content=b"one\ntwo\n\nthree", size=2)
-@example(content=b"one\ntwo\n", size=4)
-def test_the_slices_of_a_file_are_the_file_cut_where_lines_end(content: bytes, size: int) -> None:
-    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ftbuild.stream.PIECE_BYTES", size)
-        path = Path(folder) / "lines"
-        path.write_bytes(content)
-        found = list(slices(File(path)))
-        assert b"".join(map(whole, found)) == content
-        assert [len(each) for each in found] == [len(whole(each)) for each in found]
-        assert all(whole(each).endswith(b"\n") for each in found[:-1])
-        assert all(len(each) >= size for each in found[:-1])
-    assert b"".join(map(whole, slices(content))) == content
 
 
 @pytest.mark.parametrize("held", [0, 3, 1000])

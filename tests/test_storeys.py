@@ -43,7 +43,6 @@ SIDEWAYS = {
     "chat": {"remembered"},
     "completion": {"chat"},
     "example": {"chat", "remembered", "rows"},
-    "remembered": {"rows"},
     "tokens": {"rows"},
     "dataset": {"style", "tools"},
     "sources": {"rules", "tools"},

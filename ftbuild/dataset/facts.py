@@ -30,14 +30,14 @@ class Fact(NamedTuple):
     """What is to be known of one example.
 
     `same` is one digest for examples that are duplicates of each other, `asked` one for those that ask the same;
-    `order` decides where it stands; 16 bytes of each count. Duplicates are kept pinned ones first, then by source,
-    path, line and id; `source` and `path` are numbers in the order of the names that they stand for. `n_bytes` and
-    `n_beside` are the lengths of its line and of what stands beside it, `company` says which tools it offers and calls.
+    `order` decides where it stands. Duplicates are kept pinned ones first, then by source, path, line and id;
+    `source` and `path` are numbers in the order of the names that they stand for. `n_bytes` and `n_beside` are the
+    lengths of its line and of what stands beside it, `company` says which tools it offers and calls.
     """
 
-    same: bytes
-    asked: bytes
-    order: bytes
+    same: str
+    asked: str
+    order: str
     id: str
     line: int
     path: int
@@ -50,10 +50,10 @@ class Fact(NamedTuple):
 
     def packed(self) -> bytes:
         """Return it as one row of a table."""
-        name, split = bytes.fromhex(self.id), SPLITS.index(self.split)
-        place = (self.line, self.path, self.source, split, not self.pinned)
+        same, asked, order = (bytes.fromhex(each[:32]) for each in (self.same, self.asked, self.order))
+        place = (self.line, self.path, self.source, SPLITS.index(self.split), not self.pinned)
         lengths = (self.n_bytes, self.n_beside, self.company)
-        return _ROW.pack(self.same, self.asked, self.order, name, *place, *lengths)
+        return _ROW.pack(same, asked, order, bytes.fromhex(self.id), *place, *lengths)
 
 
 def table(packed: Sequence[bytes], paths: Sequence[Sequence[int]], companies: Sequence[Sequence[int]]) -> Table:

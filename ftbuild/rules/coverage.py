@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ftbuild.problem import Problem
-from ftbuild.remembered import Remembered, shared
 from ftbuild.rules.pack import found
 
 LISTED_AT_MOST = 5
@@ -35,7 +34,7 @@ def company(line: Mapping[str, Any], messages: Iterable[Any]) -> Company | None:
             called += _names(calls)
             arity = max(arity, len(calls))
     flag = line.get("parallel_tool_calls", True)
-    return Company(_offered(shared(tools)), tuple(called), arity, flag if isinstance(flag, bool) else None)
+    return Company(tuple(_names(tools)), tuple(called), arity, flag if isinstance(flag, bool) else None)
 
 
 @dataclass
@@ -79,10 +78,3 @@ def _names(listed: Iterable[Any]) -> list[str]:
     functions = [each.get("function") for each in listed if isinstance(each, dict)]
     names = [each.get("name") for each in functions if isinstance(each, dict)]
     return [each for each in names if isinstance(each, str)]
-
-
-def _names_offered(tools: list[Any]) -> tuple[str, ...]:
-    return tuple(_names(tools))
-
-
-_offered = Remembered(_names_offered)

@@ -1,13 +1,14 @@
 """Rules of tool definitions, and of the flag for parallel calls beside them."""
 
+import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from ftbuild.problem import Problem
-from ftbuild.remembered import Remembered, shared
+from ftbuild.rows import written
 from ftbuild.rules.calls import Offered
 from ftbuild.rules.pack import Pack, found
 from ftbuild.tools.schemas import Checker, dangling, nodes, shown, within, wrong_schema, wrong_types
@@ -32,19 +33,15 @@ def tools(line: Mapping[str, Any], pack: Pack, at: str = "") -> Checked:
     if line.get("tools") is None:
         legacy = line.get("functions") is not None
         return Offered(parallel=parallel is not False, are_known=not legacy), tuple(problems)
-    offered, wrong = _checking(at, pack)(shared(line["tools"]))
+    offered, wrong = _tools(written(line["tools"]), within(at, "tools"), pack)
     if parallel is False:
         offered = replace(offered, parallel=False)
     return offered, (*problems, *wrong)
 
 
-@lru_cache(maxsize=16)
-def _checking(at: str, pack: Pack) -> Callable[[Any], Checked]:
-    """Return what checks tools; the lines of a file mostly offer the same."""
-    return Remembered(lambda listed: _tools(listed, within(at, "tools"), pack))
-
-
-def _tools(listed: Any, at: str, pack: Pack) -> Checked:
+@lru_cache(maxsize=256)  # the lines of a file mostly offer the same tools
+def _tools(text: bytes, at: str, pack: Pack) -> Checked:
+    listed = json.loads(text)
     if not isinstance(listed, list):
         return Offered(are_known=False), (found("not-a-list", at, f"{shown(listed)} is not a list of tools"),)
     problems: list[Problem] = []

@@ -45,7 +45,7 @@ from ftbuild.sources import Piece, note, nothing, plain, read_piece
 from ftbuild.sources import pieces as pieces_of
 from ftbuild.sources.conversations import PACK
 from ftbuild.sources.structured import formed
-from ftbuild.stream import Content, Gathered, Slice, Spool, lines, slices
+from ftbuild.stream import Content, Gathered, Spool, lines
 from ftbuild.workers import Made
 
 AT_ONCE = 64  # examples whose tokens are counted together: more of them no longer fit a cache
@@ -79,13 +79,12 @@ def ingest(settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, An
         read = passages.documents(files, source, given)
         outputs: dict[str, Content] = {"passages.jsonl": read.content, **source_files.kept(files, given)}
         return Made(outputs, read.note(), _warnings(read.problems))
-    scratch = given.get("scratch")
-    spool, n, found, hint = Spool(scratch), 0, list[Problem](), ""
+    spool, n, found, hint = Spool(given.get("scratch")), 0, list[Problem](), ""
     left_out: Counter[str] = Counter()
     said = settings.get("response_format")
     form = ResponseFormat.from_json(json.loads(said)) if said is not None else None
     work = partial(_read, settings["name"], source, form)
-    for each in mapped(work, pieces_of(files, source), given.get("jobs", 1), lambda piece: len(piece.content), scratch):
+    for each in mapped(work, pieces_of(files, source), given.get("jobs", 1), lambda piece: len(piece.content)):
         spool.add(each.lines)
         n += each.n
         found += each.problems
@@ -121,7 +120,7 @@ class Partition:
     """Some lines of one source; `source` is its number among all of them."""
 
     source: int
-    lines: bytes | Slice
+    lines: bytes
 
 
 @dataclass(frozen=True)
@@ -173,7 +172,6 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     Raises:
         DataError: the findings, if one of them is an error.
     """
-    scratch = given.get("scratch")
     grounds = passages.grounds_of(settings, inputs)
     if grounds is not None:
         inputs = {name: each for name, each in inputs.items() if name != grounds.documents}
@@ -182,13 +180,13 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     redacting = tuple(settings.get("redact", ()))
     if recipe.shares.by == "time":
         recipe = replace(recipe, latest=latest_times(_all(inputs, redacting)))
-    partitions = (Partition(number, each) for number, name in enumerate(names) for each in slices(inputs[name]))
+    partitions = (Partition(number, each) for number, name in enumerate(names) for each in lines(inputs[name]))
     shares = settings.get("shares", {})
     terms = terms_of(settings, inputs, given)
     work = partial(_prepare, Ways(recipe, redacting, terms, settings["licences"], frozenset(shares), grounds))
-    told, beside = Spool(scratch), Spool(scratch)
+    told, beside = Spool(given.get("scratch")), Spool(given.get("scratch"))
     parts: list[Prepared] = []
-    for each in mapped(work, partitions, given.get("jobs", 1), lambda part: len(part.lines), scratch):
+    for each in mapped(work, partitions, given.get("jobs", 1), lambda part: len(part.lines)):
         told.add(each.lines)
         beside.add(each.beside)
         parts.append(replace(each, lines=b"", beside=b""))
@@ -269,8 +267,7 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
             n_equal_answers += 1
             continue
         origin, said, n_cut = ready.origin, ready.said, n_cut + ready.n_cut
-        if ready.tools:
-            tools |= ready.tools
+        tools |= ready.tools
         if ready.done.redacted:
             redacted[len(told)] = ready.done.redacted
         if found := [*ready.problems, *rules.check(said, origin.path, origin.line, pack, ready.known)]:
@@ -390,12 +387,11 @@ def render(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
         DataError: examples lack what the method learns from: a rejected answer, a field that the grader reads.
     """
     counted: Counter[Fact] = Counter()
-    scratch = given.get("scratch")
-    spools = {split: Spool(scratch) for split in SPLITS}
+    spools = {split: Spool(given.get("scratch")) for split in SPLITS}
     counts, without = dict.fromkeys(SPLITS, 0), {split: Counter[str]() for split in SPLITS}
     work = partial(_render, settings["method"], settings.get("reads", ()))
-    parts = (Lines(split, each) for split in SPLITS for each in slices(inputs[split]))
-    for each in mapped(work, parts, given.get("jobs", 1), lambda part: len(part.content), scratch):
+    parts = (Lines(split, each) for split in SPLITS for each in lines(inputs[split]))
+    for each in mapped(work, parts, given.get("jobs", 1), lambda part: len(part.content)):
         spools[each.split].add(each.lines)
         counts[each.split] += each.n
         without[each.split] += each.wanting
@@ -416,7 +412,7 @@ class Lines:
     """Some lines of a split of a dataset."""
 
     split: Split
-    content: bytes | Slice
+    content: bytes
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from ftbuild.dataset.offered import Terms, may_name_others, named, names_told
 from ftbuild.example import Example
 from ftbuild.partitions import mapped
 from ftbuild.runners.formats import parse_lines
-from ftbuild.stream import Content, Slice, slices, whole
+from ftbuild.stream import Content, lines
 
 
 def terms_of(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any]) -> Terms:
@@ -25,16 +25,12 @@ def terms_of(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, A
 def _names(inputs: Mapping[str, Content], tools: Sequence[Tool], jobs: int) -> set[str]:
     """Return the names of all tools where one of them may need another name, those of the settings elsewhere."""
     own = {tool.name for tool in tools}
-    pieces = (piece for content in inputs.values() for piece in slices(content))
-    if not names_told(own) and not any(mapped(_may_name_others, pieces, jobs, len)):
+    pieces = (piece for content in inputs.values() for piece in lines(content))
+    if not names_told(own) and not any(mapped(may_name_others, pieces, jobs, len)):
         return own
-    pieces = (piece for content in inputs.values() for piece in slices(content))
+    pieces = (piece for content in inputs.values() for piece in lines(content))
     return own.union(*mapped(_named, pieces, jobs, len))
 
 
-def _may_name_others(part: bytes | Slice) -> bool:
-    return may_name_others(whole(part))
-
-
-def _named(content: bytes | Slice) -> set[str]:
+def _named(content: bytes) -> set[str]:
     return {name for value in parse_lines(content) for name in named(Example.from_json(value))}

@@ -32,7 +32,7 @@ from ftbuild.sources import (
     stored_completions,
     tables,
 )
-from ftbuild.stream import Content, Slice, slices, whole
+from ftbuild.stream import Content, lines, whole
 
 Found = Iterator[Example | Problem]
 Reader = Callable[[bytes, str, Source], Found]
@@ -106,7 +106,7 @@ class Piece:
     """
 
     path: str
-    content: bytes | Slice
+    content: bytes
     first: int = 0
     problem: Problem | None = None
 
@@ -143,15 +143,15 @@ def pieces(files: Contents, source: Source) -> Iterator[Piece]:
             return
         files = shards
     for path, content in files:
-        found = slices(content) if source.kind in OF_LINES else iter((whole(content),))
+        found = lines(content) if source.kind in OF_LINES else iter((whole(content),))
         head = list(islice(found, 2))
-        if len(head) < 2 or packed.form(whole(head[0])) is not None or not rows.are_lines(whole(head[0])):
-            yield Piece(path, b"".join(map(whole, chain(head, found))))
+        if len(head) < 2 or packed.form(head[0]) is not None or not rows.are_lines(head[0]):
+            yield Piece(path, b"".join(chain(head, found)))
             continue
         first = 1
         for each in chain(head, found):
             yield Piece(path, each, first)
-            first += whole(each).count(b"\n")
+            first += each.count(b"\n")
 
 
 def read_piece(piece: Piece, name: str, source: Source) -> Read:
@@ -200,10 +200,10 @@ def _found(piece: Piece, name: str, source: Source) -> Found:
     if piece.problem is not None:
         yield piece.problem
     elif piece.first:
-        yield from _said(OF_LINES[source.kind], rows.lines(whole(piece.content), piece.first), name, source)
+        yield from _said(OF_LINES[source.kind], rows.lines(piece.content, piece.first), name, source)
     else:
         try:
-            content = packed.unpacked(whole(piece.content))
+            content = packed.unpacked(piece.content)
         except packed.TornError as error:
             yield Problem(f"cannot be unpacked: {error}", source.path, rule=f"not-{error.form}")
             return

@@ -4,15 +4,17 @@ The last message is the target, and an example keeps its own tools. Other fields
 groups and slices. A finding names the place in the layout of the file.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
+from ftbuild import rows
 from ftbuild.chat import Message, said
 from ftbuild.digest import canonical, canonical_plain, of_bytes
 from ftbuild.example import Example, Origin, tools_of
 from ftbuild.problem import Problem
-from ftbuild.remembered import Remembered, shared
 from ftbuild.rows import Row
 from ftbuild.rules.lines import INPUT_KEYS, SUPERVISED_KEYS, check
 from ftbuild.rules.pack import PACKS
@@ -111,7 +113,8 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
 
 def unread(value: Any, source: Source) -> list[Problem]:
     """Return what is wrong with the fields of a line that a source names."""
-    fields = [*source.slices.values(), *filter(None, (source.group, source.time)), *passage_fields(value, source)]
+    fields = [*source.slices.values(), *(each for each in (source.group, source.time) if each)]
+    fields += passage_fields(value, source)
     return [*missing(value, fields), *untimely(value, source)] if fields else []
 
 
@@ -174,7 +177,7 @@ def digest(line: Mapping[str, Any], rejected: Sequence[Mapping[str, Any]] = ()) 
     if "parallel_tool_calls" in line:
         said += b',"parallel_tool_calls":' + canonical_plain(line["parallel_tool_calls"])
     if "tools" in line:
-        said += b',"tools":' + _canonical_tools(shared(line["tools"]))
+        said += b',"tools":' + _canonical_tools(rows.written(line["tools"]))
     return of_bytes(b'["example.v2",%s}%s]' % (said, b"".join(b"," + _said_of(each) for each in rejected)))
 
 
@@ -185,4 +188,6 @@ def _said_of(messages: Any) -> bytes:
     return canonical(messages) if has_weight and (b'"weight":0.' in said or b'"weight":1.' in said) else said
 
 
-_canonical_tools = Remembered(canonical)
+@lru_cache(maxsize=256)  # the lines of a source mostly offer the same tools
+def _canonical_tools(written: bytes) -> bytes:
+    return canonical(json.loads(written))

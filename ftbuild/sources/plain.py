@@ -9,14 +9,12 @@ from io import BytesIO
 from itertools import groupby
 
 from ftbuild.example import messages_told, tools_told
-from ftbuild.remembered import shared
 from ftbuild.rows import SPACE, plainly, reread
 from ftbuild.rules.lines import SUPERVISED_KEYS
 from ftbuild.rules.sound import is_sound
 from ftbuild.settings import Source
 from ftbuild.sources import Piece
 from ftbuild.sources.conversations import PACK, digest, origin, unread
-from ftbuild.stream import whole
 
 
 def runs(piece: Piece, name: str, source: Source) -> Iterator[Sequence[bytes] | Piece]:
@@ -30,7 +28,7 @@ def runs(piece: Piece, name: str, source: Source) -> Iterator[Sequence[bytes] | 
     source = source.model_copy(update={"path": piece.path})
     lines = (
         (number, content, kept(content, number, name, source))
-        for number, content in enumerate(BytesIO(whole(piece.content)), piece.first)
+        for number, content in enumerate(BytesIO(piece.content), piece.first)
     )
     for is_plain, run in groupby(lines, lambda each: each[2] is not None):
         listed = list(run)
@@ -49,8 +47,6 @@ def kept(content: bytes, number: int, name: str, source: Source) -> bytes | None
     if not isinstance(value, dict):
         return None
     line = {key: value[key] for key in SUPERVISED_KEYS if key in value}
-    if "tools" in line:
-        line["tools"] = shared(line["tools"])
     if not is_sound(line, PACK) or unread(value, source):
         return None
     original = digest(line)

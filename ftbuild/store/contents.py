@@ -52,8 +52,7 @@ def files_below(folder: Path) -> Iterator[Entry]:
 def leftovers(folder: Path) -> list[Entry]:
     """Return what writes that were cut short left in a store."""
     ledger = folder / "ledger"
-    # Right in the store are the records, and what processes that worked together put down for each other.
-    everywhere = (*files_below(folder), *files_below(folder / "artifacts"), *files_below(ledger))
+    everywhere = (*files(folder / "records"), *files_below(folder / "artifacts"), *files(ledger), *files_below(ledger))
     return [entry for entry in everywhere if entry.is_leftover]
 
 
