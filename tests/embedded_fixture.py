@@ -15,6 +15,7 @@ from openai import OpenAI
 from openai.types.fine_tuning import FineTuningJob
 
 TINY = {"id": "tiny", "package": None, "random": {"hidden_size": 32, "layers": 2, "heads": 2, "seed": 0}}
+LOG = "server.log"
 SYSTEM = "Say it backwards."
 WORDS = ["red", "blue", "green", "one", "two", "three", "up", "down", "left", "right", "warm", "cold"]
 
@@ -79,9 +80,9 @@ def running(
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    process = subprocess.Popen(
-        [*command, "serve", *by, "--idle-seconds", str(idle_seconds), "--threads", str(threads)], env=environment(cache)
-    )
+    serving = [*command, "serve", *by, "--idle-seconds", str(idle_seconds), "--threads", str(threads)]
+    with (state / LOG).open("ab") as log:
+        process = subprocess.Popen(serving, env=environment(cache), stderr=log)
 
     def there() -> bool:
         path = state / "server.json"

@@ -3,12 +3,14 @@
 import copy
 import http.client
 import json
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from embedded_fixture import Running, lines, running
+from embedded_fixture import LOG, Running, lines, running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from training_lines import CALCULATE, WEATHER, call
@@ -62,7 +64,9 @@ for _ in range(300):
     DEEP = {"type": "object", "properties": {"a": DEEP}}
 TEXTS = ["", "a", "none", "\x00", "é\u2028🙂", "<|im_end|>", "a" * 3000]
 VALUES = [[], {}, [[]], [None], {"type": "object"}, {"$ref": "#"}, {"type": ["string", "null"]}, [1] * 300, DEEP]
-ODD = st.sampled_from([None, True, False, 0, -1, 1e308, 2**63, 0.5, *TEXTS, *VALUES]).map(copy.deepcopy)
+ODD = st.sampled_from([None, True, False, 0, -1, 1e308, 2**63, 10**400, 5e-324, 0.5, *TEXTS, *VALUES]).map(
+    copy.deepcopy
+)
 
 
 @pytest.fixture(scope="module", params=["torch", "scripted"])
@@ -172,10 +176,70 @@ def test_a_form_that_is_none_is_refused(server: Running, body: bytes, kind: str)
     is_told_properly(*send(server, "POST", "/v1/files", body, **{"Content-Type": kind}))
 
 
-def test_it_still_answers(server: Running) -> None:
+QUIRKS = ["", '"', "a\r\nx: y", "../../../etc/passwd", "é\u202e🙂", "a" * 2000, "%00", ";", "x; filename*=bogus''%ff"]
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["file", "purpose", "x", *QUIRKS]),
+            st.sampled_from([None, "train.jsonl", *QUIRKS]),
+            st.binary(max_size=40) | st.sampled_from([b"fine-tune", b"\xff\xfe", b"--b--", b"\r\n--b"]),
+        ),
+        max_size=4,
+    ),
+    st.sampled_from([b"--b--\r\n", b"--b", b""]),
+)
+def test_a_form_with_odd_fields_is_taken_or_refused_and_writes_nothing_elsewhere(
+    server: Running, fields: list[tuple[str, str | None, bytes]], end: bytes
+) -> None:
+    body = b""
+    for name, filename, content in fields:
+        head = f'Content-Disposition: form-data; name="{name}"'
+        head += "" if filename is None else f'; filename="{filename}"'
+        body += b"--b\r\n" + head.encode() + b"\r\n\r\n" + content + b"\r\n"
+    kind = "multipart/form-data; boundary=b"
+    is_told_properly(*send(server, "POST", "/v1/files", body + end, **{"Content-Type": kind}))
+    around = {path.name for path in server.state.parent.iterdir()}
+    assert around == {"state", "cache"} or around == {"state"}
+
+
+@settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from([b"GET", b"POST", b"DELETE"]),
+    st.sampled_from([b"/", b"/v1/files", b"/v1/chat/completions", b"/v1/fine_tuning/jobs", b"/v1/models/", b"*", b"x"]),
+    st.binary(max_size=12),
+    st.lists(
+        st.sampled_from(
+            [b"Content-Length: 900", b"Content-Length: -1", b"Transfer-Encoding: chunked", b"Expect: 100-continue"]
+        )
+        | st.binary(max_size=20).map(lambda value: b"X-Odd: " + value.replace(b"\r", b"").replace(b"\n", b"")),
+        max_size=2,
+    ),
+    st.sampled_from([b"", b'{"model": "tiny"', b"5\r\nabc", b"\xff" * 50]),
+)
+def test_what_is_hardly_http_and_breaks_off_is_survived(
+    server: Running, method: bytes, path: bytes, tail: bytes, headers: list[bytes], body: bytes
+) -> None:
+    key = f"Authorization: Bearer {server.client.api_key}".encode()
+    head = b"\r\n".join([method + b" " + path + tail + b" HTTP/1.1", b"Host: x", key, *headers])
+    url = server.client.base_url
+    with socket.create_connection((url.host, url.port), timeout=SECONDS) as connection:
+        connection.sendall(head + b"\r\n\r\n" + body)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        with suppress(ConnectionError):
+            while piece := connection.recv(65536):
+                answer += piece
+    assert answer.partition(b" ")[2][:1] in (b"", b"1", b"2", b"4"), answer[:200]
+
+
+def test_it_still_answers_and_has_nothing_to_complain_of(server: Running) -> None:
     """Run last: whatever was sent before, completions and files are still to be had."""
     answer = server.client.chat.completions.create(
         model="tiny", messages=[{"role": "user", "content": "?"}], max_tokens=3
     )
     assert answer.choices[0].finish_reason in ("length", "stop")
     assert server.client.files.create(file=("a.jsonl", lines(10)), purpose="fine-tune").bytes == len(lines(10))
+    assert set((server.state / LOG).read_text().splitlines()) <= {"WARNING:  Invalid HTTP request received."}

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -321,6 +322,102 @@ def test_a_server_killed_in_any_phase_loses_no_file_and_no_model_and_its_jobs_go
         assert mine.process.wait(20) == 0
         assert not (state / "server.json").exists()
     until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def all_is_whole(server: Running) -> None:
+    """Every file and every model that is told of is there, and nothing half made lies beside them."""
+    files = list(server.client.files.list())
+    assert {each.id for each in files} == {path.name for path in (server.state / "files").iterdir()}
+    for each in files:
+        assert len(server.client.files.content(each.id).read()) == each.bytes
+    for model in server.client.models.list():
+        answer = server.client.chat.completions.create(
+            model=model.id, messages=[{"role": "user", "content": "red"}], max_tokens=2
+        )
+        assert answer.choices[0].finish_reason in ("length", "stop")
+
+
+WRITING: dict[str, Callable[[Path], bool]] = {
+    "a checkpoint": lambda folder: len(list(folder.glob("adapters/.step-*"))) > 0,
+    "what to go on from": lambda folder: len(list(folder.glob("training/.step-*"))) > 0,
+    "the last model": lambda folder: (folder / "adapters" / "step-24").exists(),
+    "the table": lambda folder: (folder.parents[1] / "files" / f"file-{folder.name.removeprefix('ftjob-')}").exists(),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", WRITING)
+def test_a_server_killed_while_its_job_writes_leaves_nothing_half_and_the_job_succeeds(
+    server: Running, tmp_path: Path, what: str
+) -> None:
+    method = supervised({"n_epochs": 2, "batch_size": 1})
+    state = tmp_path / "state"
+    with running(state, server.cache) as mine:
+        job, cancelled = (mine.job(lines(), seed=3, method=method) for _ in range(2))
+        assert mine.client.fine_tuning.jobs.cancel(cancelled.id).status == "cancelled"
+        deadline = time.monotonic() + 60
+        while not WRITING[what](state / "jobs" / job.id):  # without a pause: it is there for milliseconds
+            assert time.monotonic() < deadline
+        mine.process.kill()
+        mine.process.wait()
+    with running(state, server.cache) as mine:
+        assert mine.ended(job.id).status == "succeeded"
+        assert mine.status(cancelled.id) == "cancelled"
+        assert steps_told(mine, job.id) == list(range(1, 25))
+        all_is_whole(mine)
+        assert list((state / "jobs" / job.id).glob("adapters/.*")) == []
+
+
+@pytest.mark.slow
+def test_a_server_killed_while_it_cancels_leaves_the_job_cancelled_or_under_way(
+    server: Running, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    jobs = []
+    for seconds in (0.0, 0.002, 0.01, 0.05):
+        with running(state, server.cache) as mine:
+            jobs.append(mine.job(lines(), method=supervised(LONG)).id)
+            until(lambda: steps_told(mine, jobs[-1]) != [])
+            cancelling = threading.Thread(target=lambda: cancel_quietly(mine, jobs[-1]))
+            cancelling.start()
+            time.sleep(seconds)
+            mine.process.kill()
+            mine.process.wait()
+            cancelling.join()
+        with running(state, server.cache) as mine:
+            if mine.status(jobs[-1]) != "cancelled":
+                assert mine.status(jobs[-1]) in ("queued", "running", "validating_files")
+                assert mine.client.fine_tuning.jobs.cancel(jobs[-1]).status == "cancelled"
+            all_is_whole(mine)
+
+
+def cancel_quietly(server: Running, job_id: str) -> None:
+    with suppress(openai.APIError):
+        server.client.fine_tuning.jobs.cancel(job_id)
+
+
+@pytest.mark.slow
+def test_a_server_killed_while_files_come_has_each_whole_or_not_at_all(server: Running, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    content = lines(100) * 2000
+    told: set[str] = set()
+    for seconds in (0.02, 0.05, 0.1, 0.2):
+
+        def send(mine: Running) -> None:
+            with suppress(openai.APIError):
+                for _ in range(50):
+                    told.add(mine.client.files.create(file=("big.jsonl", content), purpose="fine-tune").id)
+
+        with running(state, server.cache) as mine:
+            sending = threading.Thread(target=send, args=(mine,))
+            sending.start()
+            time.sleep(seconds)
+            mine.process.kill()
+            mine.process.wait()
+            sending.join()
+    with running(state, server.cache) as mine:
+        all_is_whole(mine)
+        assert told <= {each.id for each in mine.client.files.list()}
 
 
 @pytest.mark.slow

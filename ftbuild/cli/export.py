@@ -28,7 +28,7 @@ def export(options: Options) -> int:
         raise ConfigError(Problem(f"{run.run_id} has no fine-tuned model", "command line", fix="ftbuild runs."))
     if into.exists():
         raise ConfigError(Problem("it is there already", options.words[1], fix="name a folder that is not there."))
-    world = world_of(replace(options, smoke=_is_smoke(run, options)))
+    world = world_of(replace(options, smoke=is_smoke(run, options)))
     state = world.store / "embedded"
     if not (state / "jobs").is_dir():
         why = "Only what our own server has trained lies on this disk."
@@ -38,6 +38,7 @@ def export(options: Options) -> int:
     return int(ExitCode.DONE)
 
 
-def _is_smoke(run: Run, options: Options) -> bool:
+def is_smoke(run: Run, options: Options) -> bool:
+    """Return whether a run is one of --smoke, whose store is apart."""
     smoke: World = world_of(replace(options, smoke=True))
     return Path(smoke.outputs).resolve() in run.folder.resolve().parents

@@ -39,7 +39,8 @@ def serve(options: Options) -> int:
         print("No model is here yet; ftbuild serve +experiment=NAME has one ready.", file=sys.stderr)
     print("Ctrl-C stops it; a job that is under way goes on with the next server.", file=sys.stderr, flush=True)
     given = {"--host": options.host, "--port": options.port}
-    embedded.become(provider, world, [word for name, each in given.items() if each for word in (name, str(each))])
+    place = [word for name, each in given.items() if each is not None for word in (name, str(each))]
+    return embedded.become(provider, world, place)
 
 
 def _asked(options: Options, world: World) -> tuple[Provider, Model | None]:

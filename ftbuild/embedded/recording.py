@@ -79,5 +79,5 @@ def _shown(headers: Mapping[str, str], body: bytes) -> Any:
         return None
     try:
         return json.loads(body) if len(body) <= BODY_AT_MOST else {"bytes": len(body)}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"bytes": len(body)}

@@ -7,7 +7,8 @@ and answers made by what engine.py describes.
 import asyncio
 import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ from ftbuild.embedded.streaming import streamed
 from ftbuild.embedded.weights import Base
 from ftbuild.embedded.wire import ApiError
 
-MAX_BODY = 512 * 1024 * 1024
+MB = 1024 * 1024
+FILE_AT_MOST, JSON_AT_MOST = 512, 64  # MB of a body
 PURPOSES = ("fine-tune", "assistants", "batch", "vision", "user_data")
 
 
@@ -115,19 +117,19 @@ async def _our_bug(_: Request, error: Exception) -> Response:
     return JSONResponse(refusal.body, 500)
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most: int) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > MAX_BODY:
-            raise ApiError("The body is larger than 512 MB.", status=413)
+        if size > most * MB:
+            raise ApiError(f"The body is larger than {most} MB.", status=413)
         chunks.append(chunk)
     return b"".join(chunks)
 
 
 async def _json(request: Request) -> Any:
     try:
-        value = json.loads(await _body(request), parse_constant=_no_number)
+        value = json.loads(await _body(request, JSON_AT_MOST), parse_constant=_no_number)
         json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate is no text
         return value
     except ValueError as error:
@@ -143,7 +145,8 @@ def _no_number(name: str) -> float:
 
 async def create_file(service: Service, request: Request) -> Response:
     """POST /files."""
-    form = read_form(request.headers.get("content-type", ""), await _body(request))
+    body = await _body(request, FILE_AT_MOST)
+    form = await run_in_threadpool(read_form, request.headers.get("content-type", ""), body)
     if form is None or "file" not in form:
         raise ApiError("Missing required parameter: 'file'.", param="file", code="missing_required_parameter")
     purpose = form["purpose"].content.decode("utf-8", "replace") if "purpose" in form else ""
@@ -300,18 +303,30 @@ def _to_ask(service: Service, name: str) -> tuple[Base, Path | None]:
     return found
 
 
+@contextmanager
+def _while_it_lasts(service: Service, name: str) -> Iterator[None]:
+    """Answer 404 where a model goes between the question and its turn: a checkpoint that is no longer kept, say."""
+    try:
+        yield
+    except FileNotFoundError:
+        _to_ask(service, name)
+        raise
+
+
 async def create_completion(service: Service, request: Request) -> Response:
     """POST /chat/completions."""
     asked = chat.chat_request(await _json(request), rehearses=service.rehearses)
     base, adapters = _to_ask(service, asked.model)
-    if asked.stream:
-        return await streamed(service.answerer, base, adapters, asked)
-    answer = await asyncio.wrap_future(await run_in_threadpool(service.answerer.ask, base, adapters, asked))
+    with _while_it_lasts(service, asked.model):
+        if asked.stream:
+            return await streamed(service.answerer, base, adapters, asked)
+        answer = await asyncio.wrap_future(await run_in_threadpool(service.answerer.ask, base, adapters, asked))
     return JSONResponse(chat.completion(asked, answer))
 
 
 async def create_embeddings(service: Service, request: Request) -> Response:
     """POST /embeddings."""
     asked = embedding_request(await _json(request))
-    found = await asyncio.wrap_future(service.answerer.embed(*_to_ask(service, asked.model), asked))
+    with _while_it_lasts(service, asked.model):
+        found = await asyncio.wrap_future(service.answerer.embed(*_to_ask(service, asked.model), asked))
     return JSONResponse(await run_in_threadpool(embeddings, asked, found))

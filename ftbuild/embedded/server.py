@@ -134,7 +134,8 @@ def _listen(place: Place) -> socket.socket:
     try:
         return socket.create_server((place.host, place.port), family=family, backlog=512)
     except (OSError, OverflowError) as error:
-        what = f"nothing can listen at {place.host}, port {place.port}: {getattr(error, 'strerror', None) or error}"
+        why = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
+        what = f"nothing can listen at {place.host}, port {place.port}: {why}"
         raise ConfigError(Problem(what, "command line", fix="another --port, or none.")) from error
 
 

@@ -21,7 +21,7 @@ import shutil
 import string
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -143,7 +143,13 @@ class State:
         self.add_event(job["id"], f"Validating training file: {job['training_file']}")
 
     def take_up(self) -> list[str]:
-        """Return the ids of the jobs that an earlier server left waiting or in training, whose turn is first, first."""
+        """Return the ids of the jobs that an earlier server left waiting or in training, whose turn is first, first.
+
+        What it left of files that were coming or going is removed: nobody was told of them, or knows them any more.
+        """
+        for folder in (self.folder / "files").iterdir():
+            if not (folder / "file.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)
         left: list[Record] = []
         for job in self.jobs():
             if job["status"] in TERMINAL:
@@ -205,8 +211,10 @@ class State:
         return max(found, default=(0, None))
 
     def drop_training(self, job_id: str) -> None:
-        """Remove what the job's training would go on from: it has ended."""
+        """Remove what the job's training would go on from, and models half written: it has ended."""
         remove(self.job_folder(job_id) / "training")
+        for path in (self.job_folder(job_id) / "adapters").glob(".*"):
+            shutil.rmtree(path, ignore_errors=True)
 
     # --- fine-tuned models ---
 
@@ -279,12 +287,12 @@ def whole(folder: Path) -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder so that others see it whole or not at all."""
+    """Remove a folder so that others see it whole or not at all; another process may do so at the same time."""
     going = folder.with_name(f".gone-{folder.name}")
     shutil.rmtree(going, ignore_errors=True)
-    if folder.is_dir():
+    with suppress(FileNotFoundError):
         folder.rename(going)
-        shutil.rmtree(going)
+        shutil.rmtree(going, ignore_errors=True)
 
 
 def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True, mode: int = 0o644) -> None:

@@ -280,10 +280,10 @@ class Training(Generic[Item]):
 
 
 def _keep(folder: Path, names: set[str]) -> None:
-    """Remove all else from a folder of folders."""
+    """Remove all else from a folder of folders; the server may be removing a model there."""
     for path in folder.iterdir():
         if path.name not in names:
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def rate_at(step: int, n_steps: int) -> float:

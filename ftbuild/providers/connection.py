@@ -5,7 +5,7 @@ server is started again and the read repeated once. A create is never repeated.
 """
 
 import threading
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -122,14 +122,30 @@ class Connection:
         """Return the answer of `model` to the messages."""
         return await self._connected().complete(model, messages, parameters)
 
+    async def stream(
+        self, model: str, messages: Sequence[Message], parameters: Mapping[str, Any]
+    ) -> AsyncIterator[Completion]:
+        """Yield the answer of `model` as it grows; a server of ours that has stopped meanwhile is started again."""
+        begun = False
+        try:
+            async for completion in self._connected().stream(model, messages, parameters):
+                begun = True
+                yield completion
+        except ProviderError as error:
+            if begun or not self._is_ours or error.status not in (None, 401):
+                raise
+            await self.close()
+            async for completion in self._connected().stream(model, messages, parameters):
+                yield completion
+
     def hang_up(self) -> None:
-        """Close the connections of everything but `complete`; the next call opens new ones."""
+        """Close the connections of all that is not asynchronous; the next call opens new ones."""
         if self._client is not None:
             self._client.hang_up()
             self._client = None
 
     async def close(self) -> None:
-        """Close all connections, in the event loop that `complete` ran in; the next call opens new ones."""
+        """Close all connections, in the event loop that `complete` or `stream` ran in; the next call opens new ones."""
         if self._client is not None:
             await self._client.close()
             self._client = None

@@ -6,7 +6,7 @@ and no idempotency key is sent (openai-python 3.54). Reads keep two retries.
 
 import json
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
@@ -211,6 +211,43 @@ class WireClient:
 
     async def complete(self, model: str, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         """Return the answer of `model` to the messages, asked for once: the one who asks knows when to ask again."""
+        started = time.monotonic()
+        sent: Any = [message.to_json() for message in messages]
+        create = self._asynchronous().chat.completions.with_raw_response.create
+        with self._translated():
+            response = (await create(model=model, messages=sent, **dict(parameters))).http_response
+        try:
+            return _completion(response.content.decode(errors="replace"), round(time.monotonic() - started, 3))
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise self._error("an answer without a completion") from error
+
+    async def stream(
+        self, model: str, messages: Sequence[Message], parameters: Mapping[str, Any]
+    ) -> AsyncIterator[Completion]:
+        """Yield the answer of `model` to the messages as it grows, whole each time; the last one says how it ended.
+
+        Raises:
+            ProviderError: no answer, or a refusal, which may come in the middle.
+        """
+        sent: Any = [message.to_json() for message in messages]
+        content, ended, started = "", "", time.monotonic()
+        calls: dict[int, ToolCall] = {}
+        create = self._asynchronous().chat.completions.create
+        with self._translated():
+            async for chunk in await create(model=model, messages=sent, stream=True, **dict(parameters)):
+                for choice in chunk.choices:
+                    content += choice.delta.content or ""
+                    ended = choice.finish_reason or ended
+                    for part in choice.delta.tool_calls or ():
+                        call, said = calls.get(part.index, ToolCall("", "", "")), part.function
+                        name, more = (said.name or "", said.arguments or "") if said else ("", "")
+                        calls[part.index] = ToolCall(part.id or call.id, call.name + name, call.arguments + more)
+                seconds = round(time.monotonic() - started, 3)
+                yield Completion(_whole_letters(content), ended, seconds, tool_calls=tuple(calls.values()))
+        if not ended:
+            raise self._error("an answer that breaks off")
+
+    def _asynchronous(self) -> AsyncOpenAI:
         if self._async is None:
             base_url, api_key = self._address
             self._async = self._closed(
@@ -222,15 +259,7 @@ class WireClient:
                     http_client=openai.DefaultAsyncHttpxClient(verify=_trusted()),
                 )
             )
-        started = time.monotonic()
-        sent: Any = [message.to_json() for message in messages]
-        create = self._async.chat.completions.with_raw_response.create
-        with self._translated():
-            response = (await create(model=model, messages=sent, **dict(parameters))).http_response
-        try:
-            return _completion(response.content.decode(errors="replace"), round(time.monotonic() - started, 3))
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            raise self._error("an answer without a completion") from error
+        return self._async
 
     def stored_completions(self, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the stored chat completions as the provider sent them, oldest first, each once.
@@ -283,7 +312,7 @@ class WireClient:
         return client
 
     def hang_up(self) -> None:
-        """Close the connections of everything but `complete`; the client is of no more use."""
+        """Close the connections of all that is not asynchronous; the client is of no more use."""
         self._client.close()
 
     async def close(self) -> None:
