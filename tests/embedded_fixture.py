@@ -47,6 +47,7 @@ class Running:
     process: "subprocess.Popen[bytes]"
     client: OpenAI
     cache: Path
+    engine: str = "torch"
 
     def job(self, lines_: bytes, **asked: object) -> FineTuningJob:
         file = self.client.files.create(file=("train.jsonl", lines_), purpose="fine-tune")
@@ -92,7 +93,7 @@ def running(
         until(there)
         record = json.loads((state / "server.json").read_text())
         with OpenAI(base_url=f"http://127.0.0.1:{record['port']}/v1", api_key=record["token"], max_retries=0) as client:
-            yield Running(state, process, client, cache)
+            yield Running(state, process, client, cache, engine)
     finally:
         process.kill()
         process.wait()

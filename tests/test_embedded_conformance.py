@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 import struct
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -10,15 +11,19 @@ from typing import Any, TypeVar
 import openai
 import pytest
 from embedded_fixture import Running, lines, running
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, OpenAI
 from openai.types import CreateEmbeddingResponse, FileDeleted, FileObject, Model, ModelDeleted
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.completion_create_params import CompletionCreateParams
 from openai.types.embedding_create_params import EmbeddingCreateParams
 from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
+from openai.types.fine_tuning.job_create_params import JobCreateParams
 from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
+from openapi_fixture import route_of, wrong_answer, wrong_request
 from pydantic import BaseModel, TypeAdapter
 from training_lines import WEATHER, call
+
+from ftbuild.embedded.routes import application
 
 BEYOND_TYPES = {FineTuningJob: {"user_provided_suffix"}}  # OpenAI says it, its types do not
 T = TypeVar("T", bound=BaseModel)
@@ -305,3 +310,96 @@ def test_files_jobs_and_models_are_of_the_types_of_the_sdk(server: Running) -> N
     strictly(Model, client.models.with_raw_response.retrieve(ended.fine_tuned_model).text)
     strictly(ModelDeleted, client.models.with_raw_response.delete(ended.fine_tuned_model).text)
     strictly(FileDeleted, client.files.with_raw_response.delete(file.id).text)
+
+
+class Driven:
+    """A client of the SDK, sync or async, whose every exchange is held to the SDK's types and OpenAI's description."""
+
+    def __init__(self, client: OpenAI | AsyncOpenAI) -> None:
+        self.client = client
+        self.routes: set[tuple[str, str]] = set()
+
+    async def ask(self, kind: type[BaseModel] | None, resource: Any, name: str, *given: Any, **asked: Any) -> Any:
+        """Call a method of a resource; return its answer as a value of `kind`, a list of them where it is a page."""
+        raw = getattr(resource.with_raw_response, name)(*given, **asked)
+        raw = await raw if isinstance(self.client, AsyncOpenAI) else raw
+        request, path = raw.http_request, raw.http_request.url.path.removeprefix("/v1")
+        self.routes.add((request.method, path))
+        if kind is None:
+            return raw.content
+        told = json.loads(raw.text)
+        if name == "pause":  # OpenAI's reference knows the status, its types and its description do not yet
+            assert told["status"] == "paused"
+            told["status"] = "queued"
+        if route_of(request.method, path):
+            is_json = "json" in request.headers.get("content-type", "") and request.method == "POST"
+            sent = json.loads(request.content or b"{}") if is_json else None
+            query = dict(request.url.params)
+            assert wrong_request(request.method, path, query, sent) == []
+            assert wrong_answer(request.method, path, raw.status_code, told) == []
+        if told["object"] != "list" or kind is CreateEmbeddingResponse:
+            return strictly(kind, json.dumps(told))
+        assert told["data"]
+        return [strictly(kind, json.dumps(each)) for each in told["data"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [OpenAI, AsyncOpenAI])
+def test_every_route_is_driven_sync_and_async_and_keeps_to_the_types(
+    server: Running, how: type[OpenAI | AsyncOpenAI]
+) -> None:
+    client = how(api_key=server.client.api_key, base_url=server.client.base_url, max_retries=0)
+    driven = Driven(client)
+    files, jobs, models = client.files, client.fine_tuning.jobs, client.models
+
+    async def drive() -> None:
+        ask = driven.ask
+        file = await ask(FileObject, files, "create", file=("train.jsonl", lines(12)), purpose="fine-tune")
+        assert (await ask(FileObject, files, "list", purpose="fine-tune", order="asc", limit=9))[0].object == "file"
+        assert await ask(FileObject, files, "retrieve", file.id) == file
+        assert await ask(None, files, "content", file.id) == lines(12)
+        method = {"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": 1, "beta": 0.2}}}
+        body: dict[str, Any] = {"model": "tiny", "training_file": file.id, "method": method, "seed": 4, "suffix": "x"}
+        TypeAdapter(JobCreateParams).validate_python(body)
+        failed = await ask(FineTuningJob, jobs, "create", **body)
+        await asyncio.to_thread(server.ended, failed.id)  # lines of another method
+        failed = await ask(FineTuningJob, jobs, "retrieve", failed.id)
+        assert (failed.status, failed.error.code) == ("failed", "invalid_training_file")
+        long = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 50, "batch_size": 1}}}
+        job = await ask(FineTuningJob, jobs, "create", model="tiny", training_file=file.id, method=long)
+        if server.engine == "torch":  # a scripted one is done at once
+            await ask(FineTuningJob, jobs, "pause", job.id)
+            assert (await ask(FineTuningJob, jobs, "resume", job.id)).status in (
+                "validating_files",
+                "queued",
+                "running",
+            )
+            assert (await ask(FineTuningJob, jobs, "cancel", job.id)).status == "cancelled"
+        job = await ask(FineTuningJob, jobs, "create", model="tiny", training_file=file.id, metadata={"a": "b"})
+        await asyncio.to_thread(server.ended, job.id)
+        assert [each.id for each in await ask(FineTuningJob, jobs, "list", limit=1, metadata={"a": "b"})] == [job.id]
+        await ask(FineTuningJobEvent, jobs, "list_events", job.id, limit=2)
+        [last, *_] = await ask(FineTuningJobCheckpoint, jobs.checkpoints, "list", job.id)
+        await ask(Model, models, "list")
+        name = last.fine_tuned_model_checkpoint
+        assert (await ask(Model, models, "retrieve", name)).id == name
+        body = {"model": name, "messages": [USER], "max_tokens": 3}
+        TypeAdapter(CompletionCreateParams).validate_python(body)
+        await ask(ChatCompletion, client.chat.completions, "create", **body)
+        body = {"model": name, "input": "a", "encoding_format": "float"}
+        await ask(CreateEmbeddingResponse, client.embeddings, "create", **body)
+        await ask(ModelDeleted, models, "delete", name)
+        await ask(FileDeleted, files, "delete", file.id)
+        await client.close() if isinstance(client, AsyncOpenAI) else client.close()
+
+    asyncio.run(drive())
+    steering = {"cancel", "pause", "resume"} if server.engine == "scripted" else set()
+    patterns = [
+        (method, each.path.removeprefix("/v1"))
+        for each in application(None).routes  # type: ignore[arg-type]
+        for method in each.methods - {"HEAD"}
+        if each.path.rpartition("/")[2] not in steering
+    ]
+    for method, pattern in patterns:
+        regex = re.sub(r"\{\w+(:path)?\}", "[^/]+", pattern)
+        assert any(method == done and re.fullmatch(regex, path) for done, path in driven.routes), (method, pattern)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 from embedded_fixture import LOG, Running, lines, running
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from training_lines import CALCULATE, WEATHER, call
 
@@ -219,6 +219,7 @@ def test_a_form_with_odd_fields_is_taken_or_refused_and_writes_nothing_elsewhere
     ),
     st.sampled_from([b"", b'{"model": "tiny"', b"5\r\nabc", b"\xff" * 50]),
 )
+@example(b"POST", b"/v1/files", b"", [b"Content-Length: 900"], b"5")
 def test_what_is_hardly_http_and_breaks_off_is_survived(
     server: Running, method: bytes, path: bytes, tail: bytes, headers: list[bytes], body: bytes
 ) -> None:

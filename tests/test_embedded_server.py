@@ -13,6 +13,10 @@ import openai
 import pytest
 from embedded_fixture import SYSTEM, WORDS, Running, environment, lines, running, until
 
+from ftbuild.embedded.routes import Service, _while_it_lasts
+from ftbuild.embedded.state import State
+from ftbuild.embedded.wire import ApiError
+
 FOREVER = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 50, "batch_size": 1}}}
 
 
@@ -241,6 +245,12 @@ def test_a_bad_completion_is_refused_in_openai_shape(server: Running, asked: dic
     body = refused.value.body
     assert isinstance(body, dict)
     assert body["message"] == message
+
+
+def test_a_model_that_goes_while_a_question_waits_for_it_is_a_404(tmp_path: Path) -> None:
+    service = Service(State(tmp_path), None, None)  # type: ignore[arg-type]
+    with pytest.raises(ApiError, match="The model `tiny` does not exist"), _while_it_lasts(service, "tiny"):
+        (tmp_path / "adapters").read_bytes()
 
 
 def test_what_is_not_there_is_a_404(server: Running) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -91,6 +91,7 @@ def application(service: Service) -> Starlette:
             ApiError: _refused,
             HTTPException: _not_found,
             RecursionError: _too_deep,
+            ClientDisconnect: _broken_off,
             Exception: _our_bug,
         },
     )
@@ -109,6 +110,12 @@ async def _not_found(request: Request, error: Exception) -> Response:
 
 async def _too_deep(_: Request, _error: Exception) -> Response:
     refusal = ApiError("The body is nested too deeply.", code="invalid_value")
+    return JSONResponse(refusal.body, refusal.status)
+
+
+async def _broken_off(_: Request, _error: Exception) -> Response:
+    """Nobody hears it; without an answer the log would hold a traceback."""
+    refusal = ApiError("The body breaks off.", code="invalid_value")
     return JSONResponse(refusal.body, refusal.status)
 
 

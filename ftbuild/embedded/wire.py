@@ -17,6 +17,7 @@ from ftbuild.embedded.weights import base_name
 AUTO = "auto"
 INTEGRATIONS_AT_MOST = 5
 TAGS_AT_MOST = 50
+OLDER = ("n_epochs", "batch_size", "learning_rate_multiplier")  # hyperparameters that jobs of every method have
 
 
 class ApiError(Exception):
@@ -70,8 +71,11 @@ def page(records: Sequence[Record], query: Mapping[str, str], default: int) -> R
 
 
 def public(record: Record) -> Record:
-    """Return a record without what is ours alone."""
-    return {key: value for key, value in record.items() if not key.startswith("_")}
+    """Return a record without what is ours alone; a job's `hyperparameters` are the three that its type knows."""
+    told = {key: value for key, value in record.items() if not key.startswith("_")}
+    if "hyperparameters" in told:
+        told["hyperparameters"] = {key: told["hyperparameters"][key] for key in told["hyperparameters"] if key in OLDER}
+    return told
 
 
 def metadata_filter(query: Mapping[str, str]) -> dict[str, str]:
