@@ -107,7 +107,7 @@ def test_entries_of_maps_are_offered_by_name_and_lists_have_none(own: Own) -> No
 
 
 def test_what_is_taken_out_is_an_entry_or_a_level_above_one(own: Own) -> None:
-    assert words(own, "~dataset.sources.p") == ["~dataset.sources.pairs", "~dataset.sources.pairs."]
+    assert words(own, "~dataset.sources.pa") == ["~dataset.sources.pairs", "~dataset.sources.pairs."]
     assert words(own, "~dataset.l") == ["~dataset.limit"]
 
 

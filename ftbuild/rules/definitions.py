@@ -123,7 +123,7 @@ def _schema(schema: Any, at: str, strict: Target | None) -> Iterator[Problem]:
         properties = node.get("properties")
         named = node.get("required")
         for name in named if isinstance(named, list) else []:
-            if isinstance(properties, dict) and name not in properties:
+            if isinstance(properties, dict) and isinstance(name, str) and name not in properties:
                 what = f"{shown(name)} is required, and no property"
                 yield found("required-without-property", within(at, within(inner, "required")), what)
     if strict and not unknown:
