@@ -14,7 +14,7 @@ def test_missed_goal_is_exit_code_3_now_and_when_it_is_cached(project: Project) 
     ended = project.run(*whole)
     assert ended.code == 3, ended.err
     run = project.run_json()
-    assert (run["verdict"], run["ending"]) == ("no_difference", "missed")
+    assert (run["verdict"], run["ending"]) == ("underpowered", "missed")
     assert {each["name"]: each["ending"] for each in run["goal"]}["facts_kept"] == "missed"
     assert "NO DIFFERENCE, goal missed.\n" in ended.out
     assert f"report   {run['path']}/report.html\n" in ended.out
