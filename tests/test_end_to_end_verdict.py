@@ -14,21 +14,21 @@ def test_missed_goal_is_exit_code_3_now_and_when_it_is_cached(project: Project) 
     ended = project.run(*whole)
     assert ended.code == 3, ended.err
     run = project.run_json()
-    assert (run["verdict"], run["ending"]) == ("no_difference", "missed")
+    assert (run["verdict"], run["ending"]) == ("underpowered", "missed")
     assert {each["name"]: each["ending"] for each in run["goal"]}["facts_kept"] == "missed"
-    assert "NO DIFFERENCE, goal missed.\n" in ended.out
+    assert "TOO FEW EXAMPLES TO TELL, goal missed.\n" in ended.out
     assert f"report   {run['path']}/report.html\n" in ended.out
     assert re.search(r"^         missed +facts_kept +surely not above 0\.\d\d +wanted 0\.85$", ended.out, re.MULTILINE)
 
     again = project.run(*whole)
-    verdict = f"NO DIFFERENCE, goal missed, today {run['started_at'][11:16]} UTC"
+    verdict = f"TOO FEW EXAMPLES TO TELL, goal missed, today {run['started_at'][11:16]} UTC"
     said = rf"Nothing to do: 15 cached\. {verdict}\.\n{run['path']}/report\.html     \S+ s\n"
     assert (again.code, again.err) == (3, "")
     assert re.fullmatch(said, again.out), again.out
 
     listed = project.run(COLUMNS="200")
     assert listed.code == 0
-    row = r"^  tone_formal +Casual .* formal message out\. +no difference, goal missed +today "
+    row = r"^  tone_formal +Casual .* formal message out\. +too few examples to tell, goal missed +today "
     assert re.search(row, listed.out, re.MULTILINE)
 
 
