@@ -133,6 +133,7 @@ TINY = deepcopy(FULL) | {
 TINY["evaluation"] = FULL["evaluation"] | {
     "scorers": {"tool_calls": {"compare": {"a": {"x": "loose"}}}, "json_schema": {}, **FULL["evaluation"]["scorers"]}
 }
+TINY["evaluation"]["arms"] = FULL["evaluation"]["arms"] | {"base": {"kind": "base", "retrieval": False}}
 TINY["tracker"] = {
     "kind": "wandb",
     "from": "both",

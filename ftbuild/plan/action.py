@@ -30,6 +30,7 @@ class Kind:
 
 
 INGEST = Kind("ingest", 5, "pure")
+INDEX = Kind("index", 1, "pure")
 DATASET = Kind("dataset", 3, "pure")
 RENDER = Kind("render", 2, "pure")
 JOB = Kind("job", 1, "paid")
@@ -39,7 +40,7 @@ COMPARE = Kind("compare", 2, "pure")
 REPORT = Kind("report", 3, "pure")
 
 
-KINDS = {kind.name: kind for kind in (INGEST, DATASET, RENDER, JOB, PREDICT, SCORE, COMPARE, REPORT)}
+KINDS = {kind.name: kind for kind in (INGEST, INDEX, DATASET, RENDER, JOB, PREDICT, SCORE, COMPARE, REPORT)}
 
 
 @dataclass(frozen=True)

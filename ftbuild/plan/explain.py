@@ -46,6 +46,7 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "kind": "evaluation.arms.{label}.kind",
         "substitute": "evaluation.arms.{label}.substitute",
         "opening": "evaluation.arms.{label}.opening",
+        "retrieval": "evaluation.arms.{label}.retrieval",
         "expand": "style.expand",
         "request": "request",
         "seed": "seed",

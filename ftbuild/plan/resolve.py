@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from ftbuild.chat import ResponseFormat, Tool
-from ftbuild.plan.action import COMPARE, DATASET, INGEST, JOB, PREDICT, RENDER, REPORT, SCORE, Action, Input
+from ftbuild.plan.action import COMPARE, DATASET, INDEX, INGEST, JOB, PREDICT, RENDER, REPORT, SCORE, Action, Input
 from ftbuild.plan.graph import Graph
 from ftbuild.settings import Arm, Goal, Settings, Source
 from ftbuild.settings.contradictions import job_schema
@@ -88,6 +88,11 @@ def _dataset(
         )
         output = "passages.jsonl" if source.kind == "documents" else "examples.jsonl"
         inputs.append(Input(name, graph.add(ingest), output))
+    documents = settings.retrieval.documents
+    if documents is not None:
+        passages = next(each.action for each in inputs if each.role == documents)
+        index = Action(INDEX, f"{documents} index", "data", {}, (Input("passages", passages, "passages.jsonl"),))
+        inputs.append(Input(f"{documents}.index", graph.add(index), "index.npz"))
     inputs.sort(key=lambda each: each.role)
     style = settings.style
     return graph.add(
@@ -179,6 +184,8 @@ def _job(graph: Graph, settings: Settings, lines: str, forms: Mapping[str, Respo
 def _predict(graph: Graph, settings: Settings, name: str, arm: Arm, dataset: str, job: str | None) -> str:
     inputs = [Input("examples", dataset, "test.jsonl")]
     keyed: dict[str, object] = {"kind": arm.kind}
+    if arm.retrieval is False and settings.retrieval.documents is not None:
+        keyed["retrieval"] = False
     if arm.kind == "rules":
         keyed["substitute"] = [[old, new] for old, new in arm.substitute.items()]
         keyed["opening"] = arm.opening

@@ -14,6 +14,7 @@ from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.plan.gates import deploying
 from ftbuild.problem import Problem
+from ftbuild.retrieval.grounding import without_context
 from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.wording import suffix
 from ftbuild.runners.workshop import Workshop
@@ -41,6 +42,10 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
         job = json.loads(done.read(action, "job")) if kind == "tuned" else None
         rule = action.settings.get("checkpoint", "last")
         model = choose(job, rule).model if job else shop.settings.model.id
+        if action.settings.get("retrieval") is False:
+            examples = [
+                {**each, "messages": without_context(each["messages"], each.get("context", ""))} for each in examples
+            ]
         answers = _ask(shop, kind, model, examples, voice)
         asked = {each["id"]: each for each in examples}
         answers = {

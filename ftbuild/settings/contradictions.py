@@ -152,6 +152,11 @@ def _retrieval(settings: "Settings") -> Iterator[Contradiction]:
         said = f"no source {retrieval.documents!r} of the kind documents in dataset.sources"
         fix = f"put `- /source@dataset.sources.{retrieval.documents}: OPTION` into the defaults of the experiment."
         yield Contradiction("retrieval.documents", said, documents, retrieval.documents, "" if documents else fix)
+    for name, arm in settings.evaluation.arms.items():
+        if arm.retrieval and retrieval.documents is None:
+            fix = "name them, as conf/retrieval/handbook.yaml does: retrieval=OPTION"
+            key = f"evaluation.arms.{name}.retrieval"
+            yield Contradiction(key, "true, and retrieval.documents names no passages", (), fix=fix)
     for name in retrieval.sources or ():
         if name not in sources:
             said = f"no source {name!r} of examples in dataset.sources"

@@ -26,12 +26,21 @@ class Arm(Node):
     """One way to answer.
 
     `echo` returns the input, `rules` substitutes words, sets sentence case and puts `opening`
-    first; `base` and `tuned` ask a model. `substitute` and `opening` belong to `rules`.
+    first; `base` and `tuned` ask a model. `substitute` and `opening` belong to `rules`. `retrieval` says of a model
+    whether it is asked with the passages of the experiment's retrieval, null as all others: what it was tuned on does
+    not change with it.
     """
 
     kind: Literal["echo", "rules", "base", "tuned"]
     substitute: dict[str, str] = {}
     opening: str = ""
+    retrieval: bool | None = None
+
+    @model_validator(mode="after")
+    def _has_no_idle_option(self) -> "Arm":
+        if self.kind in ("echo", "rules") and self.retrieval is not None:
+            raise ValueError(f"retrieval is of an arm that asks a model, and {self.kind} asks none")
+        return self
 
 
 Comparison = Literal["exact", "value", "loose"]
