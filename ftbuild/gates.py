@@ -153,7 +153,7 @@ def _of_files(point: Point, outputs: Mapping[str, str], store: Store) -> Iterato
             what = f"{path.stat().st_size:,} bytes; {provider.title} takes {limits.file_bytes:,}"
             yield Problem(what, shown, fix="dataset.limit=N leaves examples out.")
         with path.open("rb") as content:
-            checked = files.check(read(content), shown, settings.method.type, own, seen)
+            checked = files.check(read(content), shown, settings.method.lines, own, seen)
         if limits.max_examples is not None and checked.n_examples > limits.max_examples:
             what = f"{checked.n_examples:,} examples; {provider.title} takes {limits.max_examples:,}"
             yield Problem(what, shown, fix="dataset.limit=N leaves examples out.")

@@ -83,7 +83,7 @@ def has_more_to_say(point: Point) -> bool:
     return (
         provider["kind"] != "embedded"
         or any(provider.get(name) is False and needed for name, needed in _may_need(tree).items())
-        or method not in (provider.get("methods") or [method])
+        or (method != "none" and method not in (provider.get("methods") or [method]))
         or (languages is not None and tree["style"].get("language") not in languages)
     )
 

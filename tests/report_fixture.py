@@ -237,6 +237,8 @@ def results(examples: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "arms": ["echo", "rules", "base", "tuned"],
+        "arm": "tuned",
+        "against": "base",
         "confidence": 0.95,
         "metrics": metrics,
         "goal": GOAL,

@@ -258,6 +258,7 @@ GRADED = deepcopy(FULL) | {
     },
 }
 GRADED["evaluation"] = FULL["evaluation"] | {"scorers": {"tool_calls": {"mode": "bfcl"}, "chrf": {}}}
+GRADED["goal"] = FULL["goal"] | {"arm": "rules", "against": "echo"}
 GRADED["dataset"]["sources"] = {"pairs": FULL["dataset"]["sources"]["pairs"]}
 
 TINY["dataset"]["sources"]["asked"] = {

@@ -17,6 +17,7 @@ from ftbuild.completion import Completion
 from ftbuild.digest import of_bytes, of_value
 from ftbuild.plan import action as kinds
 from ftbuild.plan.resolve import resolve
+from ftbuild.retrieval.passages import Passage
 from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.pure import PURE
 from ftbuild.scorers import Case, build, versions
@@ -27,11 +28,12 @@ from ftbuild.workers import Made
 
 PINNED = {
     "ingest": (5, "e32d2f8c7abbcdf854f82b61fb5c2ad12ad47847d138bcd9a90d92b159806a83"),
+    "index": (1, "c7cdccfb07fc2b4edd9ebfca7363a5993800354b3616e82a7f1b21d37de80de6"),
     "dataset": (3, "088e10e1866db6cf20ba709eb63b06bbb46c5246098d3a8ffe27abc9a1665298"),
     "render": (2, "ec7d684f3cbd5e9c3619e287933dffb37b6d9eea2eed954ddb9f28cc096d5db9"),
     "score": (2, "76f84d99554e7b591b130e21788d9739700f2ddffc42d142312ebc7499519f96"),
-    "compare": (2, "af19439597f1fe7a8f21cb0f0e62cb38d5cea5b0f1fc889ae9e444339722f8f1"),
-    "report": (3, "10f5193b5045a37dd735330fdb29f886d1a094a2805f60ec31b692fc94706f86"),
+    "compare": (3, "b0fa6811d3257c2448e099d31496c3604f00abc20b2e0a2e839165aa80ae3d1f"),
+    "report": (4, "4a63d6388415e6417b2f0ede08dcb6b6207594f880b42466b276eeedabefc31c"),
 }
 SCORERS = {
     "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),
@@ -100,10 +102,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
             result = PURE[each.kind.name](json.loads(each.settings_text), inputs, given(each.kind.name, source))
             found.setdefault(each.kind.name, result)
         elif each.kind.name == "job":
-            result = Made({"job.json": json.dumps(JOB).encode(), "metrics.jsonl": b""}, "")
+            result = Made({"job.json": json.dumps(JOB).encode(), "metrics.jsonl": b""}, "c7cdccfb07fc2b4edd9ebfca7363a5993800354b3616e82a7f1b21d37de80de6")
         else:
-            result = Made({"predictions.jsonl": answers(each.label, inputs["examples"])}, "")
+            result = Made({"predictions.jsonl": answers(each.label, inputs["examples"])}, "c7cdccfb07fc2b4edd9ebfca7363a5993800354b3616e82a7f1b21d37de80de6")
         by_id[each.id] = result
+    passages = [Passage("a.md", n, "A", (), text).to_json() for n, text in enumerate(("Six days.", "二日間です。"), 1)]
+    found["index"] = PURE["index"]({}, {"passages": json_lines(passages)}, {})
     return found
 
 

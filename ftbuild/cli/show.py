@@ -71,7 +71,7 @@ def show(options: Options) -> int:
     store = Store(world_of(options).store)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
     made = _made(graph.up_to("dataset"), {name: point.composed for point in points for name in point.ids})
-    method = points[0].composed.tree["method"]["type"]
+    method = points[0].composed.settings.method.lines
     shown = list(_lines(made, method, split, options.count or SHOWN))
     if options.format == "json":
         told = {"schema_version": SCHEMA_VERSION, "examples": [each.to_json() for each in shown]}

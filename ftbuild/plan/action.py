@@ -36,8 +36,8 @@ RENDER = Kind("render", 2, "pure")
 JOB = Kind("job", 1, "paid")
 PREDICT = Kind("predict", 1, "calls")
 SCORE = Kind("score", 2, "pure")
-COMPARE = Kind("compare", 2, "pure")
-REPORT = Kind("report", 3, "pure")
+COMPARE = Kind("compare", 3, "pure")
+REPORT = Kind("report", 4, "pure")
 
 
 KINDS = {kind.name: kind for kind in (INGEST, INDEX, DATASET, RENDER, JOB, PREDICT, SCORE, COMPARE, REPORT)}

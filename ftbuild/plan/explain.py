@@ -59,7 +59,13 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "slang": "style.slang",
         "language": "style.language",
     },
-    "compare": {"goal": "goal", "arms": "evaluation.arms", "metric": "goal.metric"},
+    "compare": {
+        "goal": "goal",
+        "arms": "evaluation.arms",
+        "metric": "goal.metric",
+        "arm": "goal.arm",
+        "against": "goal.against",
+    },
     "report": {"arms": "evaluation.arms"},
 }
 

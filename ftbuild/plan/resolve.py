@@ -40,11 +40,11 @@ def resolve(
             RENDER,
             "lines",
             "data",
-            {"method": settings.method.type, **_graded(settings)},
+            {"method": settings.method.lines, **_graded(settings)},
             tuple(Input(split, dataset, f"{split}.jsonl") for split in ("train", "validation", "test")),
         )
     )
-    free_first = sorted(settings.evaluation.arms.items(), key=lambda item: item[1].kind == "tuned")
+    free_first = sorted(settings.arms.items(), key=lambda item: item[1].kind == "tuned")
     scores: dict[str, str] = {}
     predictions: dict[str, str] = {}
     job = None
@@ -236,13 +236,21 @@ def _report(
     predictions: Mapping[str, str],
     scores: Mapping[str, str],
 ) -> None:
-    arms = list(settings.evaluation.arms)
+    arms, judged_arm = list(settings.arms), settings.judged_arm
+    judged = judged and judged_arm == settings.goal.arm
+    named = {"arm": judged_arm, "against": settings.goal.against}
+    usual = named == {"arm": "tuned", "against": "base"}
     compare = graph.add(
         Action(
             COMPARE,
             "verdict",
             "test",
-            {"goal": _goal(settings.goal) if judged else None, "arms": arms, "metric": settings.goal.metric},
+            {
+                "goal": _goal(settings.goal) if judged else None,
+                "arms": arms,
+                "metric": settings.goal.metric,
+                **({} if usual else named),
+            },
             tuple(Input(name, scores[name], "scores.jsonl") for name in arms),
         )
     )

@@ -83,7 +83,8 @@ def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, A
     judged = settings["goal"] is not None
     asked = settings["goal"] or {"metric": settings["metric"], "require": [], "keep": []}
     conditions = {part: dict(asked[part]) for part in ("require", "keep")}
-    goal = Goal.model_validate_json(json.dumps({**asked, **conditions}))
+    named = {name: settings[name] for name in ("arm", "against") if name in settings}
+    goal = Goal.model_validate_json(json.dumps({**asked, **conditions, **named}))
     results = compare.compare(scores, goal, judged=judged)
     note = f"{results['verdict']}, goal {results['ending']}" if judged else "no verdict asked for"
     return Made({"results.json": json_file(results)}, note)

@@ -34,7 +34,7 @@ def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
         run=given["run"],
         caveat=CAVEAT if given["run"]["provider"] == "embedded" else None,
     )
-    missed = misses.misses(gathered.examples)
+    missed = misses.misses(gathered.examples, gathered.results["arm"])
     return Made(
         {
             "report.html": html.render(gathered).encode(),

@@ -14,7 +14,6 @@ from ftbuild.settings.source import GENERATED_SLICES
 if TYPE_CHECKING:
     from ftbuild.settings import Settings
 
-NEEDED_ARMS = ("base", "tuned")
 CLOSE = 1e-9
 # As the scorers name them, which these settings do not know.
 TOOL_CALLS = ("exact_set", "no_call", "recall", "precision", "f1", "names", "valid", "over", "under")
@@ -38,9 +37,11 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
     yield from _times(settings)
     yield from _place(settings)
     metrics, arms = metrics_of(settings), list(settings.evaluation.arms)
-    for arm in NEEDED_ARMS:
+    goal = settings.goal
+    for arm in (goal.against, goal.arm):
         if arm not in arms:
-            yield Contradiction("evaluation.arms", f"no arm {arm!r}, and the verdict compares tuned with base", arms)
+            said = f"no arm {arm!r}, and the verdict compares {goal.arm} with {goal.against}"
+            yield Contradiction("evaluation.arms", said, arms)
     if settings.goal.metric not in metrics:
         yield _no_metric("goal.metric", settings.goal.metric, metrics)
     for part, conditions in (("require", settings.goal.require), ("keep", settings.goal.keep)):
