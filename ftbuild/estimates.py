@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ftbuild.lookup import Planned
 from ftbuild.plan import cost
-from ftbuild.plan.action import RENDER
+from ftbuild.plan.action import EMBED, RENDER
 from ftbuild.plan.cost import Sizes
 from ftbuild.plan.estimate import NOTHING, Estimate, total
 from ftbuild.points import Point, owners
@@ -28,6 +28,10 @@ def estimates(planned: Sequence[Planned], points: Sequence[Point], store: Store)
         found[one.action.id] = NOTHING
         if not is_asked(one) or one.status not in TO_COME or point.composed.tree["provider"]["kind"] == "embedded":
             continue
+        if one.action.kind is EMBED:
+            free = cost.is_free(point.composed.settings.provider)
+            found[one.action.id] = Estimate(None, 0 if free else None, estimated=True)
+            continue
         lines = next(name for name in point.ids if by_id[name].action.kind.name == "render")
         if lines not in sizes:
             sizes[lines] = _sizes(by_id[lines], store)
@@ -43,9 +47,9 @@ def of_job(point: Point, planned: Sequence[Planned], store: Store) -> Estimate:
 
 
 def is_asked(one: Planned) -> bool:
-    """Return whether an action asks a provider for something: a job, or the answers of a model."""
+    """Return whether an action asks a provider for something: a job, vectors, or the answers of a model."""
     kind = one.action.kind.name
-    return kind == "job" or (kind == "predict" and one.action.settings["kind"] in ASKED)
+    return kind in ("job", "embed") or (kind == "predict" and one.action.settings["kind"] in ASKED)
 
 
 def _sizes(lines: Planned, store: Store) -> Sizes | None:

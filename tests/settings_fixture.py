@@ -280,6 +280,8 @@ TINY["dataset"]["sources"]["handbook"] = {
 }
 TINY["retrieval"] = {
     "documents": "handbook",
+    "kind": "hybrid",
+    "model": "embedder",
     "n_passages": 4,
     "sources": ["pairs"],
     "gold_in": ["train"],

@@ -34,7 +34,7 @@ FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 OPTIONS = [name for name in FILES if "/" in name and not name.startswith("experiment/")]
 KINDS = {"ingest", "dataset", "render", "job", "predict", "score", "compare", "report"}
-OF_RETRIEVAL = {"index"}  # what is made of documents alone
+OF_RETRIEVAL = {"embed", "index"}  # what is made of documents alone
 
 
 def kinds(found: Composed) -> set[str]:

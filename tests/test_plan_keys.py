@@ -53,6 +53,7 @@ OTHER = {
     "tracker.from": "client",
     "tracker.mode": "online",
     "dataset.deduplicate": "exact",
+    "retrieval.kind": "vector",
     "retrieval.sources": ["pairs", "made"],
     "retrieval.gold_in": ["train", "test"],
     "dataset.parallel_calls": "keep",

@@ -102,9 +102,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
             result = PURE[each.kind.name](json.loads(each.settings_text), inputs, given(each.kind.name, source))
             found.setdefault(each.kind.name, result)
         elif each.kind.name == "job":
-            result = Made({"job.json": json.dumps(JOB).encode(), "metrics.jsonl": b""}, "c7cdccfb07fc2b4edd9ebfca7363a5993800354b3616e82a7f1b21d37de80de6")
+            result = Made(
+                {"job.json": json.dumps(JOB).encode(), "metrics.jsonl": b""},
+                "c7cdccfb07fc2b4edd9ebfca7363a5993800354b3616e82a7f1b21d37de80de6",
+            )
         else:
-            result = Made({"predictions.jsonl": answers(each.label, inputs["examples"])}, "c7cdccfb07fc2b4edd9ebfca7363a5993800354b3616e82a7f1b21d37de80de6")
+            result = Made(
+                {"predictions.jsonl": answers(each.label, inputs["examples"])},
+                "c7cdccfb07fc2b4edd9ebfca7363a5993800354b3616e82a7f1b21d37de80de6",
+            )
         by_id[each.id] = result
     passages = [Passage("a.md", n, "A", (), text).to_json() for n, text in enumerate(("Six days.", "二日間です。"), 1)]
     found["index"] = PURE["index"]({}, {"passages": json_lines(passages)}, {})

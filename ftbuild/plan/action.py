@@ -30,6 +30,7 @@ class Kind:
 
 
 INGEST = Kind("ingest", 5, "pure")
+EMBED = Kind("embed", 1, "calls")
 INDEX = Kind("index", 1, "pure")
 DATASET = Kind("dataset", 3, "pure")
 RENDER = Kind("render", 2, "pure")
@@ -40,7 +41,7 @@ COMPARE = Kind("compare", 3, "pure")
 REPORT = Kind("report", 4, "pure")
 
 
-KINDS = {kind.name: kind for kind in (INGEST, INDEX, DATASET, RENDER, JOB, PREDICT, SCORE, COMPARE, REPORT)}
+KINDS = {kind.name: kind for kind in (INGEST, EMBED, INDEX, DATASET, RENDER, JOB, PREDICT, SCORE, COMPARE, REPORT)}
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "strict_tools": "request.strict_tools",
         "parallel_calls": "dataset.parallel_calls",
     },
+    "embed": {"provider": "provider", "model": "model", "embedder": "retrieval.model", "redact": "dataset.redact"},
+    "index": {"kind": "retrieval.kind"},
     "render": {"method": "method.type", "reads": "method.grader"},
     "job": {
         "provider": "provider",

@@ -10,7 +10,20 @@ import json
 from collections.abc import Mapping, Sequence
 
 from ftbuild.chat import ResponseFormat, Tool
-from ftbuild.plan.action import COMPARE, DATASET, INDEX, INGEST, JOB, PREDICT, RENDER, REPORT, SCORE, Action, Input
+from ftbuild.plan.action import (
+    COMPARE,
+    DATASET,
+    EMBED,
+    INDEX,
+    INGEST,
+    JOB,
+    PREDICT,
+    RENDER,
+    REPORT,
+    SCORE,
+    Action,
+    Input,
+)
 from ftbuild.plan.graph import Graph
 from ftbuild.settings import Arm, Goal, Settings, Source
 from ftbuild.settings.contradictions import job_schema
@@ -90,9 +103,7 @@ def _dataset(
         inputs.append(Input(name, graph.add(ingest), output))
     documents = settings.retrieval.documents
     if documents is not None:
-        passages = next(each.action for each in inputs if each.role == documents)
-        index = Action(INDEX, f"{documents} index", "data", {}, (Input("passages", passages, "passages.jsonl"),))
-        inputs.append(Input(f"{documents}.index", graph.add(index), "index.npz"))
+        inputs.append(Input(f"{documents}.index", _index(graph, settings, documents, inputs), "index.npz"))
     inputs.sort(key=lambda each: each.role)
     style = settings.style
     return graph.add(
@@ -116,6 +127,27 @@ def _dataset(
             tuple(inputs),
         )
     )
+
+
+def _index(graph: Graph, settings: Settings, documents: str, sources: Sequence[Input]) -> str:
+    """Add the index of the documents, and where it has vectors what asks for them; return the index."""
+    kind = settings.retrieval.kind
+    inputs = [Input("passages", next(each.action for each in sources if each.role == documents), "passages.jsonl")]
+    if kind != "lexical":
+        named = settings.retrieval.model
+        asked = settings.retrieval.sources or list(settings.dataset.of_examples)
+        keyed: dict[str, object] = {"provider": settings.provider.keyed(), **_redact(settings)}
+        keyed |= {"embedder": named} if named is not None else {"model": settings.model.keyed()}
+        questions = [
+            Input(f"questions.{name}", each.action, each.output)
+            for name in sorted(asked)
+            for each in sources
+            if each.role == name
+        ]
+        vectors = Action(EMBED, f"{documents} vectors", "data", keyed, (*inputs, *questions))
+        inputs.append(Input("vectors", graph.add(vectors), "vectors.npz"))
+    index = {"kind": kind} if kind != "lexical" else {}
+    return graph.add(Action(INDEX, f"{documents} index", "data", index, tuple(inputs)))
 
 
 def _read(source: Source) -> dict[str, object]:

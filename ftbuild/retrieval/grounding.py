@@ -90,7 +90,7 @@ class Library:
         """Return the gold passage that is nearest to the question and its answer together."""
         if len(gold) == 1:
             return gold[0]
-        return best(self._index.scores(f"{question}\n{example.target.content or ''}"), gold)
+        return best(self._index.lexical_scores(f"{question}\n{example.target.content or ''}"), gold)
 
     def _shuffled(self, chosen: Sequence[int], example: Example, settings: Retrieval) -> list[int]:
         """Return passages in an order that their texts and the example decide, whatever else is in the library."""

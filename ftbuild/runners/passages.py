@@ -17,7 +17,7 @@ from ftbuild.example import Example, Split
 from ftbuild.partitions import mapped
 from ftbuild.problem import Problem
 from ftbuild.retrieval.grounding import Given, Library, block
-from ftbuild.retrieval.index import Index
+from ftbuild.retrieval.index import Index, Vectors
 from ftbuild.retrieval.passages import LONGEST, Passage, read
 from ftbuild.retrieval.ranking import recalls
 from ftbuild.runners.formats import json_lines, parse_lines
@@ -31,10 +31,16 @@ FOUND = np.dtype([("among", "u1"), ("place", "<u4")])
 INDEX = ".index"  # follows the name of the documents where their index is an input
 
 
-def index(_settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:
+BY = {"lexical": "by their letters", "vector": "by vectors", "hybrid": "by their letters and by vectors"}
+
+
+def index(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:
     """Make the passages of documents searchable."""
     passages = [Passage.from_json(each) for each in parse_lines(inputs["passages"])]
-    return Made({"index.npz": Index.of(passages).to_bytes()}, f"{len(passages):,} passages, by their letters")
+    kind = settings.get("kind", "lexical")
+    vectors = Vectors.from_bytes(whole(inputs["vectors"])) if "vectors" in inputs else None
+    made = Index.of(passages, kind, vectors)
+    return Made({"index.npz": made.to_bytes()}, f"{len(passages):,} passages, {BY[kind]}")
 
 
 @dataclass

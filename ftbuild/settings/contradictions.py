@@ -153,6 +153,11 @@ def _retrieval(settings: "Settings") -> Iterator[Contradiction]:
         said = f"no source {retrieval.documents!r} of the kind documents in dataset.sources"
         fix = f"put `- /source@dataset.sources.{retrieval.documents}: OPTION` into the defaults of the experiment."
         yield Contradiction("retrieval.documents", said, documents, retrieval.documents, "" if documents else fix)
+    asks = retrieval.documents is not None and retrieval.kind != "lexical" and retrieval.model is None
+    if asks and not settings.model.is_here:
+        fix = "retrieval.model=NAME, of a model that gives embeddings; or retrieval.kind=lexical."
+        said = f"null, and {settings.model.id!r} of the experiment is not known to give vectors"
+        yield Contradiction("retrieval.model", said, (), fix=fix)
     for name, arm in settings.evaluation.arms.items():
         if arm.retrieval and retrieval.documents is None:
             fix = "name them, as conf/retrieval/handbook.yaml does: retrieval=OPTION"
