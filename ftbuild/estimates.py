@@ -3,14 +3,14 @@ prices of the profile.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ftbuild.lookup import Planned
 from ftbuild.plan import cost
 from ftbuild.plan.action import EMBED, RENDER
 from ftbuild.plan.cost import Sizes
 from ftbuild.plan.estimate import NOTHING, Estimate, total
-from ftbuild.points import Point, owners
+from ftbuild.points import Point, asked_as, owners
 from ftbuild.runners import counting
 from ftbuild.store.store import Store
 
@@ -24,7 +24,7 @@ def estimates(planned: Sequence[Planned], points: Sequence[Point], store: Store)
     sizes: dict[str, Sizes | None] = {}
     found = {}
     for one in planned:
-        point = own[one.action.id]
+        point = asked_as(own[one.action.id], one.action)
         found[one.action.id] = NOTHING
         if not is_asked(one) or one.status not in TO_COME or point.composed.tree["provider"]["kind"] == "embedded":
             continue
@@ -36,7 +36,7 @@ def estimates(planned: Sequence[Planned], points: Sequence[Point], store: Store)
         if lines not in sizes:
             sizes[lines] = _sizes(by_id[lines], store)
         of = cost.of_job if one.action.kind.name == "job" else cost.of_answers
-        found[one.action.id] = of(point.composed.settings, sizes[lines])
+        found[one.action.id] = of(point.composed.settings, _with_shots(sizes[lines], one))
     return found
 
 
@@ -50,6 +50,14 @@ def is_asked(one: Planned) -> bool:
     """Return whether an action asks a provider for something: a job, vectors, or the answers of a model."""
     kind = one.action.kind.name
     return kind in ("job", "embed") or (kind == "predict" and one.action.settings["kind"] in ASKED)
+
+
+def _with_shots(sizes: Sizes | None, one: Planned) -> Sizes | None:
+    """Return the sizes with the examples that an arm puts before each question, each as long as others are."""
+    n = one.action.settings.get("examples", 0)
+    if sizes is None or not n or not sizes.n_train:
+        return sizes
+    return replace(sizes, test_tokens=sizes.test_tokens + sizes.n_test * n * sizes.train_tokens // sizes.n_train)
 
 
 def _sizes(lines: Planned, store: Store) -> Sizes | None:
@@ -101,7 +109,7 @@ def bill(planned: Sequence[Planned], points: Sequence[Point], costs: Mapping[str
     """Return the bill of a plan."""
     own = owners(points)
     paid = [one for one in planned if costs[one.action.id].cost_usd != 0]
-    providers = [own[one.action.id].composed.settings.provider for one in paid]
+    providers = [asked_as(own[one.action.id], one.action).composed.settings.provider for one in paid]
     jobs = [one for one in paid if one.action.kind.name == "job"]
     return Bill(
         n_jobs=len(jobs),

@@ -16,7 +16,7 @@ from ftbuild.engine import Runners
 from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.plan.estimate import NOTHING, Estimate, total
-from ftbuild.points import Point, command_line, owners, part_of
+from ftbuild.points import Point, asked_as, command_line, owners, part_of
 from ftbuild.providers.connection import Connection
 from ftbuild.runners.pure import PURE
 from ftbuild.runners.remote import remote
@@ -74,7 +74,7 @@ class Site:
 
     def _shop(self, action: Action) -> Workshop:
         point = self._owners[action.id]
-        settings = point.composed.settings
+        settings = asked_as(point, action).composed.settings
         asked = of_value([settings.provider.model_dump(mode="json"), settings.model.keyed()])
         if asked not in self._connections:
             world = replace(self._world, sleep=self._stopping.sleep)

@@ -133,7 +133,15 @@ TINY = deepcopy(FULL) | {
 TINY["evaluation"] = FULL["evaluation"] | {
     "scorers": {"tool_calls": {"compare": {"a": {"x": "loose"}}}, "json_schema": {}, **FULL["evaluation"]["scorers"]}
 }
-TINY["evaluation"]["arms"] = FULL["evaluation"]["arms"] | {"base": {"kind": "base", "retrieval": False}}
+TINY["evaluation"]["arms"] = FULL["evaluation"]["arms"] | {
+    "base": {"kind": "base", "retrieval": False},
+    "today": {
+        "kind": "base",
+        "examples": 3,
+        "model": {"id": "theirs", "title": "theirs", "licence": "unknown"},
+        "provider": {"kind": "hosted", "base_url": "https://a.example/v1", "settle_seconds": 1.0, "poll_seconds": 1.0},
+    },
+}
 TINY["tracker"] = {
     "kind": "wandb",
     "from": "both",

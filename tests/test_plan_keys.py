@@ -42,6 +42,8 @@ ONE_VALUE = {
     "evaluation.arms.rules.kind",
     "evaluation.arms.base.kind",
     "evaluation.arms.tuned.kind",
+    "evaluation.arms.today.kind",
+    "evaluation.arms.today.provider.kind",
     "evaluation.scorers.tool_calls.mode",
 }
 OTHER = {

@@ -49,6 +49,7 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "substitute": "evaluation.arms.{label}.substitute",
         "opening": "evaluation.arms.{label}.opening",
         "retrieval": "evaluation.arms.{label}.retrieval",
+        "examples": "evaluation.arms.{label}.examples",
         "expand": "style.expand",
         "request": "request",
         "seed": "seed",

@@ -225,9 +225,12 @@ def _predict(graph: Graph, settings: Settings, name: str, arm: Arm, dataset: str
     elif arm.kind in ("base", "tuned"):
         keyed["request"] = settings.request.keyed()
         keyed["seed"] = settings.seed
+    if arm.examples:
+        keyed["examples"] = arm.examples
+        inputs.append(Input("shots", dataset, "train.jsonl"))
     if arm.kind == "base":
-        keyed["provider"] = settings.provider.keyed()
-        keyed["model"] = settings.model.keyed()
+        keyed["provider"] = (arm.provider or settings.provider).keyed()
+        keyed["model"] = (arm.model or settings.model).keyed()
     elif arm.kind == "tuned":
         assert job is not None
         inputs.append(Input("job", job, "job.json"))

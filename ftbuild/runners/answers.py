@@ -1,7 +1,7 @@
 """The answers of one arm: free ones made here, the others asked for."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +30,7 @@ NOT_SENT = (FLAG, "strict_tools")  # of the settings: they are in the examples
 def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) -> Made:
     """Answer every test example with one arm."""
     from ftbuild.evaluate import arms
+    from ftbuild.evaluate.shots import drawn, with_shots
 
     examples = list(parse_lines(done.read(action, "examples")))
     kind = action.settings["kind"]
@@ -42,10 +43,12 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
         job = json.loads(done.read(action, "job")) if kind == "tuned" else None
         rule = action.settings.get("checkpoint", "last")
         model = choose(job, rule).model if job else shop.settings.model.id
+        shots = list(parse_lines(done.read(action, "shots"))) if "examples" in action.settings else []
         if action.settings.get("retrieval") is False:
-            examples = [
-                {**each, "messages": without_context(each["messages"], each.get("context", ""))} for each in examples
-            ]
+            examples, shots = _bare(examples), _bare(shots)
+        if shots:
+            before = [each["messages"] for each in drawn(shots, action.settings["examples"], shop.settings.seed)]
+            examples = [{**each, "messages": with_shots(each["messages"], before)} for each in examples]
         answers = _ask(shop, kind, model, examples, voice)
         asked = {each["id"]: each for each in examples}
         answers = {
@@ -58,6 +61,11 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
         {"predictions.jsonl": predictions},
         f"{len(answers):,} answers" + (f", {cut} cut at the limit of tokens" if cut else ""),
     )
+
+
+def _bare(examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return examples without the passages in their prompts."""
+    return [{**each, "messages": without_context(each["messages"], each.get("context", ""))} for each in examples]
 
 
 def prompt(example: Mapping[str, Any], parameters: Mapping[str, Any]) -> Prompt:

@@ -67,14 +67,21 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
 
 def _place(settings: "Settings") -> Iterator[Contradiction]:
     """Yield that a hosted provider has no address, or that our own server has no weights to train."""
-    provider = settings.provider
-    if provider.kind == "hosted" and provider.base_url is None:
-        fix = "provider.base_url=https://HOST/v1"
-        yield Contradiction("provider.base_url", "null, and a hosted provider needs an address", (), fix=fix)
-    if provider.kind == "embedded" and not settings.model.is_here:
-        fix = "provider=openai, or wherever it is hosted; or a model of this machine: model=smollm2."
-        said = f"{settings.model.id!r} is hosted elsewhere: its weights cannot be had here"
-        yield Contradiction("model.id", said, (), fix=fix)
+    asked = {"": (settings.provider, settings.model)}
+    for name, arm in settings.evaluation.arms.items():
+        if arm.model is not None:
+            asked[f"evaluation.arms.{name}."] = (arm.provider or settings.provider, arm.model)
+    for where, (provider, model) in asked.items():
+        if provider.kind == "hosted" and provider.base_url is None:
+            fix = f"{where}provider.base_url=https://HOST/v1"
+            yield Contradiction(
+                f"{where}provider.base_url", "null, and a hosted provider needs an address", (), fix=fix
+            )
+        if provider.kind == "embedded" and not model.is_here:
+            arm_of = f"@{where}provider" if where else ""
+            fix = f"provider{arm_of}=openai, or wherever it is hosted; or a model of this machine: model=smollm2."
+            said = f"{model.id!r} is hosted elsewhere: its weights cannot be had here"
+            yield Contradiction(f"{where}model.id", said, (), fix=fix)
 
 
 def _shares(settings: "Settings") -> Iterator[Contradiction]:

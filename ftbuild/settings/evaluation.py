@@ -5,6 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from ftbuild.settings.node import Node, without_nulls
+from ftbuild.settings.provider import Provider
+from ftbuild.settings.training import Model
 
 
 class Request(Node):
@@ -28,18 +30,30 @@ class Arm(Node):
     `echo` returns the input, `rules` substitutes words, sets sentence case and puts `opening`
     first; `base` and `tuned` ask a model. `substitute` and `opening` belong to `rules`. `retrieval` says of a model
     whether it is asked with the passages of the experiment's retrieval, null as all others: what it was tuned on does
-    not change with it.
+    not change with it. `examples` is how many examples of the training split stand before each question as turns, the
+    same ones before all, drawn by the seed. A `base` arm may ask another `model`, at a `provider` of its own, as the
+    one that is in production today.
     """
+
+    sparse: ClassVar[bool] = True
 
     kind: Literal["echo", "rules", "base", "tuned"]
     substitute: dict[str, str] = {}
     opening: str = ""
     retrieval: bool | None = None
+    examples: int = Field(default=0, ge=0, le=64)
+    model: Model | None = None
+    provider: Provider | None = None
 
     @model_validator(mode="after")
     def _has_no_idle_option(self) -> "Arm":
-        if self.kind in ("echo", "rules") and self.retrieval is not None:
-            raise ValueError(f"retrieval is of an arm that asks a model, and {self.kind} asks none")
+        said = [name for name in ("retrieval", "examples", "model", "provider") if getattr(self, name) not in (None, 0)]
+        if self.kind in ("echo", "rules") and said:
+            raise ValueError(f"{said[0]} is of an arm that asks a model, and {self.kind} asks none")
+        if self.kind == "tuned" and (self.model or self.provider):
+            raise ValueError("model and provider are of the kind base: what is tuned is the model of the experiment")
+        if self.provider is not None and self.model is None:
+            raise ValueError("a provider of its own needs a model of its own")
         return self
 
 
