@@ -154,7 +154,7 @@ class _Walk:
         for name, action in self._actions.items():
             if name in self._done.ran:
                 continue
-            above = {each.action for each in action.inputs} - self._done.ran.keys()
+            above = ({each.action for each in action.inputs} | {*action.after}) - self._done.ran.keys()
             self._missing[name] = len(above)
             for each in above:
                 self._below.setdefault(each, []).append(name)

@@ -14,6 +14,7 @@ from ftbuild import __version__, lockfile, runs, tracking
 from ftbuild.digest import of_value
 from ftbuild.engine import Runners
 from ftbuild.outcome import Build
+from ftbuild.plan import cost
 from ftbuild.plan.action import Action
 from ftbuild.plan.estimate import NOTHING, Estimate, total
 from ftbuild.points import Point, asked_as, command_line, owners, part_of
@@ -115,6 +116,16 @@ class Site:
                 {"label": ran.action.label, "status": ran.status, "seconds": ran.record.seconds} for ran in above
             ],
             "sources": {name: source.model_dump(mode="json") for name, source in sources.items()},
+            "arms": {
+                name: {
+                    "about": arm.about(point.composed.settings.retrieval.documents is not None),
+                    "prices": cost.of_tokens(
+                        arm.provider or point.composed.settings.provider, arm.model or point.composed.settings.model
+                    ),
+                }
+                for name, arm in point.composed.settings.arms.items()
+            },
+            "at_once": point.composed.settings.evaluation.concurrency,
         }
 
     def _manifest(self, action: Action) -> Mapping[str, Any]:

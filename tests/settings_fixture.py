@@ -131,7 +131,14 @@ TINY = deepcopy(FULL) | {
 }
 
 TINY["evaluation"] = FULL["evaluation"] | {
-    "scorers": {"tool_calls": {"compare": {"a": {"x": "loose"}}}, "json_schema": {}, **FULL["evaluation"]["scorers"]}
+    "knowledge": ["facts.kept"],
+    "behaviour": ["style.all_kept"],
+    "scorers": {
+        "cited": {},
+        "tool_calls": {"compare": {"a": {"x": "loose"}}},
+        "json_schema": {},
+        **FULL["evaluation"]["scorers"],
+    },
 }
 TINY["evaluation"]["arms"] = FULL["evaluation"]["arms"] | {
     "base": {"kind": "base", "retrieval": False},

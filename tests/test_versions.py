@@ -33,12 +33,13 @@ PINNED = {
     "render": (2, "ec7d684f3cbd5e9c3619e287933dffb37b6d9eea2eed954ddb9f28cc096d5db9"),
     "score": (2, "76f84d99554e7b591b130e21788d9739700f2ddffc42d142312ebc7499519f96"),
     "compare": (3, "b0fa6811d3257c2448e099d31496c3604f00abc20b2e0a2e839165aa80ae3d1f"),
-    "report": (4, "4a63d6388415e6417b2f0ede08dcb6b6207594f880b42466b276eeedabefc31c"),
+    "report": (4, "934c1377e8ace7d9a8811ccddab3c3ef1bfa5e8b372e49b133c9249304a92a12"),
 }
 SCORERS = {
     "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),
     "chrf": (1, "97919eb8b01a88f9e1f7c69e2e3a8c8cb6291970a913048a85d35d22d62747d3"),
     "facts": (1, "a360f2e9c02caa37b291c73efd4c4464af52a8990d79973b385a271a6ebbae42"),
+    "cited": (1, "3e88373d927c530c0a3b70ae3598e09e06c65a13fc088fb5d9509d6ff3068223"),
     "exact": (1, "c4073d2d0aad3d4d99925ba705b741539d7a2096dfe00419c8ca026298360e7a"),
     "tool_calls": (1, "35d5b9b491700119e63591ae05659b038c2b35deb74173c79000e81bd797eefc"),
     "json_schema": (1, "3e1632c3d5bc60ed0f3ecd1d45f8fbb180a1a18c3e608bb92836cbe7595b646a"),
@@ -56,6 +57,10 @@ TEXTS = [
 FORMS = [
     Case("1", "", '{"n": 2, "of": ["a", "b"]}', text, schema={"type": "object", "required": ["n"]})
     for text in ('{"of": ["a", "b"], "n": 2.0}', '{"n": "2", "of": ["b"]}', '{"of": []}', "two")
+]
+CITED = [
+    Case("1", "How many of the 9?", "It is 12 of them. (Leave, Days)", text)
+    for text in ("It is 12. (LEAVE,  days)", "It is 13.（Leave, Days）", "9 (of them) are 12.", "(Leave, Days)")
 ]
 TOOL = Tool("send", parameters={"type": "object", "properties": {"n": {"type": "integer", "default": 1}}})
 CALLS = [
@@ -171,6 +176,11 @@ def given(kind: str, source: Path) -> dict[str, Any]:
     return {
         "run": run,
         "actions": [],
+        "arms": {
+            name: {"about": name, "prices": {"input": 0.5, "output": 2.0, "as_of": "2026-01"}}
+            for name in FULL["evaluation"]["arms"]
+        },
+        "at_once": 4,
         "sources": {"pairs": {"kind": "pairs", "path": "p", "licence": "CC0-1.0", "origin": "here"}},
     }
 
@@ -187,6 +197,6 @@ def test_the_bytes_of_a_kind_change_only_with_its_version(kind: str, made: dict[
 def test_the_scores_of_a_scorer_change_only_with_its_version(name: Any) -> None:
     style = settings(FULL).style
     [scorer] = build({name: ScorerOptions()}, style)
-    cases = FORMS if name == "json_schema" else CALLS if name == "tool_calls" else TEXTS
+    cases = CITED if name == "cited" else FORMS if name == "json_schema" else CALLS if name == "tool_calls" else TEXTS
     scores = [[each.metric, each.value, each.detail] for case in cases for each in scorer.score(case)]
     assert (scorer.version, of_value(scores)) == SCORERS[name]

@@ -77,7 +77,8 @@ class SettingsText(Mapping[str, Any]):
 class Action:
     """One step. `settings` hold just what changes its result: it sees nothing else of the config.
 
-    `label` is what people call it ("dataset", "base", "job"); `stage` one of data, train, test.
+    `label` is what people call it ("dataset", "base", "job"); `stage` one of data, train, test. It runs when the
+    actions `after` are done, too; it reads nothing of them, so they are in no key.
     """
 
     kind: Kind
@@ -85,6 +86,7 @@ class Action:
     stage: Literal["data", "train", "test"]
     settings: Mapping[str, Any]
     inputs: tuple[Input, ...] = ()
+    after: tuple[str, ...] = ()
 
     @cached_property
     def settings_text(self) -> str:

@@ -68,6 +68,7 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "metric": "goal.metric",
         "arm": "goal.arm",
         "against": "goal.against",
+        "levers": "evaluation",
     },
     "report": {"arms": "evaluation.arms"},
 }

@@ -3,7 +3,7 @@
     ingest (one a source) -> dataset -> render -> job -> predict (one an arm) -> score -> compare -> report
 
 Every action takes just the settings that change its result. The free arms and the base model
-need no job, so they come first and show whether there is room to gain.
+need no job, so they come first, and the job waits for their scores, which say whether there is room to gain.
 """
 
 import json
@@ -57,16 +57,15 @@ def resolve(
             tuple(Input(split, dataset, f"{split}.jsonl") for split in ("train", "validation", "test")),
         )
     )
-    free_first = sorted(settings.arms.items(), key=lambda item: item[1].kind == "tuned")
     scores: dict[str, str] = {}
     predictions: dict[str, str] = {}
     job = None
-    for name, arm in free_first:
-        if arm.kind == "tuned":
-            job = _job(graph, settings, lines, forms)
-        predictions[name] = _predict(graph, settings, name, arm, dataset, job)
-    for name, prediction in predictions.items():
-        scores[name] = _score(graph, settings, name, dataset, prediction, scorer_versions)
+    for is_trained in (False, True):
+        arms = {name: arm for name, arm in settings.arms.items() if (arm.kind == "tuned") == is_trained}
+        if is_trained and arms:
+            job = _job(graph, settings, lines, forms, tuple(scores.values()))
+        predictions |= {name: _predict(graph, settings, name, arm, dataset, job) for name, arm in arms.items()}
+        scores |= {name: _score(graph, settings, name, dataset, predictions[name], scorer_versions) for name in arms}
     _report(graph, settings, judged, dataset, lines, job, predictions, scores)
     return graph
 
@@ -193,7 +192,9 @@ def _checkpoint(settings: Settings) -> dict[str, object]:
     return {} if rule == "last" else {"checkpoint": rule}
 
 
-def _job(graph: Graph, settings: Settings, lines: str, forms: Mapping[str, ResponseFormat]) -> str:
+def _job(
+    graph: Graph, settings: Settings, lines: str, forms: Mapping[str, ResponseFormat], untrained: tuple[str, ...]
+) -> str:
     schema = job_schema(settings)
     form = next((form for form in forms.values() if form.name == schema), None)
     return graph.add(
@@ -209,6 +210,7 @@ def _job(graph: Graph, settings: Settings, lines: str, forms: Mapping[str, Respo
                 **({"response_format": _text(form)} if form is not None else {}),
             },
             (Input("training_file", lines, "train.jsonl"), Input("validation_file", lines, "validation.jsonl")),
+            after=untrained,
         )
     )
 
@@ -246,7 +248,7 @@ def _score(
         Action(
             SCORE,
             f"{name} scores",
-            "test",
+            "test" if settings.evaluation.arms[name].kind == "tuned" else "train",
             {
                 "scorers": [
                     [name, scorer_versions[name], *([options.keyed()] if options.keyed() else [])]
@@ -285,6 +287,7 @@ def _report(
                 "arms": arms,
                 "metric": settings.goal.metric,
                 **({} if usual else named),
+                **_levers(settings),
             },
             tuple(Input(name, scores[name], "scores.jsonl") for name in arms),
         )
@@ -299,11 +302,33 @@ def _report(
         *(Input(f"{name}.predictions", predictions[name], "predictions.jsonl") for name in arms),
         *(Input(f"{name}.scores", scores[name], "scores.jsonl") for name in arms),
     ]
+    if settings.retrieval.documents is not None:
+        inputs.append(Input("retrieval", dataset, "retrieval.json"))
     if job is not None:
         inputs.append(Input("job", job, "job.json"))
         inputs.append(Input("metrics", job, "metrics.jsonl"))
     chosen = _checkpoint(settings) if job is not None else {}
     graph.add(Action(REPORT, "report", "test", {"arms": arms, **chosen}, tuple(inputs)))
+
+
+def _levers(settings: Settings) -> dict[str, object]:
+    """Return which arms tell retrieval and tuning apart, and by which metrics, where the config says the metrics."""
+    sides = {name: getattr(settings.evaluation, name) for name in ("knowledge", "behaviour")}
+    sides = {name: metrics for name, metrics in sides.items() if metrics}
+    if not sides or settings.retrieval.documents is None:
+        return {}
+    places = {
+        ("base", False): "neither",
+        ("base", True): "retrieval",
+        ("tuned", False): "tuning",
+        ("tuned", True): "both",
+    }
+    found: dict[str, str] = {}
+    for name, arm in settings.evaluation.arms.items():
+        place = places.get((arm.kind, arm.retrieval is not False))
+        if place is not None and not arm.examples and arm.model is None:
+            found.setdefault(place, name)
+    return {"levers": {"arms": found, "sides": [[name, metrics] for name, metrics in sides.items()]}}
 
 
 def _goal(goal: Goal) -> dict[str, object]:

@@ -3,6 +3,7 @@
 Owns columns and their order of retreat on a narrow terminal. Writes no colour and no cursor movement.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,8 @@ def summary(report_input: ReportInput, width: int = 100) -> str:
     intervals of the differences always stay.
     """
     results = report_input.results
-    blocks = [_arms(results, width), _other_arms(results, width), _goal(results), _next(report_input)]
+    blocks = [_arms(results, width), _other_arms(results, width), _usage(report_input, width)]
+    blocks += [_levers(report_input, width), _goal(results), _next(report_input)]
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -96,6 +98,31 @@ def _other_arms(results: Mapping[str, Any], width: int) -> str:
         full.append((_name(metric), *(cell for arm in others for cell in (means[arm], _difference(metric, arm)))))
         bare.append((_name(metric), *(means[arm] for arm in others)))
     return _fit([full, bare], width, right=())
+
+
+def _usage(report_input: ReportInput, width: int) -> str:
+    """Return what an answer of each arm took."""
+    asked = {name: each["usage"] for name, each in report_input.arms.items() if each["usage"] is not None}
+    if not asked:
+        return ""
+    rows: list[Cells] = [("an answer", "seconds", "tokens read", "written", "1,000 cost")]
+    rows += [(name, *words.of_answers(each)) for name, each in asked.items()]
+    return _fit([rows], width, right=(1, 2, 3, 4))
+
+
+def _levers(report_input: ReportInput, width: int) -> str:
+    """Return how good the search is, and which of retrieval and tuning to use."""
+    levers = report_input.results.get("levers")
+    said = words.search(report_input.retrieval) if report_input.retrieval is not None else ""
+    lines = [("search", said)] if said else []
+    if levers is not None:
+        lines.append(("use", words.recommendation(levers)))
+        lines += [("", each) for each in words.reasons(levers)]
+    return "\n".join(
+        line
+        for head, text in lines
+        for line in textwrap.wrap(text, width, initial_indent=f"{head:9}", subsequent_indent=" " * 11)
+    )
 
 
 def _fit(tables: Sequence[Sequence[Cells]], width: int, right: Sequence[int]) -> str:

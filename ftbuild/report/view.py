@@ -16,12 +16,6 @@ from ftbuild.report.terminal import again
 
 MOST_MISSES = 200
 MOST_LOST = 30
-ARMS = {
-    "echo": "the message, unchanged",
-    "rules": "word substitutions, no model",
-    "base": "the model before training",
-    "tuned": "the model after training",
-}
 SIGNS = {"met": "✓", "missed": "✗", "undecided": "?", None: "–"}
 MARK_CLASS = {misses.LOST: "lost", misses.INVENTED: "invented"}
 COUNTED = {
@@ -36,12 +30,15 @@ def view(report_input: ReportInput, *, examples: bool) -> dict[str, Any]:
     return {
         "run": report_input.run,
         "settings": [{**line, "value": _plain(line["value"])} for line in report_input.run["settings_lines"]],
+        "at_once": report_input.at_once,
         "date": words.date(report_input.run["started_at"]),
         "again": again(report_input.run),
         "caveat": report_input.caveat,
         "with_examples": examples,
         "verdict": _verdict(report_input),
-        "numbers": _numbers(report_input.results),
+        "numbers": _numbers(report_input),
+        "levers": _levers(report_input),
+        "usage": _usage(report_input),
         "misses": _misses(report_input, examples=examples),
         "next": _next(report_input, examples=examples),
         "dataset": _dataset(report_input.dataset, examples=examples),
@@ -159,7 +156,8 @@ def _goal_sentence(results: Mapping[str, Any]) -> str:
     return f"{n_met} of {len(goal)} conditions of the goal are met; {'; '.join(parts)}."
 
 
-def _numbers(results: Mapping[str, Any]) -> dict[str, Any]:
+def _numbers(report_input: ReportInput) -> dict[str, Any]:
+    results, about = report_input.results, {name: each["about"] for name, each in report_input.arms.items()}
     metrics = results["metrics"]
     ends = [n for m in metrics for a in m["arms"].values() for n in (a["low"], a["mean"], a["high"]) if n is not None]
     scale = charts.scale_of(ends)
@@ -178,19 +176,22 @@ def _numbers(results: Mapping[str, Any]) -> dict[str, Any]:
                 "label": words.first_large(metric["label"]),
                 "proxy": metric["proxy"],
                 "lower": metric["lower_is_better"],
-                "arms": _arm_rows(metric, results, scale),
+                "arms": _arm_rows(metric, results, about, scale),
                 "slices": [
-                    {"label": m["slice"].replace("=", ": ", 1), "arms": _arm_rows(m, results, scale)} for m in slices
+                    {"label": m["slice"].replace("=", ": ", 1), "arms": _arm_rows(m, results, about, scale)}
+                    for m in slices
                 ],
                 "rules": [
-                    {"label": words.first_large(m["label"]), "arms": _arm_rows(m, results, scale)} for m in rules
+                    {"label": words.first_large(m["label"]), "arms": _arm_rows(m, results, about, scale)} for m in rules
                 ],
             }
         )
     return {"blocks": blocks, "ticks": scale.labels()}
 
 
-def _arm_rows(metric: Mapping[str, Any], results: Mapping[str, Any], scale: charts.Scale) -> list[dict[str, Any]]:
+def _arm_rows(
+    metric: Mapping[str, Any], results: Mapping[str, Any], about: Mapping[str, str], scale: charts.Scale
+) -> list[dict[str, Any]]:
     found = []
     for arm in results["arms"]:
         numbers = metric["arms"].get(arm)
@@ -201,7 +202,7 @@ def _arm_rows(metric: Mapping[str, Any], results: Mapping[str, Any], scale: char
             {
                 "arm": arm,
                 "colour": _colour(arm, results),
-                "about": ARMS.get(arm, ""),
+                "about": about[arm],
                 "n": f"{numbers['n']:,}",
                 "mean": words.value(numbers["mean"]),
                 "interval": words.interval(numbers),
@@ -211,6 +212,46 @@ def _arm_rows(metric: Mapping[str, Any], results: Mapping[str, Any], scale: char
             }
         )
     return found
+
+
+def _levers(report_input: ReportInput) -> dict[str, Any] | None:
+    """Return which of retrieval and tuning to use and why; None where the arms do not tell them apart."""
+    levers = report_input.results.get("levers")
+    if levers is None:
+        return None
+    places = [place for place in ("neither", "retrieval", "tuning", "both") if place in levers["arms"]]
+    return {
+        "sentence": words.recommendation(levers),
+        "search": words.search(report_input.retrieval) if report_input.retrieval is not None else "",
+        "arms": [levers["arms"][place] for place in places],
+        "trained": "tuning" in levers["arms"],
+        "tuned": levers["arms"].get("tuning"),
+        "rows": [
+            {
+                "side": words.first_large(words.SIDES[row["side"]]),
+                "label": words.label(row) + (", lower is better" if row["lower_is_better"] else ""),
+                "means": [words.value(row["means"][place]) for place in places],
+                "choice": words.CHOICES[row["choice"]],
+            }
+            for row in levers["metrics"]
+        ],
+        "reasons": words.reasons(levers),
+    }
+
+
+def _usage(report_input: ReportInput) -> list[dict[str, Any]]:
+    """Return what an answer of each arm took that asks a model."""
+    asked = {name: each["usage"] for name, each in report_input.arms.items() if each["usage"] is not None}
+    names = ("seconds", "read", "written", "cost")
+    return [
+        {
+            "arm": name,
+            **dict(zip(names, words.of_answers(used), strict=True)),
+            "seconds_95": f"{used['seconds_95']:.2f}",
+            "as_of": used["as_of"] or "",
+        }
+        for name, used in asked.items()
+    ]
 
 
 def _colour(arm: str, results: Mapping[str, Any]) -> str:

@@ -337,7 +337,8 @@ def _ready(value: Mapping[str, Any], ways: Ways) -> Ready | None:
         else:
             again = _as_told(chosen, ways)  # what is redacted has one label, in the passages and in the question
             assert again is not None
-            own, given = replace(grounded(again.example), group=plain.group, slices=plain.slices), found
+            slices = {**plain.slices, **passages.sliced(found, split, ways.grounds.settings)}
+            own, given = replace(grounded(again.example), group=plain.group, slices=slices), found
             said, context = own.conversation(), again.example.context
     done = Done(own.transforms, own.redacted)
     pairs = offered.pairs(own, ways.terms)

@@ -77,6 +77,7 @@ def _unknown(what: str, key: str, name: str, known: Sequence[str]) -> Problem:
 def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:
     """Compare the arms and judge the goal."""
     from ftbuild.evaluate import compare
+    from ftbuild.evaluate.levers import levers
     from ftbuild.settings import Goal
 
     scores = {name: list(parse_lines(inputs[name])) for name in settings["arms"]}
@@ -86,5 +87,7 @@ def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, A
     named = {name: settings[name] for name in ("arm", "against") if name in settings}
     goal = Goal.model_validate_json(json.dumps({**asked, **conditions, **named}))
     results = compare.compare(scores, goal, judged=judged)
+    if (asked := settings.get("levers")) is not None:
+        results["levers"] = levers(scores, asked["arms"], dict(asked["sides"]))
     note = f"{results['verdict']}, goal {results['ending']}" if judged else "no verdict asked for"
     return Made({"results.json": json_file(results)}, note)

@@ -22,6 +22,7 @@ from ftbuild.retrieval.passages import LONGEST, Passage, read
 from ftbuild.retrieval.ranking import recalls
 from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.settings import Retrieval, Source
+from ftbuild.settings.retrieval import SLICE
 from ftbuild.source_files import Contents
 from ftbuild.stream import Content, Spool, whole
 from ftbuild.workers import Made
@@ -121,6 +122,13 @@ def examples_of(inputs: Mapping[str, Content], grounds: "Grounds | None") -> Map
     """Return the inputs of a dataset that are examples."""
     others = () if grounds is None else (grounds.documents, grounds.documents + INDEX)
     return {name: each for name, each in inputs.items() if name not in others}
+
+
+def sliced(given: Given, split: Split, settings: Retrieval) -> dict[str, str]:
+    """Return the slice of an example by whether a search has found its gold passage, where it was searched for."""
+    if split in settings.gold_in or not given.is_known:
+        return {}
+    return {SLICE: "found" if any(given.gold) else "not found"}
 
 
 def found(given: Given) -> bytes:

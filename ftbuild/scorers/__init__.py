@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from ftbuild.scorers.case import Case, Metric, Score, Scorer
 from ftbuild.scorers.chrf import Chrf
+from ftbuild.scorers.cited import Cited
 from ftbuild.scorers.exact import Exact
 from ftbuild.scorers.facts import Facts
 from ftbuild.scorers.json_schema import FIELDS, PARSED, VALID, JsonSchema
@@ -18,7 +19,7 @@ from ftbuild.style import RULES
 
 TOP_METRICS: tuple[Metric, ...] = (
     *(*TOP, VALID, FIELDS),
-    *(ALL_KEPT, *Chrf().metrics, *Facts().metrics, *Exact().metrics),
+    *(ALL_KEPT, *Chrf().metrics, *Facts().metrics, *Cited().metrics, *Exact().metrics),
 )
 METRICS: tuple[Metric, ...] = (*TOP_METRICS, *OTHERS, PARSED, *(rule_metric(rule) for rule in RULES))
 
@@ -30,6 +31,7 @@ def build(options: Mapping[ScorerName, ScorerOptions], style: Style) -> list[Sco
         "chrf": Chrf(),
         "facts": Facts(),
         "exact": Exact(),
+        "cited": Cited(),
         "tool_calls": ToolCalls(options.get("tool_calls", ScorerOptions())),
         "json_schema": JsonSchema(),
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftbuild.settings.graders import ITEM_FIELDS, SAMPLE_FIELDS, templates
+from ftbuild.settings.retrieval import SLICE
 from ftbuild.settings.source import GENERATED_SLICES
 
 if TYPE_CHECKING:
@@ -42,8 +43,10 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
         if arm not in arms:
             said = f"no arm {arm!r}, and the verdict compares {goal.arm} with {goal.against}"
             yield Contradiction("evaluation.arms", said, arms)
-    if settings.goal.metric not in metrics:
-        yield _no_metric("goal.metric", settings.goal.metric, metrics)
+    named = [("goal.metric", settings.goal.metric)]
+    named += [("evaluation.knowledge", each) for each in settings.evaluation.knowledge]
+    named += [("evaluation.behaviour", each) for each in settings.evaluation.behaviour]
+    yield from (_no_metric(key, name, metrics) for key, name in named if name not in metrics)
     for part, conditions in (("require", settings.goal.require), ("keep", settings.goal.keep)):
         for name, condition in conditions.items():
             key = f"goal.{part}.{name}"
@@ -117,6 +120,7 @@ def metrics_of(settings: "Settings") -> list[str]:
         "chrf": ["chrf"],
         "facts": ["facts.kept", "facts.invented"],
         "exact": ["exact"],
+        "cited": ["cited.form", "cited.right", "cited.facts"],
         "tool_calls": [f"tool_calls.{name}" for name in TOOL_CALLS],
         "json_schema": [f"json_schema.{name}" for name in JSON_SCHEMA],
     }
@@ -131,6 +135,7 @@ def _slice(key: str, said: str, settings: "Settings") -> Iterator[Contradiction]
     name, _, value = said.partition("=")
     sources = settings.dataset.of_examples
     made = GENERATED_SLICES if any(each.kind == "generator" for each in sources.values()) else ()
+    made = (*made, SLICE) if settings.retrieval.documents is not None else made
     fields = list(dict.fromkeys(["source", *made, *(field for each in sources.values() for field in each.slices)]))
     if name not in fields or not value:
         yield Contradiction(key, f"no slice {said!r}", [f"{field}=VALUE" for field in fields], said)

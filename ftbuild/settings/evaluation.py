@@ -45,6 +45,18 @@ class Arm(Node):
     model: Model | None = None
     provider: Provider | None = None
 
+    def about(self, has_passages: bool) -> str:
+        """Return what it is, for people; `has_passages` says whether the experiment retrieves any."""
+        if self.kind in ("echo", "rules"):
+            return {"echo": "the message, unchanged", "rules": "word substitutions, no model"}[self.kind]
+        trained = {"base": "the model before training", "tuned": "the model after training"}[self.kind]
+        parts = [self.model.title if self.model is not None else trained]
+        if has_passages:
+            parts.append("without passages" if self.retrieval is False else "with passages")
+        if self.examples:
+            parts.append(f"with {self.examples} example{'s' if self.examples > 1 else ''} in the prompt")
+        return ", ".join(parts)
+
     @model_validator(mode="after")
     def _has_no_idle_option(self) -> "Arm":
         said = [name for name in ("retrieval", "examples", "model", "provider") if getattr(self, name) not in (None, 0)]
@@ -58,7 +70,7 @@ class Arm(Node):
 
 
 Comparison = Literal["exact", "value", "loose"]
-ScorerName = Literal["style", "chrf", "facts", "exact", "tool_calls", "json_schema"]
+ScorerName = Literal["style", "chrf", "facts", "exact", "cited", "tool_calls", "json_schema"]
 
 
 class ScorerOptions(Node):
@@ -74,11 +86,17 @@ class ScorerOptions(Node):
 
 
 class Evaluation(Node):
-    """Arms and scorers by name; `concurrency` is how many requests are under way at once."""
+    """Arms and scorers by name; `concurrency` is how many requests are under way at once.
+
+    `knowledge` are the metrics of what an answer knows, `behaviour` those of its form and tone: told apart, they show
+    what passages in the prompt do and what tuning does.
+    """
 
     unkeyed: ClassVar[frozenset[str]] = frozenset({"concurrency"})
     arms: Annotated[dict[str, Arm], BeforeValidator(without_nulls)]
     scorers: Annotated[dict[ScorerName, ScorerOptions], BeforeValidator(without_nulls)]
+    knowledge: list[str] = []
+    behaviour: list[str] = []
     concurrency: int = Field(ge=1, le=256)
 
     @model_validator(mode="after")

@@ -7,6 +7,8 @@ from pydantic import Field
 from ftbuild.example import Split
 from ftbuild.settings.node import Node
 
+SLICE = "gold_passage"  # found or not found, of test examples that name their passage
+
 
 class Retrieval(Node):
     """Which passages stand before a question, in training and in evaluation alike.
