@@ -357,7 +357,7 @@ HOSTED = deepcopy(FULL) | {
 }
 
 BYTES = {"pairs": "a" * 64, "unseen": "b" * 64, "made": "c" * 64, "asked": "d" * 64, "handbook": "e" * 64}
-VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1, "tool_calls": 1, "json_schema": 1}
+VERSIONS = {"style": 1, "chrf": 1, "facts": 1, "exact": 1, "cited": 1, "tool_calls": 1, "json_schema": 1}
 
 
 def settings(tree: dict[str, Any] = FULL) -> Settings:
