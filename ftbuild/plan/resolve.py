@@ -313,7 +313,7 @@ def _report(
 
 def _levers(settings: Settings) -> dict[str, object]:
     """Return which arms tell retrieval and tuning apart, and by which metrics, where the config says the metrics."""
-    sides = {name: getattr(settings.evaluation, name) for name in ("knowledge", "behaviour")}
+    sides = {"knowledge": settings.evaluation.knowledge, "behaviour": settings.evaluation.behaviour}
     sides = {name: metrics for name, metrics in sides.items() if metrics}
     if not sides or settings.retrieval.documents is None:
         return {}
