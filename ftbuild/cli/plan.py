@@ -76,7 +76,8 @@ def _print(
 ) -> None:
     width = columns()
     print(_head(points, width))
-    if not options.smoke and len({json.dumps(point.composed.tree["goal"]) for point in points}) == 1:
+    trains = points[0].composed.tree["method"]["type"] != "none"
+    if trains and not options.smoke and len({json.dumps(point.composed.tree["goal"]) for point in points}) == 1:
         foresight = _foresight(points, planned, store)
         print("\n".join(_goal(points[0].composed.tree["goal"], foresight, width)))
     print(_table(planned, apart(points), costs, width))
@@ -88,9 +89,10 @@ def _head(points: list[Point], width: int) -> str:
     first = points[0].composed
     tree = first.tree
     names = list(dict.fromkeys(point.composed.experiment for point in points))
-    n_epochs = tree["method"]["hyperparameters"].get("n_epochs", "auto")
+    n_epochs = (tree["method"].get("hyperparameters") or {}).get("n_epochs", "auto")
     epochs = "epochs auto" if n_epochs == "auto" else f"{n_epochs} epoch{'s' if n_epochs > 1 else ''}"
-    method = f"{tree['method']['type']}, {epochs}"
+    trains = tree["method"]["type"] != "none"
+    method = f"{tree['method']['type']}, {epochs}" if trains else "nothing is trained"
     provider = tree["provider"].get("name") or tree["provider"]["kind"]
     where = f"{provider} rehearsed" if tree["provider"].get("rehearsed") else provider
     facts = [where, tree["model"]["title"], method, f"seed {tree['seed']}"]
