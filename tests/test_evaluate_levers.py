@@ -10,23 +10,21 @@ from ftbuild.report.words import head_room as worded
 from ftbuild.report.words import of_answers, reasons, recommendation
 from ftbuild.runners.formats import json_lines
 from ftbuild.runners.usage import usage
-from ftbuild.scorers import Case
-from ftbuild.scorers.cited import Cited
 from ftbuild.settings import Goal
 
 ARMS = {"neither": "base", "retrieval": "base_r", "tuning": "tuned", "both": "tuned_r"}
-SIDES = {"knowledge": ["cited.right"], "behaviour": ["cited.form"]}
+SIDES = {"knowledge": ["grounding.citation"], "behaviour": ["style.all_kept"]}
 N = 60
 
 
-def lines(right: int, form: int, metric: str = "cited.right") -> list[dict[str, Any]]:
+def lines(right: int, form: int, metric: str = "grounding.citation") -> list[dict[str, Any]]:
     """Return scores of which the first `right` and `form` of each ten are 1."""
     return [
         {
             "id": f"e{n}",
             "group": f"g{n}",
             "slices": {},
-            "scores": {metric: float(n % 10 < right), "cited.form": float(n % 10 < form)},
+            "scores": {metric: float(n % 10 < right), "style.all_kept": float(n % 10 < form)},
         }
         for n in range(N)
     ]
@@ -84,7 +82,7 @@ def test_of_a_metric_that_should_be_low_less_is_a_gain() -> None:
 def test_the_head_room_is_the_way_from_the_best_untrained_arm_to_the_better_end() -> None:
     arms = {"base": lines(2, 0), "base_r": lines(6, 0)}
     goal = Goal.model_validate(
-        {"metric": "cited.right", "require": {"good": {"at_least": 0.4}}, "judge_by": "estimate"}
+        {"metric": "grounding.citation", "require": {"good": {"at_least": 0.4}}, "judge_by": "estimate"}
     )
     told = head_room(arms, goal)
     assert told is not None
@@ -140,22 +138,3 @@ def test_what_an_answer_takes_is_told_of_arms_that_ask_a_model_and_unknown_is_no
     assert of_answers(unpriced)[1:] == ("200", "20", "unknown")
     assert usage(answers((0.0, 0, 0), reason="none"), prices) is None
     assert usage(b"", prices) is None
-
-
-@pytest.mark.parametrize(
-    ("target", "output", "scores"),
-    [
-        ("It is 12. (Leave, Days)", "They are twelve. ( leave,  DAYS )", [1.0, 1.0, 1.0]),
-        ("It is 12. (Leave, Days)", "It is 13 (Leave, Weeks).", [1.0, 0.0, 0.0]),
-        ("It is 12. (Leave, Days)", "It is 12.", [0.0, 0.0, 1.0]),
-        ("It is 12. (Leave, Days)", "(Leave, Days)", [0.0, 1.0, 0.0]),  # names it and says nothing
-        ("12日です。（休暇、日数）", "１２日です（休暇、日数）。", [1.0, 1.0, 1.0]),
-        ("The handbook does not say.", "The handbook does not say.", [1.0, None, None]),
-        ("The handbook does not say.", "No (Leave, Days)", [0.0, None, None]),
-        ("All 9 of them. (Leave, Days)", "x (Leave, Days)", [1.0, 1.0, None]),  # 9 stands in the question
-    ],
-)
-def test_an_answer_is_judged_by_the_passage_it_names_and_the_facts_it_tells(
-    target: str, output: str, scores: list[float | None]
-) -> None:
-    assert [each.value for each in Cited().score(Case("1", "How many of the 9?", target, output))] == scores

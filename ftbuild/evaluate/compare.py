@@ -71,7 +71,8 @@ def verdicts_together(results: Sequence[Mapping[str, Any]]) -> list[Verdict]:
     ]
     names = [each.name for each in fields(Difference)]
     return verdicts(
-        [Difference(**{name: row["differences"][found["against"]][name] for name in names})
+        [
+            Difference(**{name: row["differences"][found["against"]][name] for name in names})
             for row, found in zip(rows, results, strict=True)
         ],
         [found["margin"] for found in results],
