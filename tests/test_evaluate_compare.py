@@ -208,7 +208,7 @@ def with_judge(replies: tuple[str, str]) -> Trust:
 
 @pytest.mark.parametrize(("admitted", "ending"), [(False, "undecided"), (True, "met"), (None, "undecided")])
 def test_a_condition_on_a_judge_counts_only_where_it_is_admitted(admitted: bool | None, ending: str) -> None:
-    goal = Goal(metric="chrf", require={"judged": Condition(metric="judge", at_least=0.9)})
+    goal = Goal(metric="chrf", require={"judged": Condition(metric="judge", at_least=0.6)})
     arms_ = {
         name: [{**each, "scores": {**each["scores"], "judge": 1.0}} for each in lines(lambda _, formal: formal)]
         for name in ("base", "tuned")

@@ -43,7 +43,9 @@ def test_retrieval_for_what_is_known_and_tuning_for_the_form_make_both() -> None
     assert choices(told) == ["retrieval", "tuning"]
     assert (told["retrieve"], told["tune"]) == (True, True)
     assert recommendation(told) == "Retrieve and tune."
-    assert reasons(told)[0].startswith("what it knows, the right passage named: retrieval; retrieval alone +0.60 (+0.4")
+    assert reasons(told)[0].startswith(
+        "what it knows, names the right passage and no other: retrieval; retrieval alone +0.60 (+0.4"
+    )
 
 
 def test_do_not_tune_is_an_answer() -> None:
@@ -88,7 +90,7 @@ def test_the_head_room_is_the_way_from_the_best_untrained_arm_to_the_better_end(
     assert told is not None
     assert (told["best"], told["left"]) == ("base_r", pytest.approx(0.4))
     assert {name: each["meets"] for name, each in told["arms"].items()} == {"base": False, "base_r": True}
-    assert worded(told).startswith("head-room the right passage named: base_r reaches 0.60 (")
+    assert worded(told).startswith("head-room names the right passage and no other: base_r reaches 0.60 (")
     assert worded(told).endswith("at most 0.40 to win; base_r met the goal untrained: method=none trains nothing")
     lower = head_room(
         {"base": lines(2, 0, "facts.invented"), "echo": lines(9, 0, "facts.invented")},

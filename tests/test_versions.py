@@ -32,9 +32,9 @@ PINNED = {
     "dataset": (3, "088e10e1866db6cf20ba709eb63b06bbb46c5246098d3a8ffe27abc9a1665298"),
     "targets": (1, "0f9c85745454aa34b032c6403e014341d9519ad667f6c09838608897f62f946a"),
     "render": (2, "ec7d684f3cbd5e9c3619e287933dffb37b6d9eea2eed954ddb9f28cc096d5db9"),
-    "score": (2, "76f84d99554e7b591b130e21788d9739700f2ddffc42d142312ebc7499519f96"),
-    "compare": (3, "f3d12d285e86e1f77cef8c74e6d1bafe2b464c476824abb0939c82ca3675d280"),
-    "report": (4, "8c2cb4cd8f5c5f4203d4379861b9295a9dc2e85022ff00fa632e041f18c872d1"),
+    "score": (2, "6e060287e70bf69ae1fe0f647d66218656e3ddb6da9bce2ce5c8570c3bed02a8"),
+    "compare": (3, "66e51ebe0b873f4c2d9bc8d1f55b6bd16638cd6da57b0e01fe72b270a01b8bc2"),
+    "report": (4, "c2b3f5853016065e14d4c0264dd2a0741b75d77514172691b273054e415b4c66"),
 }
 SCORERS = {
     "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),
@@ -143,12 +143,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
         elif each.kind.name == "job":
             result = Made(
                 {"job.json": json.dumps(JOB).encode(), "metrics.jsonl": b""},
-                "c7cdccfb07fc2b4edd9ebfca7363a5993800354b3616e82a7f1b21d37de80de6",
+                "",
             )
         else:
             result = Made(
                 {"predictions.jsonl": answers(each.label, inputs["examples"])},
-                "c7cdccfb07fc2b4edd9ebfca7363a5993800354b3616e82a7f1b21d37de80de6",
+                "",
             )
         by_id[each.id] = result
     found["targets"] = PURE["targets"]({"whole": False}, {"examples": json_lines([TURNS])}, {})

@@ -64,7 +64,7 @@ def _golds(provenance: Content) -> dict[str, list[bool | None]]:
 
 
 def _passages(example: Mapping[str, Any], golds: Sequence[bool | None]) -> "list[GivenPassage]":
-    """Return the passages that an example was asked with."""
+    """Return the passages of an example, whether an arm was asked with them or not."""
     from ftbuild.scorers import GivenPassage
 
     asked = [each["content"] or "" for each in example["messages"][:-1] if each["role"] == "user"]
