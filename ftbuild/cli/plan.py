@@ -115,8 +115,8 @@ def _foresight(points: list[Point], planned: list[Planned], store: Store) -> "Fo
         return None
 
 
-def _shown(foresight: "Foresight") -> str:
-    spread = "that of base's scores" if foresight.measured else "assumed where base has no scores"
+def _shown(foresight: "Foresight", against: str) -> str:
+    spread = f"that of {against}'s scores" if foresight.measured else f"assumed where {against} has no scores"
     return (
         f"sure from: where the true value lies if {foresight.n:,} test examples are to tell, four times in five; "
         f"the spread is {spread}"
@@ -162,7 +162,7 @@ def _goal(goal: Mapping[str, Any], foresight: "Foresight | None", width: int) ->
         else:
             lines += [left.rstrip(), f"{'':12} {metric} {wants}"]
     if foresight is not None and lines:
-        lines.append(hang(" " * 9, _shown(foresight), width))
+        lines.append(hang(" " * 9, _shown(foresight, goal.get("against", "base")), width))
     return lines
 
 
