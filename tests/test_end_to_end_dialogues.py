@@ -45,9 +45,9 @@ def test_kill_9_in_mid_evaluation_repeats_at_most_the_requests_under_way(project
     client = project.start(*REHEARSED)
     # 216 requests of the base model, and each dialogue of the tuned one has two.
     until(lambda: n_kept(project) > 240 or client.process.poll() is not None)
+    assert client.process.poll() is None  # in the middle
     client.kill()
-    kept = n_kept(project)
-    assert kept > 240
+    assert n_kept(project) > 240
     ended = project.run(*REHEARSED)
     assert ended.code == 3, ended.err  # the goal: what a rehearsal answers is made up
     repeated = {request: n for request, n in asked(project).items() if n > 1}
