@@ -14,7 +14,7 @@ from ftbuild.plan.graph import Graph
 from ftbuild.source_files import Place
 from ftbuild.store.store import Store
 
-FORMAT = 3
+FORMAT = 4
 
 
 def write(
@@ -39,8 +39,9 @@ def write(
             text = text.replace(_bytes(action.settings["bytes"]), _bytes(""), 1)
         inputs = [[each.role, numbers[each.action], each.output] for each in action.inputs]
         source = [sources[name].to_json()] if name in sources else []
+        after = [numbers[each] for each in action.after]
         nodes.append(
-            [action.kind.name, action.label, action.stage, texts.setdefault(text, len(texts)), inputs, *source]
+            [action.kind.name, action.label, action.stage, texts.setdefault(text, len(texts)), inputs, after, *source]
         )
     value = {
         "format": FORMAT,
@@ -66,7 +67,7 @@ def read(document: bytes | None, store: Store, *, judged: bool) -> tuple[Graph, 
         return None
     texts, graph = value["settings"], Graph()
     names: list[str] = []
-    for kind, label, stage, number, inputs, *source in value["nodes"]:
+    for kind, label, stage, number, inputs, after, *source in value["nodes"]:
         text = texts[number]
         if source:
             try:
@@ -75,7 +76,8 @@ def read(document: bytes | None, store: Store, *, judged: bool) -> tuple[Graph, 
                 return None
             text = text.replace(_bytes(""), _bytes(digest), 1)
         above = tuple(Input(role, names[at], output) for role, at, output in inputs)
-        names.append(graph.add(Action(KINDS[kind], label, stage, SettingsText(text), above)))
+        waits = tuple(names[at] for at in after)
+        names.append(graph.add(Action(KINDS[kind], label, stage, SettingsText(text), above, waits)))
     return graph, [[names[number] for number in numbers] for numbers in value["points"]]
 
 

@@ -95,3 +95,11 @@ class Completer(Protocol):
     async def close(self) -> None:
         """Let go of connections."""
         ...
+
+
+class Embedder(Protocol):
+    """The port: something that turns texts into vectors; raises ProviderError."""
+
+    def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Return a vector for each text, in their order; no text may be empty."""
+        ...

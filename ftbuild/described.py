@@ -28,7 +28,7 @@ def described(
     """
     card = Card(
         digest=digest,
-        method=settings.method.type,
+        method=settings.method.lines,
         encoding=counting.ENCODING,
         counted=counting.read(store.get(lines["facts.jsonl"])),
         sources=settings.sources,
@@ -36,7 +36,7 @@ def described(
         by_time=settings.dataset.split.by == "time",
         made_from=made_from,
         beside={name: what for name, what in offered.BESIDE.items() if name in made},
-        prices=prices.of_profiles(providers, settings.method.type),
+        prices=prices.of_profiles(providers, settings.method.lines),
         retrieval=json.loads(store.get(made["retrieval.json"])) if "retrieval.json" in made else None,
     )
     return {

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from ftbuild.errors import FtbuildError, Interrupted
 from ftbuild.lookup import History, LedgerFolder, look_up
@@ -29,6 +29,8 @@ from ftbuild.workers import Compute, Kept, Made, Order, Workers, keep
 from ftbuild.world import World
 
 T = TypeVar("T")
+_Class = Literal["pure", "data", "rest"]  # of actions; the last two ask somebody else
+_CLASSES: tuple[_Class, ...] = ("pure", "data", "rest")
 LOOK_SECONDS = 0.1
 HEALS_AT_MOST = 3
 LEAVE_SECONDS = 2.0
@@ -55,8 +57,9 @@ class Runners:
 class How:
     """How a build goes about it: `workers` compute `jobs` pure actions at once, `remote` others are under way.
 
-    `stopping` is set by Ctrl-C or a failure, and by whoever else wants the build to stop. `gate` is asked once, when
-    all that is free has been done and before anybody else is asked for anything; what it raises ends the build.
+    `stopping` is set by Ctrl-C or a failure, and by whoever else wants the build to stop. `gate` is asked when all that
+    is free has been done and before anybody else is asked for anything; what it raises ends the build. Where others
+    are asked for something that the data is made of, it is asked once before that and once more when the data is there.
     """
 
     workers: Workers
@@ -103,12 +106,12 @@ class _Walk:
         self._done = Build(store)
         self._missing: dict[str, int] = {}
         self._below: dict[str, list[str]] = {}
-        self._ready: dict[bool, list[int]] = {True: [], False: []}  # by "is pure": positions, as a heap
+        self._ready: dict[_Class, list[int]] = {each: [] for each in _CLASSES}  # positions, as a heap
         self._running: dict[asyncio.Task[None], str] = {}
         self._stopping = how.stopping
         self._first_error: BaseException | None = None
-        self._free_first = True
-        self._at_gate = False
+        self._passed: set[_Class] = set()
+        self._at_gate: _Class | None = None
 
     async def run(self) -> Build:
         """Run what has no record; return what happened, or raise the first failure."""
@@ -118,8 +121,8 @@ class _Walk:
             try:
                 while not self._stopping.wanted:
                     self._start()
-                    if self._at_gate:
-                        await self._pass_gate(woken)
+                    if self._at_gate is not None:
+                        await self._pass_gate(self._at_gate, woken)
                         continue
                     if not self._running:
                         break
@@ -151,7 +154,7 @@ class _Walk:
         for name, action in self._actions.items():
             if name in self._done.ran:
                 continue
-            above = {each.action for each in action.inputs} - self._done.ran.keys()
+            above = ({each.action for each in action.inputs} | {*action.after}) - self._done.ran.keys()
             self._missing[name] = len(above)
             for each in above:
                 self._below.setdefault(each, []).append(name)
@@ -159,24 +162,34 @@ class _Walk:
                 self._push(name)
 
     def _start(self) -> None:
-        """Start what may run: pure actions first, and nothing else before all that is free has been done once."""
-        for pure, limit in ((True, self._how.jobs), (False, self._how.remote)):
-            n_running = sum(self._is_pure(name) == pure for name in self._running.values())
-            if not pure and self._free_first and any(map(self._is_pure, self._running.values())):
+        """Start what may run: pure actions first, then what data is made of, then the rest.
+
+        Nobody else is asked for anything before all that comes before it has been done once.
+        """
+        running = [self._class(name) for name in self._running.values()]
+        for number, each in enumerate(_CLASSES):
+            is_pure = each == "pure"
+            if not is_pure and each not in self._passed:
+                if not self._ready[each]:
+                    continue
+                if any(other in running for other in _CLASSES[:number]):
+                    return
+                self._at_gate = each
                 return
-            if not pure and self._free_first and self._ready[pure]:
-                self._at_gate = True
-                return
-            while self._ready[pure] and n_running < limit:
-                name = self._names[heapq.heappop(self._ready[pure])]
+            limit = self._how.jobs if is_pure else self._how.remote
+            n_running = sum((other == "pure") == is_pure for other in running)
+            while self._ready[each] and n_running < limit:
+                name = self._names[heapq.heappop(self._ready[each])]
                 self._running[asyncio.ensure_future(self._run(name))] = name
+                running.append(each)
                 n_running += 1
 
-    async def _pass_gate(self, woken: "asyncio.Future[None]") -> None:
+    async def _pass_gate(self, which: "_Class", woken: "asyncio.Future[None]") -> None:
         """Ask the gate, in a thread: it may ask people, and Ctrl-C must still reach us."""
         asked = asyncio.ensure_future(_in_thread(lambda: self._how.gate(self._done)))
         await asyncio.wait([asked, woken], return_when=asyncio.FIRST_COMPLETED)
-        self._at_gate = self._free_first = False
+        self._at_gate = None
+        self._passed.add(which)
         if not asked.done():
             asked.cancel()
         elif (error := asked.exception()) is not None:
@@ -293,10 +306,15 @@ class _Walk:
         return record
 
     def _push(self, name: str) -> None:
-        heapq.heappush(self._ready[self._is_pure(name)], self._position[name])
+        heapq.heappush(self._ready[self._class(name)], self._position[name])
 
     def _key(self, name: str) -> str:
         return self._actions[name].key(self._done.digests(self._actions[name]))
+
+    def _class(self, name: str) -> "_Class":
+        if self._is_pure(name):
+            return "pure"
+        return "data" if self._actions[name].stage == "data" else "rest"
 
     def _is_pure(self, name: str) -> bool:
         return self._actions[name].kind.name in self._runners.pure

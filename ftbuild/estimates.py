@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from ftbuild.lookup import Planned
 from ftbuild.plan import cost
-from ftbuild.plan.action import JOB, JUDGE, RENDER
+from ftbuild.plan.action import EMBED, JOB, JUDGE, RENDER
 from ftbuild.plan.cost import Sizes
 from ftbuild.plan.estimate import NOTHING, Estimate, total
-from ftbuild.points import Point, owners
+from ftbuild.points import Point, asked_as, owners
 from ftbuild.runners import counting
 from ftbuild.settings import Settings
 from ftbuild.store.store import Store
@@ -25,14 +25,18 @@ def estimates(planned: Sequence[Planned], points: Sequence[Point], store: Store)
     sizes: dict[str, Sizes | None] = {}
     found = {}
     for one in planned:
-        point = own[one.action.id]
+        point = asked_as(own[one.action.id], one.action)
         found[one.action.id] = NOTHING
         if not is_asked(one) or one.status not in TO_COME or provider_kind(one, point) == "embedded":
+            continue
+        if one.action.kind is EMBED:
+            free = cost.is_free(point.composed.settings.provider)
+            found[one.action.id] = Estimate(None, 0 if free else None, estimated=True)
             continue
         lines = next(name for name in point.ids if by_id[name].action.kind.name == "render")
         if lines not in sizes:
             sizes[lines] = _sizes(by_id[lines], store)
-        found[one.action.id] = _estimate(one, point.composed.settings, sizes[lines])
+        found[one.action.id] = _estimate(one, point.composed.settings, _with_shots(sizes[lines], one))
     return found
 
 
@@ -43,9 +47,9 @@ def of_job(point: Point, planned: Sequence[Planned], store: Store) -> Estimate:
 
 
 def is_asked(one: Planned) -> bool:
-    """Return whether an action asks a provider for something: a job, or the answers of a model."""
+    """Return whether an action asks a provider for something: a job, vectors, or the answers of a model."""
     kind = one.action.kind.name
-    return kind in ("job", "judge") or (kind == "predict" and one.action.settings["kind"] in ASKED)
+    return kind in ("job", "judge", "embed") or (kind == "predict" and one.action.settings["kind"] in ASKED)
 
 
 def provider_kind(one: Planned, point: Point) -> str:
@@ -63,6 +67,14 @@ def _estimate(one: Planned, settings: Settings, sizes: Sizes | None) -> Estimate
         n_tokens = sum(len(pair[part]) for pair in labelled for part in ("message", "one", "other"))
         sizes = replace(sizes, n_test=len(labelled), test_tokens=n_tokens // cost.CHARACTERS_PER_TOKEN)
     return cost.of_judgements(settings.of_judge, sizes)
+
+
+def _with_shots(sizes: Sizes | None, one: Planned) -> Sizes | None:
+    """Return the sizes with the examples that an arm puts before each question, each as long as others are."""
+    n = one.action.settings.get("examples", 0)
+    if sizes is None or not n or not sizes.n_train:
+        return sizes
+    return replace(sizes, test_tokens=sizes.test_tokens + sizes.n_test * n * sizes.train_tokens // sizes.n_train)
 
 
 def _sizes(lines: Planned, store: Store) -> Sizes | None:
@@ -114,7 +126,7 @@ def bill(planned: Sequence[Planned], points: Sequence[Point], costs: Mapping[str
     """Return the bill of a plan."""
     own = owners(points)
     paid = [one for one in planned if costs[one.action.id].cost_usd != 0]
-    asked = [(one, own[one.action.id].composed.settings) for one in paid]
+    asked = [(one, asked_as(own[one.action.id], one.action).composed.settings) for one in paid]
     providers = [(said.of_judge if one.action.kind is JUDGE else said).provider for one, said in asked]
     jobs = [one for one in paid if one.action.kind.name == "job"]
     return Bill(

@@ -1,8 +1,8 @@
 """What the test examples of a plan could show, said before a job is paid for.
 
-Known once the data is built. The spread is that of the base model's scores where they are there; else it is assumed:
-that of shares, and a correlation of 0.3 inside groups. Nothing is assumed to be gained by pairing, so a build may well
-show more.
+Known once the data is built. The spread is that of the scores of the arm that the goal is `against`, where they are
+there; else it is assumed: that of shares, and a correlation of 0.3 inside groups. Nothing is assumed to be gained by
+pairing, so a build may well show more.
 """
 
 import math
@@ -25,7 +25,7 @@ from ftbuild.store.store import Store
 class Foresight:
     """`sure_from` is the true value at which a condition is met four times in five, by name; None where none is.
 
-    `n` test examples; `measured` says whether all spreads are those of the base model.
+    `n` test examples; `measured` says whether all spreads are those of the arm that the goal compares with.
     """
 
     n: int
@@ -40,7 +40,7 @@ def foresee(goal: Goal, point: Point, planned: Sequence[Planned], store: Store) 
     if dataset is None:
         return None
     examples = list(parse_lines(store.get(dataset.outputs["test.jsonl"])))
-    record = records.get((SCORE, "base scores"))
+    record = records.get((SCORE, f"{goal.against} scores"))
     lines = parse_lines(store.get(record.outputs["scores.jsonl"])) if record else ()
     scores = {line["id"]: line["scores"] for line in lines}
     found, measured = {}, bool(scores)

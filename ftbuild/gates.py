@@ -12,9 +12,9 @@ from functools import cache
 from ftbuild.estimates import TO_COME, is_asked
 from ftbuild.lookup import Planned
 from ftbuild.plan import gates
-from ftbuild.plan.action import JOB, JUDGE, RENDER
+from ftbuild.plan.action import JOB, JUDGE, RENDER, Action
 from ftbuild.plan.gates import Finding
-from ftbuild.points import Point
+from ftbuild.points import Point, asked_as
 from ftbuild.problem import Problem
 from ftbuild.profiles import profiles
 from ftbuild.providers import hosted
@@ -52,10 +52,9 @@ def problems(points: Sequence[Point], planned: Sequence[Planned], world: World) 
 
 def asking(points: Sequence[Point], planned: Sequence[Planned]) -> Iterator[tuple[Point, bool]]:
     """Yield a point for every way in which a provider will be asked, and whether for a job."""
-    to_come = {one.action.id: one.action.kind.name for one in planned if is_asked(one) and one.status in TO_COME}
+    to_come = {one.action.id: one.action for one in planned if is_asked(one) and one.status in TO_COME}
     seen = set()
-    for point in points:
-        kinds = {to_come[name] for name in point.ids if name in to_come}
+    for point, kinds in _askers(points, to_come):
         tree = point.composed.tree
         # Of the method our own server is asked nothing but its type: settings cost memory.
         is_hosted = tree["provider"]["kind"] == "hosted"
@@ -71,11 +70,22 @@ def asking(points: Sequence[Point], planned: Sequence[Planned]) -> Iterator[tupl
             yield point, "job" in kinds
 
 
+def _askers(points: Sequence[Point], to_come: Mapping[str, Action]) -> Iterator[tuple[Point, set[str]]]:
+    """Yield each point with the kinds of its actions to come; an arm with a model of its own as one of its own."""
+    for point in points:
+        mine = [to_come[name] for name in point.ids if name in to_come]
+        apart = {action.id: asked for action in mine if (asked := asked_as(point, action)).arm}
+        yield point, {action.kind.name for action in mine if action.id not in apart}
+        yield from ((asked, {"predict"}) for asked in apart.values())
+
+
 def placed(finding: Finding, point: Point) -> Problem:
     """Return a finding with the file and line of its key; a file of ours by the name that one of the project has."""
-    origin = point.composed.origins.of(finding.key)
+    of_arm = point.arm and finding.key.startswith(("provider.", "model."))
+    key = f"evaluation.arms.{point.arm}.{finding.key}" if of_arm else finding.key
+    origin = point.composed.origins.of(key)
     return Problem(
-        f"{finding.key}: {finding.said}",
+        f"{key}: {finding.said}",
         origin.in_tree if origin else "command line",
         origin.line if origin else None,
         finding.why,
@@ -156,7 +166,7 @@ def _of_files(point: Point, outputs: Mapping[str, str], store: Store) -> Iterato
             what = f"{path.stat().st_size:,} bytes; {provider.title} takes {limits.file_bytes:,}"
             yield Problem(what, shown, fix="dataset.limit=N leaves examples out.")
         with path.open("rb") as content:
-            checked = files.check(read(content), shown, settings.method.type, own, seen)
+            checked = files.check(read(content), shown, settings.method.lines, own, seen)
         if limits.max_examples is not None and checked.n_examples > limits.max_examples:
             what = f"{checked.n_examples:,} examples; {provider.title} takes {limits.max_examples:,}"
             yield Problem(what, shown, fix="dataset.limit=N leaves examples out.")

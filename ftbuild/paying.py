@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 from ftbuild import elsewhere, gates
 from ftbuild.errors import ConfigError, DataError, ProviderError, StoreError
-from ftbuild.estimates import Bill, bill, estimates
+from ftbuild.estimates import TO_COME, Bill, bill, estimates
 from ftbuild.ledger.budget import NO_LIMIT, Reservations, name_of
 from ftbuild.lookup import LedgerFolder, Planned, look_up
 from ftbuild.outcome import Build
-from ftbuild.plan.action import JOB
-from ftbuild.plan.estimate import Estimate
+from ftbuild.plan.action import EMBED, JOB
+from ftbuild.plan.estimate import NOTHING, Estimate
 from ftbuild.plan.graph import Graph
 from ftbuild.points import Point, owners
 from ftbuild.problem import Problem
@@ -126,20 +126,26 @@ class Gate:
 
         What lies below an action of `done` that has failed is not asked for, so it is not paid for. Neither is a job
         that is at the provider already: it is taken over before anybody is asked. Answers that were agreed to before,
-        at no lower price, are not asked about again: somebody comes back to their job.
+        at no lower price, are not asked about again: somebody comes back to their job. Vectors that data is made of
+        are let through alone, for what follows from them is not known yet.
 
         Raises:
             ConfigError: it costs too much, or nobody agreed to it, or the base model is gone.
             DataError: the provider would refuse the files.
             ProviderError: it cannot be reached, or refuses the key.
         """
+        before = {name: each for name, each in self.costs.items() if each != NOTHING}
         planned = self._to_come(done)
-        if problems := gates.of_lines(self._points, planned, self._store, self._world):
-            raise DataError(*problems)
-        self.costs = estimates(planned, self._points, self._store)
-        if self._taken_over(planned):
-            planned = self._to_come(done)
+        if first := [one for one in planned if one.action.kind is EMBED and one.status in TO_COME]:
+            planned = first  # the rest is asked about when its data is there
             self.costs = estimates(planned, self._points, self._store)
+        else:
+            if problems := gates.of_lines(self._points, planned, self._store, self._world):
+                raise DataError(*problems)
+            self.costs = estimates(planned, self._points, self._store)
+            if self._taken_over(planned):
+                planned = self._to_come(done)
+                self.costs = estimates(planned, self._points, self._store)
         found = bill(planned, self._points, self.costs)
         limit, names = budget(self._points), self._names(planned)
         if found.is_paid:
@@ -159,6 +165,7 @@ class Gate:
         attached = [one.action.id for one in planned if one.status == "ATTACH" and names[one.action.id] in standing]
         self.spent = {
             **self.costs,
+            **before,
             **{each: Estimate(None, standing[names[each]] or None, estimated=True) for each in attached},
         }
 
@@ -238,7 +245,7 @@ class Gate:
         refused = Reservations(self._ledger.folder).reserve(asked, limit, self._world.now())
         if refused is not None:
             raise _beyond(found, limit, refused.reserved)
-        self._reserved = {name: action_id for action_id, name in names.items() if name in asked}
+        self._reserved |= {name: action_id for action_id, name in names.items() if name in asked}
 
     def _refuse_beyond(self, limit: float, found: Bill, names: Mapping[str, str]) -> None:
         """Refuse what does not fit the budget before anybody is asked; what counts is said when it is reserved."""

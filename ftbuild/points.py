@@ -10,6 +10,7 @@ from ftbuild import compiling
 from ftbuild.composed import Composed
 from ftbuild.compositions import Compositions
 from ftbuild.outcome import Build
+from ftbuild.plan.action import PREDICT, Action
 from ftbuild.plan.graph import Graph
 from ftbuild.store.store import Store
 
@@ -20,13 +21,15 @@ OF_TEXTS = ("pairs", "csv", "alpaca", "documents")  # kinds of sources that brin
 class Point:
     """One composition, the words after `ftbuild` that ask for it alone, and the ids of its actions in order.
 
-    `name` is what sets it apart from the other points, "" for the only one.
+    `name` is what sets it apart from the other points, "" for the only one; `arm` is the one that is asked for, where
+    it has a model of its own.
     """
 
     composed: Composed
     command: tuple[str, ...]
     ids: tuple[str, ...]
     name: str = ""
+    arm: str = ""
 
 
 def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke: bool) -> tuple[Graph, list[Point]]:
@@ -84,8 +87,9 @@ def has_more_to_say(point: Point) -> bool:
     method = tree["method"]["type"]
     return (
         any(each["kind"] != "embedded" for each in (provider, (tree.get("judge") or {}).get("provider") or provider))
+        or any(arm and arm.get("model") for arm in tree["evaluation"]["arms"].values())
         or any(provider.get(name) is False and needed for name, needed in _may_need(tree).items())
-        or method not in (provider.get("methods") or [method])
+        or (method != "none" and method not in (provider.get("methods") or [method]))
         or (languages is not None and tree["style"].get("language") not in languages)
     )
 
@@ -97,6 +101,18 @@ def _may_need(tree: Mapping[str, Any]) -> dict[str, bool]:
         "tools": bool(tree.get("tools")) or any(each["kind"] not in OF_TEXTS for each in sources),
         "response_format": any(each.get("schema") for each in sources),
     }
+
+
+def asked_as(point: Point, action: Action) -> Point:
+    """Return the point as an action asks a provider: for an arm with a model of its own, with that and its provider."""
+    if action.kind is not PREDICT:
+        return point
+    tree = point.composed.tree
+    arm = tree["evaluation"]["arms"][action.label]
+    if not arm.get("model"):
+        return point
+    own = {"model": arm["model"], "provider": arm.get("provider") or tree["provider"]}
+    return replace(point, composed=replace(point.composed, tree={**tree, **own}), arm=action.label)
 
 
 def owners(points: Sequence[Point]) -> Mapping[str, Point]:

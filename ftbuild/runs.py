@@ -121,6 +121,10 @@ def _write(world: World, run: Mapping[str, Any], actions: list[dict[str, Any]], 
         "goal": gathered["results"]["goal"],
         "ending": gathered["results"]["ending"],
         "verdict": gathered["results"]["verdict"],
+        "arm": gathered["results"]["arm"],
+        "levers": gathered["results"].get("levers"),
+        "retrieval": gathered["retrieval"],
+        "arms": gathered["arms"],
         "paths": {"report": "report.html", "misses": "misses.jsonl", "metrics": "metrics.jsonl"},
     }
     durable.write(folder / "run.json", json_file(value))

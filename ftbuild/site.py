@@ -14,9 +14,10 @@ from ftbuild import __version__, lockfile, runs, tool_results, tracking
 from ftbuild.digest import of_value
 from ftbuild.engine import Runners
 from ftbuild.outcome import Build
+from ftbuild.plan import cost
 from ftbuild.plan.action import JUDGE, Action
 from ftbuild.plan.estimate import NOTHING, Estimate, total
-from ftbuild.points import Point, command_line, owners, part_of
+from ftbuild.points import Point, asked_as, command_line, owners, part_of
 from ftbuild.providers.connection import Connection
 from ftbuild.runners.pure import PURE
 from ftbuild.runners.remote import remote
@@ -74,7 +75,8 @@ class Site:
 
     def _shop(self, action: Action) -> Workshop:
         point = self._owners[action.id]
-        settings = point.composed.settings.of_judge if action.kind is JUDGE else point.composed.settings
+        settings = asked_as(point, action).composed.settings
+        settings = settings.of_judge if action.kind is JUDGE else settings
         asked = of_value([settings.provider.model_dump(mode="json"), settings.model.keyed()])
         if asked not in self._connections:
             world = replace(self._world, sleep=self._stopping.sleep)
@@ -116,6 +118,16 @@ class Site:
                 {"label": ran.action.label, "status": ran.status, "seconds": ran.record.seconds} for ran in above
             ],
             "sources": {name: source.model_dump(mode="json") for name, source in sources.items()},
+            "arms": {
+                name: {
+                    "about": arm.about(point.composed.settings.retrieval.documents is not None),
+                    "prices": cost.prices(
+                        arm.provider or point.composed.settings.provider, arm.model or point.composed.settings.model
+                    ),
+                }
+                for name, arm in point.composed.settings.arms.items()
+            },
+            "at_once": point.composed.settings.evaluation.concurrency,
         }
 
     def _manifest(self, action: Action) -> Mapping[str, Any]:

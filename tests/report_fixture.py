@@ -161,7 +161,19 @@ MISSED: Mapping[int, tuple[str, list[str], list[str]]] = {
 def report_input() -> ReportInput:
     """Return the run; the same values at every call."""
     examples = [_example(n) for n in range(len(PAIRS))]
+    about = {
+        "echo": "the message, unchanged",
+        "rules": "word substitutions, no model",
+        "base": "the model before training",
+        "tuned": "the model after training",
+    }
+    took = {"n": 40, "seconds": 1.31, "seconds_95": 2.8, "tokens_read": 64.2, "tokens_written": 21.0, "usd": 0.0}
     return ReportInput(
+        arms={
+            name: {"about": said, "usage": {**took, "as_of": None} if name in ("base", "tuned") else None}
+            for name, said in about.items()
+        },
+        at_once=32,
         results=results(examples),
         examples=examples,
         dataset=_dataset(examples),
@@ -237,6 +249,8 @@ def results(examples: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "arms": ["echo", "rules", "base", "tuned"],
+        "arm": "tuned",
+        "against": "base",
         "confidence": 0.95,
         "metrics": metrics,
         "goal": GOAL,

@@ -138,6 +138,17 @@ TINY["evaluation"] = FULL["evaluation"] | {
     "results": {"a": {"run": "glossary", "path": "words.yaml"}},
     "samples": 2,
     "requests_per_minute": 600,
+    "knowledge": ["facts.kept"],
+    "behaviour": ["style.all_kept"],
+}
+TINY["evaluation"]["arms"] = FULL["evaluation"]["arms"] | {
+    "base": {"kind": "base", "retrieval": False},
+    "today": {
+        "kind": "base",
+        "examples": 3,
+        "model": {"id": "theirs", "title": "theirs", "licence": "unknown"},
+        "provider": {"kind": "hosted", "base_url": "https://a.example/v1", "settle_seconds": 1.0, "poll_seconds": 1.0},
+    },
 }
 TINY["tracker"] = {
     "kind": "wandb",
@@ -292,6 +303,7 @@ GRADED["judge"] = {
     "origin": "labelled here",
 }
 LABELLED = [{"message": "hi", "one": "Hello.", "other": "Good day to you.", "better": "one"}]
+GRADED["goal"] = FULL["goal"] | {"arm": "rules", "against": "echo"}
 GRADED["dataset"]["sources"] = {"pairs": FULL["dataset"]["sources"]["pairs"]}
 
 TINY["dataset"]["sources"]["asked"] = {
@@ -313,6 +325,8 @@ TINY["dataset"]["sources"]["handbook"] = {
 }
 TINY["retrieval"] = {
     "documents": "handbook",
+    "kind": "hybrid",
+    "model": "embedder",
     "n_passages": 4,
     "sources": ["pairs"],
     "gold_in": ["train"],

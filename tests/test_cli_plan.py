@@ -30,11 +30,11 @@ data     run      pairs         never run before
 train    run      echo          after dataset
          run      rules         after dataset
          run      base          after dataset
-         run      job           after lines
-test     run      tuned         after dataset, job
          run      echo scores   after dataset, echo
          run      rules scores  after dataset, rules
          run      base scores   after base, dataset
+         run      job           after lines
+test     run      tuned         after dataset, job
          run      tuned scores  after dataset, tuned
          run      verdict       after base scores, echo scores and 2 more
          run      report        after base, base scores and 10 more
@@ -124,11 +124,11 @@ def test_json_is_the_promised_form(own: Own) -> None:
         ("predict", "echo", "MAYBE", ["after dataset"]),
         ("predict", "rules", "MAYBE", ["after dataset"]),
         ("predict", "base", "MAYBE", ["after dataset"]),
-        ("job", "job", "MAYBE", ["after lines"]),
-        ("predict", "tuned", "MAYBE", ["after dataset, job"]),
         ("score", "echo scores", "MAYBE", ["after dataset, echo"]),
         ("score", "rules scores", "MAYBE", ["after dataset, rules"]),
         ("score", "base scores", "MAYBE", ["after base, dataset"]),
+        ("job", "job", "MAYBE", ["after lines"]),
+        ("predict", "tuned", "MAYBE", ["after dataset, job"]),
         ("score", "tuned scores", "MAYBE", ["after dataset, tuned"]),
         ("compare", "verdict", "MAYBE", ["after base scores, echo scores and 2 more"]),
         ("report", "report", "MAYBE", ["after base, base scores and 10 more"]),

@@ -2,17 +2,23 @@
 
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from toy_fixture import LABELS, Toy, with_texts
+from toy_fixture import LABELS, MAKE, Silent, Toy, with_texts
 
+from ftbuild.engine import How, Runners, build
 from ftbuild.errors import DataError
 from ftbuild.lookup import Planned
-from ftbuild.outcome import result_id
+from ftbuild.outcome import Build, result_id
+from ftbuild.plan.action import Action, Input, Kind
+from ftbuild.plan.graph import Graph
 from ftbuild.store.locks import KeyLock
-from ftbuild.voice import Status
-from ftbuild.workers import Processes
+from ftbuild.stream import Content
+from ftbuild.voice import Status, Voice
+from ftbuild.workers import Inline, Made, Processes
 
 
 def test_a_build_runs_everything_in_order_and_records_it(tmp_path: Path) -> None:
@@ -279,3 +285,32 @@ def test_an_action_that_another_process_runs_is_waited_for(tmp_path: Path) -> No
     toy.build()
     assert toy.console.said == ["c: another ftbuild is at it; its result is taken when it is there"]
     assert sorted(toy.ran) == sorted(LABELS)
+
+
+def test_the_gate_is_asked_before_anybody_is_and_again_when_the_data_is_there(tmp_path: Path) -> None:
+    """Vectors are asked for before the data can be made of them, and a job after it: each has its gate."""
+    said: list[str] = []
+    graph, kinds = Graph(), {"embed": Kind("embed", 1, "calls"), "make": MAKE, "job": Kind("job", 1, "calls")}
+
+    def add(label: str, kind: str, stage: Any, *above: str) -> str:
+        inputs = tuple(Input(each, each, "out") for each in above)
+        return graph.add(Action(kinds[kind], label, stage, {"label": label}, inputs))
+
+    free = add("free", "make", "data")
+    vectors = add("vectors", "embed", "data", free)
+    early = add("early job", "job", "train", free)
+    data = add("data", "make", "data", vectors)
+    add("job", "job", "train", data, early)
+
+    def make(settings: Any, _inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:
+        said.append(settings["label"])
+        return Made({"out": settings["label"].encode()}, "")
+
+    def ask(action: Action, _key: str, _done: Build, _voice: Voice) -> Made:
+        return make(action.settings, {}, {})
+
+    toy = Toy(tmp_path)
+    runners = Runners({"make": make}, {"embed": ask, "job": ask})
+    how = How(Inline(), 1, 1, gate=lambda _done: said.append("gate"))
+    build(graph, toy.store, toy.world, Silent(), runners, how)
+    assert said == ["free", "gate", "vectors", "data", "gate", "early job", "job"]

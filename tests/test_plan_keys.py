@@ -44,6 +44,8 @@ ONE_VALUE = {
     "evaluation.arms.rules.kind",
     "evaluation.arms.base.kind",
     "evaluation.arms.tuned.kind",
+    "evaluation.arms.today.kind",
+    "evaluation.arms.today.provider.kind",
     "evaluation.scorers.tool_calls.mode",
 }
 OTHER = {
@@ -56,6 +58,7 @@ OTHER = {
     "tracker.from": "client",
     "tracker.mode": "online",
     "dataset.deduplicate": "exact",
+    "retrieval.kind": "vector",
     "retrieval.sources": ["pairs", "made"],
     "retrieval.gold_in": ["train", "test"],
     "dataset.parallel_calls": "keep",
@@ -239,11 +242,25 @@ def test_documents_enter_a_key_only_where_retrieval_asks_for_them() -> None:
     off["dataset"]["sources"]["handbook"] = TINY["dataset"]["sources"]["handbook"]
     assert ids(off) == ids(FULL)
     on = with_value(off, ("retrieval", "documents"), "handbook")
-    assert {action.label for action in graph(on)} - {action.label for action in graph(FULL)} == {"handbook"}
+    assert {action.label for action in graph(on)} - {action.label for action in graph(FULL)} == {
+        *("handbook", "handbook index"),
+    }
     [dataset] = [action for action in graph(on) if action.label == "dataset"]
     assert [(each.role, each.output) for each in dataset.inputs] == [
         ("handbook", "passages.jsonl"),
+        ("handbook.index", "index.npz"),
         ("pairs", "examples.jsonl"),
         ("unseen", "examples.jsonl"),
     ]
     assert dataset.settings["retrieval"]["gold_in"] == []
+
+
+def test_an_arm_without_passages_is_another_only_where_there_are_any() -> None:
+    bare = ("evaluation", "arms", "base"), {"kind": "base", "retrieval": False}
+    assert ids(with_value(FULL, *bare)) == ids(FULL)
+    on = deepcopy(FULL) | {"retrieval": {"documents": "handbook"}}
+    on["dataset"]["sources"]["handbook"] = TINY["dataset"]["sources"]["handbook"]
+    changed = {action.label for action in graph(with_value(on, *bare)) if action.id not in ids(on)}
+    assert changed == {"base", "base scores", "verdict", "report"}
+    with_passages = with_value(on, ("evaluation", "arms", "base"), {"kind": "base", "retrieval": True})
+    assert ids(with_passages) == ids(on)

@@ -122,6 +122,10 @@ all style rules kept (proxy)        0.03     +0.93 (+.82 to +1.03)     0.58     
   source=unseen                     0.00     +1.00 (+.90 to +1.10)     0.67      +0.33 (+.23 to +.44)
 facts invented, lower is better     0.00     +0.10 (.00 to +.20)       0.00      +0.10 (.00 to +.20)
 
+an answer     seconds     tokens read     written     1,000 cost
+base             1.31              64          21       no money
+tuned            1.31              64          21       no money
+
 goal     met         good_enough      surely 0.83    wanted 0.80
          undecided   invents_little   0.04 to 0.23   allowed 0.05   about 180 more test examples would tell
 BETTER, goal undecided.

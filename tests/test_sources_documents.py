@@ -10,7 +10,8 @@ from config_fixture import Own
 
 from ftbuild.digest import of_bytes, of_value
 from ftbuild.errors import DataError
-from ftbuild.runners import data
+from ftbuild.retrieval.grounding import without_context
+from ftbuild.runners import data, passages
 from ftbuild.stream import Content, whole
 
 FILES = {
@@ -319,16 +320,22 @@ def test_the_bytes_do_not_depend_on_how_many_processes_make_them(own: Own) -> No
     docs = [read(DOCS, own.folder, "docs", jobs) for jobs in (1, 2)]
     assert docs[0] == docs[1]
     asked = Pieces(whole(read(ASKED, own.folder, "asked")))
-    made = [data.dataset(RECIPE, {"asked": asked, "docs": docs[0]}, {"jobs": jobs}) for jobs in (1, 2)]
+    inputs = {"asked": asked, "docs": docs[0], "docs.index": indexed(docs[0])}
+    made = [data.dataset(RECIPE, inputs, {"jobs": jobs}) for jobs in (1, 2)]
     assert made[0].note == made[1].note
     outputs = [{name: whole(content) for name, content in each.outputs.items()} for each in made]
     assert outputs[0] == outputs[1]
     assert json.loads(outputs[0]["retrieval.json"])["gold_passage"]["train"]["is_given"]
 
 
+def indexed(docs: Content) -> Content:
+    return passages.index({}, {"passages": docs}, {}).outputs["index.npz"]
+
+
 def built(own: Own, values: list[dict[str, Any]], **settings: Any) -> dict[str, bytes]:
     (own.folder / "asked.jsonl").write_bytes(lines(values))
-    inputs = {"docs": read(DOCS, own.folder, "docs"), "asked": read(ASKED, own.folder, "asked")}
+    docs = read(DOCS, own.folder, "docs")
+    inputs = {"docs": docs, "docs.index": indexed(docs), "asked": read(ASKED, own.folder, "asked")}
     made = data.dataset({**RECIPE, **settings}, inputs, {})
     return {name: whole(content) for name, content in made.outputs.items()}
 
@@ -369,3 +376,39 @@ def test_short_forms_are_written_out_in_questions_and_not_in_documents(own: Own)
     assert any("Special dates, what holds" in each for each in asked)
     assert all("Special dates" not in each.rpartition("\n\n")[0] for each in asked)
     assert any("Six unused days move on" in each for each in asked)
+
+
+def test_what_is_known_of_the_search_is_told_of_each_split(own: Own) -> None:
+    """Every question begins with the heading of its section, so that the search finds that first, but for some."""
+    values = rows()
+    told = json.loads(built(own, values)["retrieval.json"])["gold_passage"]
+    found = {"recall@1": 1.0, "recall@3": 1.0, "recall@5": 1.0, "recall@10": 1.0, "mrr": 1.0}
+    assert {split: each["search"] for split, each in told.items()} == dict.fromkeys(
+        ("train", "validation", "test"), found
+    )
+    for each in values:
+        each["q"] = f"Trains, what holds in case {each['g']}?"
+    lost = json.loads(built(own, values)["retrieval.json"])["gold_passage"]["test"]["search"]
+    n = dict.fromkeys(TOPICS, 0)
+    split = {
+        json.loads(line)["group"]: json.loads(line)["split"]
+        for line in built(own, values)["provenance.jsonl"].splitlines()
+    }
+    for each in values:
+        n[each["s"]] += split[each["g"]] == "test"
+    assert lost["recall@1"] == n["Trains"] / sum(n.values())
+
+
+def test_a_line_can_be_asked_without_its_passages(own: Own) -> None:
+    plain = {each["id"]: each for each in map(json.loads, bare(own, rows())["test.jsonl"].splitlines())}
+    for line in map(json.loads, built(own, rows())["test.jsonl"].splitlines()):
+        assert line["messages"] != plain[line["id"]]["messages"]
+        assert without_context(line["messages"], line["context"]) == plain[line["id"]]["messages"]
+
+
+def bare(own: Own, values: list[dict[str, Any]]) -> dict[str, bytes]:
+    """Return the dataset without retrieval."""
+    (own.folder / "asked.jsonl").write_bytes(lines(values))
+    settings = {name: value for name, value in RECIPE.items() if name != "retrieval"}
+    made = data.dataset(settings, {"asked": read(ASKED, own.folder, "asked")}, {})
+    return {name: whole(content) for name, content in made.outputs.items()}

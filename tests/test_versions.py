@@ -17,6 +17,7 @@ from ftbuild.completion import Completion
 from ftbuild.digest import of_bytes, of_value
 from ftbuild.plan import action as kinds
 from ftbuild.plan.resolve import resolve
+from ftbuild.retrieval.passages import Passage
 from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.pure import PURE
 from ftbuild.scorers import Case, GivenPassage, build, versions
@@ -27,12 +28,13 @@ from ftbuild.workers import Made
 
 PINNED = {
     "ingest": (5, "e32d2f8c7abbcdf854f82b61fb5c2ad12ad47847d138bcd9a90d92b159806a83"),
+    "index": (1, "c7cdccfb07fc2b4edd9ebfca7363a5993800354b3616e82a7f1b21d37de80de6"),
     "dataset": (3, "088e10e1866db6cf20ba709eb63b06bbb46c5246098d3a8ffe27abc9a1665298"),
     "targets": (1, "0f9c85745454aa34b032c6403e014341d9519ad667f6c09838608897f62f946a"),
     "render": (2, "ec7d684f3cbd5e9c3619e287933dffb37b6d9eea2eed954ddb9f28cc096d5db9"),
     "score": (2, "6e060287e70bf69ae1fe0f647d66218656e3ddb6da9bce2ce5c8570c3bed02a8"),
-    "compare": (3, "bc68fb67bd0399c3947fec5976bfbe2a700844e07bce2b582cc1a39ccce3580b"),
-    "report": (4, "43fcf7d1059ab9c655749c94e153f1733a74557a420c13510cbf7ab4786c2586"),
+    "compare": (3, "66e51ebe0b873f4c2d9bc8d1f55b6bd16638cd6da57b0e01fe72b270a01b8bc2"),
+    "report": (4, "c2b3f5853016065e14d4c0264dd2a0741b75d77514172691b273054e415b4c66"),
 }
 SCORERS = {
     "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),
@@ -139,11 +141,19 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
             result = PURE[each.kind.name](json.loads(each.settings_text), inputs, given(each.kind.name, source))
             found.setdefault(each.kind.name, result)
         elif each.kind.name == "job":
-            result = Made({"job.json": json.dumps(JOB).encode(), "metrics.jsonl": b""}, "")
+            result = Made(
+                {"job.json": json.dumps(JOB).encode(), "metrics.jsonl": b""},
+                "",
+            )
         else:
-            result = Made({"predictions.jsonl": answers(each.label, inputs["examples"])}, "")
+            result = Made(
+                {"predictions.jsonl": answers(each.label, inputs["examples"])},
+                "",
+            )
         by_id[each.id] = result
     found["targets"] = PURE["targets"]({"whole": False}, {"examples": json_lines([TURNS])}, {})
+    passages = [Passage("a.md", n, "A", (), text).to_json() for n, text in enumerate(("Six days.", "二日間です。"), 1)]
+    found["index"] = PURE["index"]({}, {"passages": json_lines(passages)}, {})
     return found
 
 
@@ -213,6 +223,11 @@ def given(kind: str, source: Path) -> dict[str, Any]:
     return {
         "run": run,
         "actions": [],
+        "arms": {
+            name: {"about": name, "prices": {"input": 0.5, "output": 2.0, "as_of": "2026-01"}}
+            for name in FULL["evaluation"]["arms"]
+        },
+        "at_once": 4,
         "sources": {"pairs": {"kind": "pairs", "path": "p", "licence": "CC0-1.0", "origin": "here"}},
     }
 

@@ -70,30 +70,31 @@ def _parts(ended: Ended) -> Iterator[str]:
     if findings := words.findings(results):
         rows = [(each.ending, each.name, each.asked, each.found, each.more) for each in findings]
         yield table(("", "condition", "asked", "found", "to decide it"), rows)
-    shown = [each for each in results["metrics"] if each["slice"] is None and "tuned" in each["arms"]]
-    yield table(("metric", "n", "base", "tuned", "difference"), [_row(each) for each in shown])
-    compared = [each for each in shown if _p(each) is not None]
+    arm, against = results["arm"], results["against"]
+    shown = [each for each in results["metrics"] if each["slice"] is None and arm in each["arms"]]
+    yield table(("metric", "n", against, arm, "difference"), [_row(each, arm, against) for each in shown])
+    compared = [each for each in shown if _p(each, against) is not None]
     notes = [f"In brackets {100 * results['confidence']:g} % intervals."]
     if compared:
-        notes.append(f"\\* differs from base also among {words.count(len(compared), 'metric')} (Holm, 5 %).")
+        notes.append(f"\\* differs from {against} also among {words.count(len(compared), 'metric')} (Holm, 5 %).")
     yield " ".join([*notes, f"{ended.said}"])
 
 
-def _row(metric: Mapping[str, Any]) -> tuple[str, ...]:
-    arms, p = metric["arms"], _p(metric)
-    difference = metric["differences"].get("base")
+def _row(metric: Mapping[str, Any], arm: str, against: str) -> tuple[str, ...]:
+    arms, p = metric["arms"], _p(metric, against)
+    difference = metric["differences"].get(against)
     lower = ", lower is better" if metric["lower_is_better"] else ""
     held = " *" if p is not None and p <= HELD else ""
     return (
         words.label(metric) + lower,
-        f"{arms['tuned']['n']:,}",
-        *(_with(arms.get(arm), "mean", words.value, words.interval) for arm in ("base", "tuned")),
+        f"{arms[arm]['n']:,}",
+        *(_with(arms.get(each), "mean", words.value, words.interval) for each in (against, arm)),
         _with(difference, "difference", words.signed, words.difference_interval) + held,
     )
 
 
-def _p(metric: Mapping[str, Any]) -> float | None:
-    found: float | None = (metric["differences"].get("base") or {}).get("p_adjusted")
+def _p(metric: Mapping[str, Any], against: str) -> float | None:
+    found: float | None = (metric["differences"].get(against) or {}).get("p_adjusted")
     return found
 
 

@@ -76,7 +76,8 @@ def _print(
 ) -> None:
     width = columns()
     print(_head(points, width))
-    if not options.smoke and len({json.dumps(point.composed.tree["goal"]) for point in points}) == 1:
+    trains = points[0].composed.tree["method"]["type"] != "none"
+    if trains and not options.smoke and len({json.dumps(point.composed.tree["goal"]) for point in points}) == 1:
         foresight = _foresight(points, planned, store)
         print("\n".join(_goal(points[0].composed.tree["goal"], foresight, width)))
     print(_table(planned, apart(points), costs, width))
@@ -88,9 +89,10 @@ def _head(points: list[Point], width: int) -> str:
     first = points[0].composed
     tree = first.tree
     names = list(dict.fromkeys(point.composed.experiment for point in points))
-    n_epochs = tree["method"]["hyperparameters"].get("n_epochs", "auto")
+    n_epochs = (tree["method"].get("hyperparameters") or {}).get("n_epochs", "auto")
     epochs = "epochs auto" if n_epochs == "auto" else f"{n_epochs} epoch{'s' if n_epochs > 1 else ''}"
-    method = f"{tree['method']['type']}, {epochs}"
+    trains = tree["method"]["type"] != "none"
+    method = f"{tree['method']['type']}, {epochs}" if trains else "nothing is trained"
     provider = tree["provider"].get("name") or tree["provider"]["kind"]
     where = f"{provider} rehearsed" if tree["provider"].get("rehearsed") else provider
     facts = [where, tree["model"]["title"], method, f"seed {tree['seed']}"]
@@ -113,8 +115,8 @@ def _foresight(points: list[Point], planned: list[Planned], store: Store) -> "Fo
         return None
 
 
-def _shown(foresight: "Foresight") -> str:
-    spread = "that of base's scores" if foresight.measured else "assumed where base has no scores"
+def _shown(foresight: "Foresight", against: str) -> str:
+    spread = f"that of {against}'s scores" if foresight.measured else f"assumed where {against} has no scores"
     return (
         f"sure from: where the true value lies if {foresight.n:,} test examples are to tell, four times in five; "
         f"the spread is {spread}"
@@ -160,7 +162,7 @@ def _goal(goal: Mapping[str, Any], foresight: "Foresight | None", width: int) ->
         else:
             lines += [left.rstrip(), f"{'':12} {metric} {wants}"]
     if foresight is not None and lines:
-        lines.append(hang(" " * 9, _shown(foresight), width))
+        lines.append(hang(" " * 9, _shown(foresight, goal.get("against", "base")), width))
     return lines
 
 

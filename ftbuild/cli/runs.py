@@ -19,7 +19,7 @@ from ftbuild.report.words import ENDINGS, VERDICTS, cost, count, duration, inter
 from ftbuild.trees import experiments
 from ftbuild.world import World
 
-ARM = "tuned"
+ARM = "tuned"  # of runs that do not say which was judged
 NO_VERDICT = "no verdict asked for"
 # column -> what it is sorted by
 COLUMNS = {
@@ -42,7 +42,7 @@ NUMBERS = (3, 6)
 
 @dataclass(frozen=True)
 class Row:
-    """A run as a line of the table; what nobody recorded is None. `mean, low, high` are those of the tuned arm."""
+    """A run as a line of the table; what nobody recorded is None. `mean, low, high` are those of the judged arm."""
 
     run_id: str
     experiment: str
@@ -196,7 +196,9 @@ def _row(run: Run, latest: str | None) -> Row:
     report = run.report() or {"results": {"verdict_metric": None}, "training": None}
     name = report["results"]["verdict_metric"]
     metric = metric_of(run.told, name) if name else None
-    numbers = (metric or {"arms": {}})["arms"].get(ARM) or dict.fromkeys(("n", "mean", "low", "high"))
+    numbers = (metric or {"arms": {}})["arms"].get(run.told.get("arm", ARM)) or dict.fromkeys(
+        ("n", "mean", "low", "high")
+    )
     return Row(
         run_id=run.run_id,
         experiment=run.told["experiment"],

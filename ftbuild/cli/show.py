@@ -11,10 +11,13 @@ from ftbuild.cli.build import composed_of, smoke_overrides, world_of
 from ftbuild.cli.layout import columns, hang, width_of
 from ftbuild.cli.options import Options
 from ftbuild.composed import Composed
-from ftbuild.errors import ExitCode
+from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.example import SPLITS
+from ftbuild.lookup import LedgerFolder, look_up
+from ftbuild.plan.action import EMBED
 from ftbuild.plan.graph import Graph
 from ftbuild.points import one_graph
+from ftbuild.problem import Problem
 from ftbuild.render.methods import VALUES
 from ftbuild.rules.lines import INPUT_KEYS
 from ftbuild.rules.pack import DEFAULT, PACKS
@@ -70,8 +73,10 @@ def show(options: Options) -> int:
     composed = composed_of(options)
     store = Store(world_of(options).store)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
-    made = _made(graph.up_to("dataset"), {name: point.composed for point in points for name in point.ids})
-    method = points[0].composed.tree["method"]["type"]
+    asked = _asked(graph, store, LedgerFolder(world_of(options)))
+    composed_by = {name: point.composed for point in points for name in point.ids}
+    made = _made(graph.up_to("dataset"), composed_by, asked)
+    method = points[0].composed.settings.method.lines
     shown = list(_lines(made, method, split, options.count or SHOWN))
     if options.format == "json":
         told = {"schema_version": SCHEMA_VERSION, "examples": [each.to_json() for each in shown]}
@@ -83,11 +88,31 @@ def show(options: Options) -> int:
     return int(ExitCode.DONE)
 
 
-def _made(graph: Graph, composed: Mapping[str, Composed]) -> Mapping[str, Content]:
+def _asked(graph: Graph, store: Store, ledger: LedgerFolder) -> dict[str, Mapping[str, Content]]:
+    """Return the outputs of what was asked of a provider for the data, by action.
+
+    Raises:
+        ConfigError: it was not asked for yet.
+    """
+    found: dict[str, Mapping[str, Content]] = {}
+    for one in look_up(graph.up_to("dataset"), store, ledger):
+        if one.action.kind is EMBED:
+            if one.record is None:
+                what = f"{one.action.label}: not asked for yet, and the passages are chosen by them"
+                raise ConfigError(Problem(what, fix="ftbuild dataset, with the same words, asks for them."))
+            found[one.action.id] = {name: store.get(digest) for name, digest in one.record.outputs.items()}
+    return found
+
+
+def _made(
+    graph: Graph, composed: Mapping[str, Composed], asked: Mapping[str, Mapping[str, Content]]
+) -> Mapping[str, Content]:
     """Return the outputs of the dataset, made in memory; `composed` are the compositions by action."""
-    outputs: dict[str, Mapping[str, Content]] = {}
+    outputs: dict[str, Mapping[str, Content]] = {**asked}
     found: Mapping[str, Content] = {}
     for name, action in graph.actions.items():
+        if name in asked:
+            continue
         inputs = {each.role: outputs[each.action][each.output] for each in action.inputs}
         given = composed[name].source_place(action.label).given() if action.kind.name == "ingest" else {}
         found = outputs[name] = PURE[action.kind.name](action.settings, inputs, given).outputs

@@ -49,6 +49,9 @@ def fact(split: str, example: Mapping[str, Any], n_tokens: int, n_learnt: int) -
     )
 
 
+SEARCHED = {"mrr": "mean reciprocal rank"}
+
+
 @dataclass(frozen=True)
 class Card:
     """A dataset as its card tells of it. `dropped` is why and how many, `method` what its lines are for.
@@ -139,9 +142,13 @@ class Card:
         if self.retrieval is None or not self.retrieval["gold_passage"]:
             return
         known = self.retrieval["gold_passage"]
-        cells = (f"{known[each]['with_gold']:,} of {known[each]['n']:,}" if each in known else "" for each in SPLITS)
+        cells = [f"{known[each]['with_gold']:,} of {known[each]['n']:,}" if each in known else "" for each in SPLITS]
         named = f"passages of {self.retrieval['documents']} given with a question: {self.retrieval['n_passages']}"
-        yield _table((named, *SPLITS), [("the one its answer is taken from is among them", *cells)])
+        rows = [("the one its answer is taken from is among them", *cells)]
+        for name in known[next(iter(known))]["search"]:
+            found = (f"{known[each]['search'][name]:.2f}" if each in known else "" for each in SPLITS)
+            rows.append((f"{SEARCHED.get(name, name)} of a search", *found))
+        yield _table((named, *SPLITS), rows)
 
     def _parts(self) -> Iterable[str]:
         """Yield a table for the tools, for the calls a turn, and for each slice, where there are any."""

@@ -67,9 +67,8 @@ class Calls:
 
     def get(self, digest: str) -> Completion | None:
         """Return the answer kept for a request."""
-        with self._translated():
-            row = self._database.execute("SELECT answer FROM call WHERE digest = ?", (self._scope + digest,)).fetchone()
-        return Completion.from_json(json.loads(row[0])) if row else None
+        kept = self.value(digest)
+        return Completion.from_json(kept) if kept is not None else None
 
     def put(self, digest: str, answer: Completion, model: str, prompt: Prompt) -> Completion:
         """Keep an answer to a request, and return the one that is kept: the first stays."""
@@ -88,6 +87,18 @@ class Calls:
                 f"INSERT OR IGNORE INTO call (digest, answer, {', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)", row
             )
         return answer if written.rowcount else self.get(digest) or answer
+
+    def value(self, digest: str) -> Any:
+        """Return what is kept under a name, None where nothing is."""
+        with self._translated():
+            row = self._database.execute("SELECT answer FROM call WHERE digest = ?", (self._scope + digest,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def keep(self, values: Mapping[str, Any]) -> None:
+        """Keep JSON values by name; the first one of a name stays."""
+        rows = [(self._scope + name, json.dumps(value, ensure_ascii=False)) for name, value in values.items()]
+        with self._translated(), self._database:
+            self._database.executemany("INSERT OR IGNORE INTO call (digest, answer) VALUES (?, ?)", rows)
 
     def close(self) -> None:
         """Close the file."""

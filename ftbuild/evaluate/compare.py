@@ -22,7 +22,6 @@ from ftbuild.stats.verdict import MARGIN
 
 SCHEMA_VERSION = 1
 CONFIDENCE = 0.95
-TUNED, BASE = "tuned", "base"
 SLICE_VALUES = range(2, 13)
 SLICE_AT_LEAST = 5
 
@@ -30,7 +29,7 @@ Lines = Sequence[Mapping[str, Any]]
 
 
 def compare(arms: Mapping[str, Lines], goal: Goal, judged: bool = True, trusted: Trust | None = None) -> dict[str, Any]:
-    """Return the results of all arms, in their order, the goal judged on the arm `tuned`.
+    """Return the results of all arms, in their order, the goal judged on its arm.
 
     Every arm holds one score line per example, in any order. Metrics come top ones first, each
     followed by its slices: every value with 5 examples or more of a slice with 2 to 12 values. A
@@ -40,16 +39,18 @@ def compare(arms: Mapping[str, Lines], goal: Goal, judged: bool = True, trusted:
 
     Raises:
         EvaluationError: an arm lacks an example, the goal names an unknown metric or arm, or there
-            is no arm `tuned`, or no arm `base` for the verdict.
+            is no arm to judge, or none for the verdict to compare it with.
     """
     _check(arms, goal, judged)
-    table = _Table(arms)
-    main = table.difference(goal.metric, None, BASE) if judged else None
+    table = _Table(arms, goal.arm)
+    main = table.difference(goal.metric, None, goal.against) if judged else None
     lower = metric_named(goal.metric).lower_is_better
     judgements = [_gated(each, trusted) for each in _judgements(table, goal)] if judged else []
     return {
         "schema_version": SCHEMA_VERSION,
         "arms": list(arms),
+        "arm": goal.arm,
+        "against": goal.against,
         "confidence": CONFIDENCE,
         "metrics": _adjusted([_shown(table, metric, where) for metric, where in _rows(table, goal)]),
         "goal": judgements,
@@ -70,7 +71,10 @@ def verdicts_together(results: Sequence[Mapping[str, Any]]) -> list[Verdict]:
     ]
     names = [each.name for each in fields(Difference)]
     return verdicts(
-        [Difference(**{name: row["differences"][BASE][name] for name in names}) for row in rows],
+        [
+            Difference(**{name: row["differences"][found["against"]][name] for name in names})
+            for row, found in zip(rows, results, strict=True)
+        ],
         [found["margin"] for found in results],
         [row["lower_is_better"] for row in rows],
     )
@@ -79,9 +83,10 @@ def verdicts_together(results: Sequence[Mapping[str, Any]]) -> list[Verdict]:
 class _Table:
     """The scores of all arms by example; a slice is "name=value", None is everything."""
 
-    def __init__(self, arms: Mapping[str, Lines]) -> None:
+    def __init__(self, arms: Mapping[str, Lines], judged: str) -> None:
+        self.judged = judged
         self.arms = {name: {line["id"]: line["scores"] for line in lines} for name, lines in arms.items()}
-        lines = {line["id"]: line for line in arms[TUNED]}
+        lines = {line["id"]: line for line in arms[judged]}
         self.ids = list(lines)
         self.groups = {name: line["group"] for name, line in lines.items()}
         self.slices = {name: line["slices"] for name, line in lines.items()}
@@ -105,32 +110,32 @@ class _Table:
         return interval(list(values.values()), [self.groups[each] for each in values], CONFIDENCE)
 
     def pairs(self, metric: str, where: str | None, arm: str) -> tuple[dict[str, float], dict[str, float]]:
-        """Return the values of `arm` and of tuned where both have one, by example."""
-        base, tuned = self.values(arm, metric, where), self.values(TUNED, metric, where)
-        shared = [each for each in base if each in tuned]
-        return {each: base[each] for each in shared}, {each: tuned[each] for each in shared}
+        """Return the values of `arm` and of the judged arm where both have one, by example."""
+        base, judged = self.values(arm, metric, where), self.values(self.judged, metric, where)
+        shared = [each for each in base if each in judged]
+        return {each: base[each] for each in shared}, {each: judged[each] for each in shared}
 
     def difference(self, metric: str, where: str | None, arm: str) -> Difference:
-        """Return tuned minus `arm` over the examples where both have a value, clustered by group."""
+        """Return the judged arm minus `arm` over the examples where both have a value, clustered by group."""
         return paired(*self.pairs(metric, where, arm), self.groups, CONFIDENCE)
 
     def p(self, metric: str, where: str | None, arm: str | None, value: float) -> float | None:
-        """Return the p of `value` being the true mean of tuned, or its difference to `arm`; clustered by group."""
+        """Return the p of `value` being the judged arm's true mean, or its difference to `arm`; clustered by group."""
         if arm is not None:
             return p_of_difference(*self.pairs(metric, where, arm), value, self.groups)
-        values = self.values(TUNED, metric, where)
+        values = self.values(self.judged, metric, where)
         return p_of_mean(list(values.values()), value, [self.groups[each] for each in values])
 
 
 def _check(arms: Mapping[str, Lines], goal: Goal, judged: bool) -> None:
     problems: list[Problem | str] = []
-    if TUNED not in arms:
-        raise EvaluationError(f"no arm {TUNED!r} to compare; there are {', '.join(arms) or 'none'}")
-    expected = [line["id"] for line in arms[TUNED]]
+    if goal.arm not in arms:
+        raise EvaluationError(f"no arm {goal.arm!r} to compare; there are {', '.join(arms) or 'none'}")
+    expected = [line["id"] for line in arms[goal.arm]]
     for name, lines in arms.items():
         have = {line["id"] for line in lines}
         problems += [f"arm {name!r} has no scores for example {each!r}" for each in expected if each not in have]
-        problems += [f"arm {TUNED!r} has no scores for example {each!r}" for each in sorted(have - set(expected))]
+        problems += [f"arm {goal.arm!r} has no scores for example {each!r}" for each in sorted(have - set(expected))]
     known = {metric for lines in arms.values() for line in lines for metric in line["scores"]}
     conditions = {**goal.require, **goal.keep} if judged and known else {}
     wanted = [("metric", goal.metric)] if conditions else []
@@ -140,8 +145,8 @@ def _check(arms: Mapping[str, Lines], goal: Goal, judged: bool) -> None:
             close = nearest(metric, known)
             fix = f"write {close!r}." if close else "add its scorer to evaluation.scorers."
             problems.append(Problem(f"goal.{name}: no scorer gives the metric {metric!r}", fix=fix))
-    if judged and BASE not in arms:
-        problems.append(f"no arm {BASE!r}, against which the verdict compares")
+    if judged and goal.against not in arms:
+        problems.append(f"no arm {goal.against!r}, against which the verdict compares")
     for name, each in conditions.items():
         arm = each.beats or each.compared_to
         if arm is not None and arm not in arms:
@@ -194,7 +199,7 @@ def _shown(table: _Table, name: str, where: str | None) -> dict[str, Any]:
         "lower_is_better": metric.lower_is_better,
         "slice": where,
         "arms": {arm: asdict(table.interval(arm, name, where)) for arm in table.arms},
-        "differences": {arm: asdict(table.difference(name, where, arm)) for arm in table.arms if arm != TUNED},
+        "differences": {arm: asdict(table.difference(name, where, arm)) for arm in table.arms if arm != table.judged},
     }
 
 
@@ -226,7 +231,7 @@ def _judgements(table: _Table, goal: Goal) -> Iterator[dict[str, Any]]:
             seen = table.difference(metric, where, arm)
             numbers = Interval(seen.n, seen.difference, seen.low, seen.high)
         else:
-            numbers = table.interval(TUNED, metric, where)
+            numbers = table.interval(table.judged, metric, where)
         judgement = judge(condition, numbers, goal.judge_by, metric_named(metric).lower_is_better, p, p_adjusted)
         yield {"name": name, "part": part, "metric": metric, "slice": where, **asdict(judgement)}
 
@@ -239,10 +244,10 @@ def _gated(judgement: dict[str, Any], trusted: Trust | None) -> dict[str, Any]:
 
 
 def _margin(goal: Goal) -> float:
-    """Return the difference to base that the goal asks for, else the usual margin."""
+    """Return the difference that the goal asks for, else the usual margin."""
     asked = [
         each.by
         for each in goal.require.values()
-        if each.beats == BASE and each.by > 0 and each.slice is None and each.metric in (None, goal.metric)
+        if each.beats == goal.against and each.by > 0 and each.slice is None and each.metric in (None, goal.metric)
     ]
     return min(asked, default=MARGIN)

@@ -31,6 +31,8 @@ class Kind:
 
 
 INGEST = Kind("ingest", 5, "pure")
+EMBED = Kind("embed", 1, "calls")
+INDEX = Kind("index", 1, "pure")
 DATASET = Kind("dataset", 3, "pure")
 TARGETS = Kind("targets", 1, "pure")
 RENDER = Kind("render", 2, "pure")
@@ -42,7 +44,8 @@ COMPARE = Kind("compare", 3, "pure")
 REPORT = Kind("report", 4, "pure")
 
 
-KINDS = {kind.name: kind for kind in (INGEST, DATASET, TARGETS, RENDER, JOB, PREDICT, JUDGE, SCORE, COMPARE, REPORT)}
+_LIFE = (INGEST, EMBED, INDEX, DATASET, TARGETS, RENDER, JOB, PREDICT, JUDGE, SCORE, COMPARE, REPORT)
+KINDS = {kind.name: kind for kind in _LIFE}
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ class SettingsText(Mapping[str, Any]):
 class Action:
     """One step. `settings` hold just what changes its result: it sees nothing else of the config.
 
-    `label` is what people call it ("dataset", "base", "job"); `stage` one of data, train, test.
+    `label` is what people call it ("dataset", "base", "job"); `stage` one of data, train, test. It runs when the
+    actions `after` are done, too; it reads nothing of them, so they are in no key.
     """
 
     kind: Kind
@@ -86,6 +90,7 @@ class Action:
     stage: Stage
     settings: Mapping[str, Any]
     inputs: tuple[Input, ...] = ()
+    after: tuple[str, ...] = ()
 
     @cached_property
     def settings_text(self) -> str:

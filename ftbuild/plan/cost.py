@@ -103,6 +103,15 @@ def of_judgements(settings: Settings, sizes: Sizes | None) -> Estimate:
     return Estimate(n_in + n_out, cost, estimated=True)
 
 
+def prices(provider: Provider, model: Model) -> dict[str, object]:
+    """Return the prices of a million tokens read and written, in US dollars, and when they were seen."""
+    return {
+        "input": _price(provider, model, lambda found: found.usd_input),
+        "output": _price(provider, model, lambda found: found.usd_output),
+        "as_of": provider.prices.as_of if provider.prices is not None and not is_free(provider) else None,
+    }
+
+
 def is_free(provider: Provider) -> bool:
     """Return whether nothing is paid there."""
     return provider.is_ours or provider.free

@@ -35,6 +35,8 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "parallel_calls": "dataset.parallel_calls",
     },
     "targets": {"whole": "evaluation.turns"},
+    "embed": {"provider": "provider", "model": "model", "embedder": "retrieval.model", "redact": "dataset.redact"},
+    "index": {"kind": "retrieval.kind"},
     "render": {"method": "method.type", "reads": "method.grader"},
     "job": {
         "provider": "provider",
@@ -47,6 +49,8 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "kind": "evaluation.arms.{label}.kind",
         "substitute": "evaluation.arms.{label}.substitute",
         "opening": "evaluation.arms.{label}.opening",
+        "retrieval": "evaluation.arms.{label}.retrieval",
+        "examples": "evaluation.arms.{label}.examples",
         "expand": "style.expand",
         "request": "request",
         "seed": "seed",
@@ -71,7 +75,15 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "language": "style.language",
         "turns": "evaluation.turns",
     },
-    "compare": {"goal": "goal", "arms": "evaluation.arms", "metric": "goal.metric", "judge": "judge"},
+    "compare": {
+        "goal": "goal",
+        "arms": "evaluation.arms",
+        "metric": "goal.metric",
+        "arm": "goal.arm",
+        "against": "goal.against",
+        "levers": "evaluation",
+        "judge": "judge",
+    },
     "report": {"arms": "evaluation.arms"},
 }
 

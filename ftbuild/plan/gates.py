@@ -39,7 +39,8 @@ Others = Callable[[], Mapping[str, Provider]]
 def findings(settings: Settings, today: date, others: Others) -> list[Finding]:
     """Return what speaks against the job and the answers of an experiment; `others` gives the profiles there are."""
     provider = settings.provider
-    found = [*_method(settings, others), *_capabilities(settings, others), *_languages(settings)]
+    trains = settings.method.type != "none"
+    found = [*(_method(settings, others) if trains else ()), *_capabilities(settings, others), *_languages(settings)]
     if provider.kind == "embedded":
         return found
     if provider.rules not in PACKS:
@@ -51,7 +52,7 @@ def findings(settings: Settings, today: date, others: Others) -> list[Finding]:
 
 def ways_out(settings: Settings, others: Others) -> str:
     """Return which other profiles take the model and the method, and what else there is."""
-    method, ways = settings.method.type, []
+    method, ways = settings.method.lines, []
     for name, each in others().items():
         if each.kind != "hosted" or each.title == settings.provider.title or not _can_do(each, settings):
             continue
@@ -71,7 +72,7 @@ def _trains_here(provider: Provider, settings: Settings) -> bool:
 
 
 def _can_do(provider: Provider, settings: Settings) -> bool:
-    return settings.method.type in provider.methods and not any(lacking(provider, needs(settings)))
+    return settings.method.lines in provider.methods and not any(lacking(provider, needs(settings)))
 
 
 def needs(settings: Settings) -> dict[Capability, str]:
@@ -140,7 +141,7 @@ def _languages(settings: Settings) -> Iterator[Finding]:
 
 
 def _deployments(settings: Settings) -> Iterator[Finding]:
-    provider, arms = settings.provider, [arm.kind for arm in settings.evaluation.arms.values()]
+    provider, arms = settings.provider, [arm.kind for arm in settings.arms.values()]
     if provider.deploys is None or provider.rehearsed:
         return
     if "base" in arms and provider.base_deployment is None:

@@ -16,15 +16,20 @@ class Graph:
         """Add `action`, whose inputs must be there, and return its id.
 
         Raises:
-            ValueError: an input names an action that is not in the graph.
+            ValueError: an input names an action that is not in the graph, or it comes after one that is not.
         """
         for each in action.inputs:
             if each.action not in self.actions:
                 raise ValueError(f"{action.label}: input {each.role!r} comes from an action that is not in the graph")
+        if not self.actions.keys() >= set(action.after):
+            raise ValueError(f"{action.label}: it comes after an action that is not in the graph")
         return self.actions.setdefault(action.id, action).id
 
     def merge(self, other: "Graph") -> list[str]:
-        """Add all of `other`; equal actions become one. Return the ids of its actions, in its order."""
+        """Add all of `other`; return the ids of its actions, in its order.
+
+        Equal actions become one, which comes after what the first of them does.
+        """
         for name, action in other.actions.items():
             self.actions.setdefault(name, action)
         return list(other.actions)
@@ -34,7 +39,7 @@ class Graph:
         wanted = {name for name, action in self.actions.items() if action.kind.name == kind}
         for name, action in reversed(self.actions.items()):
             if name in wanted:
-                wanted |= {each.action for each in action.inputs}
+                wanted |= {each.action for each in action.inputs} | {*action.after}
         return Graph({name: action for name, action in self.actions.items() if name in wanted})
 
     def __iter__(self) -> Iterator[Action]:

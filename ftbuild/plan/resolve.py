@@ -3,7 +3,7 @@
     ingest (one a source) -> dataset -> render -> job -> predict (one an arm) -> score -> compare -> report
 
 Every action takes just the settings that change its result. The free arms and the base model
-need no job, so they come first and show whether there is room to gain.
+need no job, so they come first, and the job waits for their scores, which say whether there is room to gain.
 """
 
 import json
@@ -14,6 +14,8 @@ from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.plan.action import (
     COMPARE,
     DATASET,
+    EMBED,
+    INDEX,
     INGEST,
     JOB,
     JUDGE,
@@ -61,25 +63,26 @@ def resolve(
             RENDER,
             "lines",
             "data",
-            {"method": settings.method.type, **_graded(settings)},
+            {"method": settings.method.lines, **_graded(settings)},
             tuple(Input(split, dataset, f"{split}.jsonl") for split in ("train", "validation", "test")),
         )
     )
     asked = _targets(graph, settings, dataset)
-    free_first = sorted(settings.evaluation.arms.items(), key=lambda item: item[1].kind == "tuned")
     scores: dict[str, str] = {}
     predictions: dict[str, str] = {}
     check = _judge(graph, settings, "judge", "train", (), labelled=list(labelled)) if labelled else None
     job = None
-    for name, arm in free_first:
-        if arm.kind == "tuned":
-            job = _job(graph, settings, lines, forms)
-        predictions[name] = _predict(graph, settings, name, arm, asked, job, results or {})
-    for name, prediction in predictions.items():
-        answers = (asked, Input("predictions", prediction, "predictions.jsonl"))
-        stage = graph.actions[prediction].stage
-        judgement = _judge(graph, settings, f"{name} judged", stage, answers) if check is not None else None
-        scores[name] = _score(graph, settings, name, answers, judgement, dataset, scorer_versions)
+    for is_trained in (False, True):
+        arms = {name: arm for name, arm in settings.arms.items() if (arm.kind == "tuned") == is_trained}
+        if is_trained and arms:
+            job = _job(graph, settings, lines, forms, tuple(scores.values()))
+        for name, arm in arms.items():
+            predictions[name] = _predict(graph, settings, name, arm, asked, dataset, job, results or {})
+        for name in arms:
+            answers = (asked, Input("predictions", predictions[name], "predictions.jsonl"))
+            stage = graph.actions[predictions[name]].stage
+            judgement = _judge(graph, settings, f"{name} judged", stage, answers) if check is not None else None
+            scores[name] = _score(graph, settings, name, answers, judgement, dataset, scorer_versions)
     _report(graph, settings, judged, dataset, asked, lines, job, predictions, scores, check)
     return graph
 
@@ -114,6 +117,9 @@ def _dataset(
         )
         output = "passages.jsonl" if source.kind == "documents" else "examples.jsonl"
         inputs.append(Input(name, graph.add(ingest), output))
+    documents = settings.retrieval.documents
+    if documents is not None:
+        inputs.append(Input(f"{documents}.index", _index(graph, settings, documents, inputs), "index.npz"))
     inputs.sort(key=lambda each: each.role)
     style = settings.style
     return graph.add(
@@ -137,6 +143,27 @@ def _dataset(
             tuple(inputs),
         )
     )
+
+
+def _index(graph: Graph, settings: Settings, documents: str, sources: Sequence[Input]) -> str:
+    """Add the index of the documents, and where it has vectors what asks for them; return the index."""
+    kind = settings.retrieval.kind
+    inputs = [Input("passages", next(each.action for each in sources if each.role == documents), "passages.jsonl")]
+    if kind != "lexical":
+        named = settings.retrieval.model
+        asked = settings.retrieval.sources or list(settings.dataset.of_examples)
+        keyed: dict[str, object] = {"provider": settings.provider.keyed(), **_redact(settings)}
+        keyed |= {"embedder": named} if named is not None else {"model": settings.model.keyed()}
+        questions = [
+            Input(f"questions.{name}", each.action, each.output)
+            for name in sorted(asked)
+            for each in sources
+            if each.role == name
+        ]
+        vectors = Action(EMBED, f"{documents} vectors", "data", keyed, (*inputs, *questions))
+        inputs.append(Input("vectors", graph.add(vectors), "vectors.npz"))
+    index = {"kind": kind} if kind != "lexical" else {}
+    return graph.add(Action(INDEX, f"{documents} index", "data", index, tuple(inputs)))
 
 
 def _read(source: Source) -> dict[str, object]:
@@ -182,7 +209,9 @@ def _checkpoint(settings: Settings) -> dict[str, object]:
     return {} if rule == "last" else {"checkpoint": rule}
 
 
-def _job(graph: Graph, settings: Settings, lines: str, forms: Mapping[str, ResponseFormat]) -> str:
+def _job(
+    graph: Graph, settings: Settings, lines: str, forms: Mapping[str, ResponseFormat], untrained: tuple[str, ...]
+) -> str:
     schema = job_schema(settings)
     form = next((form for form in forms.values() if form.name == schema), None)
     return graph.add(
@@ -198,6 +227,7 @@ def _job(graph: Graph, settings: Settings, lines: str, forms: Mapping[str, Respo
                 **({"response_format": _text(form)} if form is not None else {}),
             },
             (Input("training_file", lines, "train.jsonl"), Input("validation_file", lines, "validation.jsonl")),
+            after=untrained,
         )
     )
 
@@ -224,11 +254,14 @@ def _predict(
     name: str,
     arm: Arm,
     asked: Input,
+    dataset: str,
     job: str | None,
     results: Mapping[str, object],
 ) -> str:
     inputs = [asked]
     keyed: dict[str, object] = {"kind": arm.kind}
+    if arm.retrieval is False and settings.retrieval.documents is not None:
+        keyed["retrieval"] = False
     if arm.kind == "rules":
         keyed["substitute"] = [[old, new] for old, new in arm.substitute.items()]
         keyed["opening"] = arm.opening
@@ -237,9 +270,12 @@ def _predict(
         keyed["request"] = settings.request.keyed()
         keyed["seed"] = settings.seed
         keyed |= _dialogue(settings, results)
+    if arm.examples:
+        keyed["examples"] = arm.examples
+        inputs.append(Input("shots", dataset, "train.jsonl"))
     if arm.kind == "base":
-        keyed["provider"] = settings.provider.keyed()
-        keyed["model"] = settings.model.keyed()
+        keyed["provider"] = (arm.provider or settings.provider).keyed()
+        keyed["model"] = (arm.model or settings.model).keyed()
     elif arm.kind == "tuned":
         assert job is not None
         inputs.append(Input("job", job, "job.json"))
@@ -271,7 +307,7 @@ def _score(
         Action(
             SCORE,
             f"{name} scores",
-            "test",
+            "test" if settings.evaluation.arms[name].kind == "tuned" else "train",
             {
                 "scorers": [
                     [name, scorer_versions[name], *([options.keyed()] if options.keyed() else [])]
@@ -303,14 +339,24 @@ def _report(
     scores: Mapping[str, str],
     check: str | None,
 ) -> None:
-    arms = list(settings.evaluation.arms)
+    arms, judged_arm = list(settings.arms), settings.judged_arm
+    judged = judged and judged_arm == settings.goal.arm
+    named = {"arm": judged_arm, "against": settings.goal.against}
+    usual = named == {"arm": "tuned", "against": "base"}
     needed = {"judge": {"at_least": settings.judge.at_least}} if check is not None else {}
     compare = graph.add(
         Action(
             COMPARE,
             "verdict",
             "test",
-            {"goal": _goal(settings.goal) if judged else None, "arms": arms, "metric": settings.goal.metric, **needed},
+            {
+                "goal": _goal(settings.goal) if judged else None,
+                "arms": arms,
+                "metric": settings.goal.metric,
+                **({} if usual else named),
+                **_levers(settings),
+                **needed,
+            },
             (
                 *(Input(name, scores[name], "scores.jsonl") for name in arms),
                 *([Input(LABELLED, check, "judgements.jsonl")] if check is not None else []),
@@ -327,11 +373,33 @@ def _report(
         *(Input(f"{name}.predictions", predictions[name], "predictions.jsonl") for name in arms),
         *(Input(f"{name}.scores", scores[name], "scores.jsonl") for name in arms),
     ]
+    if settings.retrieval.documents is not None:
+        inputs.append(Input("retrieval", dataset, "retrieval.json"))
     if job is not None:
         inputs.append(Input("job", job, "job.json"))
         inputs.append(Input("metrics", job, "metrics.jsonl"))
     chosen = _checkpoint(settings) if job is not None else {}
     graph.add(Action(REPORT, "report", "test", {"arms": arms, **chosen}, tuple(inputs)))
+
+
+def _levers(settings: Settings) -> dict[str, object]:
+    """Return which arms tell retrieval and tuning apart, and by which metrics, where the config says the metrics."""
+    sides = {"knowledge": settings.evaluation.knowledge, "behaviour": settings.evaluation.behaviour}
+    sides = {name: metrics for name, metrics in sides.items() if metrics}
+    if not sides or settings.retrieval.documents is None:
+        return {}
+    places = {
+        ("base", False): "neither",
+        ("base", True): "retrieval",
+        ("tuned", False): "tuning",
+        ("tuned", True): "both",
+    }
+    found: dict[str, str] = {}
+    for name, arm in settings.evaluation.arms.items():
+        place = places.get((arm.kind, arm.retrieval is not False))
+        if place is not None and not arm.examples and arm.model is None:
+            found.setdefault(place, name)
+    return {"levers": {"arms": found, "sides": [[name, metrics] for name, metrics in sides.items()]}}
 
 
 def _goal(goal: Goal) -> dict[str, object]:

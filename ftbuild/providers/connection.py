@@ -34,7 +34,7 @@ class _Gate:
 
 
 class Connection:
-    """The provider of the settings, connected to on first use. Implements JobProvider and Completer.
+    """The provider of the settings, connected to on first use. Implements JobProvider, Completer and Embedder.
 
     `aside` is entered while another process talks on our terminal: the one that fetches a model. One that is `hurried`
     asks everything once and does not wait long.
@@ -121,6 +121,10 @@ class Connection:
     async def complete(self, model: str, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         """Return the answer of `model` to the messages."""
         return await self._connected().complete(model, messages, parameters)
+
+    def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Return a vector for each text, in their order."""
+        return self._again(lambda client: client.embed(model, texts))
 
     async def stream(
         self, model: str, messages: Sequence[Message], parameters: Mapping[str, Any]

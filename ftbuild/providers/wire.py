@@ -261,6 +261,20 @@ class WireClient:
             )
         return self._async
 
+    def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Return a vector for each text, in their order.
+
+        Raises:
+            ProviderError: no answer, a refusal, or an answer with another number of vectors.
+        """
+        asked = self._client.with_options(timeout=COMPLETION_TIMEOUT_SECONDS)
+        with self._translated():
+            answer = asked.embeddings.create(model=model, input=list(texts), encoding_format="float")
+        found = sorted(getattr(answer, "data", None) or (), key=lambda each: each.index)
+        if [each.index for each in found] != list(range(len(texts))):
+            raise self._error("an answer without a vector for each text")
+        return [each.embedding for each in found]
+
     def stored_completions(self, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the stored chat completions as the provider sent them, oldest first, each once.
 

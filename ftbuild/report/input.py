@@ -24,6 +24,9 @@ class ReportInput:
     `run`: `experiment, description, command, commit, dirty, started_at, run_id, settings_lines, provider,
     cost_usd, seconds, path`; `path` is the run's folder as the user would type it, `cost_usd` None
     is "unknown".
+    `arms`: of each arm `about`, what it is, and `usage`, what an answer took: `n, seconds, seconds_95, tokens_read,
+    tokens_written, usd, as_of`, None where no model was asked; `at_once` requests were under way at most.
+    `retrieval`: which passages the prompts have and how often the search finds the right one; None without any.
     `caveat`: what this kind of model cannot be trusted with, in a sentence or two; None to say nothing.
     """
 
@@ -33,6 +36,9 @@ class ReportInput:
     training: Mapping[str, Any] | None
     actions: Sequence[Mapping[str, Any]]
     run: Mapping[str, Any]
+    arms: Mapping[str, Mapping[str, Any]]
+    at_once: int
+    retrieval: Mapping[str, Any] | None = None
     caveat: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -49,5 +55,8 @@ class ReportInput:
             training=value["training"],
             actions=value["actions"],
             run=value["run"],
+            arms=value["arms"],
+            at_once=value["at_once"],
+            retrieval=value["retrieval"],
             caveat=value["caveat"],
         )

@@ -175,22 +175,22 @@ def misses(examples: Sequence[Mapping[str, Any]], arm: str = "tuned") -> list[Ma
     return [example for example, _ in missed]
 
 
-def lost_against(examples: Sequence[Mapping[str, Any]], arm: str) -> list[Mapping[str, Any]]:
-    """Return the tuned arm's misses that `arm` answered without a miss."""
-    return [e for e in misses(examples) if e["answers"].get(arm) is not None and not kinds(e, arm)]
+def lost_against(examples: Sequence[Mapping[str, Any]], arm: str, judged: str = "tuned") -> list[Mapping[str, Any]]:
+    """Return the judged arm's misses that `arm` answered without a miss."""
+    return [e for e in misses(examples, judged) if e["answers"].get(arm) is not None and not kinds(e, arm)]
 
 
-def hits(examples: Sequence[Mapping[str, Any]], at_most: int = 20) -> list[Mapping[str, Any]]:
+def hits(examples: Sequence[Mapping[str, Any]], arm: str = "tuned", at_most: int = 20) -> list[Mapping[str, Any]]:
     """Return up to `at_most` examples without a miss; the same draw for the same ids on every machine."""
-    clean = [e for e in examples if e["answers"].get("tuned") is not None and not kinds(e, "tuned")]
+    clean = [e for e in examples if e["answers"].get(arm) is not None and not kinds(e, arm)]
     return sorted(clean, key=lambda example: of_value(["hit.v1", SEED, example["id"]]))[:at_most]
 
 
-def by_kind(examples: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """Return the tuned arm's misses by kind, the commonest kind first; an example may be in several."""
+def by_kind(examples: Sequence[Mapping[str, Any]], arm: str = "tuned") -> dict[str, list[Mapping[str, Any]]]:
+    """Return an arm's misses by kind, the commonest kind first; an example may be in several."""
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for example in misses(examples):
-        for kind in kinds(example, "tuned"):
+    for example in misses(examples, arm):
+        for kind in kinds(example, arm):
             found.setdefault(kind, []).append(example)
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 

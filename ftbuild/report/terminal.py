@@ -3,6 +3,7 @@
 Owns columns and their order of retreat on a narrow terminal. Writes no colour and no cursor movement.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,8 @@ def summary(report_input: ReportInput, width: int = 100) -> str:
     intervals of the differences always stay.
     """
     results = report_input.results
-    blocks = [_arms(results, width), _free_arms(results, width), _goal(results), _next(report_input)]
+    blocks = [_arms(results, width), _other_arms(results, width), _usage(report_input, width)]
+    blocks += [_levers(report_input, width), _goal(results), _next(report_input)]
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -63,35 +65,64 @@ def _difference(metric: Mapping[str, Any], arm: str) -> str:
 
 
 def _arms(results: Mapping[str, Any], width: int) -> str:
+    judged, against = results["arm"], results["against"]
+    alone = judged == against  # nothing was trained
+
     def table(*, interval: bool) -> list[Cells]:
-        rows: list[Cells] = [("", "n", "base", "tuned", "difference")]
+        rows: list[Cells] = [("", "n", judged) if alone else ("", "n", against, judged, "difference")]
         for metric in _shown(results):
             arms = metric["arms"]
-            if "tuned" not in arms:
-                continue
-            base = _estimate(arms["base"], interval=interval) if "base" in arms else ""
-            tuned = _estimate(arms["tuned"], interval=interval)
-            rows.append((_name(metric), f"{arms['tuned']['n']:,}", base, tuned, _difference(metric, "base")))
+            n, found = f"{arms[judged]['n']:,}", _estimate(arms[judged], interval=interval)
+            other = _estimate(arms[against], interval=interval) if against in arms else ""
+            cells = (found,) if alone else (other, found, _difference(metric, against))
+            rows.append((_name(metric), n, *cells))
         return rows
 
     return _fit([table(interval=True), table(interval=False)], width, right=(1,))
 
 
-def _free_arms(results: Mapping[str, Any], width: int) -> str:
-    free = [arm for arm in results["arms"] if arm not in ("base", "tuned")]
-    if not free:
+def _other_arms(results: Mapping[str, Any], width: int) -> str:
+    judged = results["arm"]
+    others = [arm for arm in results["arms"] if arm not in (results["against"], judged)]
+    if not others:
         return ""
-    head = [cell for arm in free for cell in (arm, f"tuned against {arm}")]
-    full: list[Cells] = [("without a model", *head)]
-    bare: list[Cells] = [("without a model", *free)]
+    title = "without a model" if set(others) <= {"echo", "rules"} else "other arms"
+    head = [cell for arm in others for cell in (arm, f"{judged} against {arm}")]
+    full: list[Cells] = [(title, *head)]
+    bare: list[Cells] = [(title, *others)]
     for metric in _shown(results):
         if metric["slice"] and metric["metric"] != results["verdict_metric"]:
             continue
         arms = metric["arms"]
-        means = {arm: _estimate(arms[arm], interval=False) if arm in arms else "" for arm in free}
-        full.append((_name(metric), *(cell for arm in free for cell in (means[arm], _difference(metric, arm)))))
-        bare.append((_name(metric), *(means[arm] for arm in free)))
+        means = {arm: _estimate(arms[arm], interval=False) if arm in arms else "" for arm in others}
+        full.append((_name(metric), *(cell for arm in others for cell in (means[arm], _difference(metric, arm)))))
+        bare.append((_name(metric), *(means[arm] for arm in others)))
     return _fit([full, bare], width, right=())
+
+
+def _usage(report_input: ReportInput, width: int) -> str:
+    """Return what an answer of each arm took."""
+    asked = {name: each["usage"] for name, each in report_input.arms.items() if each["usage"] is not None}
+    if not asked:
+        return ""
+    rows: list[Cells] = [("an answer", "seconds", "tokens read", "written", "1,000 cost")]
+    rows += [(name, *words.of_answers(each)) for name, each in asked.items()]
+    return _fit([rows], width, right=(1, 2, 3, 4))
+
+
+def _levers(report_input: ReportInput, width: int) -> str:
+    """Return how good the search is, and which of retrieval and tuning to use."""
+    levers = report_input.results.get("levers")
+    said = words.search(report_input.retrieval) if report_input.retrieval is not None else ""
+    lines = [("search", said)] if said else []
+    if levers is not None:
+        lines.append(("use", words.recommendation(levers)))
+        lines += [("", each) for each in words.reasons(levers)]
+    return "\n".join(
+        line
+        for head, text in lines
+        for line in textwrap.wrap(text, width, initial_indent=f"{head:9}", subsequent_indent=" " * 11)
+    )
 
 
 def _fit(tables: Sequence[Sequence[Cells]], width: int, right: Sequence[int]) -> str:
@@ -128,9 +159,9 @@ def _goal(results: Mapping[str, Any]) -> str:
 def _next(report_input: ReportInput) -> str:
     run, training = report_input.run, report_input.training
     lines = []
-    missed = misses.by_kind(report_input.examples)
+    missed = misses.by_kind(report_input.examples, report_input.results["arm"])
     if missed:
-        n_missed = len(misses.misses(report_input.examples))
+        n_missed = len(misses.misses(report_input.examples, report_input.results["arm"]))
         which = ", ".join(f"{len(found)} {_plural(kind, len(found))}" for kind, found in list(missed.items())[:3])
         total = f"{words.count(n_missed, 'miss', 'misses')} of {len(report_input.examples):,}"
         lines += [f"improve  {total}: {which}", f"         to read, never to train on: {run['path']}/misses.jsonl"]

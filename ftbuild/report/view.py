@@ -16,12 +16,6 @@ from ftbuild.report.terminal import again
 
 MOST_MISSES = 200
 MOST_LOST = 30
-ARMS = {
-    "echo": "the message, unchanged",
-    "rules": "word substitutions, no model",
-    "base": "the model before training",
-    "tuned": "the model after training",
-}
 SIGNS = {"met": "✓", "missed": "✗", "undecided": "?", None: "–"}
 MARK_CLASS = {misses.LOST: "lost", misses.INVENTED: "invented"}
 COUNTED = {
@@ -38,12 +32,15 @@ def view(report_input: ReportInput, *, examples: bool) -> dict[str, Any]:
     return {
         "run": report_input.run,
         "settings": [{**line, "value": _plain(line["value"])} for line in report_input.run["settings_lines"]],
+        "at_once": report_input.at_once,
         "date": words.date(report_input.run["started_at"]),
         "again": again(report_input.run),
         "caveat": report_input.caveat,
         "with_examples": examples,
         "verdict": _verdict(report_input),
-        "numbers": _numbers(report_input.results),
+        "numbers": _numbers(report_input),
+        "levers": _levers(report_input),
+        "usage": _usage(report_input),
         "misses": _misses(report_input, examples=examples),
         "next": _next(report_input, examples=examples),
         "dataset": _dataset(report_input.dataset, examples=examples),
@@ -62,10 +59,11 @@ def _verdict(report_input: ReportInput) -> dict[str, Any]:
         for f in words.findings(results)
     ]
     named = [results["verdict_metric"], *(c["metric"] for c in results["goal"])]
-    tiles = [_tile(m) for m in results["metrics"] if m["slice"] is None and m["metric"] in named]
+    tiles = [_tile(m, results) for m in results["metrics"] if m["slice"] is None and m["metric"] in named]
     return {
         "headline": words.headline(results),
         "verdict": results["verdict"],
+        "judged": results["arm"],
         "ending": results["ending"] or "undecided",
         "sign": SIGNS[results["ending"]],
         "sentences": [*_found(metric, results), _goal_sentence(results)] if metric else [_goal_sentence(results)],
@@ -90,8 +88,14 @@ def _judge(judge: Mapping[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
-def _tile(metric: Mapping[str, Any]) -> dict[str, Any] | None:
-    base, tuned = metric["arms"].get("base"), metric["arms"].get("tuned")
+def _pair(metric: Mapping[str, Any], results: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the numbers of the arm that the verdict compares with, and of the one that is judged."""
+    against = metric["arms"].get(results["against"]) if results["against"] != results["arm"] else None
+    return against, metric["arms"].get(results["arm"])
+
+
+def _tile(metric: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any] | None:
+    base, tuned = _pair(metric, results)
     if not tuned or tuned["mean"] is None:
         return None
     before = words.value(base["mean"]) if base and base["mean"] is not None else None
@@ -106,18 +110,23 @@ def _tile(metric: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _found(metric: Mapping[str, Any], results: Mapping[str, Any]) -> list[str]:
-    base, tuned = metric["arms"].get("base"), metric["arms"].get("tuned")
+    base, tuned = _pair(metric, results)
     if not base or not tuned or base["mean"] is None or tuned["mean"] is None:
         return []
+    usual = (results["arm"], results["against"]) == ("tuned", "base")
+    judged, other = ("the tuned model", "before training") if usual else (results["arm"], f"of {results['against']}")
+    after_it, before_it = (
+        ("after training", "before") if usual else (f"of {results['arm']}", f"of {results['against']}")
+    )
     examples = f"On {words.count(tuned['n'], 'test example')} kept out of training"
     if metric["metric"] in COUNTED:
         after, before = _of_hundred(tuned["mean"]), _of_hundred(base["mean"])
         passing = COUNTED[metric["metric"]]
-        found = f"{examples}, {after} answers of the tuned model {passing}; before training it was {before}."
+        found = f"{examples}, {after} answers of {judged} {passing}; {other} it was {before}."
     else:
         after, before = words.value(tuned["mean"]), words.value(base["mean"])
-        found = f"{examples}, “{metric['label']}” is {after} after training and was {before} before."
-    return [found, *_sure(metric["differences"].get("base"), results)]
+        found = f"{examples}, “{metric['label']}” is {after} {after_it} and was {before} {before_it}."
+    return [found, *_sure(metric["differences"].get(results["against"]), results)]
 
 
 def _sure(difference: Mapping[str, Any] | None, results: Mapping[str, Any]) -> list[str]:
@@ -163,7 +172,8 @@ def _goal_sentence(results: Mapping[str, Any]) -> str:
     return f"{n_met} of {len(goal)} conditions of the goal are met; {'; '.join(parts)}."
 
 
-def _numbers(results: Mapping[str, Any]) -> dict[str, Any]:
+def _numbers(report_input: ReportInput) -> dict[str, Any]:
+    results, about = report_input.results, {name: each["about"] for name, each in report_input.arms.items()}
     metrics = results["metrics"]
     ends = [n for m in metrics for a in m["arms"].values() for n in (a["low"], a["mean"], a["high"]) if n is not None]
     scale = charts.scale_of(ends)
@@ -179,23 +189,24 @@ def _numbers(results: Mapping[str, Any]) -> dict[str, Any]:
                 "label": words.first_large(metric["label"]),
                 "proxy": metric["proxy"],
                 "lower": metric["lower_is_better"],
-                "arms": _arm_rows(metric, results["arms"], scale),
+                "arms": _arm_rows(metric, results, about, scale),
                 "slices": [
-                    {"label": m["slice"].replace("=", ": ", 1), "arms": _arm_rows(m, results["arms"], scale)}
+                    {"label": m["slice"].replace("=", ": ", 1), "arms": _arm_rows(m, results, about, scale)}
                     for m in slices
                 ],
                 "rules": [
-                    {"label": words.first_large(m["label"]), "arms": _arm_rows(m, results["arms"], scale)}
-                    for m in rules
+                    {"label": words.first_large(m["label"]), "arms": _arm_rows(m, results, about, scale)} for m in rules
                 ],
             }
         )
     return {"blocks": blocks, "ticks": scale.labels()}
 
 
-def _arm_rows(metric: Mapping[str, Any], arms: Sequence[str], scale: charts.Scale) -> list[dict[str, Any]]:
+def _arm_rows(
+    metric: Mapping[str, Any], results: Mapping[str, Any], about: Mapping[str, str], scale: charts.Scale
+) -> list[dict[str, Any]]:
     found = []
-    for arm in arms:
+    for arm in results["arms"]:
         numbers = metric["arms"].get(arm)
         if numbers is None:
             continue
@@ -203,11 +214,12 @@ def _arm_rows(metric: Mapping[str, Any], arms: Sequence[str], scale: charts.Scal
         found.append(
             {
                 "arm": arm,
-                "about": ARMS.get(arm, ""),
+                "colour": _colour(arm, results),
+                "about": about[arm],
                 "n": f"{numbers['n']:,}",
                 "mean": words.value(numbers["mean"]),
                 "interval": words.interval(numbers),
-                "svg": charts.dot(numbers, scale, arm if arm in ARMS else "other"),
+                "svg": charts.dot(numbers, scale, _colour(arm, results)),
                 "difference": "" if difference["difference"] is None else words.signed(difference["difference"]),
                 "difference_interval": words.difference_interval(difference),
             }
@@ -215,26 +227,79 @@ def _arm_rows(metric: Mapping[str, Any], arms: Sequence[str], scale: charts.Scal
     return found
 
 
+def _levers(report_input: ReportInput) -> dict[str, Any] | None:
+    """Return which of retrieval and tuning to use and why; None where the arms do not tell them apart."""
+    levers = report_input.results.get("levers")
+    if levers is None:
+        return None
+    places = [place for place in ("neither", "retrieval", "tuning", "both") if place in levers["arms"]]
+    return {
+        "sentence": words.recommendation(levers),
+        "search": words.search(report_input.retrieval) if report_input.retrieval is not None else "",
+        "arms": [levers["arms"][place] for place in places],
+        "trained": "tuning" in levers["arms"],
+        "tuned": levers["arms"].get("tuning"),
+        "rows": [
+            {
+                "side": words.first_large(words.SIDES[row["side"]]),
+                "label": words.label(row) + (", lower is better" if row["lower_is_better"] else ""),
+                "means": [words.value(row["means"][place]) for place in places],
+                "choice": words.CHOICES[row["choice"]],
+            }
+            for row in levers["metrics"]
+        ],
+        "reasons": words.reasons(levers),
+    }
+
+
+def _usage(report_input: ReportInput) -> list[dict[str, Any]]:
+    """Return what an answer of each arm took that asks a model."""
+    asked = {name: each["usage"] for name, each in report_input.arms.items() if each["usage"] is not None}
+    names = ("seconds", "read", "written", "cost")
+    return [
+        {
+            "arm": name,
+            **dict(zip(names, words.of_answers(used), strict=True)),
+            "seconds_95": f"{used['seconds_95']:.2f}",
+            "as_of": used["as_of"] or "",
+        }
+        for name, used in asked.items()
+    ]
+
+
+def _colour(arm: str, results: Mapping[str, Any]) -> str:
+    """Return by which name the style sheet knows an arm: what is judged looks as the tuned model does elsewhere."""
+    if arm in (results["arm"], results["against"]):
+        return "tuned" if arm == results["arm"] else "base"
+    return arm if arm in ("echo", "rules") else "other"
+
+
 def _misses(report_input: ReportInput, *, examples: bool) -> dict[str, Any]:
-    missed = misses.misses(report_input.examples)
+    results = report_input.results
+    judged, against = results["arm"], results["against"]
+    missed = misses.misses(report_input.examples, judged)
     shown = missed[:MOST_MISSES] if examples else []
     numbers = {example["id"]: n for n, example in enumerate(missed, 1)}
-    kinds = {kind: len(found) for kind, found in misses.by_kind(shown).items()}
+    kinds = {kind: len(found) for kind, found in misses.by_kind(shown, judged).items()}
     slices: dict[str, int] = {}
     for example in shown:
         for name in _slices(example):
             slices[name] = slices.get(name, 0) + 1
-    lost = {arm: misses.lost_against(report_input.examples, arm) for arm in ("base", "rules")}
-    hits = misses.hits(report_input.examples)
+    others = [arm for arm in dict.fromkeys((against, "rules")) if arm in results["arms"] and arm != judged]
+    lost = {arm: misses.lost_against(report_input.examples, arm, judged) for arm in others}
+    hits = misses.hits(report_input.examples, judged)
     return {
         "n": len(missed),
         "of": len(report_input.examples),
         "told_by": ", or ".join(misses.told_by(report_input.examples)),
-        "cards": [_card(example, numbers[example["id"]]) for example in shown],
+        "judged": judged,
+        "whose": "the tuned model" if judged == "tuned" else judged,
+        "others": " or ".join(others),
+        "cards": [_card(example, numbers[example["id"]], results) for example in shown],
         "kinds": [{"kind": kind, "label": misses.kind_label(kind), "n": n} for kind, n in kinds.items()],
         "slices": [{"name": name, "label": name.replace("=", ": ", 1), "n": slices[name]} for name in sorted(slices)],
-        "lost": [_lost(arm, found, numbers, examples=examples) for arm, found in lost.items() if found],
-        "hits": [_hit(example) for example in hits] if examples else [],
+        "lost": [_lost(arm, found, numbers, results, examples=examples) for arm, found in lost.items() if found],
+        "hits": [_hit(example, judged) for example in hits] if examples else [],
         "n_hits": len(report_input.examples) - len(missed),
     }
 
@@ -264,21 +329,24 @@ def _pieces(text: str, snippets: Sequence[misses.Snippet]) -> list[tuple[str, st
     return [(piece.text, MARK_CLASS.get(piece.kind, "style") if piece.kind else None) for piece in mark(text, snippets)]
 
 
-def _answer(example: Mapping[str, Any], arm: str) -> dict[str, Any]:
+def _answer(example: Mapping[str, Any], arm: str, results: Mapping[str, Any]) -> dict[str, Any]:
+    is_judged = arm == results["arm"]
     wrong = [snippet for snippet in misses.snippets(example, arm) if snippet.kind != misses.LOST]
     return {
-        "arm": arm,
+        "arm": _colour(arm, results),
         "title": {"base": "Base", "tuned": "Tuned"}.get(arm, arm),
         "pieces": _pieces(example["answers"][arm], wrong),
         "empty": not example["answers"][arm].strip(),
-        "chips": [chip for chip in _chips(example, arm) if arm == "tuned" or chip["class"] != "style"],
+        "chips": [chip for chip in _chips(example, arm) if is_judged or chip["class"] != "style"],
         "clean": not misses.kinds(example, arm),
     }
 
 
-def _card(example: Mapping[str, Any], number: int) -> dict[str, Any]:
-    lost = _lost_facts(example)
-    found = misses.kinds(example, "tuned")
+def _card(example: Mapping[str, Any], number: int, results: Mapping[str, Any]) -> dict[str, Any]:
+    judged = results["arm"]
+    lost = _lost_facts(example, judged)
+    found = misses.kinds(example, judged)
+    pair = tuple(dict.fromkeys((results["against"], judged)))
     answers = example["answers"]
     return {
         "number": number,
@@ -289,30 +357,34 @@ def _card(example: Mapping[str, Any], number: int) -> dict[str, Any]:
         ],
         "input": _pieces(example["input"], lost),
         "target": _pieces(example["target"], lost),
-        "answers": [_answer(example, arm) for arm in ("base", "tuned") if answers.get(arm) is not None],
-        "others": [_answer(example, arm) for arm in answers if arm == "rules"],
+        "answers": [_answer(example, arm, results) for arm in pair if answers.get(arm) is not None],
+        "others": [_answer(example, arm, results) | {"title": arm} for arm in answers if arm not in (*pair, "echo")],
     }
 
 
-def _lost_facts(example: Mapping[str, Any]) -> list[misses.Snippet]:
-    return [snippet for snippet in misses.snippets(example, "tuned") if snippet.kind == misses.LOST]
+def _lost_facts(example: Mapping[str, Any], judged: str) -> list[misses.Snippet]:
+    return [snippet for snippet in misses.snippets(example, judged) if snippet.kind == misses.LOST]
 
 
 def _lost(
-    arm: str, found: Sequence[Mapping[str, Any]], numbers: Mapping[str, int], *, examples: bool
+    arm: str,
+    found: Sequence[Mapping[str, Any]],
+    numbers: Mapping[str, int],
+    results: Mapping[str, Any],
+    *,
+    examples: bool,
 ) -> dict[str, Any]:
     shown = found[:MOST_LOST] if examples else []
     return {
         "arm": arm,
-        "about": ARMS[arm],
         "n": len(found),
         "examples": [
             {
                 "number": numbers[example["id"]],
                 "linked": numbers[example["id"]] <= MOST_MISSES,
                 "input": example["input"],
-                "right": _answer(example, arm),
-                "wrong": _answer(example, "tuned"),
+                "right": _answer(example, arm, results),
+                "wrong": _answer(example, results["arm"], results),
             }
             for example in shown
         ],
@@ -320,18 +392,19 @@ def _lost(
     }
 
 
-def _hit(example: Mapping[str, Any]) -> dict[str, Any]:
+def _hit(example: Mapping[str, Any], judged: str) -> dict[str, Any]:
     return {
         "place": _place(example),
         "input": example["input"],
         "target": example["target"],
-        "tuned": example["answers"]["tuned"],
+        "tuned": example["answers"][judged],
     }
 
 
 def _next(report_input: ReportInput, *, examples: bool) -> list[dict[str, Any]]:
-    numbers = {example["id"]: n for n, example in enumerate(misses.misses(report_input.examples), 1)}
-    found = misses.by_kind(report_input.examples)
+    results, judged = report_input.results, report_input.results["arm"]
+    numbers = {example["id"]: n for n, example in enumerate(misses.misses(report_input.examples, judged), 1)}
+    found = misses.by_kind(report_input.examples, judged)
     most = max((len(each) for each in found.values()), default=0)
     return [
         {
@@ -344,9 +417,9 @@ def _next(report_input: ReportInput, *, examples: bool) -> list[dict[str, Any]]:
                 {
                     "number": numbers[example["id"]],
                     "linked": numbers[example["id"]] <= MOST_MISSES,
-                    "input": _pieces(example["input"], _lost_facts(example)),
-                    "tuned": _answer(example, "tuned")["pieces"],
-                    "what": "; ".join(s.text for s in misses.snippets(example, "tuned") if s.kind == kind),
+                    "input": _pieces(example["input"], _lost_facts(example, judged)),
+                    "tuned": _answer(example, judged, results)["pieces"],
+                    "what": "; ".join(s.text for s in misses.snippets(example, judged) if s.kind == kind),
                 }
                 for example in (each[:2] if examples else [])
             ],

@@ -148,6 +148,88 @@ def count(n: int, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def head_room(found: Mapping[str, Any]) -> str:
+    """Return what the untrained arms reach and what is left to win, in a line."""
+    best = found["arms"][found["best"]]
+    ends = interval(best)
+    reached = f"{found['best']} reaches {value(best['mean'])}{f' ({ends})' if ends else ''} untrained"
+    side = ", lower is better" if found["lower_is_better"] else ""
+    said = f"head-room {found['label']}{side}: {reached}, so at most {value(found['left'])} to win"
+    enough = [name for name, each in found["arms"].items() if each["meets"]]
+    if enough:
+        said += f"; {' and '.join(enough)} met the goal untrained: method=none trains nothing"
+    return said
+
+
+SIDES = {"knowledge": "what it knows", "behaviour": "form and tone"}
+CHOICES = {
+    "both": "both, each adds to the other",
+    "retrieval": "retrieval",
+    "tuning": "tuning",
+    "neither": "neither was shown to help",
+}
+
+
+def recommendation(levers: Mapping[str, Any]) -> str:
+    """Return which of retrieval and tuning to use, in a sentence."""
+    retrieve, tune = levers["retrieve"], levers["tune"]
+    if tune is None:
+        said = "Retrieve" if retrieve else "Retrieval was not shown to help"
+        return f"{said}; whether tuning helps was not tried."
+    if tune:
+        return "Retrieve and tune." if retrieve else "Tune, and retrieve nothing."
+    return "Retrieve, and do not tune." if retrieve else "Do not tune, and retrieve nothing: neither was shown to help."
+
+
+def reasons(levers: Mapping[str, Any]) -> list[str]:
+    """Return for each side why, a line a metric: which lever won, by how much, and what the other adds to it."""
+    return [f"{SIDES[row['side']]}, {row['label']}: {_won(row)}" for row in levers["metrics"]]
+
+
+def _won(row: Mapping[str, Any]) -> str:
+    effects, choice = row["effects"], row["choice"]
+    parts = [CHOICES[choice]]
+    shown = {
+        "retrieval": ("retrieval", "tuning_after_retrieval"),
+        "tuning": ("tuning", "retrieval_after_tuning"),
+        "both": ("both",),
+        "neither": ("retrieval", "tuning"),
+    }[choice]
+    for name in shown:
+        if (found := effects[name]) is not None and found["difference"] is not None:
+            ends = difference_interval(found)
+            parts.append(f"{EFFECTS[name]} {signed(found['difference'])}{f' ({ends})' if ends else ''}")
+    return "; ".join(parts)
+
+
+EFFECTS = {
+    "retrieval": "retrieval alone",
+    "tuning": "tuning alone",
+    "both": "together",
+    "tuning_after_retrieval": "tuning on top of it",
+    "retrieval_after_tuning": "retrieval on top of it",
+}
+
+
+def search(retrieval: Mapping[str, Any]) -> str:
+    """Return how often the search finds the passage that an answer is taken from, "" where none is known."""
+    known = retrieval["gold_passage"].get("test")
+    if known is None:
+        return ""
+    found = known["search"]
+    recalls = ", ".join(f"{name} {value(found[name])}" for name in found if name != "mrr")
+    return f"of {known['n']:,} test questions: {recalls}, MRR {value(found['mrr'])}"
+
+
+def of_answers(used: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Return what an answer took: seconds, tokens read, tokens written, and the cost of a thousand answers."""
+    unknown = "unknown"
+    read, written = (
+        unknown if used[each] is None else f"{used[each]:,.0f}" for each in ("tokens_read", "tokens_written")
+    )
+    return f"{used['seconds']:.2f}", read, written, unknown if used["usd"] is None else cost(1000 * used["usd"])
+
+
 @dataclass(frozen=True)
 class Finding:
     """One goal condition in words: `found` against `wanted`; `more` says what would decide it, "" when decided."""

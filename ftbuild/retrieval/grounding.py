@@ -9,16 +9,17 @@ The form, tags with a name in them, and the question after all passages: OpenAI,
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ftbuild.digest import of_plain
 from ftbuild.example import Example, Split
 from ftbuild.problem import Problem
-from ftbuild.retrieval.lexical import Lexical
+from ftbuild.retrieval.index import Index
 from ftbuild.retrieval.names import Names
 from ftbuild.retrieval.passages import Passage
+from ftbuild.retrieval.ranking import best, nearest, place
 from ftbuild.settings import Retrieval
 
 TAG = re.compile(r"<(?=/?passage\b)", re.IGNORECASE)
@@ -29,12 +30,17 @@ PASSAGE = re.compile(r'<passage name="([^"]*)">\n(.*?)\n</passage>', re.DOTALL)
 class Given:
     """The passages of one example in their order; `gold` says of each whether the answer is taken from it.
 
-    `is_known`: the example says which is the gold one, whether it is among them or not.
+    `place` is where a search finds the gold one, 1 the first, 0 nowhere; None where the example names none.
     """
 
     passages: tuple[Passage, ...] = ()
     gold: tuple[bool, ...] = ()
-    is_known: bool = False
+    place: int | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Return whether the example says which is the gold one, whether it is among them or not."""
+        return self.place is not None
 
     def to_json(self, source: str, licence: str) -> list[dict[str, Any]]:
         """Return what provenance tells of them; `source` is the name of the documents, with their licence.
@@ -56,9 +62,9 @@ class Given:
 class Library:
     """Passages that can be found by what they say and by what they are called."""
 
-    def __init__(self, passages: Sequence[Passage]) -> None:
+    def __init__(self, passages: Sequence[Passage], index: Index | None = None) -> None:
         self._passages = tuple(passages)
-        self._index = Lexical(["\n".join((each.title, *each.headings, each.text)) for each in passages])
+        self._index = index or Index.of(passages)
         self._names = Names(passages)
 
     def given(self, example: Example, split: Split, settings: Retrieval) -> Given | Problem:
@@ -67,17 +73,25 @@ class Library:
         if isinstance(gold, Problem):
             return gold
         question, n = asked_by(example), settings.n_passages
+        scores = self._index.scores(question)
         if split not in settings.gold_in:
-            chosen = self._index.ranked(question, n)
+            chosen = nearest(scores, n)
         elif not gold:
-            chosen = self._shuffled(self._index.ranked(question, n), example, settings)
+            chosen = self._shuffled(nearest(scores, n), example, settings)
         else:
-            others = self._index.ranked(question, n, without=gold)
+            others = nearest(scores, n, without=gold)
             if not _is_left_out(example, settings):
-                others = [self._index.best(f"{question}\n{example.target.content or ''}", gold), *others][:n]
+                others = [self._best(question, example, gold), *others][:n]
             chosen = self._shuffled(others, example, settings)
         passages = tuple(self._passages[each] for each in chosen)
-        return Given(passages, tuple(each in gold for each in chosen), bool(gold))
+        at = place(scores, gold) if gold else None
+        return Given(passages, tuple(each in gold for each in chosen), at)
+
+    def _best(self, question: str, example: Example, gold: Sequence[int]) -> int:
+        """Return the gold passage that is nearest to the question and its answer together."""
+        if len(gold) == 1:
+            return gold[0]
+        return best(self._index.lexical_scores(f"{question}\n{example.target.content or ''}"), gold)
 
     def _shuffled(self, chosen: Sequence[int], example: Example, settings: Retrieval) -> list[int]:
         """Return passages in an order that their texts and the example decide, whatever else is in the library."""
@@ -117,6 +131,15 @@ def grounded(example: Example) -> Example:
     asked = message._replace(content=with_context(example.context, message.content or ""))
     messages = (*example.messages[:at], asked, *example.messages[at + 1 :])
     return replace(example, messages=messages, transforms=(*example.transforms, "grounded"))
+
+
+def without_context(messages: Sequence[Mapping[str, Any]], context: str) -> list[Mapping[str, Any]]:
+    """Return messages in their JSON form without the context that `grounded` put before what the user says last."""
+    at = max((number for number, each in enumerate(messages) if each["role"] == "user"), default=None)
+    if at is None or not context:
+        return list(messages)
+    asked = {**messages[at], "content": messages[at]["content"].removeprefix(with_context(context, " ")[:-1])}
+    return [*messages[:at], asked, *messages[at + 1 :]]
 
 
 def _is_left_out(example: Example, settings: Retrieval) -> bool:

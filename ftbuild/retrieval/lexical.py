@@ -12,10 +12,15 @@ import re
 import unicodedata
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ftbuild.retrieval.ranking import Scores
+
+Array = npt.NDArray[Any]
 
 K1, B = 1.2, 0.75
 SCALE = 1_000_000
@@ -34,50 +39,45 @@ def grams(text: str) -> Iterator[str]:
 
 
 class Lexical:
-    """An index of texts, numbered from 0 in their order."""
+    """An index of texts, numbered from 0 in their order.
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._numbers: dict[str, int] = {}
+    `arrays` hold all of it: for each n-gram where its texts begin and end, and the weight that it has in each.
+    """
+
+    def __init__(self, grams_: Sequence[str], arrays: Mapping[str, Array]) -> None:
+        self.grams, self.arrays = grams_, arrays
+        self._numbers = {gram: number for number, gram in enumerate(grams_)}
+        self._n = int(arrays["n"][0])
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> "Lexical":
+        """Return the index of some texts."""
+        numbers: dict[str, int] = {}
         gram_of, text_of, counts, lengths = array("q"), array("q"), array("q"), array("q")
         for number, text in enumerate(texts):
             counted = Counter(grams(text))
             lengths.append(counted.total())
-            gram_of.extend(self._numbers.setdefault(gram, len(self._numbers)) for gram in counted)
+            gram_of.extend(numbers.setdefault(gram, len(numbers)) for gram in counted)
             text_of.extend([number] * len(counted))
             counts.extend(counted.values())
-        self._n = len(texts)
+        n = len(texts)
         by_gram = np.argsort(np.asarray(gram_of), kind="stable")
-        gram, self._texts = np.asarray(gram_of)[by_gram], np.asarray(text_of)[by_gram]
-        found_in = np.bincount(gram, minlength=len(self._numbers))
-        self._ends = np.cumsum(found_in)
-        self._starts = self._ends - found_in
-        idf = np.log(1 + (self._n - found_in + 0.5) / (found_in + 0.5))
-        length = np.asarray(lengths) / (sum(lengths) / max(1, self._n) or 1.0)
+        gram, found_at = np.asarray(gram_of)[by_gram], np.asarray(text_of)[by_gram]
+        found_in = np.bincount(gram, minlength=len(numbers))
+        ends = np.cumsum(found_in)
+        idf = np.log(1 + (n - found_in + 0.5) / (found_in + 0.5))
+        length = np.asarray(lengths) / (sum(lengths) / max(1, n) or 1.0)
         often = np.asarray(counts)[by_gram]
-        weights = idf[gram] * often * (K1 + 1) / (often + K1 * (1 - B + B * length[self._texts]))
-        self._weights = np.rint(weights * SCALE)
+        weights = idf[gram] * often * (K1 + 1) / (often + K1 * (1 - B + B * length[found_at]))
+        arrays = {"starts": ends - found_in, "ends": ends, "texts": found_at, "weights": np.rint(weights * SCALE)}
+        return cls([*numbers], {**arrays, "n": np.array([n])})
 
-    def scores(self, query: str) -> npt.NDArray[np.int64]:
+    def scores(self, query: str) -> Scores:
         """Return the score of every text, in millionths; an n-gram counts once, however often the query has it."""
         known = [number for gram in dict.fromkeys(grams(query)) if (number := self._numbers.get(gram)) is not None]
         if not known:
             return np.zeros(self._n, np.int64)
-        parts = [slice(self._starts[number], self._ends[number]) for number in known]
-        texts = np.concatenate([self._texts[part] for part in parts])
-        weights = np.concatenate([self._weights[part] for part in parts])
+        parts = [slice(self.arrays["starts"][number], self.arrays["ends"][number]) for number in known]
+        texts = np.concatenate([self.arrays["texts"][part] for part in parts])
+        weights = np.concatenate([self.arrays["weights"][part] for part in parts])
         return np.bincount(texts, weights, self._n).astype(np.int64)  # sums of whole numbers are exact
-
-    def ranked(self, query: str, n: int, without: Collection[int] = ()) -> list[int]:
-        """Return the `n` nearest texts, fewer where others share nothing with the query; of equals the first."""
-        scores = self.scores(query)
-        scores[list(without)] = 0
-        order = scores * self._n - np.arange(self._n)  # no two alike, so that a part of them can be sorted
-        few = np.argpartition(-order, n - 1)[:n] if n < self._n else np.arange(self._n)
-        return [int(each) for each in few[np.argsort(-order[few])] if scores[each]]
-
-    def best(self, query: str, among: Sequence[int]) -> int:
-        """Return the nearest of some texts, of equals the first."""
-        if len(among) == 1:
-            return among[0]
-        scores = self.scores(query)
-        return max(among, key=lambda each: (scores[each], -each))

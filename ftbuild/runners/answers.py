@@ -17,6 +17,7 @@ from ftbuild.plan.action import Action
 from ftbuild.plan.cost import of_tokens
 from ftbuild.plan.gates import deploying
 from ftbuild.problem import Problem
+from ftbuild.retrieval.grounding import without_context
 from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.wording import suffix
 from ftbuild.runners.workshop import Workshop
@@ -28,11 +29,13 @@ FLAG = "parallel_tool_calls"  # sent with tools alone
 OWN = ("tools", FLAG, "response_format")  # of an example
 NOT_SENT = (FLAG, "strict_tools")  # of the settings: they are in the examples
 Name = TypeVar("Name", bound=Hashable)
+Messages = Sequence[Mapping[str, Any]]
 
 
 def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) -> Made:
     """Answer every test example with one arm."""
     from ftbuild.evaluate import arms
+    from ftbuild.evaluate.shots import drawn
 
     examples = list(parse_lines(done.read(action, "examples")))
     kind = action.settings["kind"]
@@ -46,7 +49,11 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
         job = json.loads(done.read(action, "job")) if kind == "tuned" else None
         rule = action.settings.get("checkpoint", "last")
         model = choose(job, rule).model if job else shop.settings.model.id
-        answers = _answers(shop, kind, model, examples, voice)
+        shots = list(parse_lines(done.read(action, "shots"))) if "examples" in action.settings else []
+        if action.settings.get("retrieval") is False:
+            examples, shots = _bare(examples), _bare(shots)
+        before = [each["messages"] for each in drawn(shots, action.settings.get("examples", 0), shop.settings.seed)]
+        answers = _answers(shop, kind, model, examples, before, voice)
     wanted = _wanted(shop, examples) if "turns" in action.settings else {}
     predictions = json_lines(
         {
@@ -80,10 +87,15 @@ def _wanted(shop: Workshop, examples: Sequence[Mapping[str, Any]]) -> dict[str, 
     return found
 
 
-def prompt(example: Mapping[str, Any], parameters: Mapping[str, Any], end: int = -1, number: int = 0) -> Prompt:
+def _bare(examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return examples without the passages in their prompts."""
+    return [{**each, "messages": without_context(each["messages"], each.get("context", ""))} for each in examples]
+
+
+def prompt(example: Mapping[str, Any], parameters: Mapping[str, Any], end: int | None = -1, number: int = 0) -> Prompt:
     """Return what is asked of an example: as in training, its tools, their flag and its form go with it, no weights.
 
-    `end` is where what is asked for begins, `number` that of the sample.
+    `end` is where what is asked for begins, None where it is not among the messages, `number` that of the sample.
     """
     own = {name: example[name] for name in OWN if name in example}
     asked = map(Message.from_json, example["messages"][:end])
@@ -116,11 +128,16 @@ def deployed(shop: Workshop, kind: str, model: str) -> str:
 
 
 def _answers(
-    shop: Workshop, kind: str, model: str, examples: Sequence[Mapping[str, Any]], voice: Voice
+    shop: Workshop,
+    kind: str,
+    model: str,
+    examples: Sequence[Mapping[str, Any]],
+    shots: Sequence[Messages],
+    voice: Voice,
 ) -> list[tuple[str, int, Dialogue]]:
-    """Return every dialogue with the id of its example and the number of its sample."""
+    """Return every dialogue with the id of its example and the number of its sample; `shots` stand before each."""
     asked = {each["id"]: each for each in examples}
-    played = ask(shop, kind, model, _plays(shop, examples), voice)
+    played = ask(shop, kind, model, _plays(shop, examples, shots), voice)
     return [(name, number, _own(each, asked[name])) for (name, number), each in played.items()]
 
 
@@ -158,17 +175,23 @@ def ask(shop: Workshop, kind: str, model: str, plays: Mapping[Name, Play], voice
         calls.close()
 
 
-def _plays(shop: Workshop, examples: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], Play]:
+def _plays(
+    shop: Workshop, examples: Sequence[Mapping[str, Any]], shots: Sequence[Messages]
+) -> dict[tuple[str, int], Play]:
     """Return what is asked, by example and sample; a sample's seed is its number above that of the settings."""
+    from ftbuild.evaluate.shots import with_shots
+
     asked, runs = shop.settings.evaluation, shop.results()
     sent = {name: value for name, value in shop.settings.request.keyed().items() if name not in NOT_SENT}
 
     def started(example: Mapping[str, Any], number: int) -> Play:
         parameters = {**sent, "seed": shop.settings.seed + number}
-        begin = begun(example["messages"]) if asked.turns > 1 else -1
+        begin = begun(example["messages"]) if asked.turns > 1 else len(example["messages"]) - 1
+        # Calls recorded in another conversation are no results of this one.
+        before = with_shots(example["messages"][:begin], shots)
         own = lambda call: own_calls([call], example)[0]  # noqa: E731
         given = results_for(example["messages"], runs, own)
-        return play(prompt(example, parameters, begin, number), asked.turns, given)
+        return play(prompt({**example, "messages": before}, parameters, None, number), asked.turns, given)
 
     return {(each["id"], number): started(each, number) for each in examples for number in range(asked.samples)}
 

@@ -173,8 +173,7 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
         DataError: the findings, if one of them is an error.
     """
     grounds = passages.grounds_of(settings, inputs)
-    if grounds is not None:
-        inputs = {name: each for name, each in inputs.items() if name != grounds.documents}
+    inputs = passages.examples_of(inputs, grounds)
     names = sorted(inputs)
     recipe = _recipe(settings)
     redacting = tuple(settings.get("redact", ()))
@@ -272,13 +271,13 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
             redacted[len(told)] = ready.done.redacted
         if found := [*ready.problems, *rules.check(said, origin.path, origin.line, pack, ready.known)]:
             wrong[len(told)] = found
-        told.append(_line(origin, said))
+        told.append(_line(origin, said, ready.context))
         licence, has_share = ways.licences[origin.source], origin.source in ways.with_share
         entry = lineage.entry(origin, ready.done, ready.split, recipe.shares, licence, has_share)
         if ways.grounds is not None:
             documents = ways.grounds.documents
             entry |= {"passages": ready.given.to_json(documents, ways.licences[documents])}
-            golds.append(passages.gold(ready.given))
+            golds += passages.found(ready.given)
         beside.append(reread(entry) + b"\n")
         known = fact(
             origin,
@@ -299,9 +298,9 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
 class Ready(NamedTuple):
     """An example as it will be learnt: where it comes from, what is said in it and what was done to it.
 
-    `asked` is what is said without the passages in `given`: two that ask the same leak, whatever stands before the
-    question. `tools` are those told otherwise, `n_cut` the calls that were cut off, and `known` the rules that found
-    nothing in what is said.
+    `asked` is what is said without the passages in `given`, which stand in `context`: two that ask the same leak,
+    whatever stands before the question. `tools` are those told otherwise, `n_cut` the calls that were cut off, and
+    `known` the rules that found nothing in what is said.
     """
 
     origin: Origin
@@ -312,6 +311,7 @@ class Ready(NamedTuple):
     n_cut: int = 0
     tools: offered.Pairs = MappingProxyType({})
     given: Given = Given()
+    context: str = ""
     problems: Sequence[Problem] = ()
     known: Pack | None = None
 
@@ -329,7 +329,7 @@ def _ready(value: Mapping[str, Any], ways: Ways) -> Ready | None:
     own = plain = as_told.example
     said = asked = plain.conversation()
     split = split_in(plain, shares, latest)
-    given, problems = Given(), list[Problem]()
+    given, context, problems = Given(), "", list[Problem]()
     if ways.grounds is not None:
         chosen, found = ways.grounds.ground(read, split)
         if isinstance(found, Problem):
@@ -337,10 +337,12 @@ def _ready(value: Mapping[str, Any], ways: Ways) -> Ready | None:
         else:
             again = _as_told(chosen, ways)  # what is redacted has one label, in the passages and in the question
             assert again is not None
-            own, given = replace(grounded(again.example), group=plain.group, slices=plain.slices), found
-            said = own.conversation()
+            slices = {**plain.slices, **passages.sliced(found, split, ways.grounds.settings)}
+            own, given = replace(grounded(again.example), group=plain.group, slices=slices), found
+            said, context = own.conversation(), again.example.context
     done = Done(own.transforms, own.redacted)
-    return Ready(own.origin, said, asked, split, done, as_told.n_cut, offered.pairs(own, ways.terms), given, problems)
+    pairs = offered.pairs(own, ways.terms)
+    return Ready(own.origin, said, asked, split, done, as_told.n_cut, pairs, given, context, problems)
 
 
 def _as_told(read: Example, ways: Ways) -> offered.Offered | None:
@@ -352,8 +354,9 @@ def _as_told(read: Example, ways: Ways) -> offered.Offered | None:
     return None if are_equal(told.example.rejected, told.example.target) else told  # a call that differed is gone
 
 
-def _line(origin: Origin, said: Mapping[str, Any]) -> bytes:
-    beside = {"raw": origin.raw, "group": origin.group, "slices": origin.slices}
+def _line(origin: Origin, said: Mapping[str, Any], context: str) -> bytes:
+    beside: dict[str, Any] = {"raw": origin.raw, "group": origin.group, "slices": origin.slices}
+    beside |= {"context": context} if context else {}  # what an arm that retrieves nothing goes without
     return reread({"id": origin.id, **said, **beside}) + b"\n"
 
 

@@ -24,6 +24,7 @@ from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.problem import Problem
 from ftbuild.report.progress import JobProgress, curve
+from ftbuild.runners.head_room import room_said
 from ftbuild.runners.integrations import explained, integrations, notes
 from ftbuild.runners.wording import learning, suffix
 from ftbuild.runners.workshop import Remote, Workshop
@@ -48,6 +49,8 @@ def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> 
         raise ended_badly(str(before.job_id), str(before.status), before.error, before.code)
     if (kept := ledger.kept(key)) is not None:
         return Made(*kept)
+    if said := room_said(shop.settings.goal, action, done):
+        voice.say(said)
     remote = shop.connect()
     try:
         return _run(shop, remote, action, ledger.journal(key), done, voice)

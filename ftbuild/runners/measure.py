@@ -64,7 +64,7 @@ def _golds(provenance: Content) -> dict[str, list[bool | None]]:
 
 
 def _passages(example: Mapping[str, Any], golds: Sequence[bool | None]) -> "list[GivenPassage]":
-    """Return the passages that an example was asked with."""
+    """Return the passages of an example, whether an arm was asked with them or not."""
     from ftbuild.scorers import GivenPassage
 
     asked = [each["content"] or "" for each in example["messages"][:-1] if each["role"] == "user"]
@@ -135,6 +135,7 @@ def _unknown(what: str, key: str, name: str, known: Sequence[str]) -> Problem:
 def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:
     """Compare the arms and judge the goal."""
     from ftbuild.evaluate import compare
+    from ftbuild.evaluate.levers import levers
     from ftbuild.evaluate.trust import trust
     from ftbuild.settings import Goal
 
@@ -142,9 +143,12 @@ def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, A
     judged = settings["goal"] is not None
     asked = settings["goal"] or {"metric": settings["metric"], "require": [], "keep": []}
     conditions = {part: dict(asked[part]) for part in ("require", "keep")}
-    goal = Goal.model_validate_json(json.dumps({**asked, **conditions}))
     replies = inputs.get(LABELLED)
     trusted = trust(list(parse_lines(replies)), settings["judge"]["at_least"]) if replies is not None else None
+    named = {name: settings[name] for name in ("arm", "against") if name in settings}
+    goal = Goal.model_validate_json(json.dumps({**asked, **conditions, **named}))
     results = compare.compare(scores, goal, judged=judged, trusted=trusted)
+    if (asked := settings.get("levers")) is not None:
+        results["levers"] = levers(scores, asked["arms"], dict(asked["sides"]))
     note = f"{results['verdict']}, goal {results['ending']}" if judged else "no verdict asked for"
     return Made({"results.json": json_file(results)}, note)

@@ -4,7 +4,6 @@ A process that builds a dataset indexes the passages once, whatever the number o
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -18,13 +17,31 @@ from ftbuild.example import Example, Split
 from ftbuild.partitions import mapped
 from ftbuild.problem import Problem
 from ftbuild.retrieval.grounding import Given, Library, block
+from ftbuild.retrieval.index import Index, Vectors
 from ftbuild.retrieval.passages import LONGEST, Passage, read
+from ftbuild.retrieval.ranking import recalls
 from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.settings import Retrieval, Source
+from ftbuild.settings.retrieval import SLICE
 from ftbuild.source_files import Contents
 from ftbuild.stream import Content, Spool, whole
+from ftbuild.workers import Made
 
 UNKNOWN, AMONG, MISSING = range(3)  # the gold passage of an example: not named, among those it is given, or not
+FOUND = np.dtype([("among", "u1"), ("place", "<u4")])
+INDEX = ".index"  # follows the name of the documents where their index is an input
+
+
+BY = {"lexical": "by their letters", "vector": "by vectors", "hybrid": "by their letters and by vectors"}
+
+
+def index(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:
+    """Make the passages of documents searchable."""
+    passages = [Passage.from_json(each) for each in parse_lines(inputs["passages"])]
+    kind = settings.get("kind", "lexical")
+    vectors = Vectors.from_bytes(whole(inputs["vectors"])) if "vectors" in inputs else None
+    made = Index.of(passages, kind, vectors)
+    return Made({"index.npz": made.to_bytes()}, f"{len(passages):,} passages, {BY[kind]}")
 
 
 @dataclass
@@ -70,6 +87,7 @@ class Grounds:
 
     settings: Retrieval
     passages: bytes
+    index: bytes
 
     @property
     def documents(self) -> str:
@@ -80,15 +98,15 @@ class Grounds:
         """Return an example of a split with its context, and the passages in that, or what keeps it from having any."""
         if self.settings.sources is not None and example.source not in self.settings.sources:
             return example, Given()
-        given = _library(self.passages).given(example, split, self.settings)
+        given = _library(self.passages, self.index).given(example, split, self.settings)
         if isinstance(given, Problem):
             return example, replace(given, path=example.path, line=example.line)
         return replace(example, context=block(given.passages)), given
 
 
 @lru_cache(maxsize=1)
-def _library(passages: bytes) -> Library:
-    return Library([Passage.from_json(each) for each in parse_lines(passages)])
+def _library(passages: bytes, index: bytes) -> Library:
+    return Library([Passage.from_json(each) for each in parse_lines(passages)], Index.from_bytes(index))
 
 
 def grounds_of(settings: Any, inputs: Mapping[str, Content]) -> Grounds | None:
@@ -96,25 +114,47 @@ def grounds_of(settings: Any, inputs: Mapping[str, Content]) -> Grounds | None:
     if "retrieval" not in settings:
         return None
     retrieval = Retrieval.model_validate_json(json.dumps(settings["retrieval"]))
-    return Grounds(retrieval, whole(inputs[str(retrieval.documents)]))
+    documents = str(retrieval.documents)
+    return Grounds(retrieval, whole(inputs[documents]), whole(inputs[documents + INDEX]))
 
 
-def gold(given: Given) -> int:
-    """Return where the gold passage of an example is, as a number below 256."""
-    return UNKNOWN if not given.is_known else AMONG if any(given.gold) else MISSING
+def examples_of(inputs: Mapping[str, Content], grounds: "Grounds | None") -> Mapping[str, Content]:
+    """Return the inputs of a dataset that are examples."""
+    others = () if grounds is None else (grounds.documents, grounds.documents + INDEX)
+    return {name: each for name, each in inputs.items() if name not in others}
+
+
+def sliced(given: Given, split: Split, settings: Retrieval) -> dict[str, str]:
+    """Return the slice of an example by whether a search has found its gold passage, where it was searched for."""
+    if split in settings.gold_in or not given.is_known:
+        return {}
+    return {SLICE: "found" if any(given.gold) else "not found"}
+
+
+def found(given: Given) -> bytes:
+    """Return where the gold passage of an example is: among those given or not, and where a search finds it."""
+    among = UNKNOWN if given.place is None else AMONG if any(given.gold) else MISSING
+    return np.array([(among, given.place or 0)], FOUND).tobytes()
 
 
 def recall(settings: Retrieval, golds: Iterable[bytes], splits: Mapping[Split, Indexes]) -> dict[str, Any]:
-    """Return how often the gold passage is among those given, of the examples of each split that name one.
+    """Return how often the gold passage is among those given, and how good the search is, of the examples of each
+    split that name one.
 
-    `golds` say where it is, a byte an example, in the order of the rows; a split in which none is named is left out.
+    `golds` say where it is, as `found` does of each example, in the order of the rows; a split in which none is named
+    is left out.
     """
-    every: npt.NDArray[np.uint8] = np.frombuffer(b"".join(golds), np.uint8)
-    counts = {split: Counter(every[rows].tolist()) for split, rows in splits.items()}
+    every: npt.NDArray[Any] = np.frombuffer(b"".join(golds), FOUND)
+    known = {split: every[rows][every[rows]["among"] != UNKNOWN] for split, rows in splits.items()}
+    known = {split: each for split, each in known.items() if len(each)}
     told = {
-        split: {"n": n[AMONG] + n[MISSING], "with_gold": n[AMONG], "is_given": split in settings.gold_in}
-        for split, n in counts.items()
-        if n[AMONG] + n[MISSING]
+        split: {
+            "n": len(each),
+            "with_gold": int((each["among"] == AMONG).sum()),
+            "is_given": split in settings.gold_in,
+            "search": recalls(each["place"].tolist()),
+        }
+        for split, each in known.items()
     }
     return {"documents": settings.documents, "n_passages": settings.n_passages, "gold_passage": told}
 
@@ -122,5 +162,8 @@ def recall(settings: Retrieval, golds: Iterable[bytes], splits: Mapping[Split, I
 def told(recalled: Mapping[str, Any]) -> str:
     """Return for people how often a search has found the gold passage, "" where none is known."""
     searched = {split: each for split, each in recalled["gold_passage"].items() if not each["is_given"]}
-    parts = [f"{each['with_gold']:,} of {each['n']:,} {split}" for split, each in searched.items()]
+    parts = [
+        f"{each['with_gold']:,} of {each['n']:,} {split} (MRR {each['search']['mrr']:.2f})"
+        for split, each in searched.items()
+    ]
     return f", gold passage found for {', '.join(parts)}" if parts else ""

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from ftbuild.runners.data import dataset, ingest, render
 from ftbuild.runners.measure import compare, score, targets
+from ftbuild.runners.passages import index
 from ftbuild.runners.report import report
 from ftbuild.workers import Compute
 
 PURE: Mapping[str, Compute] = {
-    compute.__name__: compute for compute in (ingest, dataset, targets, render, score, compare, report)
+    compute.__name__: compute for compute in (ingest, index, dataset, targets, render, score, compare, report)
 }

@@ -9,11 +9,12 @@ from ftbuild.plan.action import Action
 from ftbuild.runners.answers import predict
 from ftbuild.runners.job import job
 from ftbuild.runners.judge import judge
+from ftbuild.runners.vectors import embed
 from ftbuild.runners.workshop import Workshop
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
 
-REMOTE = {"predict": predict, "job": job, "judge": judge}
+REMOTE = {"embed": embed, "predict": predict, "job": job, "judge": judge}
 
 
 def remote(shop: Callable[[Action], Workshop]) -> dict[str, Ask]:

@@ -10,6 +10,7 @@ from ftbuild.ledger.checkpoints import choose
 from ftbuild.render.back import conversation
 from ftbuild.report.input import ReportInput
 from ftbuild.runners.formats import json_file, json_lines, parse_lines, texts
+from ftbuild.runners.usage import usage
 from ftbuild.stream import Content, whole
 from ftbuild.tools.own import as_it_was
 from ftbuild.workers import Made
@@ -22,7 +23,9 @@ CAVEAT = (
 
 
 def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any]) -> Made:
-    """Draw the page and list the misses; `given` are the facts of the run that asked: run, actions, sources."""
+    """Draw the page and list the misses; `given` are the facts of the run that asked: run, actions, sources,
+    and of each arm what it is and what its tokens cost.
+    """
     from ftbuild.report import html, misses
 
     gathered = ReportInput(
@@ -32,9 +35,18 @@ def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
         training=_training(inputs, settings.get("checkpoint", "last")),
         actions=given["actions"],
         run=given["run"],
+        arms={
+            name: {
+                "about": given["arms"][name]["about"],
+                "usage": usage(inputs[f"{name}.predictions"], given["arms"][name]["prices"]),
+            }
+            for name in settings["arms"]
+        },
+        at_once=given["at_once"],
+        retrieval=json.loads(whole(inputs["retrieval"])) if "retrieval" in inputs else None,
         caveat=CAVEAT if given["run"]["provider"] == "embedded" else None,
     )
-    missed = misses.misses(gathered.examples)
+    missed = misses.misses(gathered.examples, gathered.results["arm"])
     return Made(
         {
             "report.html": html.render(gathered).encode(),

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ftbuild.completion import Completer
+from ftbuild.completion import Completer, Embedder
 from ftbuild.ledger.port import JobProvider
 from ftbuild.settings import Settings
 from ftbuild.store.store import Store
@@ -13,8 +13,8 @@ from ftbuild.tools.results import Run
 from ftbuild.world import World
 
 
-class Remote(JobProvider, Completer, Protocol):
-    """A provider of jobs and of answers."""
+class Remote(JobProvider, Completer, Embedder, Protocol):
+    """A provider of jobs, of answers and of vectors."""
 
     def hang_up(self) -> None:
         """Close the connections of a job's requests."""

@@ -25,7 +25,9 @@ GROUNDING_TOO = (INVENTED, ANSWERS)
 
 @dataclass(frozen=True)
 class Grounding:
-    """Scores of an answer against the passages it was asked with; without any, no metric has a value.
+    """Scores of an answer against the passages of its example; without any, no metric has a value.
+
+    An arm that is asked without them is scored by the same ones, so that it can be compared with one that has them.
 
     `supported` and `invented` are of answers that do not abstain; `invented` is 1 where a number, time, date or code
     stands neither in a passage nor in the question. `citation` and `answers` have a value where the passage that the

@@ -57,6 +57,17 @@ class Settings(Node):
         judge = self.judge
         return self.model_copy(update={"provider": judge.provider or self.provider, "model": judge.model or self.model})
 
+    @property
+    def arms(self) -> dict[str, Arm]:
+        """Return the arms that are compared, by name: where nothing is tuned, those that need no training."""
+        trains = self.method.type != "none"
+        return {name: arm for name, arm in self.evaluation.arms.items() if trains or arm.kind != "tuned"}
+
+    @property
+    def judged_arm(self) -> str:
+        """Return the arm that the others are compared with: where it is not trained, the one it would be against."""
+        return self.goal.arm if self.goal.arm in self.arms else self.goal.against
+
 
 __all__ = [
     "Argument",

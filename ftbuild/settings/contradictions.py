@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftbuild.settings.graders import ITEM_FIELDS, SAMPLE_FIELDS, templates
+from ftbuild.settings.retrieval import SLICE
 from ftbuild.settings.source import GENERATED_SLICES
 
 if TYPE_CHECKING:
     from ftbuild.settings import Settings
 
-NEEDED_ARMS = ("base", "tuned")
 CLOSE = 1e-9
 # As the scorers name them, which these settings do not know.
 TOOL_CALLS = ("exact_set", "no_call", "recall", "precision", "f1", "names", "valid", "over", "under")
@@ -41,11 +41,15 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
     yield from _times(settings)
     yield from _place(settings)
     metrics, arms = metrics_of(settings), list(settings.evaluation.arms)
-    for arm in NEEDED_ARMS:
+    goal = settings.goal
+    for arm in (goal.against, goal.arm):
         if arm not in arms:
-            yield Contradiction("evaluation.arms", f"no arm {arm!r}, and the verdict compares tuned with base", arms)
-    if settings.goal.metric not in metrics:
-        yield _no_metric("goal.metric", settings.goal.metric, metrics)
+            said = f"no arm {arm!r}, and the verdict compares {goal.arm} with {goal.against}"
+            yield Contradiction("evaluation.arms", said, arms)
+    named = [("goal.metric", settings.goal.metric)]
+    named += [("evaluation.knowledge", each) for each in settings.evaluation.knowledge]
+    named += [("evaluation.behaviour", each) for each in settings.evaluation.behaviour]
+    yield from (_no_metric(key, name, metrics) for key, name in named if name not in metrics)
     for part, conditions in (("require", settings.goal.require), ("keep", settings.goal.keep)):
         for name, condition in conditions.items():
             key = f"goal.{part}.{name}"
@@ -84,14 +88,21 @@ def _dialogues(settings: "Settings") -> Iterator[Contradiction]:
 
 def _place(settings: "Settings") -> Iterator[Contradiction]:
     """Yield that a hosted provider has no address, or that our own server has no weights to train."""
-    provider = settings.provider
-    if provider.kind == "hosted" and provider.base_url is None:
-        fix = "provider.base_url=https://HOST/v1"
-        yield Contradiction("provider.base_url", "null, and a hosted provider needs an address", (), fix=fix)
-    if provider.kind == "embedded" and not settings.model.is_here:
-        fix = "provider=openai, or wherever it is hosted; or a model of this machine: model=smollm2."
-        said = f"{settings.model.id!r} is hosted elsewhere: its weights cannot be had here"
-        yield Contradiction("model.id", said, (), fix=fix)
+    asked = {"": (settings.provider, settings.model)}
+    for name, arm in settings.evaluation.arms.items():
+        if arm.model is not None:
+            asked[f"evaluation.arms.{name}."] = (arm.provider or settings.provider, arm.model)
+    for where, (provider, model) in asked.items():
+        if provider.kind == "hosted" and provider.base_url is None:
+            fix = f"{where}provider.base_url=https://HOST/v1"
+            yield Contradiction(
+                f"{where}provider.base_url", "null, and a hosted provider needs an address", (), fix=fix
+            )
+        if provider.kind == "embedded" and not model.is_here:
+            arm_of = f"@{where}provider" if where else ""
+            fix = f"provider{arm_of}=openai, or wherever it is hosted; or a model of this machine: model=smollm2."
+            said = f"{model.id!r} is hosted elsewhere: its weights cannot be had here"
+            yield Contradiction(f"{where}model.id", said, (), fix=fix)
 
 
 def _shares(settings: "Settings") -> Iterator[Contradiction]:
@@ -162,6 +173,7 @@ def _slice(key: str, said: str, settings: "Settings") -> Iterator[Contradiction]
     name, _, value = said.partition("=")
     sources = settings.dataset.of_examples
     made = GENERATED_SLICES if any(each.kind == "generator" for each in sources.values()) else ()
+    made = (*made, SLICE) if settings.retrieval.documents is not None else made
     fields = list(dict.fromkeys(["source", *made, *(field for each in sources.values() for field in each.slices)]))
     if name not in fields or not value:
         yield Contradiction(key, f"no slice {said!r}", [f"{field}=VALUE" for field in fields], said)
@@ -191,6 +203,16 @@ def _retrieval(settings: "Settings") -> Iterator[Contradiction]:
         said = f"no source {retrieval.documents!r} of the kind documents in dataset.sources"
         fix = f"put `- /source@dataset.sources.{retrieval.documents}: OPTION` into the defaults of the experiment."
         yield Contradiction("retrieval.documents", said, documents, retrieval.documents, "" if documents else fix)
+    asks = retrieval.documents is not None and retrieval.kind != "lexical" and retrieval.model is None
+    if asks and not settings.model.is_here:
+        fix = "retrieval.model=NAME, of a model that gives embeddings; or retrieval.kind=lexical."
+        said = f"null, and {settings.model.id!r} of the experiment is not known to give vectors"
+        yield Contradiction("retrieval.model", said, (), fix=fix)
+    for name, arm in settings.evaluation.arms.items():
+        if arm.retrieval and retrieval.documents is None:
+            fix = "name them, as conf/retrieval/handbook.yaml does: retrieval=OPTION"
+            key = f"evaluation.arms.{name}.retrieval"
+            yield Contradiction(key, "true, and retrieval.documents names no passages", (), fix=fix)
     for name in retrieval.sources or ():
         if name not in sources:
             said = f"no source {name!r} of examples in dataset.sources"

@@ -6,6 +6,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from ftbuild.settings.node import Node, without_nulls
+from ftbuild.settings.provider import Provider
+from ftbuild.settings.training import Model
 
 
 class Request(Node):
@@ -27,12 +29,45 @@ class Arm(Node):
     """One way to answer.
 
     `echo` returns the input, `rules` substitutes words, sets sentence case and puts `opening`
-    first; `base` and `tuned` ask a model. `substitute` and `opening` belong to `rules`.
+    first; `base` and `tuned` ask a model. `substitute` and `opening` belong to `rules`. `retrieval` says of a model
+    whether it is asked with the passages of the experiment's retrieval, null as all others: what it was tuned on does
+    not change with it. `examples` is how many examples of the training split stand before each question as turns, the
+    same ones before all, drawn by the seed. A `base` arm may ask another `model`, at a `provider` of its own, as the
+    one that is in production today.
     """
+
+    sparse: ClassVar[bool] = True
 
     kind: Literal["echo", "rules", "base", "tuned"]
     substitute: dict[str, str] = {}
     opening: str = ""
+    retrieval: bool | None = None
+    examples: int = Field(default=0, ge=0, le=64)
+    model: Model | None = None
+    provider: Provider | None = None
+
+    def about(self, has_passages: bool) -> str:
+        """Return what it is, for people; `has_passages` says whether the experiment retrieves any."""
+        if self.kind in ("echo", "rules"):
+            return {"echo": "the message, unchanged", "rules": "word substitutions, no model"}[self.kind]
+        trained = {"base": "the model before training", "tuned": "the model after training"}[self.kind]
+        parts = [self.model.title if self.model is not None else trained]
+        if has_passages:
+            parts.append("without passages" if self.retrieval is False else "with passages")
+        if self.examples:
+            parts.append(f"with {self.examples} example{'s' if self.examples > 1 else ''} in the prompt")
+        return ", ".join(parts)
+
+    @model_validator(mode="after")
+    def _has_no_idle_option(self) -> "Arm":
+        said = [name for name in ("retrieval", "examples", "model", "provider") if getattr(self, name) not in (None, 0)]
+        if self.kind in ("echo", "rules") and said:
+            raise ValueError(f"{said[0]} is of an arm that asks a model, and {self.kind} asks none")
+        if self.kind == "tuned" and (self.model or self.provider):
+            raise ValueError("model and provider are of the kind base: what is tuned is the model of the experiment")
+        if self.provider is not None and self.model is None:
+            raise ValueError("a provider of its own needs a model of its own")
+        return self
 
 
 Comparison = Literal["exact", "value", "loose"]
@@ -133,6 +168,9 @@ class ToolRun(Node):
 class Evaluation(Node):
     """Arms and scorers by name, and how answers come about.
 
+    `knowledge` are the metrics of what an answer knows, `behaviour` those of its form and tone: told apart, they show
+    what passages in the prompt do and what tuning does.
+
     `targets` are the last answer of a conversation, or every one. With more than one of `turns` a dialogue is played:
     calls get their results, as recorded in the conversation or else from `results`, by tool, until there is an answer
     or the turns are used up. Of each answer there are `samples`, each with a seed of its own. `concurrency` is how many
@@ -142,6 +180,8 @@ class Evaluation(Node):
     unkeyed: ClassVar[frozenset[str]] = frozenset({"concurrency", "requests_per_minute"})
     arms: Annotated[dict[str, Arm], BeforeValidator(without_nulls)]
     scorers: Annotated[dict[ScorerName, ScorerOptions], BeforeValidator(without_nulls)]
+    knowledge: list[str] = []
+    behaviour: list[str] = []
     concurrency: int = Field(ge=1, le=256)
     requests_per_minute: int | None = Field(default=None, ge=1)
     targets: Literal["last", "every"] = "last"

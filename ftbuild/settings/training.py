@@ -96,14 +96,15 @@ OF_METHOD: Mapping[str, MethodName] = {
 
 class Method(Node):
     """How the model is tuned: `supervised` from answers, `dpo` from answers and rejected ones, whose `beta` says how
-    far the model may go from where it began, `reinforcement` from its own answers, which a `grader` rewards.
+    far the model may go from where it began, `reinforcement` from its own answers, which a `grader` rewards; with
+    `none` nothing is tuned, and the arms that need no training are compared.
     `checkpoint` says which one is used: the `last`, or the one with the `lowest_validation_loss`; it is keyed where
     the model is asked, not in the job: another choice is no other training.
     """
 
     sparse: ClassVar[bool] = True
-    type: MethodName
-    hyperparameters: Hyperparameters
+    type: MethodName | Literal["none"]
+    hyperparameters: Hyperparameters = Hyperparameters()
     grader: Grader | None = None
     checkpoint: Literal["last", "lowest_validation_loss"] = "last"
 
@@ -116,6 +117,11 @@ class Method(Node):
                 "lowest_validation_loss chooses by examples of their own"
             )
         return value
+
+    @property
+    def lines(self) -> MethodName:
+        """Return the method that training lines are written for, whether any of them is trained on."""
+        return "supervised" if self.type == "none" else self.type
 
     def keyed(self) -> dict[str, Any]:
         """Return the fields that change results; the last checkpoint is no choice."""

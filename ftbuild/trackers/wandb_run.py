@@ -112,8 +112,10 @@ def summary(results: Mapping[str, Any], training: Mapping[str, Any] | None) -> d
         where = metric["metric"] + (f"@{metric['slice']}" if metric["slice"] else "")
         for arm, numbers in metric["arms"].items():
             found[f"{arm}/{where}"] = {name: numbers[name] for name in ("mean", "low", "high", "n")}
-        if change := metric["differences"].get("base"):
-            found[f"tuned - base/{where}"] = {name: change[name] for name in ("difference", "low", "high", "p")}
+        if change := metric["differences"].get(results["against"]):
+            found[f"{results['arm']} - {results['against']}/{where}"] = {
+                name: change[name] for name in ("difference", "low", "high", "p")
+            }
     return found
 
 

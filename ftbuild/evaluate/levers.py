@@ -1,0 +1,100 @@
+"""Retrieval, tuning, both or neither: the same examples with and without each, metric by metric.
+
+Pure. The four arms are a 2 x 2 design: each lever is told alone and on top of the other, as paired differences. A lever
+counts where the 95 % interval of what it adds lies on the better side of 0; where either does alone and the two
+together add nothing more, retrieval is taken, which needs no job, unless tuning alone is surely better.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ftbuild.scorers import METRICS, Metric
+from ftbuild.stats import compare as paired
+
+CONFIDENCE = 0.95
+NEITHER, RETRIEVAL, TUNING, BOTH = "neither", "retrieval", "tuning", "both"
+# What is told -> from which arm to which.
+EFFECTS = {
+    "retrieval": (NEITHER, RETRIEVAL),
+    "tuning": (NEITHER, TUNING),
+    "both": (NEITHER, BOTH),
+    "tuning_after_retrieval": (RETRIEVAL, BOTH),
+    "retrieval_after_tuning": (TUNING, BOTH),
+    "tuning_or_retrieval": (RETRIEVAL, TUNING),
+}
+
+Lines = Sequence[Mapping[str, Any]]
+
+
+def levers(arms: Mapping[str, Lines], places: Mapping[str, str], sides: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return what each lever does to the metrics of each side, and which to use.
+
+    `places` name the arm of each of neither, retrieval, tuning and both; one that is not in `arms` was not tried.
+    `sides` are the metrics of knowledge and of behaviour. An effect that was not tried, or of nothing, is None.
+    """
+    there = {place: arms[name] for place, name in places.items() if name in arms}
+    rows = [_row(there, side, metric) for side, metrics in sides.items() for metric in metrics]
+    chosen = {row["choice"] for row in rows}
+    tried = set(there) == {NEITHER, RETRIEVAL, TUNING, BOTH}
+    return {
+        "arms": {place: places[place] for place in there},
+        "metrics": rows,
+        "retrieve": bool(chosen & {RETRIEVAL, BOTH}),
+        "tune": bool(chosen & {TUNING, BOTH}) if tried else None,
+    }
+
+
+def _row(there: Mapping[str, Lines], side: str, name: str) -> dict[str, Any]:
+    metric = next((each for each in METRICS if each.name == name), Metric(name, name))
+    effects = {
+        effect: _effect(there[before], there[after], name) if before in there and after in there else None
+        for effect, (before, after) in EFFECTS.items()
+    }
+    return {
+        "side": side,
+        "metric": name,
+        "label": metric.label,
+        "proxy": metric.proxy,
+        "lower_is_better": metric.lower_is_better,
+        "means": {place: _mean(lines, name) for place, lines in there.items()},
+        "effects": effects,
+        "choice": _choice(effects, metric.lower_is_better),
+    }
+
+
+def _choice(effects: Mapping[str, Mapping[str, Any] | None], lower_is_better: bool) -> str:
+    def helps(effect: str) -> bool:
+        found = effects[effect]
+        if found is None or found["low"] is None or found["high"] is None:
+            return False
+        return bool(found["high"] < 0 if lower_is_better else found["low"] > 0)
+
+    if helps("tuning_after_retrieval") and helps("retrieval_after_tuning"):
+        return BOTH
+    if helps("retrieval") and helps("tuning"):
+        return TUNING if helps("tuning_or_retrieval") else RETRIEVAL
+    if helps("retrieval"):
+        return BOTH if helps("tuning_after_retrieval") else RETRIEVAL
+    if helps("tuning"):
+        return BOTH if helps("retrieval_after_tuning") else TUNING
+    return BOTH if helps("both") else NEITHER
+
+
+def _effect(before: Lines, after: Lines, metric: str) -> dict[str, Any] | None:
+    groups = {each["id"]: each["group"] for each in before}
+    first, second = _values(before, metric), _values(after, metric)
+    shared = [each for each in first if each in second]
+    if not shared:
+        return None
+    found = paired({each: first[each] for each in shared}, {each: second[each] for each in shared}, groups, CONFIDENCE)
+    return {name: asdict(found)[name] for name in ("n", "difference", "low", "high", "p", "mde")}
+
+
+def _values(lines: Lines, metric: str) -> dict[str, float]:
+    return {each["id"]: each["scores"][metric] for each in lines if each["scores"].get(metric) is not None}
+
+
+def _mean(lines: Lines, metric: str) -> float | None:
+    found = list(_values(lines, metric).values())
+    return sum(found) / len(found) if found else None

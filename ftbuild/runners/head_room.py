@@ -1,0 +1,19 @@
+"""What people hear before a job is launched: how far the arms come that need no training."""
+
+from ftbuild.evaluate.head_room import head_room
+from ftbuild.outcome import Build
+from ftbuild.plan.action import Action
+from ftbuild.report.words import head_room as worded
+from ftbuild.runners.formats import parse_lines
+from ftbuild.settings import Goal
+
+
+def room_said(goal: Goal, job: Action, done: Build) -> str:
+    """Return a line about the untrained arms, whose scores a job comes after; "" where they have no value."""
+    above = [done.ran[each] for each in job.after if each in done.ran]
+    scores = {
+        ran.action.label.removesuffix(" scores"): list(parse_lines(done.store.get(ran.record.outputs["scores.jsonl"])))
+        for ran in above
+    }
+    found = head_room(scores, goal)
+    return worded(found) if found is not None else ""
