@@ -13,8 +13,8 @@ from project_fixture import Ended, Project, project_in
 SMOKE = ("+experiment=tone_formal", "--smoke")
 LATEST = "outputs/smoke/runs/latest"
 HEAVY = ("torch", "openai", "httpx", "sacrebleu", "scipy", "jinja2", "numpy", "transformers", "starlette")
-ACTIONS = ["pairs", "unseen", "dataset", "lines", "echo", "rules", "base", "job", "tuned"]
-ACTIONS += ["echo scores", "rules scores", "base scores", "tuned scores", "verdict", "report"]
+ACTIONS = ["pairs", "unseen", "dataset", "lines", "echo", "rules", "base"]
+ACTIONS += ["echo scores", "rules scores", "base scores", "job", "tuned", "tuned scores", "verdict", "report"]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_run_json_tells_the_whole_run(smoked: tuple[Project, Ended]) -> None:
         "schema_version",
         *("run_id", "path", "experiment", "description", "command", "overrides", "commit", "dirty", "started_at"),
         *("provider", "cost_usd", "seconds", "result_id", "actions", "dataset", "jobs", "fine_tuned_model"),
-        *("metrics", "goal", "ending", "verdict", "paths"),
+        *("metrics", "goal", "ending", "verdict", "arm", "levers", "retrieval", "arms", "paths"),
     ]
     assert (run["experiment"], run["command"]) == ("tone_formal", "ftbuild +experiment=tone_formal --smoke")
     assert run["overrides"] == ["model=tiny", "dataset.limit=20", "method.hyperparameters.n_epochs=1", SMOKE[0]]

@@ -23,7 +23,6 @@ from ftbuild.retrieval.ranking import Scores
 BETWEEN = "\n"  # n-grams, which are made of letters, figures and blanks
 OF_VECTORS = "vectors."
 
-
 K = 60
 FINE = 1_000_000_000
 Matrix = npt.NDArray[np.float32]
