@@ -5,9 +5,10 @@ prices of the profile.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ftbuild.example import SPLITS
 from ftbuild.lookup import Planned
 from ftbuild.plan import cost
-from ftbuild.plan.action import EMBED, JOB, JUDGE, RENDER
+from ftbuild.plan.action import CHOOSE, EMBED, JOB, JUDGE, RENDER
 from ftbuild.plan.cost import Sizes
 from ftbuild.plan.estimate import NOTHING, Estimate, total
 from ftbuild.points import Point, asked_as, owners
@@ -49,7 +50,7 @@ def of_job(point: Point, planned: Sequence[Planned], store: Store) -> Estimate:
 def is_asked(one: Planned) -> bool:
     """Return whether an action asks a provider for something: a job, vectors, or the answers of a model."""
     kind = one.action.kind.name
-    return kind in ("job", "judge", "embed") or (kind == "predict" and one.action.settings["kind"] in ASKED)
+    return kind in ("job", "choose", "judge", "embed") or (kind == "predict" and one.action.settings["kind"] in ASKED)
 
 
 def provider_kind(one: Planned, point: Point) -> str:
@@ -60,6 +61,10 @@ def provider_kind(one: Planned, point: Point) -> str:
 
 
 def _estimate(one: Planned, settings: Settings, sizes: Sizes | None) -> Estimate:
+    if one.action.kind is CHOOSE and sizes is not None:
+        asked = settings.method.hyperparameters.n_epochs
+        times = min(cost.CHECKPOINTS, cost.epochs(asked, sizes.n_train))
+        sizes = replace(sizes, n_test=times * sizes.n_validation, test_tokens=times * sizes.validation_tokens)
     if one.action.kind is not JUDGE:
         return (cost.of_job if one.action.kind is JOB else cost.of_answers)(settings, sizes)
     labelled = one.action.settings.get("labelled")
@@ -81,13 +86,11 @@ def _sizes(lines: Planned, store: Store) -> Sizes | None:
     if lines.record is None:
         return None
     counted = counting.read(store.get(lines.record.outputs["facts.jsonl"])).items()
-    train = [(each.n_tokens, n) for each, n in counted if each.split == "train"]
-    test = [(each.n_tokens, n) for each, n in counted if each.split == "test"]
+    found = {split: [(each.n_tokens, n) for each, n in counted if each.split == split] for split in SPLITS}
+    n = {split: sum(times for _, times in many) for split, many in found.items()}
+    tokens = {split: sum(n_tokens * times for n_tokens, times in many) for split, many in found.items()}
     return Sizes(
-        n_train=sum(n for _, n in train),
-        train_tokens=sum(n_tokens * n for n_tokens, n in train),
-        n_test=sum(n for _, n in test),
-        test_tokens=sum(n_tokens * n for n_tokens, n in test),
+        *(n["train"], tokens["train"], n["validation"], tokens["validation"], n["test"], tokens["test"]),
         encoding=counting.ENCODING,
     )
 

@@ -9,11 +9,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ftbuild.evaluate.compare import metric_named, slice_of
+from ftbuild.evaluate.compare import slice_of
 from ftbuild.lookup import Planned
 from ftbuild.plan.action import DATASET, SCORE
 from ftbuild.points import Point
 from ftbuild.runners.formats import parse_lines
+from ftbuild.scorers import metric_of
 from ftbuild.settings import Condition, Goal
 from ftbuild.stats.clustered import Clusters
 from ftbuild.stats.gate import arm_of, side_of, wanted_by
@@ -53,7 +54,7 @@ def foresee(goal: Goal, point: Point, planned: Sequence[Planned], store: Store) 
         clusters = Clusters([each for each, _ in known], [each for _, each in known]) if known else None
         if clusters is None or len(set(clusters.values)) < 2:
             clusters, measured = Clusters([0.0] * len(groups), groups), False
-        found[name] = _sure_from(condition, clusters, metric_named(metric).lower_is_better) if clusters.values else None
+        found[name] = _sure_from(condition, clusters, metric_of(metric).lower_is_better) if clusters.values else None
     return Foresight(len(examples), found, measured)
 
 

@@ -1,6 +1,7 @@
 """Another choice of checkpoint asks another model, and launches no other job."""
 
 import json
+import re
 
 import pytest
 from project_fixture import Project
@@ -33,10 +34,26 @@ def test_another_checkpoint_is_chosen_without_another_job(project: Project) -> N
         stop_server(project)
 
 
-def test_the_verdicts_examples_do_not_choose_the_model(project: Project) -> None:
-    refused = project.run("plan", *REHEARSED, "method.checkpoint=best_evaluation")
-    assert refused.code == 2
-    assert refused.err == (
-        "command line: method.checkpoint: best_evaluation would let the verdict's examples choose the model that they "
-        "judge; lowest_validation_loss chooses by examples of their own\n"
-    )
+def test_the_checkpoint_with_the_best_answers_is_found_without_another_job(project: Project) -> None:
+    epochs = (*REHEARSED, "method.hyperparameters.n_epochs=3")
+    try:
+        assert project.run(*epochs).code == 0
+        last = project.run_json(LATEST)
+        hosted = ("+experiment=tone_formal", "--smoke", "provider=openai", "model=gpt_4_1_mini")
+        asked = ("plan", *hosted, "method.checkpoint=best_evaluation", "--format", "json")
+        planned = json.loads(project.run(*asked).out)
+        [choice] = [each for each in planned["actions"] if each["label"] == "checkpoint"]
+        assert choice["n_tokens"] > 0  # is told before anybody pays
+        ended = project.run(*epochs, "method.checkpoint=best_evaluation")
+        assert ended.code == 0, ended.err
+        best = project.run_json(LATEST)
+        assert best["jobs"] == last["jobs"]
+        assert len(list((state(project) / "jobs").iterdir())) == 1
+        assert next(each["label"] for each in best["actions"] if each["status"] == "RUN") == "checkpoint"
+        report = json.loads((project.folder / LATEST / "report.json").read_bytes())["training"]
+        found = [each["evaluation"] for each in report["checkpoints"]]
+        n = last["dataset"]["counts"]["validation"]
+        assert [(each["metric"], each["n"]) for each in found] == [("style.all_kept", n)] * 3
+        assert re.search(r"checkpoint +step \d+ of \d+: .+ on \d+ validation examples", ended.err), ended.err
+    finally:
+        stop_server(project)

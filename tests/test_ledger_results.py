@@ -80,11 +80,37 @@ def test_a_rule_chooses_the_checkpoint(told: dict[str, Any], rule: str, chosen: 
     assert choose(told, rule) == chosen
 
 
+def evaluated(*means: float | None, lower: bool = False) -> dict[str, Any]:
+    found = job(*((10 * number, 0.5) for number in range(1, len(means) + 1)))
+    for each, mean in zip(found["checkpoints"], means, strict=True):
+        each["evaluation"] = {"metric": "chrf", "n": 0 if mean is None else 9, "mean": mean, "lower_is_better": lower}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("told", "step"),
+    [
+        (evaluated(0.4, 0.6, 0.5), 20),
+        (evaluated(0.4, 0.6, 0.5, lower=True), 10),
+        (evaluated(0.6, 0.6), 10),
+        (evaluated(None, 0.1), 20),
+    ],
+)
+def test_the_best_answers_are_the_highest_or_of_what_should_be_low_the_lowest(told: dict[str, Any], step: int) -> None:
+    assert choose(told, "best_evaluation").step == step
+
+
+def test_without_a_scored_answer_there_is_nothing_to_choose_by() -> None:
+    for told in (evaluated(None, None), job((10, 0.5))):
+        with pytest.raises(EvaluationError, match="has a scored answer to a validation example to choose by"):
+            choose(told, "best_evaluation")
+
+
 def test_without_a_validation_loss_there_is_nothing_to_choose_by() -> None:
     with pytest.raises(EvaluationError) as caught:
         choose(job((10, None)), "lowest_validation_loss")
     assert str(caught.value) == (
         "ftjob-1: no checkpoint has a validation loss to choose by\n"
-        "    method.checkpoint asks for the lowest, and the provider told of none.\n"
+        "    method.checkpoint=lowest_validation_loss compares them, and the job is over: nothing of it is lost.\n"
         "    Fix: method.checkpoint=last"
     )

@@ -10,7 +10,15 @@ from settings_fixture import FULL, HOSTED, settings
 from ftbuild.plan.cost import Sizes, epochs, of_answers, of_job
 from ftbuild.plan.estimate import NOTHING, Estimate, total
 
-SIZES = Sizes(n_train=100, train_tokens=10_000, n_test=20, test_tokens=2_000, encoding="o200k_base")
+SIZES = Sizes(
+    n_train=100,
+    train_tokens=10_000,
+    n_validation=10,
+    validation_tokens=1_000,
+    n_test=20,
+    test_tokens=2_000,
+    encoding="o200k_base",
+)
 
 
 def hosted(method: dict[str, Any] | None = None, **changed: Any) -> Any:

@@ -10,6 +10,7 @@ from settings_fixture import FULL, HOSTED, TINY, settings
 from ftbuild.plan.gates import Finding, deploying, findings, shutdown, ways_out
 from ftbuild.profiles import profiles
 from ftbuild.settings import Settings
+from ftbuild.settings.contradictions import contradictions
 
 TODAY = date(2030, 12, 1)
 SOON = {"new_jobs": "2030-12-11", "source": "their page"}
@@ -212,6 +213,14 @@ def test_where_a_model_must_be_deployed_the_base_model_is_first() -> None:
     assert base.why.endswith("deploy 'vendor/Model-1' as NAME")
     assert deploying(asked.provider, "ft:x", "mine") == "deploy 'ft:x' as mine"
     assert found(experiment(deploys=deploys, base_deployment="b", deployment="t")) == []
+
+
+def test_checkpoints_that_would_each_have_to_be_deployed_are_not_compared_by_their_answers() -> None:
+    deploys = {"command": "deploy '{model}' as {name}", "source": "their page"}
+    asked = experiment(deploys=deploys, base_deployment="b", deployment="t")
+    best = asked.model_copy(update={"method": asked.method.model_copy(update={"checkpoint": "best_evaluation"})})
+    [told] = [each for each in contradictions(best) if each not in [*contradictions(asked)]]
+    assert (told.key, told.fix) == ("method.checkpoint", "method.checkpoint=lowest_validation_loss")
 
 
 def test_the_shipped_profile_of_openai_tells_its_dates_today_and_refuses_afterwards() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from ftbuild.errors import EvaluationError
 from ftbuild.evaluate.trust import Trust
 from ftbuild.problem import Problem, nearest
-from ftbuild.scorers import METRICS, TOP_METRICS, Metric
+from ftbuild.scorers import METRICS, TOP_METRICS, metric_of
 from ftbuild.scorers.judge import JUDGE
 from ftbuild.settings import Condition, Goal
 from ftbuild.stats import Difference, Interval, Verdict, holm, interval, judge, overall, verdict, verdicts
@@ -44,7 +44,7 @@ def compare(arms: Mapping[str, Lines], goal: Goal, judged: bool = True, trusted:
     _check(arms, goal, judged)
     table = _Table(arms, goal.arm)
     main = table.difference(goal.metric, None, goal.against) if judged else None
-    lower = metric_named(goal.metric).lower_is_better
+    lower = metric_of(goal.metric).lower_is_better
     judgements = [_gated(each, trusted) for each in _judgements(table, goal)] if judged else []
     return {
         "schema_version": SCHEMA_VERSION,
@@ -185,13 +185,8 @@ def slice_of(condition: Condition) -> str | None:
     return f"source={condition.slice}"
 
 
-def metric_named(name: str) -> Metric:
-    """Return a metric, one of no scorer of ours as its name says it."""
-    return next((metric for metric in METRICS if metric.name == name), Metric(name, name))
-
-
 def _shown(table: _Table, name: str, where: str | None) -> dict[str, Any]:
-    metric = metric_named(name)
+    metric = metric_of(name)
     return {
         "metric": name,
         "label": metric.label,
@@ -222,7 +217,7 @@ def _judgements(table: _Table, goal: Goal) -> Iterator[dict[str, Any]]:
         for name, condition in conditions.items()
     ]
     ps = [
-        table.p(metric, slice_of(each), arm_of(each), wanted_by(each, metric_named(metric).lower_is_better))
+        table.p(metric, slice_of(each), arm_of(each), wanted_by(each, metric_of(metric).lower_is_better))
         for _, _, each, metric in asked
     ]
     for (part, name, condition, metric), p, p_adjusted in zip(asked, ps, holm(ps), strict=True):
@@ -232,7 +227,7 @@ def _judgements(table: _Table, goal: Goal) -> Iterator[dict[str, Any]]:
             numbers = Interval(seen.n, seen.difference, seen.low, seen.high)
         else:
             numbers = table.interval(table.judged, metric, where)
-        judgement = judge(condition, numbers, goal.judge_by, metric_named(metric).lower_is_better, p, p_adjusted)
+        judgement = judge(condition, numbers, goal.judge_by, metric_of(metric).lower_is_better, p, p_adjusted)
         yield {"name": name, "part": part, "metric": metric, "slice": where, **asdict(judgement)}
 
 

@@ -6,7 +6,7 @@ Pure. Metrics lie between 0 and 1, so what is left is the way to the better end.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ftbuild.scorers import METRICS, Metric
+from ftbuild.scorers import metric_of
 from ftbuild.settings import Goal
 from ftbuild.stats import interval, judge
 
@@ -21,7 +21,7 @@ def head_room(arms: Mapping[str, Lines], goal: Goal) -> dict[str, Any] | None:
     `arms` in it hold n, mean, low and high, and in `meets` whether an arm meets by itself all that the goal asks of
     the judged one, null where that is a comparison. None where no arm has a value.
     """
-    metric = next((each for each in METRICS if each.name == goal.metric), Metric(goal.metric, goal.metric))
+    metric = metric_of(goal.metric)
     told = {name: _told(lines, goal) for name, lines in arms.items()}
     known = {name: each for name, each in told.items() if each["mean"] is not None}
     if not known:

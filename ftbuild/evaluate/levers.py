@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ftbuild.scorers import METRICS, Metric
+from ftbuild.scorers import metric_of
 from ftbuild.stats import compare as paired
 
 CONFIDENCE = 0.95
@@ -46,7 +46,7 @@ def levers(arms: Mapping[str, Lines], places: Mapping[str, str], sides: Mapping[
 
 
 def _row(there: Mapping[str, Lines], side: str, name: str) -> dict[str, Any]:
-    metric = next((each for each in METRICS if each.name == name), Metric(name, name))
+    metric = metric_of(name)
     effects = {
         effect: _effect(there[before], there[after], name) if before in there and after in there else None
         for effect, (before, after) in EFFECTS.items()

@@ -37,6 +37,7 @@ DATASET = Kind("dataset", 3, "pure")
 TARGETS = Kind("targets", 1, "pure")
 RENDER = Kind("render", 2, "pure")
 JOB = Kind("job", 1, "paid")
+CHOOSE = Kind("choose", 1, "calls")
 PREDICT = Kind("predict", 1, "calls")
 JUDGE = Kind("judge", 1, "calls")
 SCORE = Kind("score", 2, "pure")
@@ -44,7 +45,7 @@ COMPARE = Kind("compare", 3, "pure")
 REPORT = Kind("report", 4, "pure")
 
 
-_LIFE = (INGEST, EMBED, INDEX, DATASET, TARGETS, RENDER, JOB, PREDICT, JUDGE, SCORE, COMPARE, REPORT)
+_LIFE = (INGEST, EMBED, INDEX, DATASET, TARGETS, RENDER, JOB, CHOOSE, PREDICT, JUDGE, SCORE, COMPARE, REPORT)
 KINDS = {kind.name: kind for kind in _LIFE}
 
 

@@ -13,17 +13,18 @@ from ftbuild.settings import Model, Provider, Settings, Tunable
 from ftbuild.settings.training import Auto
 
 AUTO_EPOCHS, AUTO_LEAST, AUTO_MOST, AUTO_EPOCHS_AT_MOST = 3, 100, 25_000, 25
-
-
+CHECKPOINTS = 3  # of a job are kept, those of its last epochs
 CHARACTERS_PER_TOKEN = 4  # of English, about
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many training lines and test examples there are, and their tokens, counted in `encoding`."""
+    """How many examples there are to be trained on and to be answered, and their tokens, counted in `encoding`."""
 
     n_train: int
     train_tokens: int
+    n_validation: int
+    validation_tokens: int
     n_test: int
     test_tokens: int
     encoding: str

@@ -60,6 +60,18 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "results": "evaluation.results",
         "samples": "evaluation.samples",
     },
+    "choose": {
+        "metric": "goal.metric",
+        "request": "request",
+        "seed": "seed",
+        "turns": "evaluation.turns",
+        "results": "evaluation.results",
+        "samples": "evaluation.samples",
+        "scorers": "evaluation.scorers",
+        "rules": "style.rules",
+        "slang": "style.slang",
+        "language": "style.language",
+    },
     "judge": {
         "prompt": "judge",
         "rubric": "judge.rubric",

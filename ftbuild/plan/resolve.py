@@ -7,11 +7,12 @@ need no job, so they come first, and the job waits for their scores, which say w
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.plan.action import (
+    CHOOSE,
     COMPARE,
     DATASET,
     EMBED,
@@ -32,6 +33,7 @@ from ftbuild.plan.graph import Graph
 from ftbuild.scorers.judge import PROMPT_DIGEST
 from ftbuild.settings import Arm, Goal, Settings, Source
 from ftbuild.settings.contradictions import job_schema
+from ftbuild.settings.evaluation import ScorerName
 from ftbuild.settings.graders import templates
 from ftbuild.tools.definitions import keyed as keyed_tools
 
@@ -67,23 +69,25 @@ def resolve(
             tuple(Input(split, dataset, f"{split}.jsonl") for split in ("train", "validation", "test")),
         )
     )
-    asked = _targets(graph, settings, dataset)
+    asked = _targets(graph, settings, dataset, "test")
     scores: dict[str, str] = {}
     predictions: dict[str, str] = {}
     check = _judge(graph, settings, "judge", "train", (), labelled=list(labelled)) if labelled else None
-    job = None
+    job = trained = None
     for is_trained in (False, True):
         arms = {name: arm for name, arm in settings.arms.items() if (arm.kind == "tuned") == is_trained}
         if is_trained and arms:
-            job = _job(graph, settings, lines, forms, tuple(scores.values()))
+            job = trained = _job(graph, settings, lines, forms, tuple(scores.values()))
+            if settings.method.checkpoint == "best_evaluation":
+                trained = _choice(graph, settings, dataset, job, results or {}, scorer_versions)
         for name, arm in arms.items():
-            predictions[name] = _predict(graph, settings, name, arm, asked, dataset, job, results or {})
+            predictions[name] = _predict(graph, settings, name, arm, asked, dataset, trained, results or {})
         for name in arms:
             answers = (asked, Input("predictions", predictions[name], "predictions.jsonl"))
             stage = graph.actions[predictions[name]].stage
             judgement = _judge(graph, settings, f"{name} judged", stage, answers) if check is not None else None
             scores[name] = _score(graph, settings, name, answers, judgement, dataset, scorer_versions)
-    _report(graph, settings, judged, dataset, asked, lines, job, predictions, scores, check)
+    _report(graph, settings, judged, dataset, asked, lines, job, trained, predictions, scores, check)
     return graph
 
 
@@ -232,20 +236,39 @@ def _job(
     )
 
 
-def _targets(graph: Graph, settings: Settings, dataset: str) -> Input:
-    """Return where the examples to be answered come from: the test split, or every answer in it."""
+def _choice(
+    graph: Graph,
+    settings: Settings,
+    dataset: str,
+    job: str,
+    results: Mapping[str, object],
+    scorer_versions: Mapping[str, int],
+) -> str:
+    """Return the job with what each of its checkpoints reaches on the validation split, by the goal's metric."""
+    metric = settings.goal.metric
+    scorer = next(name for name in settings.evaluation.scorers if name == metric.partition(".")[0])
+    keyed = {"metric": metric, **_asked(settings, results), **_scoring(settings, [scorer], scorer_versions)}
+    inputs = [_targets(graph, settings, dataset, "validation"), Input("job", job, "job.json")]
+    inputs += _provenance(dataset, [scorer])
+    return graph.add(Action(CHOOSE, "checkpoint", "train", keyed, tuple(inputs)))
+
+
+def _targets(graph: Graph, settings: Settings, dataset: str, split: str) -> Input:
+    """Return where the examples to be answered come from: the last answers of a split, or every answer in it."""
     if settings.evaluation.targets == "last":
-        return Input("examples", dataset, "test.jsonl")
+        return Input("examples", dataset, f"{split}.jsonl")
     keyed = {"whole": settings.evaluation.turns > 1}
-    every = Action(TARGETS, "targets", "data", keyed, (Input("examples", dataset, "test.jsonl"),))
+    label = "targets" if split == "test" else f"{split} targets"
+    every = Action(TARGETS, label, "data", keyed, (Input("examples", dataset, f"{split}.jsonl"),))
     return Input("examples", graph.add(every), "test.jsonl")
 
 
-def _dialogue(settings: Settings, results: Mapping[str, object]) -> dict[str, object]:
-    """Return how dialogues are played and how often, where they are."""
+def _asked(settings: Settings, results: Mapping[str, object]) -> dict[str, object]:
+    """Return how a model is asked, and how dialogues are played and how often, where they are."""
     asked = settings.evaluation
+    said: dict[str, object] = {"request": settings.request.keyed(), "seed": settings.seed}
     keyed: dict[str, object] = {"turns": asked.turns, "results": dict(results)} if asked.turns > 1 else {}
-    return keyed | ({"samples": asked.samples} if asked.samples > 1 else {})
+    return said | keyed | ({"samples": asked.samples} if asked.samples > 1 else {})
 
 
 def _predict(
@@ -267,9 +290,7 @@ def _predict(
         keyed["opening"] = arm.opening
         keyed["expand"] = [[short, long] for short, long in settings.style.expand.items()]
     elif arm.kind in ("base", "tuned"):
-        keyed["request"] = settings.request.keyed()
-        keyed["seed"] = settings.seed
-        keyed |= _dialogue(settings, results)
+        keyed |= _asked(settings, results)
     if arm.examples:
         keyed["examples"] = arm.examples
         inputs.append(Input("shots", dataset, "train.jsonl"))
@@ -302,29 +323,38 @@ def _score(
     dataset: str,
     scorer_versions: Mapping[str, int],
 ) -> str:
-    style, evaluation = settings.style, settings.evaluation
+    scorers = settings.evaluation.scorers
     return graph.add(
         Action(
             SCORE,
             f"{name} scores",
             "test" if settings.evaluation.arms[name].kind == "tuned" else "train",
-            {
-                "scorers": [
-                    [name, scorer_versions[name], *([options.keyed()] if options.keyed() else [])]
-                    for name, options in evaluation.scorers.items()
-                ],
-                "rules": style.rules.keyed(),
-                "slang": sorted(style.slang),
-                "language": style.language,
-                **({"turns": evaluation.turns} if evaluation.turns > 1 else {}),
-            },
+            _scoring(settings, scorers, scorer_versions),
             (
                 *answers,
                 *([Input("judgements", judgement, "judgements.jsonl")] if judgement is not None else []),
-                *([Input("provenance", dataset, "provenance.jsonl")] if "grounding" in evaluation.scorers else []),
+                *_provenance(dataset, scorers),
             ),
         )
     )
+
+
+def _scoring(settings: Settings, scorers: Iterable[ScorerName], versions: Mapping[str, int]) -> dict[str, object]:
+    """Return what decides how answers are scored."""
+    style, evaluation = settings.style, settings.evaluation
+    asked = ((name, evaluation.scorers[name].keyed()) for name in scorers)
+    return {
+        "scorers": [[name, versions[name], *([options] if options else [])] for name, options in asked],
+        "rules": style.rules.keyed(),
+        "slang": sorted(style.slang),
+        "language": style.language,
+        **({"turns": evaluation.turns} if evaluation.turns > 1 else {}),
+    }
+
+
+def _provenance(dataset: str, scorers: Container[str]) -> list[Input]:
+    """Return where the gold passages stand, for a scorer that reads them."""
+    return [Input("provenance", dataset, "provenance.jsonl")] if "grounding" in scorers else []
 
 
 def _report(
@@ -335,6 +365,7 @@ def _report(
     asked: Input,
     lines: str,
     job: str | None,
+    trained: str | None,
     predictions: Mapping[str, str],
     scores: Mapping[str, str],
     check: str | None,
@@ -375,8 +406,8 @@ def _report(
     ]
     if settings.retrieval.documents is not None:
         inputs.append(Input("retrieval", dataset, "retrieval.json"))
-    if job is not None:
-        inputs.append(Input("job", job, "job.json"))
+    if job is not None and trained is not None:
+        inputs.append(Input("job", trained, "job.json"))
         inputs.append(Input("metrics", job, "metrics.jsonl"))
     chosen = _checkpoint(settings) if job is not None else {}
     graph.add(Action(REPORT, "report", "test", {"arms": arms, **chosen}, tuple(inputs)))

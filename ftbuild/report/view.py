@@ -4,7 +4,6 @@ Owns selection, order and wording of the HTML report. Knows no HTML but the SVG 
 Jinja; the template only lays out what it is given.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from ftbuild.report import charts, misses, words
 from ftbuild.report.input import ReportInput
 from ftbuild.report.marks import mark
 from ftbuild.report.terminal import again
+from ftbuild.report.trained import trained
 
 MOST_MISSES = 200
 MOST_LOST = 30
@@ -31,7 +31,7 @@ def view(report_input: ReportInput, *, examples: bool) -> dict[str, Any]:
     """Return the whole page as plain values; without `examples` no text of any conversation is among them."""
     return {
         "run": report_input.run,
-        "settings": [{**line, "value": _plain(line["value"])} for line in report_input.run["settings_lines"]],
+        "settings": [{**line, "value": words.setting(line["value"])} for line in report_input.run["settings_lines"]],
         "at_once": report_input.at_once,
         "date": words.date(report_input.run["started_at"]),
         "again": again(report_input.run),
@@ -44,7 +44,7 @@ def view(report_input: ReportInput, *, examples: bool) -> dict[str, Any]:
         "misses": _misses(report_input, examples=examples),
         "next": _next(report_input, examples=examples),
         "dataset": _dataset(report_input.dataset, examples=examples),
-        "training": _training(report_input.training),
+        "training": trained(report_input.training),
         "actions": _actions(report_input.actions),
         "duration": words.duration(report_input.run["seconds"]),
         "cost": words.cost(report_input.run["cost_usd"]),
@@ -448,42 +448,6 @@ def _dataset(dataset: Mapping[str, Any], *, examples: bool) -> dict[str, Any]:
         "n_tokens": None if dataset["n_tokens"] is None else f"{dataset['n_tokens']:,}",
         "samples": dataset["samples"][:10] if examples else [],
     }
-
-
-def _training(training: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if training is None:
-        return None
-    asked, used = training["asked"], training["hyperparameters"]
-    names = [*used, *(name for name in asked if name not in used)]
-    checkpoints, chosen = training["checkpoints"], training["chosen"]
-    models = [checkpoint["model"] for checkpoint in checkpoints]
-    picked = models.index(training["model"]) if training["model"] in models else len(models) - 1
-    tokens = training["trained_tokens"]
-    return {
-        **training,
-        "chart": charts.loss(training),
-        "hyperparameters": [
-            {"name": n, "asked": _plain(asked.get(n)), "used": _plain(used.get(n)), "same": asked.get(n) == used.get(n)}
-            for n in names
-        ],
-        "checkpoints": [
-            {
-                "step": checkpoint["step"],
-                "valid_loss": "" if checkpoint["valid_loss"] is None else f"{checkpoint['valid_loss']:.3f}",
-                "model": checkpoint["model"],
-                "chosen": n == picked,
-            }
-            for n, checkpoint in enumerate(checkpoints)
-        ],
-        "why": {"last": "the last one", "lowest_validation_loss": "the lowest validation loss"}.get(chosen, chosen),
-        "tokens": None if tokens is None else f"{tokens:,}",
-    }
-
-
-def _plain(setting: object) -> str:
-    if setting is None:
-        return ""
-    return setting if isinstance(setting, str) else json.dumps(setting, ensure_ascii=False)
 
 
 def _actions(actions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ Owns rounding for people: an estimate to two decimals, the ends of an interval o
 sentence claims more than the interval does. Knows nothing of layout.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -349,3 +350,10 @@ def _bound(condition: Mapping[str, Any], *, lower_is_better: bool) -> _Bound:
         return _Bound(-size if lower_is_better else size, not lower_is_better, True, "wanted", asked, strict=True)
     asked = f"at most {size:.2f} {other} {arm}" if size else f"no worse than {arm}"
     return _Bound(size if lower_is_better else -size, not lower_is_better, True, "allowed", asked)
+
+
+def setting(value: object) -> str:
+    """Return a setting as it is shown, "" for none."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

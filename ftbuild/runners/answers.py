@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -53,9 +53,19 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
         if action.settings.get("retrieval") is False:
             examples, shots = _bare(examples), _bare(shots)
         before = [each["messages"] for each in drawn(shots, action.settings.get("examples", 0), shop.settings.seed)]
-        answers = _answers(shop, kind, model, examples, before, voice)
+        answers = answered(shop, kind, model, examples, before, voice)
+    return Made({"predictions.jsonl": written(shop, action, examples, answers)}, told([each for *_, each in answers]))
+
+
+def written(
+    shop: Workshop,
+    action: Action,
+    examples: Sequence[Mapping[str, Any]],
+    answers: Iterable[tuple[str, int, Dialogue]],
+) -> bytes:
+    """Return answers as lines, each with the results that the calls in the data have where dialogues are played."""
     wanted = _wanted(shop, examples) if "turns" in action.settings else {}
-    predictions = json_lines(
+    return json_lines(
         {
             "id": name,
             **({"sample": number} if number else {}),
@@ -64,10 +74,9 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
         }
         for name, number, answer in answers
     )
-    return Made({"predictions.jsonl": predictions}, _told([answer for _, _, answer in answers]))
 
 
-def _told(answers: Sequence[Dialogue]) -> str:
+def told(answers: Sequence[Dialogue]) -> str:
     """Return how many answers there are, and how many of them are not what was asked for."""
     cut = sum(each.last.finish_reason == "length" for each in answers)
     ended = Counter(each.ended for each in answers)
@@ -127,7 +136,7 @@ def deployed(shop: Workshop, kind: str, model: str) -> str:
     return name
 
 
-def _answers(
+def answered(
     shop: Workshop,
     kind: str,
     model: str,

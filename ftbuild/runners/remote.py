@@ -7,6 +7,7 @@ from ftbuild.engine import Ask
 from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.runners.answers import predict
+from ftbuild.runners.checkpoint import choose
 from ftbuild.runners.job import job
 from ftbuild.runners.judge import judge
 from ftbuild.runners.vectors import embed
@@ -14,7 +15,7 @@ from ftbuild.runners.workshop import Workshop
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
 
-REMOTE = {"embed": embed, "predict": predict, "job": job, "judge": judge}
+REMOTE = {"embed": embed, "job": job, "choose": choose, "predict": predict, "judge": judge}
 
 
 def remote(shop: Callable[[Action], Workshop]) -> dict[str, Ask]:

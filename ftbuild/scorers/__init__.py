@@ -34,6 +34,11 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
+def metric_of(name: str) -> Metric:
+    """Return a metric, one of no scorer of ours as its name says it."""
+    return next((each for each in METRICS if each.name == name), Metric(name, name))
+
+
 def build(options: Mapping[ScorerName, ScorerOptions], style: Style) -> list[Scorer]:
     """Return the scorers of the config, in its order."""
     scorers: dict[ScorerName, Scorer] = {
@@ -68,5 +73,6 @@ __all__ = [
     "Scorer",
     "ScorerName",
     "build",
+    "metric_of",
     "versions",
 ]

