@@ -14,7 +14,7 @@ from ftbuild.plan.graph import Graph
 from ftbuild.source_files import Place
 from ftbuild.store.store import Store
 
-FORMAT = 4
+FORMAT = 5
 
 
 def write(
@@ -22,13 +22,14 @@ def write(
     points: Sequence[Sequence[str]],
     sources: Mapping[str, Place],
     files: Mapping[str, str],
+    runs: Mapping[str, int],
     *,
     judged: bool,
 ) -> bytes:
     """Return the document.
 
     `points` are the ids of each point's actions, `sources` the place of each ingest's files by id, `files` the
-    digests of other files that were read for it, by path.
+    digests of other files that were read for it, by path, `runs` the versions of what runs its tools, by name.
     """
     numbers = {name: number for number, name in enumerate(graph.actions)}
     texts: dict[str, int] = {}
@@ -47,6 +48,7 @@ def write(
         "format": FORMAT,
         "judged": judged,
         "files": dict(files),
+        "runs": dict(runs),
         "settings": list(texts),
         "nodes": nodes,
         "points": [[numbers[name] for name in names] for names in points],
@@ -57,13 +59,15 @@ def write(
 def read(document: bytes | None, store: Store, *, judged: bool) -> tuple[Graph, list[list[str]]] | None:
     """Return the graph with the sources as they are now, and the ids of each point's actions.
 
-    None where there is no such document, where a source cannot be read, or where another file has changed:
-    then it is resolved anew, which says what is wrong.
+    None where there is no such document, where a source cannot be read, or where another file or what runs a tool has
+    changed: then it is resolved anew, which says what is wrong.
     """
     value = json.loads(document) if document is not None else {}
     if (value.get("format"), value.get("judged")) != (FORMAT, judged):
         return None
     if any(_digest(store, path) != known for path, known in value["files"].items()):
+        return None
+    if any(_version(name) != known for name, known in value["runs"].items()):
         return None
     texts, graph = value["settings"], Graph()
     names: list[str] = []
@@ -79,6 +83,16 @@ def read(document: bytes | None, store: Store, *, judged: bool) -> tuple[Graph, 
         waits = tuple(names[at] for at in after)
         names.append(graph.add(Action(KINDS[kind], label, stage, SettingsText(text), above, waits)))
     return graph, [[names[number] for number in numbers] for numbers in value["points"]]
+
+
+def _version(name: str) -> int | None:
+    from ftbuild.tools import results  # looks through all installed packages
+
+    try:
+        found = results.find(name)
+    except ValueError:
+        return None
+    return found.version if found is not None else None
 
 
 def _digest(store: Store, path: str) -> str | None:

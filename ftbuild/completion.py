@@ -82,6 +82,9 @@ class Dialogue:
         return cls(Completion.from_json(value), way, value.get("ended"))
 
 
+UNREADABLE = "unreadable"  # the finish reason of an answer that is none
+
+
 class Completer(Protocol):
     """The port: something that answers messages; raises ProviderError.
 

@@ -106,6 +106,7 @@ class _Walk:
         self._done = Build(store)
         self._missing: dict[str, int] = {}
         self._below: dict[str, list[str]] = {}
+        self._given_up: set[str] = set()
         self._ready: dict[_Class, list[int]] = {each: [] for each in _CLASSES}  # positions, as a heap
         self._running: dict[asyncio.Task[None], str] = {}
         self._stopping = how.stopping
@@ -202,17 +203,30 @@ class _Walk:
         error = task.exception()
         if error is None:
             for below in self._below.get(name, ()):
-                self._missing[below] -= 1
-                if not self._missing[below]:
-                    self._push(below)
+                self._come_nearer(below)
             return
         if isinstance(error, FtbuildError) and not isinstance(error, DamagedError | Interrupted):
             self._done.failed[name] = error
             self._console.failed(self._actions[name], error)
             if self._how.keep_going:
+                self._give_up(name)
                 return
         self._first_error = self._first_error or error
         self._stopping.set()
+
+    def _come_nearer(self, name: str) -> None:
+        self._missing[name] -= 1
+        if not self._missing[name] and name not in self._given_up:
+            self._push(name)
+
+    def _give_up(self, name: str) -> None:
+        """Give up what reads what has failed; what comes after it without reading it waits no longer."""
+        self._given_up.add(name)
+        for below in self._below.get(name, ()):
+            if all(each.action != name for each in self._actions[below].inputs):
+                self._come_nearer(below)
+            elif below not in self._given_up:
+                self._give_up(below)
 
     async def _leave(self) -> None:
         """Let go of what is still under way.

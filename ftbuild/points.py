@@ -58,7 +58,8 @@ def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke:
         readers = (tool_files.paths, tool_results.paths, judging.paths)
         read = {path for each in found.points for paths in readers for path in paths(each)}
         files = {str(path): store.digest_of(path) for path in sorted(read)}
-        found.attach(compiling.write(graph, ids, sources, files, judged=not smoke))
+        runs = {name: version for each in found.points for name, version in tool_results.versions(each).items()}
+        found.attach(compiling.write(graph, ids, sources, files, runs, judged=not smoke))
     else:
         graph, ids = compiled
     said = [tuple(word for word in each.overrides if word not in given) for each in found.points]

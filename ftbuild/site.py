@@ -13,6 +13,7 @@ from typing import Any
 from ftbuild import __version__, lockfile, runs, tool_results, tracking
 from ftbuild.digest import of_value
 from ftbuild.engine import Runners
+from ftbuild.evaluate.throttle import Throttle
 from ftbuild.outcome import Build
 from ftbuild.plan import cost
 from ftbuild.plan.action import JUDGE, Action
@@ -51,6 +52,7 @@ class Site:
         self._commit: Mapping[str, Any] | None = None
         self._runs: dict[int, dict[str, Any]] = {}
         self._connections: dict[str, Connection] = {}
+        self._throttles: dict[tuple[str, int | None], Throttle] = {}
         self._started_at = world.now()
         self.costs: Mapping[str, Estimate] = {}
         self._how = {"jobs": jobs, "scratch": str(store.folder)}
@@ -81,6 +83,9 @@ class Site:
         if asked not in self._connections:
             world = replace(self._world, sleep=self._stopping.sleep)
             self._connections[asked] = Connection(settings.provider, settings.model, world, self._aside)
+        pace = settings.evaluation.requests_per_minute
+        provider = of_value(settings.provider.model_dump(mode="json"))
+        throttle = self._throttles.setdefault((provider, pace), Throttle(pace))
         return Workshop(
             settings=settings,
             world=self._world,
@@ -92,6 +97,7 @@ class Site:
             retried=self._retried,
             curves=lambda job_id: tracking.growing(point, job_id, self._world, self._sweep),
             results=partial(tool_results.runs_of, point.composed),
+            throttle=lambda: throttle,
         )
 
     def _lock(self, point: Point) -> Mapping[str, Any] | None:

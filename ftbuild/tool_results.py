@@ -39,6 +39,12 @@ def keyed_results(composed: Composed, digest_of: Callable[[Path], str]) -> dict[
     return found
 
 
+def versions(composed: Composed) -> dict[str, int]:
+    """Return the version of each implementation that the config names."""
+    named = {given.run for given in composed.settings.evaluation.results.values()}
+    return {name: found.version for name in sorted(named) if (found := results.find(name)) is not None}
+
+
 def runs_of(composed: Composed) -> dict[str, Run]:
     """Return what runs the calls of each tool that the config names.
 

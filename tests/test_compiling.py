@@ -1,6 +1,7 @@
 """A graph kept beside its compositions is the graph that resolving gives, with the sources as they are now."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from ftbuild.plan.graph import Graph
 from ftbuild.points import apart, one_graph, owners
 from ftbuild.resolving import graph_of
 from ftbuild.store.store import Store
+from ftbuild.tools import results
 
 PAIRS = """{"casual": "hey", "formal": "Hello.", "situation": "a"}
 {"casual": "thx", "formal": "Thank you.", "situation": "b"}
@@ -100,6 +102,17 @@ def test_a_source_that_changes_changes_what_lies_below_it_alone(own: Own) -> Non
     assert {label for label in before if before[label] == after[label]} == {"unseen"}
     own.write("pairs.jsonl", PAIRS)
     assert plan(own) == before
+
+
+def test_a_new_version_of_what_runs_a_tool_is_noticed(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
+    words, store = ("+experiment=tool_calling",), Store(own.folder / "store")
+    before, _ = one_graph(found(own, *words), (), store, smoke=False)
+    ours = results.OURS["calculator"]
+    monkeypatch.setitem(results.OURS, "calculator", replace(ours, version=ours.version + 1))
+    after, _ = one_graph(found(own, *words), (), store, smoke=False)
+    labels = {action.label for action in after if action.id not in before.actions}
+    assert {"base", "tuned"} <= labels
+    assert "job" not in labels
 
 
 def test_a_source_that_is_gone_is_told_with_its_place(own: Own) -> None:

@@ -287,6 +287,32 @@ def test_an_action_that_another_process_runs_is_waited_for(tmp_path: Path) -> No
     assert sorted(toy.ran) == sorted(LABELS)
 
 
+@pytest.mark.parametrize("broken", ["arm", "job's data"])
+def test_what_comes_after_a_failure_without_reading_it_runs_all_the_same(broken: str, tmp_path: Path) -> None:
+    """A job waits for the scores of arms that another point has; that those fail is nothing to it."""
+    graph, said = Graph(), []
+
+    def add(label: str, *above: str, after: tuple[str, ...] = ()) -> str:
+        inputs = tuple(Input(each, each, "out") for each in above)
+        return graph.add(Action(MAKE, label, "data", {"label": label}, inputs, after))
+
+    scores = add("scores", add("arm"))
+    job = add("job", add("job's data"), after=(scores,))
+    add("verdict", job, scores)
+
+    def make(settings: Any, _inputs: Mapping[str, Content], _given: Mapping[str, Any]) -> Made:
+        if settings["label"] == broken:
+            raise DataError("broken")
+        said.append(settings["label"])
+        return Made({"out": settings["label"].encode()}, "")
+
+    toy = Toy(tmp_path)
+    how = How(Inline(), 1, 1, keep_going=True)
+    done = build(graph, toy.store, toy.world, Silent(), Runners({"make": make}, {}), how)
+    assert said == (["job's data", "job"] if broken == "arm" else ["arm", "scores"])
+    assert [graph.actions[name].label for name in done.failed] == [broken]
+
+
 def test_the_gate_is_asked_before_anybody_is_and_again_when_the_data_is_there(tmp_path: Path) -> None:
     """Vectors are asked for before the data can be made of them, and a job after it: each has its gate."""
     said: list[str] = []

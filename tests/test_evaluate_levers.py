@@ -65,6 +65,28 @@ def test_what_each_does_alone_and_not_together_is_done_by_the_one_without_a_job(
     assert choices(found(base=(0, 0), base_r=(3, 3), tuned=(6, 6), tuned_r=(9, 9))) == ["both", "both"]
 
 
+def test_both_are_taken_only_where_both_are_surely_better_than_neither_and_than_each() -> None:
+    assert choices(found(base=(8, 0), base_r=(2, 0), tuned=(2, 0), tuned_r=(6, 0))) == ["neither", "neither"]
+    hundred = {
+        name: [
+            {"id": f"e{n}", "group": f"g{n}", "slices": {}, "scores": {"grounding.citation": float(n < right)}}
+            for n in range(100)
+        ]
+        for name, right in {"base": 0, "base_r": 80, "tuned": 89, "tuned_r": 92}.items()
+    }
+    told = levers(hundred, ARMS, {"knowledge": ["grounding.citation"]})
+    assert told["metrics"][0]["effects"]["tuning_after_retrieval"]["low"] > 0
+    assert choices(told) == ["tuning"]
+
+
+def test_what_a_recommendation_takes_away_is_named_with_it() -> None:
+    told = found(base=(9, 0), base_r=(9, 0), tuned=(1, 10), tuned_r=(1, 10))
+    assert (choices(told), told["costs"]) == (["neither", "tuning"], ["grounding.citation"])
+    assert recommendation(told).startswith(
+        "Tune, and retrieve nothing, if it is worth what it takes away: names the right passage and no other -0.80 ("
+    )
+
+
 def test_what_was_not_tried_is_not_decided() -> None:
     told = found(base=(0, 5), base_r=(6, 5))
     assert told["tune"] is None
@@ -99,6 +121,10 @@ def test_the_head_room_is_the_way_from_the_best_untrained_arm_to_the_better_end(
     assert lower is not None
     assert (lower["best"], lower["left"]) == ("base", pytest.approx(0.2))
     assert {each["meets"] for each in lower["arms"].values()} == {None}
+    judged = Goal.model_validate({"metric": "chrf", "require": {"good": {"metric": "judge", "at_least": 0.1}}})
+    told = head_room({"base": [{**each, "scores": {"chrf": 0.5, "judge": 1.0}} for each in lines(2, 0)]}, judged)
+    assert told is not None
+    assert told["arms"]["base"]["meets"] is None  # nobody knows yet whether it can be trusted
     assert head_room({"base": lines(2, 0)}, Goal.model_validate({"metric": "chrf", "require": {}})) is None
 
 

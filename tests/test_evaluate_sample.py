@@ -359,6 +359,21 @@ def test_no_more_requests_a_minute_are_begun_than_are_allowed(tmp_path: Path) ->
     assert [after - before for before, after in pairwise(sent)] == pytest.approx([1.0] * 7)
 
 
+def test_what_one_arm_is_told_holds_for_the_others_too(tmp_path: Path) -> None:
+    clock = Clock()
+    throttle = Throttle(60, clock=lambda: clock.now, sleep=clock.sleep)
+    sent: list[float] = []
+    for arm, failures in (("m", {0: failing(429, 30.0)}), ("n", {})):
+        calls = Calls(tmp_path / "calls.db", arm)
+        completer = Limited(clock, failures)
+        sample({"a": asked("a"), "b": asked("b")}, completer, calls, arm, 1, lambda *_: None, throttle)
+        calls.close()
+        sent += completer.sent
+    assert sent == sorted(sent)
+    assert min(after - before for before, after in pairwise(sent)) >= 1
+    assert sent[1] >= 30
+
+
 def test_a_failure_is_never_kept(tmp_path: Path) -> None:
     limited(tmp_path, {0: failing(429, 1.0), 1: failing(500)}, "a", 1)
     with sqlite3.connect(tmp_path / "calls.db") as database:

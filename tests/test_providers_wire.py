@@ -11,7 +11,7 @@ import pytest
 from fake_provider import request
 from stub_server import LOSE, Stub, job, listed, refusal, stub
 
-from ftbuild.chat import Message
+from ftbuild.chat import Message, ToolCall
 from ftbuild.completion import Completion
 from ftbuild.errors import ProviderError
 from ftbuild.ledger.port import JobEvent, JobState
@@ -363,9 +363,31 @@ def test_what_a_model_says_can_always_be_written(content: str | None, told: str,
 
 
 @pytest.mark.parametrize(
+    "choices", [[], [{}], [{"message": None}], [{"message": {"tool_calls": [{"id": "1", "type": "function"}]}}]]
+)
+def test_an_answer_that_nobody_can_read_says_nothing_and_is_not_asked_for_again(
+    choices: list[object], server: Stub
+) -> None:
+    server.answers["POST /chat/completions"] = [(200, completion("x", choices=choices))]
+    answer = answered(server)
+    assert (answer.content, answer.tool_calls, answer.finish_reason) == ("", (), "unreadable")
+    assert len(server.asked) == 1
+
+
+def test_a_call_without_arguments_and_a_text_in_parts_are_read(server: Stub) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "now", "arguments": None}}
+    parts = [{"type": "text", "text": "It is "}, {"type": "text", "text": "noon."}]
+    message = {"role": "assistant", "content": parts, "tool_calls": [call]}
+    server.answers["POST /chat/completions"] = [(200, completion("x", choices=[{"message": message}]))]
+    answer = answered(server)
+    assert (answer.content, answer.tool_calls) == ("It is noon.", (ToolCall("1", "now", ""),))
+
+
+@pytest.mark.parametrize(
     ("answer", "text"),
     [
-        ((200, completion("x", choices=[])), "acme: an answer without a completion"),
+        ((200, {"error": {"message": "upstream is busy"}}), "acme: upstream is busy"),
+        ((200, {"object": "list", "data": []}), "acme: an answer without a completion"),
         ((200, b"<html>sign in</html>"), "acme: an answer without a completion"),
         (refusal(400, "too long", "context_length_exceeded"), "acme: too long"),
     ],

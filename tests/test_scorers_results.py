@@ -54,6 +54,14 @@ def test_a_text_is_stated_without_regard_to_case_and_end() -> None:
     assert scores("In German: Guten Tag", WORD)[0] == 0
 
 
+def test_a_text_is_stated_as_whole_words() -> None:
+    rain = (ToolCall("", "weather", '{"city": "Oslo"}'), '{"conditions": "rain"}')
+    assert scores("The train to Oslo leaves at nine.", rain)[0] == 0
+    assert scores("It will rain in Oslo.", rain)[0] == 1
+    kanji = (ToolCall("", "weather", '{"city": "Oslo"}'), '{"conditions": "雨"}')
+    assert scores("明日は雨です。", kanji)[0] == 1
+
+
 def test_what_the_call_said_already_is_no_result_and_without_a_reference_only_a_single_value_counts() -> None:
     assert scores("-9, celsius, light rain", DAY) == [None, None]
     assert scores("de", WORD)[0] == 0

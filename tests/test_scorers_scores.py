@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from settings_fixture import FULL, settings
 
 from ftbuild import scorers
+from ftbuild.evaluate import scoring
 from ftbuild.scorers.case import Case, Score
 from ftbuild.scorers.words import words
 from ftbuild.settings import Style, StyleRules
@@ -43,6 +44,25 @@ def test_a_goal_may_name_the_metrics_that_the_scorers_give_and_no_others() -> No
     chosen = settings(FULL | {"evaluation": evaluation})
     built = scorers.build(chosen.evaluation.scorers, chosen.style)
     assert metrics_of(chosen) == [metric.name for each in built for metric in each.metrics]
+
+
+def test_of_several_samples_the_mean_counts_and_the_worst_is_shown() -> None:
+    target = "The fee is 12 euros."
+    cases = [Case("1", "fee: 12 euros", target, said) for said in (target, "No idea.", "12 euros.")]
+    [line] = scoring.score([cases], scorers.build(_options("facts", "exact"), STYLE))
+    assert line["scores"]["exact"] == pytest.approx(1 / 3)
+    assert line["sample"] == 1
+    assert line["detail"]["facts.kept"]["lost"]
+    [first] = scoring.score([cases[1:]], scorers.build(_options("facts"), STYLE))
+    assert "sample" not in first
+
+
+def test_without_a_reference_what_compares_with_one_has_no_value() -> None:
+    case = Case("1", "", "get_weather({})", "It rains.", referenced=False)
+    built = scorers.build(_options("chrf", "rouge_l", "exact", "facts", "style"), STYLE)
+    [line] = scoring.score([[case]], built)
+    valued = {name.partition(".")[0] for name, value in line["scores"].items() if value is not None}
+    assert valued == {"style"}
 
 
 def test_style_scores_each_rule_that_is_on_and_all_together() -> None:

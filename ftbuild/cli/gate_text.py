@@ -72,7 +72,10 @@ def _parts(ended: Ended) -> Iterator[str]:
         yield table(("", "condition", "asked", "found", "to decide it"), rows)
     arm, against = results["arm"], results["against"]
     shown = [each for each in results["metrics"] if each["slice"] is None and arm in each["arms"]]
-    yield table(("metric", "n", against, arm, "difference"), [_row(each, arm, against) for each in shown])
+    if arm == against:
+        yield table(("metric", "n", arm), [_row(each, arm, against)[:3] for each in shown])
+    else:
+        yield table(("metric", "n", against, arm, "difference"), [_row(each, arm, against) for each in shown])
     compared = [each for each in shown if _p(each, against) is not None]
     notes = [f"In brackets {100 * results['confidence']:g} % intervals."]
     if compared:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftbuild.scorers import metric_of
+from ftbuild.scorers.judge import JUDGE
 from ftbuild.settings import Goal
 from ftbuild.stats import interval, judge
 
@@ -19,7 +20,7 @@ def head_room(arms: Mapping[str, Lines], goal: Goal) -> dict[str, Any] | None:
     """Return how near untrained arms come to the goal's metric: `metric, label, lower_is_better, best, left, arms`.
 
     `arms` in it hold n, mean, low and high, and in `meets` whether an arm meets by itself all that the goal asks of
-    the judged one, null where that is a comparison. None where no arm has a value.
+    the judged one, null where that is a comparison or a judge. None where no arm has a value.
     """
     metric = metric_of(goal.metric)
     told = {name: _told(lines, goal) for name, lines in arms.items()}
@@ -42,7 +43,11 @@ def head_room(arms: Mapping[str, Lines], goal: Goal) -> dict[str, Any] | None:
 def _told(lines: Lines, goal: Goal) -> dict[str, Any]:
     found = _interval(lines, goal.metric)
     asked = [*goal.require.values(), *goal.keep.values()]
-    bounds = [each for each in asked if each.slice is None and (each.at_least, each.at_most) != (None, None)]
+    bounds = [
+        each
+        for each in asked
+        if each.slice is None and each.metric != JUDGE.name and (each.at_least, each.at_most) != (None, None)
+    ]
     meets = None
     if bounds and len(bounds) == len(asked):
         endings = (judge(each, _interval(lines, each.metric or goal.metric), goal.judge_by) for each in bounds)

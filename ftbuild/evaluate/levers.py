@@ -1,8 +1,8 @@
 """Retrieval, tuning, both or neither: the same examples with and without each, metric by metric.
 
-Pure. The four arms are a 2 x 2 design: each lever is told alone and on top of the other, as paired differences. A lever
-counts where the 95 % interval of what it adds lies on the better side of 0; where either does alone and the two
-together add nothing more, retrieval is taken, which needs no job, unless tuning alone is surely better.
+Pure. The four arms are a 2 x 2 design: each lever is told alone and on top of the other, as paired differences. Of
+those surely better than neither the cheapest is taken that no other surely beats: retrieval, which needs no job,
+before tuning, and either before both. Surely is where the 95 % interval of a difference lies on one side of 0.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from ftbuild.stats import compare as paired
 
 CONFIDENCE = 0.95
 NEITHER, RETRIEVAL, TUNING, BOTH = "neither", "retrieval", "tuning", "both"
+PLACES = (RETRIEVAL, TUNING, BOTH)  # the cheapest first
 # What is told -> from which arm to which.
 EFFECTS = {
     "retrieval": (NEITHER, RETRIEVAL),
@@ -31,17 +32,21 @@ def levers(arms: Mapping[str, Lines], places: Mapping[str, str], sides: Mapping[
     """Return what each lever does to the metrics of each side, and which to use.
 
     `places` name the arm of each of neither, retrieval, tuning and both; one that is not in `arms` was not tried.
-    `sides` are the metrics of knowledge and of behaviour. An effect that was not tried, or of nothing, is None.
+    `sides` are the metrics of knowledge and of behaviour. An effect that was not tried, or of nothing, is None. `costs`
+    are the metrics which what is to be used makes surely worse than neither.
     """
     there = {place: arms[name] for place, name in places.items() if name in arms}
     rows = [_row(there, side, metric) for side, metrics in sides.items() for metric in metrics]
     chosen = {row["choice"] for row in rows}
-    tried = set(there) == {NEITHER, RETRIEVAL, TUNING, BOTH}
+    tried = set(there) == {NEITHER, *PLACES}
+    retrieve, tune = bool(chosen & {RETRIEVAL, BOTH}), bool(chosen & {TUNING, BOTH}) and tried
+    used = {(True, False): RETRIEVAL, (False, True): TUNING, (True, True): BOTH}.get((retrieve, tune))
     return {
         "arms": {place: places[place] for place in there},
         "metrics": rows,
-        "retrieve": bool(chosen & {RETRIEVAL, BOTH}),
-        "tune": bool(chosen & {TUNING, BOTH}) if tried else None,
+        "retrieve": retrieve,
+        "tune": tune if tried else None,
+        "costs": [row["metric"] for row in rows if used and _surely(row["effects"][used], row["lower_is_better"]) < 0],
     }
 
 
@@ -64,21 +69,21 @@ def _row(there: Mapping[str, Lines], side: str, name: str) -> dict[str, Any]:
 
 
 def _choice(effects: Mapping[str, Mapping[str, Any] | None], lower_is_better: bool) -> str:
-    def helps(effect: str) -> bool:
-        found = effects[effect]
-        if found is None or found["low"] is None or found["high"] is None:
-            return False
-        return bool(found["high"] < 0 if lower_is_better else found["low"] > 0)
+    sides = {EFFECTS[name]: _surely(found, lower_is_better) for name, found in effects.items()}
 
-    if helps("tuning_after_retrieval") and helps("retrieval_after_tuning"):
-        return BOTH
-    if helps("retrieval") and helps("tuning"):
-        return TUNING if helps("tuning_or_retrieval") else RETRIEVAL
-    if helps("retrieval"):
-        return BOTH if helps("tuning_after_retrieval") else RETRIEVAL
-    if helps("tuning"):
-        return BOTH if helps("retrieval_after_tuning") else TUNING
-    return BOTH if helps("both") else NEITHER
+    def beats(one: str, other: str) -> bool:
+        return sides.get((other, one), 0) > 0 or sides.get((one, other), 0) < 0
+
+    better = [place for place in PLACES if beats(place, NEITHER)]
+    return next((place for place in better if not any(beats(other, place) for other in better)), NEITHER)
+
+
+def _surely(effect: Mapping[str, Any] | None, lower_is_better: bool) -> int:
+    """Return 1 where an effect is surely a gain, -1 where it is surely a loss, else 0."""
+    if effect is None or effect["low"] is None or effect["high"] is None:
+        return 0
+    side = int(effect["low"] > 0) - int(effect["high"] < 0)
+    return -side if lower_is_better else side
 
 
 def _effect(before: Lines, after: Lines, metric: str) -> dict[str, Any] | None:

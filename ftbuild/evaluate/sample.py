@@ -6,7 +6,7 @@ that were under way are repeated.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -27,8 +27,10 @@ def sample(
     concurrency: int,
     show: Callable[[int, int], None],
     throttle: Throttle | None = None,
+    hear: Callable[[], None] = lambda: None,
 ) -> dict[Name, Dialogue]:
-    """Return each dialogue as it went, in the order of `plays`; `show` gets (ended, all) as they end.
+    """Return each dialogue as it went, in the order of `plays`; `show` gets (ended, all) as they end, and
+    `hear` is called while it waits for its turn.
 
     Equal requests are sent once. After a failure nothing more is sent; what is under way is waited for and kept.
 
@@ -38,7 +40,8 @@ def sample(
     desk = _Desk(plays, calls, model)
     show(len(desk.ended), len(plays))
     if desk.asked:
-        asking = _ask_all(desk, completer, concurrency, throttle or Throttle(), lambda n: show(n, len(plays)))
+        through = partial((throttle or Throttle()).through, hear=hear)
+        asking = _ask_all(desk, completer, concurrency, through, lambda n: show(n, len(plays)))
         if failures := asyncio.run(asking):
             raise failures[0]
     return {name: desk.ended[name] for name in plays}
@@ -82,7 +85,11 @@ class _Desk:
 
 
 async def _ask_all(
-    desk: _Desk, completer: Completer, concurrency: int, throttle: Throttle, show: Callable[[int], None]
+    desk: _Desk,
+    completer: Completer,
+    concurrency: int,
+    through: Callable[[Callable[[], Awaitable[Completion]]], Awaitable[Completion]],
+    show: Callable[[int], None],
 ) -> list[ProviderError]:
     """Ask with `concurrency` askers that share one queue; return the failures, of each asker one at most."""
     failures: list[ProviderError] = []
@@ -92,7 +99,7 @@ async def _ask_all(
             digest, prompt = desk.asked.popleft()
             try:
                 ask_it = partial(completer.complete, desk.model, prompt.messages, prompt.parameters)
-                answer = await throttle.through(ask_it)
+                answer = await through(ask_it)
             except ProviderError as error:
                 failures.append(error)
             else:

@@ -1,40 +1,41 @@
 """Cases and scorers -> the score lines of one arm."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ftbuild.scorers import Case, Score, Scorer
-
-WITH_TARGET = ("chrf", "exact", "facts")  # scorers that compare with the reference answer
+from ftbuild.scorers import Case, Metric, Score, Scorer
 
 
 def score(samples: Iterable[Sequence[Case]], scorers: Sequence[Scorer]) -> Iterator[dict[str, Any]]:
     """Yield one line per example, in order: `id, group, slices, scores, detail`; `samples` are its cases, one or more.
 
-    `scores` and `detail` go by metric. A score is the mean of the samples that have a value, null where none has; a
-    detail is that of the first sample that has one, and left out where none has.
+    `scores` and `detail` go by metric. A score is the mean of the samples that have a value, null where none has. Of
+    several samples the worst is the one to be looked at: `sample` is its number where it is not the first, and details
+    are those of it, left out where it has none.
     """
+    metrics = {metric.name: metric for scorer in scorers for metric in scorer.metrics}
     for cases in samples:
-        found = [[each for scorer in scorers for each in _scores(scorer, case)] for case in cases]
-        metrics = [each.metric for each in found[0]]
-        columns = dict(zip(metrics, zip(*found, strict=True), strict=True))
-        details = {
-            metric: [each.detail for each in column if each.detail is not None] for metric, column in columns.items()
-        }
+        found = [[_told(each, case, metrics) for scorer in scorers for each in scorer.score(case)] for case in cases]
+        worst = min(range(len(cases)), key=lambda number: _goodness(found[number], metrics))
+        columns = zip(*found, strict=True)
         yield {
             "id": cases[0].id,
             "group": cases[0].group,
             "slices": dict(cases[0].slices),
-            "scores": {metric: _mean([each.value for each in column]) for metric, column in columns.items()},
-            "detail": {metric: told[0] for metric, told in details.items() if told},
+            "scores": {column[0].metric: _mean([each.value for each in column]) for column in columns},
+            "detail": {each.metric: each.detail for each in found[worst] if each.detail is not None},
+            **({"sample": worst} if worst else {}),
         }
 
 
-def _scores(scorer: Scorer, case: Case) -> list[Score]:
-    scores = scorer.score(case)
-    return (
-        scores if case.referenced or scorer.name not in WITH_TARGET else [Score(each.metric, None) for each in scores]
-    )
+def _told(score: Score, case: Case, metrics: Mapping[str, Metric]) -> Score:
+    return score if case.referenced or not metrics[score.metric].with_target else Score(score.metric, None)
+
+
+def _goodness(scores: Sequence[Score], metrics: Mapping[str, Metric]) -> float:
+    """Return the mean of a sample's scores, each turned so that more is better."""
+    known = [(each.value, metrics[each.metric].lower_is_better) for each in scores if each.value is not None]
+    return _mean([1 - value if lower else value for value, lower in known]) or 0.0
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -6,6 +6,7 @@ provider under load is asked once, not once for each asker. Knows nothing of wha
 
 import asyncio
 import random
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -26,29 +27,31 @@ LOOK_SECONDS = 0.5
 class Throttle:
     """Lets requests out, `per_minute` at most, and none before the provider wants any again.
 
-    `hear` is called now and then while it waits; what it raises ends the waiting.
+    Threads may share it: one for all that ask the same provider.
     """
 
     def __init__(
         self,
         per_minute: int | None = None,
-        hear: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._pace = 60 / per_minute if per_minute else 0.0
-        self._hear, self._clock, self._sleep = hear, clock, sleep
+        self._clock, self._sleep = clock, sleep
         self._opens = self._next = 0.0
+        self._one_at_a_time = threading.Lock()
 
-    async def through(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def through(self, ask: Callable[[], Awaitable[T]], hear: Callable[[], None] = lambda: None) -> T:
         """Return what `ask` returns, asked again while it fails in a way that passes.
+
+        `hear` is called now and then while it waits; what it raises ends the waiting.
 
         Raises:
             ProviderError: the last failure, of one that does not pass the first.
         """
         tried = 0
         while True:
-            await self._turn()
+            await self._turn(hear)
             try:
                 return await ask()
             except ProviderError as error:
@@ -57,21 +60,25 @@ class Throttle:
                 if not _passes(error) or tried >= _tries(error) or wait > PATIENCE_SECONDS:
                     raise
                 if error.status in BUSY:
-                    self._opens = max(self._opens, self._clock() + wait)
+                    with self._one_at_a_time:
+                        self._opens = max(self._opens, self._clock() + wait)
                 else:
-                    await self._until(self._clock() + wait)
+                    await self._until(self._clock() + wait, hear)
 
-    async def _turn(self) -> None:
+    async def _turn(self, hear: Callable[[], None]) -> None:
         """Wait until the provider wants requests and it is this one's turn."""
-        if self._pace:
-            mine = self._next = max(self._next + self._pace, self._clock())
-            await self._until(mine)
-        while self._clock() < self._opens:
-            await self._until(self._opens)
+        while True:
+            await self._until(self._opens, hear)
+            if self._pace:
+                with self._one_at_a_time:
+                    mine = self._next = max(self._next + self._pace, self._clock())
+                await self._until(mine, hear)
+            if self._clock() >= self._opens:  # nobody was told to wait meanwhile
+                return
 
-    async def _until(self, when: float) -> None:
+    async def _until(self, when: float, hear: Callable[[], None]) -> None:
         while (left := when - self._clock()) > 0:
-            self._hear()
+            hear()
             await self._sleep(min(left, LOOK_SECONDS))
 
 

@@ -20,7 +20,7 @@ from openai.types import FileObject
 from openai.types.fine_tuning import FineTuningJob
 
 from ftbuild.chat import Message, ToolCall
-from ftbuild.completion import Completion
+from ftbuild.completion import UNREADABLE, Completion
 from ftbuild.errors import ProviderError
 from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, JobEvent, JobRequest, JobState
 from ftbuild.problem import Problem
@@ -216,10 +216,16 @@ class WireClient:
         create = self._asynchronous().chat.completions.with_raw_response.create
         with self._translated():
             response = (await create(model=model, messages=sent, **dict(parameters))).http_response
+        text, seconds = response.content.decode(errors="replace"), round(time.monotonic() - started, 3)
+        told = _json(text)
+        if not isinstance(told, dict) or "choices" not in told:
+            error = told.get("error") if isinstance(told, dict) else None
+            said = error.get("message") if isinstance(error, dict) else None
+            raise self._error(str(said or "an answer without a completion"), status=response.status_code)
         try:
-            return _completion(response.content.decode(errors="replace"), round(time.monotonic() - started, 3))
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            raise self._error("an answer without a completion") from error
+            return _completion(told, text, seconds)
+        except (TypeError, LookupError, AttributeError):
+            return Completion("", UNREADABLE, seconds, raw=text)  # it was paid for, and asked again it is as it was
 
     async def stream(
         self, model: str, messages: Sequence[Message], parameters: Mapping[str, Any]
@@ -436,29 +442,41 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _completion(text: str, latency_seconds: float) -> Completion:
+def _json(text: str) -> Any:
+    """Return the JSON value of a text, None where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _completion(told: Mapping[str, Any], raw: str, latency_seconds: float) -> Completion:
     """Return the completion that a response tells; not by way of the SDK's types, which take longer than all the rest.
 
     Raises:
-        ValueError, TypeError, LookupError, AttributeError: it tells none.
+        TypeError, LookupError, AttributeError: it tells none.
     """
-    told = json.loads(text)
     choice, usage = told["choices"][0], told.get("usage") or {}
     message = choice["message"]
     called = [each for each in message.get("tool_calls") or () if each.get("type", "function") == "function"]
     return Completion(
-        content=_whole_letters(message.get("content") or ""),
+        content=_whole_letters(_text(message.get("content"))),
         finish_reason=choice.get("finish_reason") or "stop",
         latency_seconds=latency_seconds,
         prompt_tokens=usage.get("prompt_tokens") or 0,
         completion_tokens=usage.get("completion_tokens") or 0,
         tool_calls=tuple(_called(each.get("id"), **each["function"]) for each in called),
-        raw=text,
+        raw=raw,
     )
 
 
-def _called(call_id: object, *, name: str, arguments: str, **_: object) -> ToolCall:
-    return ToolCall(str(call_id or ""), _whole_letters(name), _whole_letters(arguments))
+def _text(content: str | list[Mapping[str, Any]] | None) -> str:
+    """Return the text of a message, which some give in parts."""
+    return "".join(part.get("text") or "" for part in content) if isinstance(content, list) else content or ""
+
+
+def _called(call_id: object, *, name: str | None = None, arguments: str | None = None, **_: object) -> ToolCall:
+    return ToolCall(str(call_id or ""), _whole_letters(name or ""), _whole_letters(arguments or ""))
 
 
 def _is_id(value: object) -> bool:

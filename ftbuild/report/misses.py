@@ -151,7 +151,7 @@ def kinds(example: Mapping[str, Any], arm: str) -> list[str]:
     scores = example["scores"].get(arm) or {}
     pieces = {snippet.kind for snippet in snippets(example, arm)}
     found: list[str] = []
-    kept, invented = scores.get("facts.kept"), scores.get("facts.invented")
+    kept, invented, kept_all = (scores.get(each) for each in ("facts.kept", "facts.invented", "style.all_kept"))
     if (kept is not None and kept < 1) or LOST in pieces:
         found.append(LOST)
     if invented or INVENTED in pieces:
@@ -161,8 +161,8 @@ def kinds(example: Mapping[str, Any], arm: str) -> list[str]:
         found.append(FORM)
     if not str(example["answers"].get(arm) or "").strip() and scores:
         return [*found, EMPTY]
-    rules = sorted(m for m, value in scores.items() if whole_of(m) and value == 0)
-    if rules or scores.get("style.all_kept") == 0:
+    rules = sorted(m for m, value in scores.items() if whole_of(m) and value is not None and value < 1)
+    if rules or (kept_all is not None and kept_all < 1):
         found += rules or [STYLE]
     return found
 

@@ -176,10 +176,16 @@ def recommendation(levers: Mapping[str, Any]) -> str:
     retrieve, tune = levers["retrieve"], levers["tune"]
     if tune is None:
         said = "Retrieve" if retrieve else "Retrieval was not shown to help"
-        return f"{said}; whether tuning helps was not tried."
-    if tune:
-        return "Retrieve and tune." if retrieve else "Tune, and retrieve nothing."
-    return "Retrieve, and do not tune." if retrieve else "Do not tune, and retrieve nothing: neither was shown to help."
+        said = f"{said}; whether tuning helps was not tried"
+    elif tune:
+        said = "Retrieve and tune" if retrieve else "Tune, and retrieve nothing"
+    else:
+        said = (
+            "Retrieve, and do not tune" if retrieve else "Do not tune, and retrieve nothing: neither was shown to help"
+        )
+    used = "both" if retrieve and tune else "tuning" if tune else "retrieval"
+    lost = [_told(row["label"], row["effects"][used]) for row in levers["metrics"] if row["metric"] in levers["costs"]]
+    return f"{said}, if it is worth what it takes away: {', '.join(lost)}." if lost else f"{said}."
 
 
 def reasons(levers: Mapping[str, Any]) -> list[str]:
@@ -198,9 +204,13 @@ def _won(row: Mapping[str, Any]) -> str:
     }[choice]
     for name in shown:
         if (found := effects[name]) is not None and found["difference"] is not None:
-            ends = difference_interval(found)
-            parts.append(f"{EFFECTS[name]} {signed(found['difference'])}{f' ({ends})' if ends else ''}")
+            parts.append(_told(EFFECTS[name], found))
     return "; ".join(parts)
+
+
+def _told(what: str, effect: Mapping[str, Any]) -> str:
+    ends = difference_interval(effect)
+    return f"{what} {signed(effect['difference'])}{f' ({ends})' if ends else ''}"
 
 
 EFFECTS = {

@@ -113,8 +113,8 @@ def block(passages: Sequence[Passage]) -> str:
 
 
 def passages_in(prompt: str) -> list[tuple[str, str]]:
-    """Return the names and texts of the passages that `block` wrote into a prompt, as they stand there."""
-    return [(match[1], match[2]) for match in PASSAGE.finditer(prompt)]
+    """Return the names and texts of the passages that `block` wrote into a prompt."""
+    return [(match[1].replace("&quot;", '"'), match[2]) for match in PASSAGE.finditer(prompt)]
 
 
 def with_context(context: str, question: str) -> str:

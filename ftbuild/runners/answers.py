@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ftbuild.chat import Message, ToolCall
-from ftbuild.completion import Completion, Dialogue, Prompt
+from ftbuild.completion import UNREADABLE, Completion, Dialogue, Prompt
 from ftbuild.digest import of_value, short
 from ftbuild.errors import ConfigError
 from ftbuild.evaluate.dialogue import RESULT, TURNS, Play, begun, play, results_for
@@ -80,7 +80,13 @@ def told(answers: Sequence[Dialogue]) -> str:
     """Return how many answers there are, and how many of them are not what was asked for."""
     cut = sum(each.last.finish_reason == "length" for each in answers)
     ended = Counter(each.ended for each in answers)
-    ways = ((cut, "cut at the limit of tokens"), (ended[TURNS], "out of turns"), (ended[RESULT], "without a result"))
+    unread = sum(each.last.finish_reason == UNREADABLE for each in answers)
+    ways = (
+        (cut, "cut at the limit of tokens"),
+        (unread, "that nobody can read"),
+        (ended[TURNS], "out of turns"),
+        (ended[RESULT], "without a result"),
+    )
     return f"{len(answers):,} answers" + "".join(f", {n} {how}" for n, how in ways if n)
 
 
@@ -159,7 +165,6 @@ def ask(shop: Workshop, kind: str, model: str, plays: Mapping[Name, Play], voice
     """
     from ftbuild.evaluate.calls import Calls
     from ftbuild.evaluate.sample import sample
-    from ftbuild.evaluate.throttle import Throttle
 
     # Two providers, or two models of one name (a conf/model file edited), never share an answer.
     asked: dict[str, Any] = {"provider": shop.settings.provider.keyed(), "model": shop.settings.model.keyed()}
@@ -176,10 +181,9 @@ def ask(shop: Workshop, kind: str, model: str, plays: Mapping[Name, Play], voice
         voice.sleep(0)
         voice.progress(f"{n} of {total} answers")
 
-    asked_of = shop.settings.evaluation
-    throttle = Throttle(asked_of.requests_per_minute, hear=lambda: voice.sleep(0))
+    n_askers, throttle = shop.settings.evaluation.concurrency, shop.throttle()
     try:
-        return sample(plays, shop.connect(), calls, named, asked_of.concurrency, show, throttle)
+        return sample(plays, shop.connect(), calls, named, n_askers, show, throttle, lambda: voice.sleep(0))
     finally:
         calls.close()
 

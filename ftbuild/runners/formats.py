@@ -30,9 +30,13 @@ def dialogues(predictions: Content) -> dict[str, list[Dialogue]]:
     return found
 
 
-def texts(predictions: Content) -> dict[str, str]:
-    """Return what the first sample of each answer says, by the id of its example: calls and their results before it."""
-    return {name: "\n".join(_told(samples[0])) for name, samples in dialogues(predictions).items()}
+def texts(predictions: Content, shown: Mapping[str, int] | None = None) -> dict[str, str]:
+    """Return what a sample of each answer says, by the id of its example: calls and their results before it.
+
+    It is the first but where `shown` names another.
+    """
+    numbers = shown or {}
+    return {name: "\n".join(_told(each[numbers.get(name, 0)])) for name, each in dialogues(predictions).items()}
 
 
 def _told(dialogue: Dialogue) -> Iterator[str]:

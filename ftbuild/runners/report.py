@@ -59,8 +59,9 @@ def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
 
 def _examples(arms: list[str], inputs: Mapping[str, Content]) -> list[dict[str, Any]]:
     places = {each["id"]: each for each in parse_lines(inputs["provenance"])}
-    answers = {arm: texts(inputs[f"{arm}.predictions"]) for arm in arms}
     scores = {arm: {each["id"]: each for each in parse_lines(inputs[f"{arm}.scores"])} for arm in arms}
+    shown = {arm: {name: each.get("sample", 0) for name, each in scores[arm].items()} for arm in arms}
+    answers = {arm: texts(inputs[f"{arm}.predictions"], shown[arm]) for arm in arms}
     return [
         {
             "id": each["id"],

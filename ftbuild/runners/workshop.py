@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ftbuild.completion import Completer, Embedder
+from ftbuild.evaluate.throttle import Throttle
 from ftbuild.ledger.port import JobProvider
 from ftbuild.settings import Settings
 from ftbuild.store.store import Store
@@ -49,7 +50,8 @@ class Workshop:
 
     `connect` opens a connection to the provider, `command` is what follows `ftbuild` on the command line,
     `remembered` says which job a lock file remembers for a key; `retried` is a job that is to be launched once more,
-    `curves` shows the metrics of a job by its id, `results` gives what runs a tool, by its name.
+    `curves` shows the metrics of a job by its id, `results` gives what runs a tool, by its name,
+    `throttle` what all who ask the same provider share.
     """
 
     settings: Settings
@@ -62,3 +64,4 @@ class Workshop:
     retried: str | None = None
     curves: Callable[[str], AbstractContextManager[Curves]] = lambda _: nullcontext(NoCurves())
     results: Callable[[], Mapping[str, Run]] = dict
+    throttle: Callable[[], Throttle] = Throttle

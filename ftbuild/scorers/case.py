@@ -63,12 +63,16 @@ class Score:
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric is shown. A proxy counts what can be counted instead of what is meant."""
+    """How a metric is shown. A proxy counts what can be counted instead of what is meant.
+
+    One `with_target` compares with the reference answer, and has no value where there is none.
+    """
 
     name: str
     label: str
     proxy: bool = False
     lower_is_better: bool = False
+    with_target: bool = False
 
 
 class Scorer(Protocol):

@@ -15,7 +15,7 @@ class Chrf:
 
     name: str = "chrf"
     version: int = 1
-    metrics: tuple[Metric, ...] = (Metric("chrf", "character F-score"),)
+    metrics: tuple[Metric, ...] = (Metric("chrf", "character F-score", with_target=True),)
 
     def score(self, case: Case) -> list[Score]:
         """Return the score of `chrf`."""

@@ -16,8 +16,8 @@ class Exact:
     name: str = "exact"
     version: int = 2
     metrics: tuple[Metric, ...] = (
-        Metric("exact", "same as the reference"),
-        Metric("exact.normalised", "same but for spaces and width"),
+        Metric("exact", "same as the reference", with_target=True),
+        Metric("exact.normalised", "same but for spaces and width", with_target=True),
     )
 
     def score(self, case: Case) -> list[Score]:

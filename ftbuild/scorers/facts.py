@@ -36,8 +36,8 @@ class Facts:
     name: str = "facts"
     version: int = 1
     metrics: tuple[Metric, ...] = (
-        Metric("facts.kept", "facts kept"),
-        Metric("facts.invented", "answers that invent a fact", lower_is_better=True),
+        Metric("facts.kept", "facts kept", with_target=True),
+        Metric("facts.invented", "answers that invent a fact", lower_is_better=True, with_target=True),
     )
 
     def score(self, case: Case) -> list[Score]:

@@ -36,7 +36,7 @@ MAX_TOKENS = 8
 ORDERS = 2
 _LETTER = re.compile(r"\W*(?:answer\W+)?([abt])(?!\w)", re.IGNORECASE)
 
-JUDGE = Metric("judge", "judged against the reference, 0.5 is as good", proxy=True)
+JUDGE = Metric("judge", "judged against the reference, 0.5 is as good", proxy=True, with_target=True)
 WORTH = {"one": 1.0, "tie": 0.5, "other": 0.0}
 
 

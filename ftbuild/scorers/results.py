@@ -14,6 +14,7 @@ from typing import Any
 from ftbuild.chat import ToolCall
 from ftbuild.rows import NotJsonError, parse
 from ftbuild.scorers.case import Case, Metric, Score
+from ftbuild.scorers.words import occurring
 
 NUMBER = re.compile(r"(?<![\w.,])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![\d])|(?<![\d.,])\d+(?:,\d{3})*(?:\.\d+)?")
 END_MARKS = ".!?。！？…"
@@ -66,9 +67,9 @@ def _values(call: ToolCall, content: str, target: str) -> list[Value]:
 
 
 def _states(text: str, value: Value, target: str) -> bool:
-    """Return whether a text holds a value; a number may be rounded as in the target, or to two decimals."""
+    """Return whether a text holds a value: texts as whole words, numbers as in the target or to two decimals."""
     if isinstance(value, str):
-        return _folded(value) in _folded(text)
+        return bool(occurring(_folded(text), [_folded(value)]))
     enough = min((decimals for number, decimals in _numbers(target) if _is(value, number, decimals)), default=FINE)
     return any(
         number == value or (decimals >= enough and _is(value, number, decimals)) for number, decimals in _numbers(text)

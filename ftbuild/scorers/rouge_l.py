@@ -17,7 +17,7 @@ class RougeL:
 
     name: str = "rouge_l"
     version: int = 1
-    metrics: tuple[Metric, ...] = (Metric("rouge_l", "ROUGE-L"),)
+    metrics: tuple[Metric, ...] = (Metric("rouge_l", "ROUGE-L", with_target=True),)
 
     def score(self, case: Case) -> list[Score]:
         """Return the score of `rouge_l`."""

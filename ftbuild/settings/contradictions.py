@@ -50,6 +50,7 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
     named += [("evaluation.knowledge", each) for each in settings.evaluation.knowledge]
     named += [("evaluation.behaviour", each) for each in settings.evaluation.behaviour]
     yield from (_no_metric(key, name, metrics) for key, name in named if name not in metrics)
+    yield from (_judged(key) for key, name in named if name == JUDGE)
     for part, conditions in (("require", settings.goal.require), ("keep", settings.goal.keep)):
         for name, condition in conditions.items():
             key = f"goal.{part}.{name}"
@@ -152,13 +153,10 @@ def metrics_of(settings: "Settings") -> list[str]:
 
 
 def _judge(settings: "Settings") -> Iterator[Contradiction]:
-    """Yield that a judge has no rubric, or would decide the verdict."""
+    """Yield that a judge has no rubric."""
     if JUDGE in settings.evaluation.scorers and settings.judge.rubric is None:
         said = "null, and the scorer judge judges by one"
         yield Contradiction("judge.rubric", said, (), fix="judge=formal, or a rubric of your own in conf/judge.")
-    if settings.goal.metric == JUDGE:
-        said = "the verdict rests on what is counted, not on what is judged"
-        yield Contradiction("goal.metric", said, (), fix="name another metric here, and the judge in a condition.")
 
 
 def _checkpoint(settings: "Settings") -> Iterator[Contradiction]:
@@ -168,6 +166,11 @@ def _checkpoint(settings: "Settings") -> Iterator[Contradiction]:
         said = f"best_evaluation, and {provider.title} answers only with what is deployed, one checkpoint at a time"
         fix = "method.checkpoint=lowest_validation_loss"
         yield Contradiction("method.checkpoint", said, (), fix=fix)
+
+
+def _judged(key: str) -> Contradiction:
+    said = "the verdict rests on what is counted, not on what is judged"
+    return Contradiction(key, said, (), fix="name another metric here, and the judge in a condition.")
 
 
 def _constraints(settings: "Settings") -> list[str]:
