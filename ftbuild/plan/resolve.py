@@ -81,7 +81,8 @@ def resolve(
         for name in arms:
             answers = (asked, Input("predictions", predictions[name], "predictions.jsonl"))
             stage = graph.actions[predictions[name]].stage
-            judgement = _judge(graph, settings, f"{name} judged", stage, answers) if check is not None else None
+            said = {"samples": settings.evaluation.samples} if settings.evaluation.samples > 1 else {}
+            judgement = _judge(graph, settings, f"{name} judged", stage, answers, **said) if check is not None else None
             scores[name] = _score(graph, settings, name, answers, judgement, dataset, scorer_versions)
     _report(graph, settings, judged, dataset, asked, lines, job, predictions, scores, check)
     return graph

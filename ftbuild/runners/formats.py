@@ -30,9 +30,9 @@ def dialogues(predictions: Content) -> dict[str, list[Dialogue]]:
     return found
 
 
-def texts(predictions: Content) -> dict[str, str]:
-    """Return what the first sample of each answer says, by the id of its example: calls and their results before it."""
-    return {name: "\n".join(_told(samples[0])) for name, samples in dialogues(predictions).items()}
+def texts(predictions: Content) -> dict[str, list[str]]:
+    """Return what the samples of each answer say, by the id of its example: calls and their results before it."""
+    return {name: ["\n".join(_told(each)) for each in samples] for name, samples in dialogues(predictions).items()}
 
 
 def _told(dialogue: Dialogue) -> Iterator[str]:

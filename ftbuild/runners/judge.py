@@ -1,5 +1,7 @@
 """The judging action: a model is asked, in both orders, which of two answers is better."""
 
+from typing import Any
+
 from ftbuild.chat import Message, said
 from ftbuild.completion import Prompt
 from ftbuild.evaluate.dialogue import play
@@ -16,7 +18,7 @@ from ftbuild.workers import Made
 
 
 def judge(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) -> Made:
-    """Compare every answer of an arm with its reference, or the answers of every labelled pair with each other."""
+    """Compare every sample of an arm's answers with its reference, or the two answers of every labelled pair."""
     pairs = action.settings.get("labelled") or _pairs(action, done)
     sent = {"temperature": 0.0, "max_completion_tokens": MAX_TOKENS, "seed": action.settings["seed"]}
     plays = {
@@ -27,7 +29,7 @@ def judge(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) 
     answers = ask(shop, "base", shop.settings.model.id, plays, voice)
     replies = [[answers[number, order].last.content for order in (0, 1)] for number in range(len(pairs))]
     lines = [
-        {**{name: pair[name] for name in ("id", "better") if name in pair}, "replies": both}
+        {**{name: pair[name] for name in ("id", "sample", "better") if name in pair}, "replies": both}
         for pair, both in zip(pairs, replies, strict=True)
     ]
     note = f"{len(plays):,} replies"
@@ -39,14 +41,16 @@ def judge(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) 
     return Made({"judgements.jsonl": json_lines(lines)}, note)
 
 
-def _pairs(action: Action, done: Build) -> list[dict[str, str]]:
+def _pairs(action: Action, done: Build) -> list[dict[str, Any]]:
     answers = texts(done.read(action, "predictions"))
     return [
         {
             "id": each["id"],
+            **({"sample": number} if number else {}),
             "message": each["raw"],
-            "one": answers[each["id"]],
+            "one": answer,
             "other": said(Message.from_json(each["messages"][-1])),
         }
         for each in map(as_it_was, parse_lines(done.read(action, "examples")))
+        for number, answer in enumerate(answers[each["id"]])
     ]

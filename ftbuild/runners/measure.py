@@ -30,15 +30,22 @@ def score(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any
     answers, case = dialogues(inputs["predictions"]), _played if settings.get("turns", 1) > 1 else _answered
     wanted = {each["id"]: each["wanted"] for each in parse_lines(inputs["predictions"]) if "wanted" in each}
     golds = _golds(inputs["provenance"]) if "provenance" in inputs else {}
-    replies = {each["id"]: each["replies"] for each in parse_lines(inputs.get("judgements", b""))}
+    replies = {
+        (each["id"], each.get("sample", 0)): each["replies"] for each in parse_lines(inputs.get("judgements", b""))
+    }
     samples = []
     for each in map(as_it_was, parse_lines(inputs["examples"])):
         found_with = _passages(each, golds.get(each["id"], ()))
-        cases = [
-            replace(case(each, one, wanted.get(each["id"], ())), passages=found_with) for one in answers[each["id"]]
-        ]
-        cases[0] = replace(cases[0], judgements=replies.get(each["id"], ()))  # the first sample is what was judged
-        samples.append(cases)
+        samples.append(
+            [
+                replace(
+                    case(each, one, wanted.get(each["id"], ())),
+                    passages=found_with,
+                    judgements=replies.get((each["id"], number), ()),
+                )
+                for number, one in enumerate(answers[each["id"]])
+            ]
+        )
     kept = {name: settings[name] for name in ("rules", "slang", "language")}
     style = Style.model_validate_json(json.dumps({**kept, "system": ""}))
     options = {

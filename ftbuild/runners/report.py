@@ -69,7 +69,7 @@ def _examples(arms: list[str], inputs: Mapping[str, Content]) -> list[dict[str, 
             "group": each["group"],
             "slices": each["slices"],
             **{name: places[each.get("of", each["id"])][name] for name in ("path", "line")},
-            "answers": {arm: answers[arm][each["id"]] for arm in arms},
+            "answers": {arm: answers[arm][each["id"]][0] for arm in arms},
             "scores": {arm: scores[arm][each["id"]]["scores"] for arm in arms},
             "detail": {arm: scores[arm][each["id"]]["detail"] for arm in arms},
         }
