@@ -78,6 +78,19 @@ def write(world: World, run: Mapping[str, Any], done: Build) -> Run:
     return _write(world, run, actions, done)
 
 
+def tell(run: Run, sweep: Mapping[str, Any] | None) -> Run:
+    """Return the run with its part in the sweep it was built in last, which its run.json then tells.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    if sweep is None or run.told.get("sweep") == sweep:
+        return run
+    value = {**run.told, "sweep": sweep}
+    durable.write(run.folder / "run.json", json_file(value))
+    return Run(run.folder, value)
+
+
 def restore(world: World, experiment: str, done: Build) -> Run | None:
     """Write the folder of the run that made what `done` found, from the store.
 
