@@ -17,7 +17,7 @@ from typing import Any
 from ftbuild.composed import Composed
 from ftbuild.dataset import offered
 from ftbuild.digest import of_value
-from ftbuild.example import SPLITS
+from ftbuild.example import splits_in
 from ftbuild.history import SCHEMA_VERSION, Run, listed
 from ftbuild.outcome import Build, Ran, result_id
 from ftbuild.report.input import ReportInput
@@ -178,7 +178,7 @@ def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:
     lines = _the(done, "render").record.outputs
     manifest = json.loads(done.store.get(lines["manifest.json"]))
     folder = world.built / composed.experiment / str(manifest["digest"])[:12]
-    files = tuple(f"{split}.jsonl" for split in SPLITS)
+    files = tuple(f"{split}.jsonl" for split in splits_in(lines))
     made = _the(done, "dataset").record.outputs
     beside = [name for name in offered.BESIDE if name in made]
     names = (*files, *beside, "provenance.jsonl", "card.svg", "card.md", "manifest.json")

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftbuild.chat import ResponseFormat, Tool
+from ftbuild.example import SPLITS, USUAL, Split
 from ftbuild.plan.action import (
     COMPARE,
     DATASET,
@@ -64,7 +65,7 @@ def resolve(
             "lines",
             "data",
             {"method": settings.method.lines, **_graded(settings)},
-            tuple(Input(split, dataset, f"{split}.jsonl") for split in ("train", "validation", "test")),
+            tuple(Input(split, dataset, f"{split}.jsonl") for split in _splits(settings)),
         )
     )
     asked = _targets(graph, settings, dataset)
@@ -86,6 +87,10 @@ def resolve(
             scores[name] = _score(graph, settings, name, answers, judgement, dataset, scorer_versions)
     _report(graph, settings, judged, dataset, asked, lines, job, predictions, scores, check)
     return graph
+
+
+def _splits(settings: Settings) -> Sequence[Split]:
+    return SPLITS if settings.dataset.has_confirm else USUAL
 
 
 def _graded(settings: Settings) -> dict[str, object]:
@@ -140,6 +145,7 @@ def _dataset(
                 **_redact(settings),
                 **_shares(settings),
                 **_retrieval(settings),
+                **({"confirm": True} if settings.dataset.has_confirm else {}),
             },
             tuple(inputs),
         )
