@@ -14,7 +14,7 @@ from typing import Any
 from ftbuild.dataset import lineage
 from ftbuild.digest import of_bytes, short
 from ftbuild.errors import StoreError
-from ftbuild.example import SPLITS
+from ftbuild.example import LEARNT_FROM, SPLITS, splits_in
 from ftbuild.history import Run, listed
 from ftbuild.ledger.journal import journals
 from ftbuild.ledger.port import TERMINAL
@@ -94,7 +94,8 @@ class Found:
 
     def counts(self) -> dict[str, int]:
         """Return how many of them each split holds."""
-        return {split: sum(each.place["split"] == split for each in self.held) for split in SPLITS}
+        splits = splits_in(self.dataset.outputs)
+        return {split: sum(each.place["split"] == split for each in self.held) for split in splits}
 
     @property
     def learnt(self) -> bool:
@@ -131,7 +132,8 @@ def held_in(store: Store, dataset: Dataset) -> Iterator[Held]:
     """
     places = parse_lines(store.get(dataset.outputs["provenance.jsonl"]))
     try:
-        lines: dict[str, bytes] = {split: store.get(dataset.lines[f"{split}.jsonl"]) for split in SPLITS}
+        splits = splits_in(dataset.outputs)
+        lines: dict[str, bytes] = {split: store.get(dataset.lines[f"{split}.jsonl"]) for split in splits}
     except (StoreError, KeyError):
         numbers = dict.fromkeys(SPLITS, 0)
         for place in places:
@@ -177,8 +179,8 @@ def _dataset(
     manifest: Manifest, by_kind: Mapping[str, Sequence[Manifest]], known: Sequence[Run], store: Store, world: World
 ) -> Dataset:
     outputs = manifest["outputs"]
-    own = [outputs[f"{split}.jsonl"] for split in SPLITS]
-    renders = [each for each in by_kind.get("render", ()) if _given(each, *SPLITS) == own]
+    own = {split: outputs[f"{split}.jsonl"] for split in splits_in(outputs)}
+    renders = [each for each in by_kind.get("render", ()) if dict(each["preimage"]["inputs"]) == own]
     runs = [run for run in known if manifest["key"] in {each["key"] for each in run.told["actions"]}]
     lines = renders[0]["outputs"] if renders else {}
     digest = None
@@ -201,7 +203,7 @@ def _dataset(
 
 def _jobs(renders: Sequence[Manifest], by_kind: Mapping[str, Sequence[Manifest]], store: Store) -> Iterator[Job]:
     """Yield the finished jobs whose files one of the renders made."""
-    files = [[each["outputs"][f"{split}.jsonl"] for split in ("train", "validation")] for each in renders]
+    files = [[each["outputs"][f"{split}.jsonl"] for split in LEARNT_FROM] for each in renders]
     for manifest in by_kind.get("job", ()):
         if _given(manifest, "training_file", "validation_file") in files:
             told: Mapping[str, Any] = {}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from ftbuild.dataset import lineage, offered, prices
 from ftbuild.dataset.card import Card
-from ftbuild.example import SPLITS
+from ftbuild.example import splits_in
 from ftbuild.runners import counting
 from ftbuild.runners.formats import each_line
 from ftbuild.settings import Provider, Settings
@@ -50,7 +50,7 @@ def _provenance(store: Store, made: Mapping[str, str], lines: Mapping[str, str])
     """Return where each example comes from, with the number and the digest of its training line."""
     spool = Spool(str(store.folder))
     entries = each_line(store.stream(made["provenance.jsonl"]))
-    for split in SPLITS:
+    for split in splits_in(lines):
         for number, line in enumerate(each_line(store.stream(lines[f"{split}.jsonl"])), 1):
             spool.add(lineage.with_digest(next(entries), number, line) + b"\n")
     return spool.content()

@@ -71,7 +71,7 @@ def _estimate(one: Planned, settings: Settings, sizes: Sizes | None) -> Estimate
     if labelled is not None and sizes is not None:
         n_tokens = sum(len(pair[part]) for pair in labelled for part in ("message", "one", "other"))
         sizes = replace(sizes, n_test=len(labelled), test_tokens=n_tokens // cost.CHARACTERS_PER_TOKEN)
-    return cost.of_judgements(settings.of_judge, sizes)
+    return cost.of_judgements(settings.of_judge, sizes, one.action.settings.get("samples", 1))
 
 
 def _with_shots(sizes: Sizes | None, one: Planned) -> Sizes | None:

@@ -6,7 +6,7 @@ renaming of files, transforms and a move to another machine.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -17,8 +17,10 @@ from ftbuild.chat import Message, ResponseFormat, Tool
 from ftbuild.remembered import Remembered
 from ftbuild.rows import written
 
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+Split = Literal["train", "validation", "test", "confirm"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test", "confirm")
+USUAL = SPLITS[:3]  # what every dataset has; `confirm` is kept for the winner of a sweep, where a dataset has it
+LEARNT_FROM = SPLITS[:2]  # what a job is given
 # How Message.to_json writes messages that say nothing of their name, refusal or weight, and the calls in them.
 TOLD = {("role", "content"), ("role", "tool_call_id", "content"), ("role", "tool_calls")}
 CALL, CALLED = ("id", "type", "function"), ("name", "arguments")
@@ -192,6 +194,11 @@ class Example:
             response_format=_form(written(value["response_format"])) if "response_format" in value else None,
             own_tools=tools_of(value["own_tools"]) if "own_tools" in value else (),
         )
+
+
+def splits_in(names: Container[str]) -> list[Split]:
+    """Return the splits whose files are among `names`."""
+    return [split for split in SPLITS if f"{split}.jsonl" in names]
 
 
 def said_in(value: Mapping[str, Any]) -> dict[str, Any]:

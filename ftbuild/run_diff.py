@@ -10,7 +10,7 @@ from typing import Any
 
 from ftbuild.dataset.diff import ExampleChange, Placed
 from ftbuild.dataset.diff import diff as diff_examples
-from ftbuild.example import SPLITS
+from ftbuild.example import SPLITS, USUAL
 
 SCHEMA_VERSION = 1
 Numbers = Mapping[str, Any]
@@ -106,6 +106,11 @@ class DataDiff:
     changes: Sequence[ExampleChange]
 
     @property
+    def is_whole(self) -> bool:
+        """Return whether all splits could be compared, not the test examples alone."""
+        return len(self.splits) > 1
+
+    @property
     def test_differs(self) -> bool:
         """Return whether the two were tested on different examples."""
         return any(
@@ -148,7 +153,7 @@ class RunDiff:
         if self.config is None or self.implementation is None or self.data is None:
             return False
         found = [*self.config, *self.data.changes, *self.implementation, *self.outcome]
-        return self.data.splits == SPLITS and not found and not any(each.differs for each in self.metrics)
+        return self.data.is_whole and not found and not any(each.differs for each in self.metrics)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form; a part that was not compared is null."""
@@ -197,10 +202,12 @@ def _config(old: Side, new: Side) -> list[SettingChange] | None:
 
 def _examples(old: Side, new: Side) -> DataDiff | None:
     """Return the difference of the whole datasets, or of the test examples where only these are left."""
+    counts = [side.told["dataset"]["counts"] for side in (old, new)]
+    splits = tuple(split for split in SPLITS if split in USUAL or any(split in each for each in counts))
     if old.dataset_key is not None and old.dataset_key == new.dataset_key:
-        return DataDiff(SPLITS, [])
+        return DataDiff(splits, [])
     if old.examples is not None and new.examples is not None:
-        return DataDiff(SPLITS, diff_examples(old.examples, new.examples))
+        return DataDiff(splits, diff_examples(old.examples, new.examples))
     if old.tested is not None and new.tested is not None:
         return DataDiff(("test",), diff_examples(old.tested, new.tested))
     return None

@@ -17,7 +17,7 @@ from typing import Any
 from ftbuild.composed import Composed
 from ftbuild.dataset import offered
 from ftbuild.digest import of_value
-from ftbuild.example import SPLITS
+from ftbuild.example import splits_in
 from ftbuild.history import SCHEMA_VERSION, Run, listed
 from ftbuild.outcome import Build, Ran, result_id
 from ftbuild.report.input import ReportInput
@@ -76,6 +76,19 @@ def write(world: World, run: Mapping[str, Any], done: Build) -> Run:
     """Write the folder of a run that has just ended."""
     actions = [{**_action(ran), "status": ran.status, "seconds": ran.seconds} for ran in done.ran.values()]
     return _write(world, run, actions, done)
+
+
+def tell(run: Run, sweep: Mapping[str, Any] | None) -> Run:
+    """Return the run with its part in the sweep it was built in last, which its run.json then tells.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    if sweep is None or run.told.get("sweep") == sweep:
+        return run
+    value = {**run.told, "sweep": sweep}
+    durable.write(run.folder / "run.json", json_file(value))
+    return Run(run.folder, value)
 
 
 def restore(world: World, experiment: str, done: Build) -> Run | None:
@@ -165,7 +178,7 @@ def check_out_dataset(world: World, composed: Composed, done: Build) -> Path:
     lines = _the(done, "render").record.outputs
     manifest = json.loads(done.store.get(lines["manifest.json"]))
     folder = world.built / composed.experiment / str(manifest["digest"])[:12]
-    files = tuple(f"{split}.jsonl" for split in SPLITS)
+    files = tuple(f"{split}.jsonl" for split in splits_in(lines))
     made = _the(done, "dataset").record.outputs
     beside = [name for name in offered.BESIDE if name in made]
     names = (*files, *beside, "provenance.jsonl", "card.svg", "card.md", "manifest.json")

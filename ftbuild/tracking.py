@@ -203,7 +203,8 @@ def _artifacts(each: Finished, world: World) -> list[Artifact]:
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", experiment)
     dataset = str(told["dataset"]["digest"])
     built = runs.check_out_dataset(world, each.point.composed, each.done)
-    files = (*(f"{split}.jsonl" for split in SPLITS), "manifest.json", "card.md")
+    there = [f"{split}.jsonl" for split in SPLITS if split in told["dataset"]["counts"]]
+    files = (*there, "manifest.json", "card.md")
     page = _output(each.done, "report", "report.html")
     facts = {name: told[name] for name in ("experiment", "result_id", "verdict", "ending")}
     return [

@@ -31,6 +31,7 @@ def build(
     *,
     near: bool = False,
     mix: Mapping[str, float] | None = None,
+    confirm: bool = False,
 ) -> tuple[Dataset, list[Problem]]:
     """Return the dataset and its findings."""
     latest = latest_times(examples) if shares.by == "time" else {}
@@ -44,6 +45,6 @@ def build(
     ]
     table = facts.table([b"".join(packed)], [list(range(len(paths)))], [[0]])
     held = Mix(mix, shares.seed, sources, paths) if mix else None
-    decided = decide(table, limit, len(examples) - len(ready), held)
+    decided = decide(table, limit, len(examples) - len(ready), held, confirm=confirm)
     splits = {split: tuple(ready[row] for row in rows) for split, rows in decided.splits.items()}
     return Dataset(splits, dict(decided.dropped)), problems(decided, table, paths)

@@ -273,7 +273,9 @@ def _metric(metric: str, slice_: str | None, examples: list[dict[str, Any]]) -> 
         "lower_is_better": metric == "facts.invented",
         "slice": slice_,
         "arms": arms,
-        "differences": {arm: _difference(arms[arm], arms["tuned"]) for arm in ("echo", "rules", "base")},
+        "differences": {
+            arm: _difference(arms[arm], arms["tuned"], is_whole=slice_ is None) for arm in ("echo", "rules", "base")
+        },
     }
 
 
@@ -286,7 +288,7 @@ def _estimate(values: list[float]) -> dict[str, Any]:
     return {"n": n, "mean": mean, "low": max(0.0, centre - spread), "high": min(1.0, centre + spread)}
 
 
-def _difference(base: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+def _difference(base: Mapping[str, Any], other: Mapping[str, Any], *, is_whole: bool) -> dict[str, Any]:
     gain, se = other["mean"] - base["mean"], 0.05
     return {
         "n": other["n"],
@@ -296,9 +298,11 @@ def _difference(base: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, 
         "se": se,
         "low": gain - 2 * se,
         "high": gain + 2 * se,
-        "p": 0.001,
+        "p": 0.001 if abs(gain) > 0.2 else 0.04,
         "test": "mcnemar",
         "mde": 0.14,
+        "p_clustered": 0.001 if abs(gain) > 0.2 else 0.04,
+        "p_adjusted": (0.012 if abs(gain) > 0.2 else 0.48) if is_whole else None,
     }
 
 

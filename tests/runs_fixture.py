@@ -9,7 +9,7 @@ from typing import Any
 from config_fixture import Ended, Own
 
 from ftbuild.digest import of_value
-from ftbuild.example import SPLITS
+from ftbuild.example import USUAL
 from ftbuild.runners.formats import json_lines
 from ftbuild.store.store import Record, Store
 
@@ -118,7 +118,7 @@ class Runs:
         self.store.manifest_path(action["key"]).unlink()
 
     def _dataset(self, said: Sequence[Said], system: str, versions: Mapping[str, Any]) -> str:
-        made = {f"{split}.jsonl": [_example(each, system) for each in said if each[0] == split] for split in SPLITS}
+        made = {f"{split}.jsonl": [_example(each, system) for each in said if each[0] == split] for split in USUAL}
         made["provenance.jsonl"] = [
             {"id": _id(each), "split": each[0], "source": "pairs", "path": "data/pairs.jsonl", "line": each[1]}
             for each in said

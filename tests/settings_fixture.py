@@ -202,7 +202,13 @@ TINY["dataset"]["redact"] = {
     "ipv4": False,
     "phone": True,
 }
-TINY["dataset"]["split"] |= {"by": "time", "validation_from": "2026-10-01", "test_from": "2026-11-01T12:00:00Z"}
+TINY["dataset"]["split"] |= {
+    "by": "time",
+    "validation_from": "2026-10-01",
+    "test_from": "2026-11-01T12:00:00Z",
+    "confirm_from": "2026-11-15",
+    "confirm": 0.1,
+}
 TINY["dataset"]["sources"]["pairs"]["time"] = "sent_at"
 TINY["tools"] |= {"a": {"python": "app.py:a"}, "b": {"openapi": "api.json#b"}, "c": {"mcp": "tools.json#c"}}
 TINY["dataset"]["sources"]["made"] = {

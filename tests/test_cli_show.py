@@ -206,7 +206,7 @@ def test_of_a_sweep_the_points_that_can_be_built_are_written(own: Own) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--split", "tests"], "--split takes train, validation, test, not 'tests'\n    Fix: --split test\n"),
+        (["--split", "tests"], "--split takes train, validation, test, confirm, not 'tests'\n    Fix: --split test\n"),
         (["-n", "0"], "-n takes a number above 0, not '0'\n    Fix: -n 3\n"),
         (["-m"], "show takes no -m\n"),
     ],

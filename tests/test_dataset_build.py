@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ftbuild.chat import Message, Tool
 from ftbuild.dataset.build import Recipe, is_prepared, prepared
-from ftbuild.example import SPLITS, Example, Origin
+from ftbuild.example import USUAL, Example, Origin
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares
 
@@ -23,7 +23,7 @@ def built(examples: Sequence[Example], limit: int | None = None) -> Dataset:
 
 
 def places(dataset: Dataset) -> dict[str, str]:
-    return {each.raw: split for split in SPLITS for each in dataset.splits[split]}
+    return {each.raw: split for split in USUAL for each in dataset.splits[split]}
 
 
 @given(st.permutations(many(24)))
@@ -43,9 +43,9 @@ def test_the_order_of_the_input_changes_nothing_where_sources_overlap(examples: 
 def test_every_example_is_in_exactly_one_split(lines: list[int], n_groups: int) -> None:
     examples = [example(f"m {line}", line=line, group=f"g{line % n_groups}") for line in lines]
     dataset = built(examples)
-    kept = [each.raw for split in SPLITS for each in dataset.splits[split]]
+    kept = [each.raw for split in USUAL for each in dataset.splits[split]]
     assert sorted(kept) == sorted(each.raw for each in examples)
-    groups = [{each.group for each in dataset.splits[split]} for split in SPLITS]
+    groups = [{each.group for each in dataset.splits[split]} for split in USUAL]
     assert sum(map(len, groups)) == len(set().union(*groups))
 
 
@@ -56,7 +56,7 @@ def test_new_examples_move_no_old_one(n_old: int, n_new: int, n_groups: int) -> 
     grown = [*old, *many(n_new, n_groups, first=1000), *many(n_new, n_groups, source="new")]
     before, after = built(old), built(grown)
     assert places(after).items() >= places(before).items()
-    for split in SPLITS:
+    for split in USUAL:
         kept = {each.id for each in before.splits[split]}
         assert [each for each in after.splits[split] if each.id in kept] == list(before.splits[split])
 
@@ -100,6 +100,37 @@ def test_a_leak_is_told_with_both_places_and_a_remedy() -> None:
     ]
 
 
+def test_what_is_kept_to_confirm_a_winner_leaks_into_the_test_split_too() -> None:
+    kept = example("Hey  there", line=4, source="kept", only="confirm")
+    others = [
+        example("hey there", "No.", line=7, only="train"),
+        example("HEY THERE", "Never.", line=2, only="test"),
+        example("something else", line=1, only="validation"),
+    ]
+    _, problems = build([*others, kept], STYLE, SHARES, None, confirm=True)
+    assert [str(problem).partition("\n")[0] for problem in problems] == [
+        "data/pairs.jsonl:2: same input as data/kept.jsonl:4, which is in the confirm split",
+        "data/pairs.jsonl:7: same input as data/pairs.jsonl:2, which is in the test split",
+        "data/pairs.jsonl:7: same input as data/kept.jsonl:4, which is in the confirm split",
+    ]
+
+
+@given(st.lists(st.integers(1, 60), unique=True), st.integers(1, 12), st.floats(0.01, 0.5))
+def test_a_share_to_confirm_on_takes_whole_groups_from_what_is_learnt_from(
+    lines: list[int], n_groups: int, share: float
+) -> None:
+    examples = [example(f"m {line}", line=line, group=f"g{line % n_groups}") for line in lines]
+    before = built(examples)
+    after, problems = build(examples, STYLE, SHARES.model_copy(update={"confirm": share}), None, confirm=True)
+    assert {split: before.splits[split] for split in USUAL[1:]} == {split: after.splits[split] for split in USUAL[1:]}
+    kept = after.splits["confirm"]
+    assert sorted((*after.splits["train"], *kept), key=lambda each: each.line) == sorted(
+        before.splits["train"], key=lambda each: each.line
+    )
+    assert not {each.group for each in kept} & {each.group for split in USUAL for each in after.splits[split]}
+    assert any("confirm" in each.what for each in problems) == (not kept)
+
+
 def test_two_targets_of_one_input_in_one_split_are_no_leak() -> None:
     _, problems = build(
         [example("hi", "A.", only="test"), example("hi", "B.", line=2, only="test")], STYLE, SHARES, None
@@ -116,28 +147,28 @@ def test_every_empty_split_is_told() -> None:
             fix="add groups, or raise its share under dataset.split.",
             rule="empty-split",
         )
-        for split in SPLITS
+        for split in USUAL
     ]
 
 
 @given(st.integers(4, 60), st.integers(1, 20), st.integers(0, 20), st.integers(0, 20))
 def test_a_limit_keeps_that_many_and_empties_no_split(limit: int, train: int, validation: int, test: int) -> None:
-    sizes = dict(zip(SPLITS, (train, validation, test), strict=True))
+    sizes = dict(zip(USUAL, (train, validation, test), strict=True))
     examples = [
-        example(f"{split} {n}", line=n, source=split, only=split) for split in SPLITS for n in range(sizes[split])
+        example(f"{split} {n}", line=n, source=split, only=split) for split in USUAL for n in range(sizes[split])
     ]
     whole, cut = built(examples), built(examples, limit)
-    counts = {split: len(cut.splits[split]) for split in SPLITS}
+    counts = {split: len(cut.splits[split]) for split in USUAL}
     assert sum(counts.values()) == min(limit, len(examples))
-    assert [split for split in SPLITS if counts[split]] == [split for split in SPLITS if sizes[split]]
-    assert all(cut.splits[split] == whole.splits[split][: counts[split]] for split in SPLITS)
+    assert [split for split in USUAL if counts[split]] == [split for split in USUAL if sizes[split]]
+    assert all(cut.splits[split] == whole.splits[split][: counts[split]] for split in USUAL)
     assert cut.dropped.get("limit", 0) == len(examples) - sum(counts.values())
 
 
 @pytest.mark.parametrize(("limit", "counts"), [(20, [14, 2, 4]), (4, [2, 1, 1]), (200, [70, 10, 20])])
 def test_a_limit_keeps_the_shares(limit: int, counts: list[int]) -> None:
     sizes = {"train": 70, "validation": 10, "test": 20}
-    examples = [example(f"{s} {n}", line=n, source=s, only=s) for s in SPLITS for n in range(sizes[s])]
+    examples = [example(f"{s} {n}", line=n, source=s, only=s) for s in USUAL for n in range(sizes[s])]
     assert [len(kept) for kept in built(examples, limit).splits.values()] == counts
 
 

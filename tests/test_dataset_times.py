@@ -48,6 +48,13 @@ def test_a_group_stays_whole_where_its_latest_time_falls(listed: list[tuple[floa
         assert split == split_at(latest, SHARES)
 
 
+def test_what_came_last_of_all_is_kept_to_confirm_where_a_date_says_so() -> None:
+    dated = Shares.model_validate({**SHARES.model_dump(), "confirm_from": "2026-11-15"})
+    times = [at(seconds(day), day) for day in ("2026-09-30", "2026-10-31", "2026-11-14", "2026-11-15", "2026-11-30")]
+    assert [split for _, split in drawn(times, dated)] == ["train", "validation", "test", "confirm", "confirm"]
+    assert [split for _, split in drawn(times, SHARES)] == ["train", "validation", "test", "test", "test"]
+
+
 @given(days, days)
 def test_a_new_example_moves_its_own_group_at_most_and_only_to_a_later_split(
     old: list[tuple[float, int]], new: list[tuple[float, int]]
@@ -133,6 +140,8 @@ def test_a_line_whose_time_is_none_is_named() -> None:
             {"by": "time", "test_from": "2026-11-01", "validation_from": "2026-12-01"},
             "validation_from comes after test_from",
         ),
+        ({"by": "time", "test_from": "2026-11-01", "confirm_from": "2026-10-01"}, "test_from comes after confirm_from"),
+        ({"confirm_from": "2026-10-01"}, "confirm_from is for by: time"),
     ],
 )
 def test_dates_that_do_not_fit_are_refused(split: dict[str, str], said: str) -> None:

@@ -10,7 +10,7 @@ from training_lines import supervised
 
 from ftbuild.digest import Hashed, of_bytes
 from ftbuild.errors import DataError
-from ftbuild.example import SPLITS
+from ftbuild.example import USUAL
 from ftbuild.partitions import mapped
 from ftbuild.runners import data
 from ftbuild.stream import PIECE_BYTES, Content, Gathered, Spool, lines, pieces, whole
@@ -56,7 +56,7 @@ def test_the_bytes_do_not_depend_on_how_many_processes_make_them(source: Path) -
         read = ingested(source, jobs)
         built = data.dataset(RECIPE, {"many": read["examples.jsonl"]}, {"jobs": jobs})
         rendered = data.render(
-            {"method": "supervised"}, {split: built.outputs[f"{split}.jsonl"] for split in SPLITS}, {"jobs": jobs}
+            {"method": "supervised"}, {split: built.outputs[f"{split}.jsonl"] for split in USUAL}, {"jobs": jobs}
         )
         assert json.loads(whole(built.outputs["dropped.json"])) == {"duplicate": 1000}
         made.append([digests(each) for each in (read, built.outputs, rendered.outputs)])

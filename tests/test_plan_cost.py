@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from settings_fixture import FULL, HOSTED, settings
 
-from ftbuild.plan.cost import Sizes, epochs, of_answers, of_job
+from ftbuild.plan.cost import Sizes, epochs, of_answers, of_job, of_judgements
 from ftbuild.plan.estimate import NOTHING, Estimate, total
 
 SIZES = Sizes(
@@ -40,6 +40,13 @@ def test_auto_epochs_and_another_way_of_counting_are_estimates() -> None:
 def test_answers_cost_at_most_what_is_read_and_as_much_as_may_be_written() -> None:
     # 2,000 tokens read at $0.80 and 20 answers of 120 tokens at $3.20 a million
     assert of_answers(hosted(), SIZES) == Estimate(4_400, 0.00928, estimated=True)
+
+
+def test_judgements_of_several_samples_cost_as_many_times_as_much() -> None:
+    one, three = (of_judgements(hosted(), SIZES, samples) for samples in (1, 3))
+    assert one.cost_usd
+    assert one.n_tokens
+    assert three == Estimate(3 * one.n_tokens, pytest.approx(3 * one.cost_usd), estimated=True)
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ OTHER = {
     "provider.ends.models": "2031-02-02",
     "dataset.split.validation_from": "2026-10-02",
     "dataset.split.test_from": "2026-11-02",
+    "dataset.split.confirm_from": "2026-11-16",
     "tools.get_weather.args.city.type": "integer",
     "tools.get_weather.args.days.type": "string",
 }
@@ -229,6 +230,7 @@ def test_what_is_off_enters_no_key() -> None:
     assert set(actions["pairs"]["source"]) == read
     off = with_value(FULL, ("dataset", "redact"), {"email": False, "phone": False})
     assert ids(with_value(off, ("dataset", "split", "by"), "group")) == ids(FULL)
+    assert ids(with_value(off, ("dataset", "split", "confirm"), 0.0)) == ids(FULL)
 
 
 def test_a_share_is_of_the_mix_and_reads_no_source_anew() -> None:

@@ -219,3 +219,28 @@ def test_a_page_without_misses_says_what_one_would_be() -> None:
     assert (
         "None of 40 answers of the tuned model is a miss. Misses would break their schema or get a field wrong." in page
     )
+
+
+def test_a_difference_is_marked_where_it_holds_among_all_metrics_and_the_page_says_among_how_many() -> None:
+    given = report_input()
+    starred = '<abbr class="held" title="p 0.001, among all metrics 0.012">*</abbr>'
+    held = sum(
+        each["p_adjusted"] is not None and each["p_adjusted"] <= 0.05
+        for metric in given.results["metrics"]
+        for each in metric["differences"].values()
+    )
+    text = render(given)
+    assert held
+    assert text.count(starred) == text.count('class="held"') == held
+    assert "A difference with * holds also among 12 metrics (Holm, 5 %)." in " ".join(Page(text).said.split())
+
+
+def test_where_no_difference_was_tested_no_star_is_explained() -> None:
+    given = report_input()
+    untested = [
+        {**each, "differences": {arm: {**d, "p_adjusted": None} for arm, d in each["differences"].items()}}
+        for each in given.results["metrics"]
+    ]
+    text = render(replace(given, results={**given.results, "metrics": untested}))
+    assert "Holm" not in text
+    assert 'class="held"' not in text

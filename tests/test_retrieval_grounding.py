@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ftbuild.chat import Message
 from ftbuild.digest import of_plain
-from ftbuild.example import SPLITS, Example, PassageName, Split
+from ftbuild.example import USUAL, Example, PassageName, Split
 from ftbuild.problem import Problem
 from ftbuild.retrieval.grounding import Given, Library, asked_by, block, grounded, with_context
 from ftbuild.retrieval.names import Names
@@ -69,7 +69,7 @@ def test_the_test_split_has_what_a_search_finds_the_nearest_first() -> None:
 
 def test_the_config_says_in_which_splits_the_gold_passage_is_given() -> None:
     for gold_in in ([], ["test"], ["train", "validation", "test"]):
-        for split in SPLITS:
+        for split in USUAL:
             found = chosen(example(section="Sabbaticals"), split, settings(gold_in=gold_in))
             assert any(found.gold) == (split in gold_in)
 
@@ -105,7 +105,7 @@ def test_of_a_section_in_parts_the_one_that_fits_question_and_answer_is_given() 
     assert found.passages == (parts[1],)
 
 
-@given(st.permutations(PASSAGES), st.sampled_from(SPLITS), st.integers(1, 6), st.integers(0, 3))
+@given(st.permutations(PASSAGES), st.sampled_from(USUAL), st.integers(1, 6), st.integers(0, 3))
 def test_it_does_not_depend_on_the_order_of_the_documents(
     turned: Sequence[Passage], split: Split, n: int, number: int
 ) -> None:

@@ -17,6 +17,7 @@ LATE = Placed("2", "test", "pairs", "a.jsonl", 2, "late", "I am late.")
 def told(**values: Any) -> dict[str, Any]:
     return {
         "actions": [],
+        "dataset": {"counts": {"train": 1, "validation": 0, "test": 1}},
         "seconds": 10.0,
         "cost_usd": 0,
         "jobs": ["ftjob-1"],

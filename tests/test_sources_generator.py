@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ftbuild.example import SPLITS, Example
+from ftbuild.example import USUAL, Example
 from ftbuild.problem import Problem
 from ftbuild.settings import Source
 from ftbuild.sources import read
@@ -90,7 +90,7 @@ def test_calls_come_as_often_as_their_weights_say() -> None:
 def test_no_value_of_a_large_pool_and_no_phrasing_is_in_two_splits() -> None:
     found = made()
     for argument in ("city", "amount"):
-        by_split = [values_of([each for each in found if each.only == split], argument) for split in SPLITS]
+        by_split = [values_of([each for each in found if each.only == split], argument) for split in USUAL]
         assert sum(map(len, by_split)) == len(set.union(*by_split))
         assert all(by_split)
     kinds = {split: {kind for each in found if each.only == split for kind in re.findall(r"(?:kind|way) \d+", each.raw)}

@@ -33,7 +33,7 @@ STOREYS = (
     ("compositions", "runners"),
     ("described",),
     ("points", "runs", "run_diff", "descent"),
-    ("lockfile", "estimates", "foresight", "tracking"),
+    ("lockfile", "estimates", "foresight", "tracking", "sweep"),
     ("gates", "elsewhere"),
     ("site", "paying"),
     ("cli",),

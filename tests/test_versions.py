@@ -34,7 +34,7 @@ PINNED = {
     "render": (2, "ec7d684f3cbd5e9c3619e287933dffb37b6d9eea2eed954ddb9f28cc096d5db9"),
     "score": (2, "6e060287e70bf69ae1fe0f647d66218656e3ddb6da9bce2ce5c8570c3bed02a8"),
     "compare": (3, "66e51ebe0b873f4c2d9bc8d1f55b6bd16638cd6da57b0e01fe72b270a01b8bc2"),
-    "report": (4, "c2b3f5853016065e14d4c0264dd2a0741b75d77514172691b273054e415b4c66"),
+    "report": (5, "32f2266ea3d8ecf6190206be50a948b726758d6e12214d9c7fc55bce1bb54d46"),
 }
 SCORERS = {
     "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),

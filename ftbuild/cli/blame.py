@@ -16,7 +16,7 @@ from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
 from ftbuild.descent import Dataset, Found, Held, datasets, holding, of_it, read_at
 from ftbuild.errors import ConfigError, ExitCode
-from ftbuild.example import SPLITS
+from ftbuild.example import LEARNT_FROM, SPLITS
 from ftbuild.problem import Problem
 from ftbuild.runners.formats import parse_lines
 from ftbuild.store.store import Store
@@ -183,7 +183,7 @@ def _of_dataset(dataset: Dataset, held: Held) -> Iterator[tuple[str, str]]:
     yield "dataset", f"{dataset.name}{whose}: {split}, line {held.number:,}{digest}"
     for job in dataset.jobs:
         yield "job", f"{job.job_id} {_used(split, job.status)}"
-        if job.model and split != "test":
+        if job.model and split in LEARNT_FROM:
             yield "model", job.model
     if dataset.runs:
         yield "runs", _listed([run.run_id for run in dataset.runs])
@@ -194,6 +194,8 @@ def _used(split: str, status: str) -> str:
         return "is under way and may be learning from it" if split == "train" else "is under way"
     if status != "succeeded":
         return f"{status}; the provider may hold the line all the same"
+    if split == "confirm":
+        return "never saw it: it is kept to confirm the winner of a sweep"
     return {"train": "learnt from it", "validation": "was validated on it"}.get(split, "never saw it: it only tests")
 
 

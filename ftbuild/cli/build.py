@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftbuild import history, lockfile, planfile, runs, tracking
 from ftbuild.cache import cache_folder
-from ftbuild.cli import gate_text
+from ftbuild.cli import gate_text, sweep_text
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options, parse
 from ftbuild.composed import SMOKE
@@ -27,6 +27,7 @@ from ftbuild.problem import Problem, render
 from ftbuild.report.words import ENDINGS, VERDICTS, when
 from ftbuild.store.place import refuse_network
 from ftbuild.store.store import DamagedError, Store
+from ftbuild.sweep import Sweep, sweep_of
 from ftbuild.trees import find_root
 from ftbuild.world import World
 
@@ -50,7 +51,7 @@ def build(options: Options) -> int:
     store = Store(world.store)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
     tracking.refuse_unready(points, world.environment)
-    endings = _built(graph, points, store, world, options)
+    endings, sweep = _built(graph, points, store, world, options)
     if options.format in gate_text.FORMS:
         print(gate_text.FORMS[options.format](_ended(points, endings)))
     elif not options.multirun:
@@ -59,7 +60,7 @@ def build(options: Options) -> int:
     else:
         width = max(len(point.name) for point in points)
         print("\n".join(f"{point.name:{width}}   {each.said}" for point, each in zip(points, endings, strict=True)))
-        if said := _together(points, endings):
+        if said := sweep_text.text(sweep, columns()):
             print(said)
     _track(points, endings, world, options)
     return int(max(each.code for each in endings))
@@ -77,21 +78,6 @@ def _results(ending: "_Ending") -> Mapping[str, Any] | None:
     return runs.report_input(ending.done).results if ending.path else None
 
 
-def _together(points: Sequence[Point], endings: "Sequence[_Ending]") -> str:
-    """Return what the points of a sweep come to as so many looks at once, "" where fewer than two were judged."""
-    from ftbuild.evaluate.compare import verdicts_together
-
-    results = {point.name: _results(each) for point, each in zip(points, endings, strict=True)}
-    judged = {name: each for name, each in results.items() if each is not None and each["verdict"] is not None}
-    if len(judged) < 2:
-        return ""
-    names: dict[str, list[str]] = {}
-    for name, word in zip(judged, verdicts_together(list(judged.values())), strict=True):
-        names.setdefault(VERDICTS[word], []).append(name)
-    said = "; ".join(f"{word}: {', '.join(those)}" for word, those in names.items())
-    return f"Of {len(judged)} looks at once (Holm): {said}"
-
-
 def _track(points: Sequence[Point], endings: "Sequence[_Ending]", world: World, options: Options) -> None:
     """Send the runs where they are wanted, and say what came of it."""
     finished = []
@@ -100,11 +86,11 @@ def _track(points: Sequence[Point], endings: "Sequence[_Ending]", world: World, 
         if isinstance(run, Run):
             finished.append(tracking.Finished(point, ending.done, run))
     sys.stdout.flush()
-    for line in tracking.track(finished, world, sweep_of(options)):
+    for line in tracking.track(finished, world, asked_by(options)):
         print(line, file=sys.stderr)
 
 
-def sweep_of(options: Options) -> Sequence[str] | None:
+def asked_by(options: Options) -> Sequence[str] | None:
     """Return the words that ask for several points, None where one is asked for."""
     return options.overrides if options.multirun else None
 
@@ -167,9 +153,10 @@ class _Ending:
     path: str = ""
 
 
-def _built(graph: Graph, points: Sequence[Point], store: Store, world: World, options: Options) -> list[_Ending]:
+def _built(
+    graph: Graph, points: Sequence[Point], store: Store, world: World, options: Options
+) -> tuple[list[_Ending], Sweep]:
     """Build the graph and write what each point leaves behind: its dataset, its run, `latest`."""
-    own = owners(points)
     planned = look_up(graph, store, LedgerFolder(world))
     if options.plan is not None:
         planfile.refuse_drift(Path(options.plan), planfile.read(Path(options.plan)), planned)
@@ -178,13 +165,18 @@ def _built(graph: Graph, points: Sequence[Point], store: Store, world: World, op
             _refuse_unlocked(point, graph, world)
     if (done := found(planned, store)) is not None:
         try:
-            known = runs.by_result(world)
-            return [_finished(point, part_of(done, point, own), None, world, known) for point in points]
+            return _ends(points, done, None, world)
         except DamagedError as error:
             store.set_aside(error.digest)
     with walked(graph, points, store, world, options) as (done, site):
-        known = runs.by_result(world)
-        return [_finished(point, part_of(done, point, own), site, world, known) for point in points]
+        return _ends(points, done, site, world)
+
+
+def _ends(points: Sequence[Point], done: Build, site: "Site | None", world: World) -> tuple[list[_Ending], Sweep]:
+    """Return how the points ended, each by itself and all together."""
+    own, known, sweep = owners(points), runs.by_result(world), sweep_of(points, done)
+    ends = [_finished(point, part_of(done, point, own), sweep.told_of(point), site, world, known) for point in points]
+    return ends, sweep
 
 
 @contextmanager
@@ -209,7 +201,7 @@ def walked(
     console = TerminalConsole(order=list(graph.actions), points=names)
     stopping = Stopping()
     jobs = options.jobs or cores()
-    site = Site(world, store, points, console.aside, stopping, jobs, options.retried, sweep_of(options))
+    site = Site(world, store, points, console.aside, stopping, jobs, options.retried, asked_by(options))
     consent = Consent(options.yes, options.max_cost)
     gate = Gate(graph, points, store, world, consent, console.say, options.retried)
     gate.look()
@@ -247,8 +239,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _finished(point: Point, done: Build, site: "Site | None", world: World, known: Mapping[str, Run]) -> _Ending:
-    """Return how a point ended, its dataset and run written.
+def _finished(
+    point: Point,
+    done: Build,
+    sweep: Mapping[str, Any] | None,
+    site: "Site | None",
+    world: World,
+    known: Mapping[str, Run],
+) -> _Ending:
+    """Return how a point ended, its dataset and run written; `sweep` is what it is among other points.
 
     Raises:
         FtbuildError: the only point could not be built to its end.
@@ -267,6 +266,7 @@ def _finished(point: Point, done: Build, site: "Site | None", world: World, know
             else runs.describe(point.composed, point.command, world, world.now(), runs.git_state(world.root))
         )
         run = runs.write(world, described, done)
+    run = runs.tell(run, sweep)
     runs.point_latest(world, run.folder)
     if (lock := lockfile.place(world.root, point)) is not None:
         lockfile.write(lock, done, run.told)

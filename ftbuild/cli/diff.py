@@ -15,7 +15,7 @@ from ftbuild.cli.layout import columns
 from ftbuild.cli.options import Options
 from ftbuild.dataset.diff import Placed
 from ftbuild.errors import ConfigError, ExitCode, StoreError
-from ftbuild.example import SPLITS
+from ftbuild.example import SPLITS, splits_in
 from ftbuild.history import Run, latest_id, listed, read
 from ftbuild.problem import Problem, nearest
 from ftbuild.run_diff import Side, compare
@@ -161,7 +161,7 @@ def _examples(store: Store, record: Record) -> list[Placed] | None:
             target=said(Message.from_json(each["messages"][-1])),
             **{name: each[name] for name in ("messages", "group", "slices")},
         )
-        for split in SPLITS
+        for split in splits_in(read)
         for each in read[f"{split}.jsonl"]
         for place in [places[split, each["id"]].popleft()]
     ]

@@ -11,7 +11,6 @@ from typing import Any
 from ftbuild.cli.grid import aligned, github
 from ftbuild.cli.layout import hang
 from ftbuild.dataset.diff import ExampleChange, Placed, What
-from ftbuild.example import SPLITS
 from ftbuild.report.words import cost, count, duration, interval, rounded, signed, value, when
 from ftbuild.run_diff import DataDiff, MetricChange, RunDiff, SettingChange, Side
 
@@ -161,7 +160,7 @@ def _data(found: RunDiff) -> _Section:
 
 def _limits(found: RunDiff, data: DataDiff) -> list[str]:
     """Return what to know of a comparison that left splits out."""
-    if data.splits == SPLITS:
+    if data.is_whole:
         return []
     gone = [side.run_id for side in (found.old, found.new) if side.examples is None]
     return [

@@ -9,7 +9,6 @@ from ftbuild.cli.grid import github as table
 from ftbuild.report import words
 
 LEVELS: Mapping[str, Level] = {"met": "notice", "missed": "error", "undecided": "warning"}
-HELD = 0.05
 
 
 @dataclass(frozen=True)
@@ -76,29 +75,23 @@ def _parts(ended: Ended) -> Iterator[str]:
         yield table(("metric", "n", arm), [_row(each, arm, against)[:3] for each in shown])
     else:
         yield table(("metric", "n", against, arm, "difference"), [_row(each, arm, against) for each in shown])
-    compared = [each for each in shown if _p(each, against) is not None]
+    n_compared = words.n_compared(results, against)
     notes = [f"In brackets {100 * results['confidence']:g} % intervals."]
-    if compared:
-        notes.append(f"\\* differs from {against} also among {words.count(len(compared), 'metric')} (Holm, 5 %).")
+    if n_compared:
+        notes.append(f"\\* differs from {against} also among {words.count(n_compared, 'metric')} (Holm, 5 %).")
     yield " ".join([*notes, f"{ended.said}"])
 
 
 def _row(metric: Mapping[str, Any], arm: str, against: str) -> tuple[str, ...]:
-    arms, p = metric["arms"], _p(metric, against)
-    difference = metric["differences"].get(against)
+    arms, difference = metric["arms"], metric["differences"].get(against)
     lower = ", lower is better" if metric["lower_is_better"] else ""
-    held = " *" if p is not None and p <= HELD else ""
+    held = " *" if words.holds_among_all(difference) else ""
     return (
         words.label(metric) + lower,
         f"{arms[arm]['n']:,}",
         *(_with(arms.get(each), "mean", words.value, words.interval) for each in (against, arm)),
         _with(difference, "difference", words.signed, words.difference_interval) + held,
     )
-
-
-def _p(metric: Mapping[str, Any], against: str) -> float | None:
-    found: float | None = (metric["differences"].get(against) or {}).get("p_adjusted")
-    return found
 
 
 def _with(

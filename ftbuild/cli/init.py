@@ -18,7 +18,7 @@ from ftbuild.cli.options import Options
 from ftbuild.cli.reading import reading
 from ftbuild.dataset.split import split_of
 from ftbuild.errors import ConfigError, DataError, ExitCode
-from ftbuild.example import SPLITS, Example, Split
+from ftbuild.example import USUAL, Example, Split
 from ftbuild.problem import Problem
 from ftbuild.report.words import count
 from ftbuild.retrieval import passages
@@ -375,11 +375,11 @@ def _split(examples: Sequence[Example]) -> Shares | None:
 
     def is_filled(shares: Shares) -> bool:
         counts = counted(shares, groups)
-        return all(counts[split] >= max(1, least) for split in SPLITS)
+        return all(counts[split] >= max(1, least) for split in USUAL)
 
     def distance(shares: Shares) -> float:
         counts = counted(shares, examples)
-        return max(abs(counts[split] - few * len(examples)) for split in SPLITS[1:])
+        return max(abs(counts[split] - few * len(examples)) for split in USUAL[1:])
 
     return None if is_filled(usual) else min(filter(is_filled, tried), key=distance, default=None)
 

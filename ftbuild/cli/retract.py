@@ -18,7 +18,6 @@ from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
 from ftbuild.descent import Found, Job, datasets, held_in, holding, of_it, read_at, sources_named
 from ftbuild.errors import ConfigError, ExitCode
-from ftbuild.example import SPLITS
 from ftbuild.problem import Problem, nearest
 from ftbuild.store.store import Store
 from ftbuild.trees import shipped_conf
@@ -207,7 +206,7 @@ def _follows(found: Found, job: Job) -> str:
 def _worst(found: Found) -> str:
     """Return the split that says most of what a job did with the examples."""
     counts = found.counts()
-    return next((split for split in SPLITS if counts[split]), "test")
+    return next((split for split, n in counts.items() if n), "test")
 
 
 def _withdrawal(word: str, world: World, folder: Path) -> Withdrawal:

@@ -12,7 +12,7 @@ from ftbuild.cli.layout import columns, hang, width_of
 from ftbuild.cli.options import Options
 from ftbuild.composed import Composed
 from ftbuild.errors import ConfigError, ExitCode
-from ftbuild.example import SPLITS
+from ftbuild.example import LEARNT_FROM, SPLITS
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.plan.action import EMBED
 from ftbuild.plan.graph import Graph
@@ -120,11 +120,11 @@ def _made(
 
 
 def _lines(made: Mapping[str, Content], method: str, split: str, n: int) -> Iterator[Shown]:
-    examples = list(parse_lines(made[f"{split}.jsonl"]))
+    examples = list(parse_lines(made.get(f"{split}.jsonl", b"")))
     places = [each for each in parse_lines(made["provenance.jsonl"]) if each["split"] == split]
     for number, (example, place) in enumerate(zip(examples[:n], places, strict=False), 1):
         told: dict[str, Any] = {name: example[name] for name in (*INPUT_KEYS, FORM, REJECTED) if name in example}
-        is_learnt = split != "test" and method != "reinforcement"
+        is_learnt = split in LEARNT_FROM and method != "reinforcement"
         learnt = tokens.learnt(told["messages"]) if is_learnt else []
         n_learnt = tokens.of_line({"messages": learnt}, ENCODING) if learnt else 0
         line = VALUES[method](told) if method != "dpo" or REJECTED in told else told
@@ -147,7 +147,7 @@ def text(shown: Shown, width: int) -> str:
     *asked, target = shown.conversation["messages"]
     is_graded = shown.method == "reinforcement"
     for value in (*asked, target):
-        mark = LEARNT if tokens.is_learnt(value) and not is_graded and shown.split != "test" else ""
+        mark = LEARNT if tokens.is_learnt(value) and not is_graded and shown.split in LEARNT_FROM else ""
         lines += _message(Message.from_json(value), width, GRADED if is_graded and value is target else mark)
     if REJECTED in shown.conversation:
         lines += _message(Message.from_json(shown.conversation[REJECTED]), width, REJECTED)

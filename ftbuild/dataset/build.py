@@ -16,7 +16,7 @@ from ftbuild.dataset import facts
 from ftbuild.dataset.facts import Fact, Indexes, Table
 from ftbuild.dataset.mix import Mix, mixed
 from ftbuild.digest import of_bytes, of_plain
-from ftbuild.example import SPLITS, Example, Origin, Split, sorted_json
+from ftbuild.example import SPLITS, USUAL, Example, Origin, Split, sorted_json
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares, Style
 from ftbuild.style.expand import expand
@@ -113,15 +113,19 @@ class Decided:
     problems: Sequence[Problem] = ()
 
 
-def decide(table: Table, limit: int | None, n_equal_answers: int = 0, mix: Mix | None = None) -> Decided:
+def decide(
+    table: Table, limit: int | None, n_equal_answers: int = 0, mix: Mix | None = None, *, confirm: bool = False
+) -> Decided:
     """Return what becomes of all prepared examples; the order of the rows does not matter.
+
+    There is a split to `confirm` on only where that is said.
 
     Of duplicates a pinned one is kept, else the one whose source and place come first. One input with two targets
     in two splits leaks: it would let the model see what it is tested on. `mix` holds the shares of sources in the
     training split.
     """
     kept = facts.unique(table)
-    splits = facts.ordered(table, kept)
+    splits = facts.ordered(table, kept, SPLITS if confirm else USUAL)
     dropped = {"equal answers": n_equal_answers, "duplicate": len(table) - len(kept)}
     found: Sequence[Problem] = ()
     if mix is not None:
@@ -140,7 +144,8 @@ def problems(decided: Decided, table: Table, paths: Sequence[str]) -> list[Probl
     """Return what is wrong with a dataset as a whole; `paths` are the names that the numbers of paths stand for."""
     found = [
         Problem(
-            f"same input as {paths[table['path'][twin]]}:{table['line'][twin]}, which is in the test split",
+            f"same input as {paths[table['path'][twin]]}:{table['line'][twin]}, "
+            f"which is in the {SPLITS[table['split'][twin]]} split",
             paths[table["path"][row]],
             int(table["line"][row]),
             why="The score would flatter the model.",
@@ -157,8 +162,8 @@ def problems(decided: Decided, table: Table, paths: Sequence[str]) -> list[Probl
             fix="add groups, or raise its share under dataset.split.",
             rule="empty-split",
         )
-        for split in SPLITS
-        if not len(decided.splits[split])
+        for split, rows in decided.splits.items()
+        if not len(rows)
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from ftbuild.dataset import histogram, prices
 from ftbuild.dataset.histogram import Histogram
 from ftbuild.dataset.prices import Price
-from ftbuild.example import SPLITS
+from ftbuild.example import SPLITS, USUAL, Split
 from ftbuild.settings import Source
 
 REDACTED = " redacted"
@@ -72,6 +72,12 @@ class Card:
     prices: Sequence[Price] = ()
     retrieval: Mapping[str, Any] | None = None
 
+    @property
+    def splits(self) -> list[Split]:
+        """Return the splits there are."""
+        held = {each.split for each in self.counted}
+        return [split for split in SPLITS if split in USUAL or split in held]
+
     def histograms(self) -> list[Histogram]:
         """Return the pictures: tokens a line, and calls a turn where there are tools."""
         lengths = _summed((each.n_tokens, n) for each, n in self.counted.items())
@@ -106,7 +112,7 @@ class Card:
 
     def _splits(self) -> str:
         rows = []
-        for split in SPLITS:
+        for split in self.splits:
             own = [(each, n) for each, n in self.counted.items() if each.split == split]
             n_tokens, n_learnt = sum(each.n_tokens * n for each, n in own), sum(each.n_learnt * n for each, n in own)
             longest = max((each.n_tokens for each, _ in own), default=0)
@@ -122,7 +128,7 @@ class Card:
         rows = [
             (
                 name,
-                *("" if source.kind == "documents" else f"{n[name, split]:,}" for split in SPLITS),
+                *("" if source.kind == "documents" else f"{n[name, split]:,}" for split in self.splits),
                 source.path,
                 self._split_by(source),
                 source.licence,
@@ -130,7 +136,7 @@ class Card:
             )
             for name, source in sorted(self.sources.items())
         ]
-        return _table(("source", *SPLITS, "file", "split", "licence", "origin"), rows)
+        return _table(("source", *self.splits, "file", "split", "licence", "origin"), rows)
 
     def _split_by(self, source: Source) -> str:
         if source.kind == "documents":
@@ -142,26 +148,31 @@ class Card:
         if self.retrieval is None or not self.retrieval["gold_passage"]:
             return
         known = self.retrieval["gold_passage"]
-        cells = [f"{known[each]['with_gold']:,} of {known[each]['n']:,}" if each in known else "" for each in SPLITS]
+        cells = [
+            f"{known[each]['with_gold']:,} of {known[each]['n']:,}" if each in known else "" for each in self.splits
+        ]
         named = f"passages of {self.retrieval['documents']} given with a question: {self.retrieval['n_passages']}"
         rows = [("the one its answer is taken from is among them", *cells)]
         for name in known[next(iter(known))]["search"]:
-            found = (f"{known[each]['search'][name]:.2f}" if each in known else "" for each in SPLITS)
+            found = (f"{known[each]['search'][name]:.2f}" if each in known else "" for each in self.splits)
             rows.append((f"{SEARCHED.get(name, name)} of a search", *found))
-        yield _table((named, *SPLITS), rows)
+        yield _table((named, *self.splits), rows)
 
     def _parts(self) -> Iterable[str]:
         """Yield a table for the tools, for the calls a turn, and for each slice, where there are any."""
         facts = self.counted.items()
         if any(each.has_tools for each in self.counted):
-            yield _shares("calls", _summed(((name, each.split), n) for each, n in facts for name in each.called))
+            called = _summed(((name, each.split), n) for each, n in facts for name in each.called)
+            yield _shares("calls", called, self.splits)
             turns = ((each, n) for each, n in facts if each.has_tools and each.calls)
             arity = _summed(((max(each.calls), each.split), n) for each, n in turns)
-            rows = [(_at_once(n), *(f"{arity[n, split]:,}" for split in SPLITS)) for n in sorted({n for n, _ in arity})]
-            yield _table(("most calls in a turn", *SPLITS), rows)
+            rows = [
+                (_at_once(n), *(f"{arity[n, split]:,}" for split in self.splits)) for n in sorted({n for n, _ in arity})
+            ]
+            yield _table(("most calls in a turn", *self.splits), rows)
         for name in sorted({name for each in self.counted for name, _ in each.slices}):
             own = ((value, each.split, n) for each, n in facts for slice_, value in each.slices if slice_ == name)
-            yield _shares(name, _summed(((value, split), n) for value, split, n in own))
+            yield _shares(name, _summed(((value, split), n) for value, split, n in own), self.splits)
 
     def _lost(self) -> str:
         taken = [(name, n) for name, n in self.dropped.items() if name.endswith(REDACTED)]
@@ -197,15 +208,15 @@ def _summed(pairs: Iterable[tuple[Key, int]]) -> Counter[Key]:
     return counts
 
 
-def _shares(title: str, counts: Counter[tuple[str, str]]) -> str:
+def _shares(title: str, counts: Counter[tuple[str, str]], splits: Sequence[Split]) -> str:
     """Return a table of values with how often each occurs in each split, the most frequent first."""
     total = _summed((value, n) for (value, _), n in counts.items())
     ranked = sorted(total, key=lambda value: (-total[value], value))
-    rows = [(value, *(f"{counts[value, split]:,}" for split in SPLITS)) for value in ranked[:VALUES_AT_MOST]]
+    rows = [(value, *(f"{counts[value, split]:,}" for split in splits)) for value in ranked[:VALUES_AT_MOST]]
     if rest := ranked[VALUES_AT_MOST:]:
-        others = (f"{sum(counts[value, split] for value in rest):,}" for split in SPLITS)
+        others = (f"{sum(counts[value, split] for value in rest):,}" for split in splits)
         rows.append((f"{len(rest):,} more", *others))
-    return _table((title, *SPLITS), rows)
+    return _table((title, *splits), rows)
 
 
 def _cost(usd: float) -> str:

@@ -81,24 +81,30 @@ def unique(facts: Table) -> Indexes:
 
 
 def leaks(facts: Table, kept: Indexes) -> list[tuple[int, int]]:
-    """Return the rows that are learnt from and ask what a test row asks, each with that row."""
+    """Return the rows that ask what a test row asks and are learnt from, each with that row.
+
+    So does a row of any split but its own that asks what a row of the confirm split asks.
+    """
     asked = facts["asked"][kept]
     together = np.lexsort([asked[:, 1], asked[:, 0]])
     number = np.empty(len(kept), np.int64)
     number[together] = np.cumsum(_begins(asked[together])) - 1
-    tested = facts["split"][kept] == SPLITS.index("test")
-    twin = np.full(len(kept), -1, np.int64)
-    twin[number[tested]] = np.flatnonzero(tested)  # of several the last
-    leaking = np.flatnonzero(~tested & (twin[number] >= 0))
-    return [(int(kept[row]), int(kept[twin[number[row]]])) for row in leaking]
+    found: list[tuple[int, int]] = []
+    for held_out in (SPLITS.index("test"), SPLITS.index("confirm")):
+        held = facts["split"][kept] == held_out
+        twin = np.full(len(kept), -1, np.int64)
+        twin[number[held]] = np.flatnonzero(held)  # of several the last
+        leaking = np.flatnonzero((facts["split"][kept] < held_out) & (twin[number] >= 0))
+        found += [(int(kept[row]), int(kept[twin[number[row]]])) for row in leaking]
+    return found
 
 
-def ordered(facts: Table, kept: Indexes) -> Mapping[Split, Indexes]:
-    """Return the rows of each split in the order of their digests."""
+def ordered(facts: Table, kept: Indexes, splits: Sequence[Split]) -> Mapping[Split, Indexes]:
+    """Return the rows of each of the splits in the order of their digests."""
     order = facts["order"][kept]
     in_order = kept[np.lexsort([np.arange(len(kept)), order[:, 1], order[:, 0]])]
     where = facts["split"][in_order]
-    return {split: in_order[where == number] for number, split in enumerate(SPLITS)}
+    return {split: in_order[where == SPLITS.index(split)] for split in splits}
 
 
 class Place(NamedTuple):
@@ -128,9 +134,9 @@ def limited(splits: Mapping[Split, Indexes], limit: int) -> Mapping[Split, Index
     share = {split: min(max(1, limit * len(all_) // total), len(all_)) if len(all_) else 0
              for split, all_ in splits.items()}  # fmt: skip
     while sum(share.values()) < min(limit, total):
-        share[next(split for split in SPLITS if share[split] < len(splits[split]))] += 1
+        share[next(split for split in splits if share[split] < len(splits[split]))] += 1
     while sum(share.values()) > limit:
-        share[max(SPLITS, key=lambda split: share[split])] -= 1
+        share[max(splits, key=lambda split: share[split])] -= 1
     return {split: rows[: share[split]] for split, rows in splits.items()}
 
 

@@ -73,8 +73,10 @@ def _split_keys(origin: Origin, shares: "Shares", source: str) -> list[str]:
     if origin.only is not None:
         return [source]
     if shares.by == "time" and origin.time is not None:
-        return ["dataset.split.by", "dataset.split.validation_from", "dataset.split.test_from", f"{source}.time"]
-    return ["dataset.split.validation", "dataset.split.test", "dataset.split.seed"]
+        dates = ["validation_from", "test_from", *(["confirm_from"] if shares.confirm_from else [])]
+        return ["dataset.split.by", *(f"dataset.split.{each}" for each in dates), f"{source}.time"]
+    drawn = ["validation", "test", *(["confirm"] if shares.confirm else []), "seed"]
+    return [f"dataset.split.{each}" for each in drawn]
 
 
 def with_digests(entries: Iterable[Mapping[str, Any]], lines: Mapping[str, bytes]) -> Iterator[dict[str, Any]]:

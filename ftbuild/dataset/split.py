@@ -1,7 +1,8 @@
 """Splits: a partition by group, drawn from the group's name, so adding examples moves none.
 
 A group goes where the first 8 bytes of sha256(seed, group), read as a fraction of 2**64, fall:
-below `validation` to validation, below `validation + test` to test, else to train.
+below `validation` to validation, below `validation + test` to test, below the sum with `confirm` to confirm, else to
+train: so a share of confirm takes from what is learnt from, and leaves the test as it was.
 """
 
 from ftbuild.digest import of_plain
@@ -17,4 +18,6 @@ def split_of(example: Example | Origin, shares: Shares) -> Split:
     fraction = int(drawn[:16], 16) / 2**64
     if fraction < shares.validation:
         return "validation"
-    return "test" if fraction < shares.validation + shares.test else "train"
+    if fraction < shares.validation + shares.test:
+        return "test"
+    return "confirm" if fraction < shares.validation + shares.test + shares.confirm else "train"

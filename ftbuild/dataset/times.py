@@ -23,6 +23,8 @@ def latest_times(examples: Iterable[Example]) -> dict[str, float]:
 
 def split_at(time: float, shares: Shares) -> Split:
     """Return the split that begins last before `time`."""
+    if time >= shares.confirm_seconds:
+        return "confirm"
     if time >= shares.test_seconds:
         return "test"
     return "validation" if time >= shares.validation_seconds else "train"

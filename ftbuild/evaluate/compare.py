@@ -63,21 +63,19 @@ def compare(arms: Mapping[str, Lines], goal: Goal, judged: bool = True, trusted:
     }
 
 
-def verdicts_together(results: Sequence[Mapping[str, Any]]) -> list[Verdict]:
-    """Return the verdicts of several judged results, as the points of a sweep, corrected for how many they are."""
+def together(results: Sequence[Mapping[str, Any]]) -> list[tuple[Verdict, float | None]]:
+    """Return verdict and p of several judged results, as the points of a sweep, corrected for how many they are."""
     rows = [
         next(each for each in found["metrics"] if each["metric"] == found["verdict_metric"] and each["slice"] is None)
         for found in results
     ]
     names = [each.name for each in fields(Difference)]
-    return verdicts(
-        [
-            Difference(**{name: row["differences"][found["against"]][name] for name in names})
-            for row, found in zip(rows, results, strict=True)
-        ],
-        [found["margin"] for found in results],
-        [row["lower_is_better"] for row in rows],
-    )
+    differences = [
+        Difference(**{name: row["differences"][found["against"]][name] for name in names})
+        for row, found in zip(rows, results, strict=True)
+    ]
+    words = verdicts(differences, [found["margin"] for found in results], [row["lower_is_better"] for row in rows])
+    return list(zip(words, holm([each.p_clustered for each in differences]), strict=True))
 
 
 class _Table:

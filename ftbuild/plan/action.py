@@ -42,7 +42,7 @@ PREDICT = Kind("predict", 1, "calls")
 JUDGE = Kind("judge", 1, "calls")
 SCORE = Kind("score", 2, "pure")
 COMPARE = Kind("compare", 3, "pure")
-REPORT = Kind("report", 4, "pure")
+REPORT = Kind("report", 5, "pure")
 
 
 _LIFE = (INGEST, EMBED, INDEX, DATASET, TARGETS, RENDER, JOB, CHOOSE, PREDICT, JUDGE, SCORE, COMPARE, REPORT)

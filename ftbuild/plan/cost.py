@@ -85,10 +85,10 @@ def of_tokens(settings: Settings, n_in: int, n_out: int) -> float | None:
     return None if read is None or written is None else read + written
 
 
-def of_judgements(settings: Settings, sizes: Sizes | None) -> Estimate:
+def of_judgements(settings: Settings, sizes: Sizes | None, samples: int = 1) -> Estimate:
     """Return what the judgements of one arm cost at most; `settings` are those of the judge.
 
-    Either order is asked with the rubric, the message, its reference and an answer as long as it may be.
+    Of every sample either order is asked, with the rubric, message, reference and an answer as long as it may be.
     """
     provider = settings.provider
     if provider.kind == "embedded":
@@ -96,8 +96,8 @@ def of_judgements(settings: Settings, sizes: Sizes | None) -> Estimate:
     if sizes is None:
         return Estimate(None, 0 if is_free(provider) else None, estimated=True)
     around = len(PROMPT + (settings.judge.rubric or "")) // CHARACTERS_PER_TOKEN
-    n_in = ORDERS * (sizes.test_tokens + sizes.n_test * (around + settings.request.max_completion_tokens))
-    n_out = ORDERS * sizes.n_test * MAX_TOKENS
+    n_in = ORDERS * samples * (sizes.test_tokens + sizes.n_test * (around + settings.request.max_completion_tokens))
+    n_out = ORDERS * samples * sizes.n_test * MAX_TOKENS
     read = _usd(n_in, _price(provider, settings.model, lambda found: found.usd_input))
     written = _usd(n_out, _price(provider, settings.model, lambda found: found.usd_output))
     cost = None if read is None or written is None else round(read + written, 6)

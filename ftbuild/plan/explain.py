@@ -79,6 +79,7 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "provider": "judge.provider",
         "model": "judge.model",
         "seed": "seed",
+        "samples": "evaluation.samples",
     },
     "score": {
         "scorers": "evaluation.scorers",

@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from ftbuild.chat import ResponseFormat, Tool
+from ftbuild.example import SPLITS, USUAL, Split
 from ftbuild.plan.action import (
     CHOOSE,
     COMPARE,
@@ -66,7 +67,7 @@ def resolve(
             "lines",
             "data",
             {"method": settings.method.lines, **_graded(settings)},
-            tuple(Input(split, dataset, f"{split}.jsonl") for split in ("train", "validation", "test")),
+            tuple(Input(split, dataset, f"{split}.jsonl") for split in _splits(settings)),
         )
     )
     asked = _targets(graph, settings, dataset, "test")
@@ -85,10 +86,15 @@ def resolve(
         for name in arms:
             answers = (asked, Input("predictions", predictions[name], "predictions.jsonl"))
             stage = graph.actions[predictions[name]].stage
-            judgement = _judge(graph, settings, f"{name} judged", stage, answers) if check is not None else None
+            said = {"samples": settings.evaluation.samples} if settings.evaluation.samples > 1 else {}
+            judgement = _judge(graph, settings, f"{name} judged", stage, answers, **said) if check is not None else None
             scores[name] = _score(graph, settings, name, answers, judgement, dataset, scorer_versions)
     _report(graph, settings, judged, dataset, asked, lines, job, trained, predictions, scores, check)
     return graph
+
+
+def _splits(settings: Settings) -> Sequence[Split]:
+    return SPLITS if settings.dataset.has_confirm else USUAL
 
 
 def _graded(settings: Settings) -> dict[str, object]:
@@ -143,6 +149,7 @@ def _dataset(
                 **_redact(settings),
                 **_shares(settings),
                 **_retrieval(settings),
+                **({"confirm": True} if settings.dataset.has_confirm else {}),
             },
             tuple(inputs),
         )

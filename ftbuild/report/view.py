@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftbuild.digest import short
-from ftbuild.report import charts, misses, words
+from ftbuild.report import misses, words
 from ftbuild.report.input import ReportInput
 from ftbuild.report.marks import mark
+from ftbuild.report.numbers import colour, numbers_shown
 from ftbuild.report.terminal import again
 from ftbuild.report.trained import trained
 
@@ -38,7 +39,7 @@ def view(report_input: ReportInput, *, examples: bool) -> dict[str, Any]:
         "caveat": report_input.caveat,
         "with_examples": examples,
         "verdict": _verdict(report_input),
-        "numbers": _numbers(report_input),
+        "numbers": numbers_shown(report_input),
         "levers": _levers(report_input),
         "usage": _usage(report_input),
         "misses": _misses(report_input, examples=examples),
@@ -172,61 +173,6 @@ def _goal_sentence(results: Mapping[str, Any]) -> str:
     return f"{n_met} of {len(goal)} conditions of the goal are met; {'; '.join(parts)}."
 
 
-def _numbers(report_input: ReportInput) -> dict[str, Any]:
-    results, about = report_input.results, {name: each["about"] for name, each in report_input.arms.items()}
-    metrics = results["metrics"]
-    ends = [n for m in metrics for a in m["arms"].values() for n in (a["low"], a["mean"], a["high"]) if n is not None]
-    scale = charts.scale_of(ends)
-    blocks = []
-    names = {m["metric"] for m in metrics}
-    for metric in metrics:
-        if metric["slice"] or words.whole_of(metric["metric"]) in names:
-            continue
-        slices = [m for m in metrics if m["metric"] == metric["metric"] and m["slice"]]
-        rules = [m for m in metrics if words.whole_of(m["metric"]) == metric["metric"] and not m["slice"]]
-        blocks.append(
-            {
-                "label": words.first_large(metric["label"]),
-                "proxy": metric["proxy"],
-                "lower": metric["lower_is_better"],
-                "arms": _arm_rows(metric, results, about, scale),
-                "slices": [
-                    {"label": m["slice"].replace("=", ": ", 1), "arms": _arm_rows(m, results, about, scale)}
-                    for m in slices
-                ],
-                "rules": [
-                    {"label": words.first_large(m["label"]), "arms": _arm_rows(m, results, about, scale)} for m in rules
-                ],
-            }
-        )
-    return {"blocks": blocks, "ticks": scale.labels()}
-
-
-def _arm_rows(
-    metric: Mapping[str, Any], results: Mapping[str, Any], about: Mapping[str, str], scale: charts.Scale
-) -> list[dict[str, Any]]:
-    found = []
-    for arm in results["arms"]:
-        numbers = metric["arms"].get(arm)
-        if numbers is None:
-            continue
-        difference = metric["differences"].get(arm) or {"difference": None, "low": None, "high": None}
-        found.append(
-            {
-                "arm": arm,
-                "colour": _colour(arm, results),
-                "about": about[arm],
-                "n": f"{numbers['n']:,}",
-                "mean": words.value(numbers["mean"]),
-                "interval": words.interval(numbers),
-                "svg": charts.dot(numbers, scale, _colour(arm, results)),
-                "difference": "" if difference["difference"] is None else words.signed(difference["difference"]),
-                "difference_interval": words.difference_interval(difference),
-            }
-        )
-    return found
-
-
 def _levers(report_input: ReportInput) -> dict[str, Any] | None:
     """Return which of retrieval and tuning to use and why; None where the arms do not tell them apart."""
     levers = report_input.results.get("levers")
@@ -265,13 +211,6 @@ def _usage(report_input: ReportInput) -> list[dict[str, Any]]:
         }
         for name, used in asked.items()
     ]
-
-
-def _colour(arm: str, results: Mapping[str, Any]) -> str:
-    """Return by which name the style sheet knows an arm: what is judged looks as the tuned model does elsewhere."""
-    if arm in (results["arm"], results["against"]):
-        return "tuned" if arm == results["arm"] else "base"
-    return arm if arm in ("echo", "rules") else "other"
 
 
 def _misses(report_input: ReportInput, *, examples: bool) -> dict[str, Any]:
@@ -333,7 +272,7 @@ def _answer(example: Mapping[str, Any], arm: str, results: Mapping[str, Any]) ->
     is_judged = arm == results["arm"]
     wrong = [snippet for snippet in misses.snippets(example, arm) if snippet.kind != misses.LOST]
     return {
-        "arm": _colour(arm, results),
+        "arm": colour(arm, results),
         "title": {"base": "Base", "tuned": "Tuned"}.get(arm, arm),
         "pieces": _pieces(example["answers"][arm], wrong),
         "empty": not example["answers"][arm].strip(),

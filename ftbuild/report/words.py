@@ -12,6 +12,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any
 
 NO_VALUE = "no value"
+HELD = 0.05  # of p, corrected
 MONTHS = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905
 )
@@ -44,6 +45,11 @@ def signed(number: float | None, rounding: str = ROUND_HALF_UP, digits: int = 2)
         return NO_VALUE
     fixed = rounded(number, rounding, digits)
     return f"{fixed:+}" if fixed else str(fixed)
+
+
+def p_value(p: float) -> str:
+    """Return a p: two digits of it, `0.00052`; `under 0.0001` below that."""
+    return "under 0.0001" if p < 0.0001 else f"{p:.2g}"
 
 
 def low_end(number: float, digits: int = 2) -> str:
@@ -85,6 +91,18 @@ def metric_of(results: Mapping[str, Any], name: str, slice_: str | None = None) 
 def whole_of(metric: str) -> str | None:
     """Return the metric that a metric is a part of, None where it stands for itself."""
     return next((whole for part, whole in PARTS.items() if metric.startswith(part) and metric != whole), None)
+
+
+def holds_among_all(difference: Mapping[str, Any] | None) -> bool:
+    """Return whether a difference to an arm was shown also among all metrics that were compared with that arm."""
+    p = (difference or {}).get("p_adjusted")
+    return p is not None and p <= HELD
+
+
+def n_compared(results: Mapping[str, Any], arm: str) -> int:
+    """Return among how many metrics the differences to an arm were corrected."""
+    found = (each["differences"].get(arm) or {} for each in results["metrics"] if each["slice"] is None)
+    return sum(each.get("p_adjusted") is not None for each in found)
 
 
 def headline(results: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ftbuild import tokens
 from ftbuild.dataset.card import Fact, fact
+from ftbuild.example import LEARNT_FROM
 from ftbuild.render.methods import VALUES
 from ftbuild.rules.pack import DEFAULT, PACKS
 from ftbuild.runners.formats import json_lines, parse_lines
@@ -16,7 +17,7 @@ ENCODING = PACKS[DEFAULT].encoding
 
 def facts(examples: Sequence[Mapping[str, Any]], split: str, method: str) -> Iterator[Fact]:
     """Yield the facts of some examples of a split, which the method makes lines of."""
-    learnt = [tokens.learnt(each["messages"]) if split != "test" else [] for each in examples]
+    learnt = [tokens.learnt(each["messages"]) if split in LEARNT_FROM else [] for each in examples]
     lines = [VALUES[method](each) for each in examples]
     counts = tokens.of_lines([*lines, *({"messages": each} for each in learnt if each)], ENCODING)
     of_answers = iter(counts[len(lines) :])

@@ -26,7 +26,7 @@ from ftbuild.dataset.mix import Mix
 from ftbuild.dataset.times import latest_times, split_in
 from ftbuild.digest import of_pieces, of_value, short
 from ftbuild.errors import DataError
-from ftbuild.example import SPLITS, Example, Origin, Split, said_in
+from ftbuild.example import LEARNT_FROM, SPLITS, USUAL, Example, Origin, Split, said_in
 from ftbuild.partitions import mapped
 from ftbuild.problem import Problem
 from ftbuild.render.lacking import lacking
@@ -191,7 +191,8 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
         parts.append(replace(each, lines=b"", beside=b""))
     table, paths, companies = _joined(parts)
     mix = Mix(shares, recipe.shares.seed, names, paths) if shares else None
-    decided = decide(table, settings["limit"], sum(each.n_equal_answers for each in parts), mix)
+    n_equal_answers, confirm = sum(each.n_equal_answers for each in parts), settings.get("confirm", False)
+    decided = decide(table, settings["limit"], n_equal_answers, mix, confirm=confirm)
     wrong = _by_row(parts, "wrong")
     redacted = _by_row(parts, "redacted")
     kept = {row for rows in decided.splits.values() for row in rows.tolist()} if wrong or redacted else set()
@@ -202,7 +203,7 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
         f"{split}.jsonl": Gathered(told, at[rows], table["n_bytes"][rows]).content()
         for split, rows in decided.splits.items()
     }
-    every = np.concatenate([decided.splits[split] for split in SPLITS])
+    every = np.concatenate([*decided.splits.values()])
     outputs["provenance.jsonl"] = Gathered(beside, at_beside[every], table["n_beside"][every]).content()
     n_cut, tools = sum(each.n_cut for each in parts), {key: two for each in parts for key, two in each.tools.items()}
     taken = redact.totals(each for row, each in redacted.items() if row in kept)
@@ -211,7 +212,8 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     outputs |= {name: json_file(value) for name, value in offered.beside(tools, terms).items()}
     told_of = _counts({split: len(rows) for split, rows in decided.splits.items()})
     if grounds is not None:
-        recalled = passages.recall(grounds.settings, (each.golds for each in parts), decided.splits)
+        usual = {split: decided.splits[split] for split in USUAL}
+        recalled = passages.recall(grounds.settings, (each.golds for each in parts), usual)
         outputs["retrieval.json"] = json_file(recalled)
         told_of += passages.told(recalled)
     told_of += f", redacted {redact.told(taken)}" * bool(taken) + f", {n_cut:,} calls cut off" * bool(n_cut)
@@ -222,7 +224,7 @@ def _together(
     decided: Decided, table: Table, companies: Sequence[Company | None], wrong: Sequence[Sequence[Problem]]
 ) -> list[Problem]:
     """Return what is wrong with the examples to learn from together, and what is `wrong` with single ones."""
-    trained = np.concatenate([decided.splits[split] for split in SPLITS[:2]])
+    trained = np.concatenate([decided.splits[split] for split in LEARNT_FROM])
     coverage = Coverage()
     for number, n in zip(*np.unique(table["company"][trained], return_counts=True), strict=True):
         coverage.add(companies[number], int(n))
@@ -331,13 +333,14 @@ def _ready(value: Mapping[str, Any], ways: Ways) -> Ready | None:
     split = split_in(plain, shares, latest)
     given, context, problems = Given(), "", list[Problem]()
     if ways.grounds is not None:
-        chosen, found = ways.grounds.ground(read, split)
+        asked_as: Split = "test" if split == "confirm" else split
+        chosen, found = ways.grounds.ground(read, asked_as)
         if isinstance(found, Problem):
             problems.append(found)
         else:
             again = _as_told(chosen, ways)  # what is redacted has one label, in the passages and in the question
             assert again is not None
-            slices = {**plain.slices, **passages.sliced(found, split, ways.grounds.settings)}
+            slices = {**plain.slices, **passages.sliced(found, asked_as, ways.grounds.settings)}
             own, given = replace(grounded(again.example), group=plain.group, slices=slices), found
             said, context = own.conversation(), again.example.context
     done = Done(own.transforms, own.redacted)
@@ -390,21 +393,22 @@ def render(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
         DataError: examples lack what the method learns from: a rejected answer, a field that the grader reads.
     """
     counted: Counter[Fact] = Counter()
-    spools = {split: Spool(given.get("scratch")) for split in SPLITS}
-    counts, without = dict.fromkeys(SPLITS, 0), {split: Counter[str]() for split in SPLITS}
+    splits = [split for split in SPLITS if split in inputs]
+    spools = {split: Spool(given.get("scratch")) for split in splits}
+    counts, without = dict.fromkeys(splits, 0), {split: Counter[str]() for split in splits}
     work = partial(_render, settings["method"], settings.get("reads", ()))
-    parts = (Lines(split, each) for split in SPLITS for each in lines(inputs[split]))
+    parts = (Lines(split, each) for split in splits for each in lines(inputs[split]))
     for each in mapped(work, parts, given.get("jobs", 1), lambda part: len(part.content)):
         spools[each.split].add(each.lines)
         counts[each.split] += each.n
         without[each.split] += each.wanting
         counted.update(each.facts)
-    for split in SPLITS:
+    for split in splits:
         if lacks := without[split]:
             method, n = settings["method"], counts[split]
             raise DataError(*(lacking_problem(what, lacks[what], n, split, method) for what in lacks))
-    outputs: dict[str, Content] = {f"{split}.jsonl": spools[split].content() for split in SPLITS}
-    digest = of_value(["lines.v2", *(of_pieces(lines(outputs[f"{split}.jsonl"])) for split in SPLITS)])
+    outputs: dict[str, Content] = {f"{split}.jsonl": spools[split].content() for split in splits}
+    digest = of_value(["lines.v2", *(of_pieces(lines(outputs[f"{split}.jsonl"])) for split in splits)])
     outputs["facts.jsonl"] = counting.written(counted)
     outputs["manifest.json"] = json_file({"schema_version": 1, "digest": digest, "counts": counts})
     return Made(outputs, f"training lines {short(digest)}")

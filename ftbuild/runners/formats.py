@@ -30,13 +30,15 @@ def dialogues(predictions: Content) -> dict[str, list[Dialogue]]:
     return found
 
 
-def texts(predictions: Content, shown: Mapping[str, int] | None = None) -> dict[str, str]:
-    """Return what a sample of each answer says, by the id of its example: calls and their results before it.
+def texts(predictions: Content) -> dict[str, list[str]]:
+    """Return what the samples of each answer say, by the id of its example: calls and their results before it."""
+    return {name: ["\n".join(_told(each)) for each in samples] for name, samples in dialogues(predictions).items()}
 
-    It is the first but where `shown` names another.
-    """
-    numbers = shown or {}
-    return {name: "\n".join(_told(each[numbers.get(name, 0)])) for name, each in dialogues(predictions).items()}
+
+def final(answer: Dialogue, *, is_played: bool) -> str:
+    """Return what is scored of an answer: its end, and of a dialogue that ended before it answered nothing."""
+    last = answer.last.message
+    return "" if is_played and last.tool_calls else said(last)
 
 
 def _told(dialogue: Dialogue) -> Iterator[str]:

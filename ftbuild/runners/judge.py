@@ -1,5 +1,7 @@
 """The judging action: a model is asked, in both orders, which of two answers is better."""
 
+from typing import Any
+
 from ftbuild.chat import Message, said
 from ftbuild.completion import Prompt
 from ftbuild.evaluate.dialogue import play
@@ -7,7 +9,7 @@ from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.report.words import judge_in_words
 from ftbuild.runners.answers import ask
-from ftbuild.runners.formats import json_lines, parse_lines, texts
+from ftbuild.runners.formats import dialogues, final, json_lines, parse_lines
 from ftbuild.runners.workshop import Workshop
 from ftbuild.scorers.judge import MAX_TOKENS, asked
 from ftbuild.tools.own import as_it_was
@@ -16,8 +18,8 @@ from ftbuild.workers import Made
 
 
 def judge(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) -> Made:
-    """Compare every answer of an arm with its reference, or the answers of every labelled pair with each other."""
-    pairs = action.settings.get("labelled") or _pairs(action, done)
+    """Compare every sample of an arm's answers with its reference, or the two answers of every labelled pair."""
+    pairs = action.settings.get("labelled") or _pairs(action, done, is_played=shop.settings.evaluation.turns > 1)
     sent = {"temperature": 0.0, "max_completion_tokens": MAX_TOKENS, "seed": action.settings["seed"]}
     plays = {
         (number, order): play(Prompt((Message("user", text),), sent), 1, lambda _: None)
@@ -27,7 +29,7 @@ def judge(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) 
     answers = ask(shop, "base", shop.settings.model.id, plays, voice)
     replies = [[answers[number, order].last.content for order in (0, 1)] for number in range(len(pairs))]
     lines = [
-        {**{name: pair[name] for name in ("id", "better") if name in pair}, "replies": both}
+        {**{name: pair[name] for name in ("id", "sample", "better") if name in pair}, "replies": both}
         for pair, both in zip(pairs, replies, strict=True)
     ]
     note = f"{len(plays):,} replies"
@@ -39,14 +41,19 @@ def judge(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) 
     return Made({"judgements.jsonl": json_lines(lines)}, note)
 
 
-def _pairs(action: Action, done: Build) -> list[dict[str, str]]:
-    answers = texts(done.read(action, "predictions"))
+def _pairs(action: Action, done: Build, *, is_played: bool) -> list[dict[str, Any]]:
+    """Return every sample beside the reference answer; of dialogues, those that have one."""
+    answers = dialogues(done.read(action, "predictions"))
+    examples = map(as_it_was, parse_lines(done.read(action, "examples")))
     return [
         {
             "id": each["id"],
+            **({"sample": number} if number else {}),
             "message": each["raw"],
-            "one": answers[each["id"]],
+            "one": final(answer, is_played=is_played),
             "other": said(Message.from_json(each["messages"][-1])),
         }
-        for each in map(as_it_was, parse_lines(done.read(action, "examples")))
+        for each in examples
+        if not (is_played and each["messages"][-1].get("tool_calls"))
+        for number, answer in enumerate(answers[each["id"]])
     ]

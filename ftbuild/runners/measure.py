@@ -10,7 +10,7 @@ from ftbuild.completion import Dialogue
 from ftbuild.plan.resolve import LABELLED
 from ftbuild.problem import Problem, nearest
 from ftbuild.retrieval.grounding import passages_in
-from ftbuild.runners.formats import dialogues, json_file, json_lines, parse_lines
+from ftbuild.runners.formats import dialogues, final, json_file, json_lines, parse_lines
 from ftbuild.stream import Content
 from ftbuild.tools.own import as_it_was
 from ftbuild.workers import Made
@@ -30,15 +30,22 @@ def score(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, Any
     answers, case = dialogues(inputs["predictions"]), _played if settings.get("turns", 1) > 1 else _answered
     wanted = {each["id"]: each["wanted"] for each in parse_lines(inputs["predictions"]) if "wanted" in each}
     golds = _golds(inputs["provenance"]) if "provenance" in inputs else {}
-    replies = {each["id"]: each["replies"] for each in parse_lines(inputs.get("judgements", b""))}
+    replies = {
+        (each["id"], each.get("sample", 0)): each["replies"] for each in parse_lines(inputs.get("judgements", b""))
+    }
     samples = []
     for each in map(as_it_was, parse_lines(inputs["examples"])):
         found_with = _passages(each, golds.get(each["id"], ()))
-        cases = [
-            replace(case(each, one, wanted.get(each["id"], ())), passages=found_with) for one in answers[each["id"]]
-        ]
-        cases[0] = replace(cases[0], judgements=replies.get(each["id"], ()))  # the first sample is what was judged
-        samples.append(cases)
+        samples.append(
+            [
+                replace(
+                    case(each, one, wanted.get(each["id"], ())),
+                    passages=found_with,
+                    judgements=replies.get((each["id"], number), ()),
+                )
+                for number, one in enumerate(answers[each["id"]])
+            ]
+        )
     kept = {name: settings[name] for name in ("rules", "slang", "language")}
     style = Style.model_validate_json(json.dumps({**kept, "system": ""}))
     options = {
@@ -82,7 +89,7 @@ def _answered(example: Mapping[str, Any], answer: Dialogue, _wanted: Sequence[st
         id=example["id"],
         input=example["raw"],
         target=said(target),
-        output=said(answer.last.message),
+        output=final(answer, is_played=False),
         group=example["group"],
         slices=example["slices"],
         wanted=target.tool_calls,
@@ -100,11 +107,10 @@ def _played(example: Mapping[str, Any], answer: Dialogue, wanted: Sequence[str])
     from ftbuild.evaluate.dialogue import begun
 
     reference = [Message.from_json(each) for each in example["messages"][begun(example["messages"]) :]]
-    last = answer.last.message
     calls = [call for each in reference for call in each.tool_calls]
     return replace(
         _answered(example, answer, ()),
-        output="" if last.tool_calls else said(last),
+        output=final(answer, is_played=True),
         wanted=reference[0].tool_calls,
         sent=answer.first.tool_calls,
         wanted_results=list(zip(calls, wanted, strict=True)) if wanted else [],

@@ -60,8 +60,7 @@ def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
 def _examples(arms: list[str], inputs: Mapping[str, Content]) -> list[dict[str, Any]]:
     places = {each["id"]: each for each in parse_lines(inputs["provenance"])}
     scores = {arm: {each["id"]: each for each in parse_lines(inputs[f"{arm}.scores"])} for arm in arms}
-    shown = {arm: {name: each.get("sample", 0) for name, each in scores[arm].items()} for arm in arms}
-    answers = {arm: texts(inputs[f"{arm}.predictions"], shown[arm]) for arm in arms}
+    answers = {arm: texts(inputs[f"{arm}.predictions"]) for arm in arms}
     return [
         {
             "id": each["id"],
@@ -70,7 +69,7 @@ def _examples(arms: list[str], inputs: Mapping[str, Content]) -> list[dict[str, 
             "group": each["group"],
             "slices": each["slices"],
             **{name: places[each.get("of", each["id"])][name] for name in ("path", "line")},
-            "answers": {arm: answers[arm][each["id"]] for arm in arms},
+            "answers": {arm: answers[arm][each["id"]][scores[arm][each["id"]].get("sample", 0)] for arm in arms},
             "scores": {arm: scores[arm][each["id"]]["scores"] for arm in arms},
             "detail": {arm: scores[arm][each["id"]]["detail"] for arm in arms},
         }

@@ -1,5 +1,7 @@
 """How sources become a dataset."""
 
+import math
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -12,22 +14,28 @@ from ftbuild.times import seconds
 class Shares(Node):
     """Share of the groups that go to validation and to test; the rest trains. `seed` draws them.
 
+    A share for `confirm` is taken from what trains, and kept from every build of one point: on it the winner of a sweep
+    is asked once, when the sweep has ended.
+
     `by: time` splits what has a time (the source's `time`) by dates instead: a group goes where its latest time
-    falls, from `validation_from` on to validation, from `test_from` on to test. Dates are ISO 8601, in UTC where
-    they name no zone. What has no time is still drawn by group.
+    falls, from `validation_from` on to validation, from `test_from` on to test, from `confirm_from` on to confirm.
+    Dates are ISO 8601, in UTC where they name no zone. What has no time is still drawn by group.
     """
 
     sparse: ClassVar[bool] = True
     validation: float = Field(ge=0, lt=1)
     test: float = Field(ge=0, lt=1)
+    confirm: float = Field(default=0.0, ge=0, lt=1)
     seed: int
     by: Literal["group", "time"] = "group"
     validation_from: str | None = None
     test_from: str | None = None
+    confirm_from: str | None = None
 
     @model_validator(mode="after")
     def _dates_fit(self) -> "Shares":
-        given = {name: getattr(self, name) for name in ("validation_from", "test_from") if getattr(self, name)}
+        names = ("validation_from", "test_from", "confirm_from")
+        given = {name: getattr(self, name) for name in names if getattr(self, name)}
         if self.by == "group" and given:
             raise ValueError(f"{' and '.join(given)} is for by: time")
         if self.by == "time" and "test_from" not in given:
@@ -35,18 +43,26 @@ class Shares(Node):
         for name, value in given.items():
             if seconds(value) is None:
                 raise ValueError(f"{name}: {value!r} is no date of ISO 8601")
-        if len(given) == 2 and self.validation_seconds > self.test_seconds:
-            raise ValueError("validation_from comes after test_from")
+        dated = [name for name in names if name in given]
+        for name, later in pairwise(dated):
+            if (seconds(given[name]) or 0.0) > (seconds(given[later]) or 0.0):
+                raise ValueError(f"{name} comes after {later}")
         return self
 
     def keyed(self) -> dict[str, Any]:
         """Return the fields that change results; what is as it always was enters no key."""
-        return {name: value for name, value in super().keyed().items() if (name, value) != ("by", "group")}
+        usual = (("by", "group"), ("confirm", 0.0))
+        return {name: value for name, value in super().keyed().items() if (name, value) not in usual}
 
     @property
     def test_seconds(self) -> float:
         """Return when the test split begins, in seconds since 1970."""
         return seconds(str(self.test_from)) or 0.0
+
+    @property
+    def confirm_seconds(self) -> float:
+        """Return when the confirm split begins, never where no date is set."""
+        return math.inf if self.confirm_from is None else seconds(self.confirm_from) or 0.0
 
     @property
     def validation_seconds(self) -> float:
@@ -89,6 +105,12 @@ class Dataset(Node):
     deduplicate: Literal["exact", "near"] = "exact"
     parallel_calls: Literal["keep", "one_by_one"] = "keep"
     redact: Redact = Redact()
+
+    @property
+    def has_confirm(self) -> bool:
+        """Return whether examples are kept for the winner of a sweep."""
+        pinned = any(each.only == "confirm" for each in self.sources.values())
+        return bool(self.split.confirm or self.split.confirm_from or pinned)
 
     @property
     def of_examples(self) -> dict[str, Source]:

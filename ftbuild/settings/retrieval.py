@@ -4,7 +4,6 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ftbuild.example import Split
 from ftbuild.settings.node import Node
 
 SLICE = "gold_passage"  # found or not found, of test examples that name their passage
@@ -28,7 +27,7 @@ class Retrieval(Node):
     model: str | None = None
     n_passages: int = Field(default=3, ge=1)
     sources: list[str] | None = Field(default=None, min_length=1)
-    gold_in: list[Split] = ["train", "validation"]
+    gold_in: list[Literal["train", "validation", "test"]] = ["train", "validation"]
     without_gold: float = Field(default=0.0, ge=0, le=1)
     seed: int = 0
 

@@ -24,7 +24,7 @@ import yaml
 
 from ftbuild.chat import Message, ToolCall
 from ftbuild.digest import of_bytes, of_plain
-from ftbuild.example import SPLITS, Example, Split
+from ftbuild.example import USUAL, Example, Split
 from ftbuild.problem import Problem
 from ftbuild.settings import Source
 from ftbuild.tools.schemas import shown
@@ -296,7 +296,7 @@ def _pool(name: str, listed: Any) -> Mapping[Split, tuple[_Value, ...]]:
     if not found:
         raise _UnfitError(f"values.{name}: no values")
     if len(found) < FEW:
-        return dict.fromkeys(SPLITS, tuple(found))
+        return dict.fromkeys(USUAL, tuple(found))
     return _parted(found, SHARES, name)
 
 
@@ -308,17 +308,17 @@ def _parted(listed: Sequence[Any], shares: Mapping[Split, float], name: str) -> 
     """
     if 0 < len(listed) < sum(share > 0 for share in shares.values()):
         raise _UnfitError(f"{name}: {len(listed)} to learn from, too few to have some for each split", fix="add some.")
-    parts: dict[Split, list[Any]] = {split: [] for split in SPLITS}
+    parts: dict[Split, list[Any]] = {split: [] for split in USUAL}
     for each in listed:
         said = each if isinstance(each, str | Mapping) else [each.say, each.value]
         fraction = _number("part", name, said) / 2**64
         limit = 0.0
-        for split in SPLITS:
+        for split in USUAL:
             limit += shares[split]
             if fraction < limit:
                 parts[split].append(each)
                 break
-    for split in SPLITS:
+    for split in USUAL:
         if listed and shares[split] and not parts[split]:
             parts[split].append(max(parts.values(), key=len).pop())
     return {split: tuple(kept) for split, kept in parts.items()}

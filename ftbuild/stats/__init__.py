@@ -8,6 +8,7 @@ from ftbuild.stats.gate import Ending, Judgement, judge, overall
 from ftbuild.stats.interval import Interval, interval
 from ftbuild.stats.multiple import holm
 from ftbuild.stats.paired import Difference, compare
+from ftbuild.stats.seeds import Spread, spread
 from ftbuild.stats.verdict import Verdict, verdict, verdicts
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Ending",
     "Interval",
     "Judgement",
+    "Spread",
     "Verdict",
     "agreement",
     "compare",
@@ -23,6 +25,7 @@ __all__ = [
     "interval",
     "judge",
     "overall",
+    "spread",
     "verdict",
     "verdicts",
 ]
