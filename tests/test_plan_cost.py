@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from settings_fixture import FULL, HOSTED, settings
+from settings_fixture import FULL, GRADED, HOSTED, settings
 
-from ftbuild.plan.cost import Sizes, epochs, of_answers, of_job
+from ftbuild.plan.cost import Sizes, epochs, of_answers, of_job, of_judgements, of_pairs
 from ftbuild.plan.estimate import NOTHING, Estimate, total
+from ftbuild.scorers.judge import MAX_TOKENS, PROMPT
 
 SIZES = Sizes(
     n_train=100,
@@ -40,6 +41,30 @@ def test_auto_epochs_and_another_way_of_counting_are_estimates() -> None:
 def test_answers_cost_at_most_what_is_read_and_as_much_as_may_be_written() -> None:
     # 2,000 tokens read at $0.80 and 20 answers of 120 tokens at $3.20 a million
     assert of_answers(hosted(), SIZES) == Estimate(4_400, 0.00928, estimated=True)
+
+
+def asked(**evaluation: Any) -> Any:
+    judge = GRADED["judge"] | {"model": None, "provider": None}
+    return settings(HOSTED | {"judge": judge, "evaluation": HOSTED["evaluation"] | evaluation}).of_judge
+
+
+def test_judgements_are_as_many_and_read_as_much_as_there_are_answers() -> None:
+    around = len(PROMPT + GRADED["judge"]["rubric"]) // 4
+    read, written = 2 * (2_000 + 20 * (120 + around)), 2 * 20 * MAX_TOKENS
+    usd = (read * 0.8 + written * 3.2) / 1e6
+    found = of_judgements(asked(), SIZES)
+    assert (found.n_tokens, found.cost_usd, found.estimated) == (read + written, pytest.approx(usd, abs=2e-6), True)
+    longer = of_judgements(asked(turns=3), SIZES)
+    assert longer.n_tokens == read + written + 2 * 20 * 2 * 120
+    for unknown in (of_judgements(asked(targets="every"), SIZES), of_judgements(asked(), None)):
+        assert unknown == Estimate(None, None, estimated=True)
+
+
+def test_labelled_pairs_are_known_whatever_the_answers_are() -> None:
+    known = of_pairs(asked(targets="every"), 10, 1_000)
+    assert known == of_pairs(asked(turns=3), 10, 1_000)
+    assert known.cost_usd is not None
+    assert known.cost_usd > 0
 
 
 @pytest.mark.parametrize(
