@@ -67,11 +67,10 @@ def _estimate(one: Planned, settings: Settings, sizes: Sizes | None) -> Estimate
         sizes = replace(sizes, n_test=times * sizes.n_validation, test_tokens=times * sizes.validation_tokens)
     if one.action.kind is not JUDGE:
         return (cost.of_job if one.action.kind is JOB else cost.of_answers)(settings, sizes)
-    labelled = one.action.settings.get("labelled")
-    if labelled is not None and sizes is not None:
-        n_tokens = sum(len(pair[part]) for pair in labelled for part in ("message", "one", "other"))
-        sizes = replace(sizes, n_test=len(labelled), test_tokens=n_tokens // cost.CHARACTERS_PER_TOKEN)
-    return cost.of_judgements(settings.of_judge, sizes, one.action.settings.get("samples", 1))
+    if (labelled := one.action.settings.get("labelled")) is None:
+        return cost.of_judgements(settings.of_judge, sizes)
+    n_characters = sum(len(pair[part]) for pair in labelled for part in ("message", "one", "other"))
+    return cost.of_pairs(settings.of_judge, len(labelled), n_characters // cost.CHARACTERS_PER_TOKEN)
 
 
 def _with_shots(sizes: Sizes | None, one: Planned) -> Sizes | None:

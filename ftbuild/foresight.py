@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ftbuild.evaluate.compare import slice_of
 from ftbuild.lookup import Planned
-from ftbuild.plan.action import DATASET, SCORE
+from ftbuild.plan.action import REPORT
 from ftbuild.points import Point
 from ftbuild.runners.formats import parse_lines
 from ftbuild.scorers import metric_of
@@ -36,24 +36,26 @@ class Foresight:
 
 def foresee(goal: Goal, point: Point, planned: Sequence[Planned], store: Store) -> Foresight | None:
     """Return what the data of a point could show of its goal, None where the data is not built yet."""
-    records = {(one.action.kind, one.action.label): one.record for one in planned if one.action.id in point.ids}
-    dataset = next((record for (kind, _), record in records.items() if kind is DATASET), None)
-    if dataset is None:
+    mine = [one for one in planned if one.action.id in point.ids]
+    records = {one.action.id: one.record for one in mine}
+    told = next({each.role: each for each in one.action.inputs} for one in mine if one.action.kind is REPORT)
+    asked = told["examples"]
+    made = records[asked.action]
+    if made is None:
         return None
-    examples = list(parse_lines(store.get(dataset.outputs["test.jsonl"])))
-    record = records.get((SCORE, f"{goal.against} scores"))
+    examples = list(parse_lines(store.get(made.outputs[asked.output])))
+    record = records[told[f"{goal.against}.scores"].action]
     lines = parse_lines(store.get(record.outputs["scores.jsonl"])) if record else ()
     scores = {line["id"]: line["scores"] for line in lines}
     found, measured = {}, bool(scores)
     for name, condition in {**goal.require, **goal.keep}.items():
         metric, where = condition.metric or goal.metric, slice_of(condition)
         inside = [each for each in examples if where is None or where == _named(each["slices"], where)]
-        groups = [each["group"] for each in inside]
-        values = [scores[each["id"]].get(metric) for each in inside if each["id"] in scores]
-        known = [(value, group) for value, group in zip(values, groups, strict=False) if value is not None]
+        seen = [(scores.get(each["id"], {}).get(metric), each["group"]) for each in inside]
+        known = [(value, group) for value, group in seen if value is not None]
         clusters = Clusters([each for each, _ in known], [each for _, each in known]) if known else None
         if clusters is None or len(set(clusters.values)) < 2:
-            clusters, measured = Clusters([0.0] * len(groups), groups), False
+            clusters, measured = Clusters([0.0] * len(inside), [each["group"] for each in inside]), False
         found[name] = _sure_from(condition, clusters, metric_of(metric).lower_is_better) if clusters.values else None
     return Foresight(len(examples), found, measured)
 
@@ -64,17 +66,24 @@ def _named(slices: Mapping[str, str], where: str) -> str | None:
 
 
 def _sure_from(condition: Condition, clusters: Clusters, lower: bool) -> float | None:
-    """Return the first value, in hundredths from the one wanted, that is further from it than the smallest shown."""
+    """Return the first value that is further from the one wanted than the smallest difference shown.
+
+    It is looked for in hundredths, near the end of the range in so much less that there are ten steps at least.
+    """
     if len(clusters.sizes) < 2:
         return None
-    wanted, is_difference = wanted_by(condition, lower), arm_of(condition) is not None
+    wanted, side = wanted_by(condition, lower), side_of(condition, lower)
+    is_difference = arm_of(condition) is not None
     spread = _spread_of_difference if is_difference else _spread_of_share
-    for step in range(1, 201):
-        value = wanted + side_of(condition, lower) * step / 100
-        if not (-1 if is_difference else 0) <= round(value, 9) <= 1:
-            return None
+    room = round(1 - wanted if side > 0 else wanted + is_difference, 9)
+    if room <= 0:
+        return None
+    finest: int = 10 ** max(2, math.ceil(1 - math.log10(room)))
+    for step in range(1, int(round(room * finest, 6)) + 1):
+        away = step / finest
+        value = wanted + side * away
         se = spread(clusters, wanted, value) / math.sqrt(clusters.n_effective)
-        if smallest_shown(se, len(clusters.sizes)) <= step / 100:
+        if smallest_shown(se, len(clusters.sizes)) <= away:
             return value
     return None
 

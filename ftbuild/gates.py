@@ -5,7 +5,7 @@ Finds problems, with file and line; whoever asks decides what becomes of them. N
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cache
 
@@ -27,6 +27,7 @@ from ftbuild.settings import Provider
 from ftbuild.store.store import Store
 from ftbuild.world import World
 
+JUDGES = "judge"
 LAUNCHING = ("method.", "model.id", "provider.ends.new_jobs", "provider.rules")  # of jobs to come alone
 
 
@@ -35,27 +36,47 @@ def today(world: World) -> date:
     return datetime.fromtimestamp(world.now(), UTC).date()
 
 
+@dataclass(frozen=True)
+class Asker:
+    """A point as it asks a provider, with the model and the provider that are asked; `launches` says whether for a job.
+
+    `node` is what else of the config says who is asked: an arm with a model of its own, the judge; "" for the point.
+    `own` are the beginnings of the keys that it says itself: "model.", "provider.".
+    """
+
+    point: Point
+    launches: bool
+    node: str = ""
+    own: tuple[str, ...] = ()
+
+
 def problems(points: Sequence[Point], planned: Sequence[Planned], world: World) -> list[Problem]:
     """Return what speaks against the jobs and answers to come, each thing once; warnings are told, errors refuse."""
     found: dict[str, Problem] = {}
     others = cache(lambda: profiles(world.root, world.environment))
-    for point, launches in asking(points, planned):
-        settings = point.composed.settings
-        of_point = gates.findings(settings, today(world), others)
-        of_point += list(_hyperparameters(point))
-        for each in of_point:
-            if launches or not each.key.startswith(LAUNCHING):
-                problem = placed(each, point)
+    for asker in asking(points, planned):
+        of_asker = gates.findings(asker.point.composed.settings, today(world), others)
+        of_asker += list(_hyperparameters(asker.point))
+        for each in of_asker:
+            if _concerns(each, asker):
+                problem = placed(each, asker)
                 found.setdefault(str(problem), problem)
     return list(found.values())
 
 
-def asking(points: Sequence[Point], planned: Sequence[Planned]) -> Iterator[tuple[Point, bool]]:
-    """Yield a point for every way in which a provider will be asked, and whether for a job."""
+def _concerns(finding: Finding, asker: Asker) -> bool:
+    """Return whether a finding is on what is asked for: a judge is asked for neither jobs, tools nor forms."""
+    if finding.key.startswith(LAUNCHING):
+        return asker.launches
+    return asker.node != JUDGES or finding.key.startswith(("provider.", "model."))
+
+
+def asking(points: Sequence[Point], planned: Sequence[Planned]) -> Iterator[Asker]:
+    """Yield every way in which a provider will be asked."""
     to_come = {one.action.id: one.action for one in planned if is_asked(one) and one.status in TO_COME}
     seen = set()
-    for point, kinds in _askers(points, to_come):
-        tree = point.composed.tree
+    for asker in _askers(points, to_come):
+        tree = asker.point.composed.tree
         # Of the method our own server is asked nothing but its type: settings cost memory.
         is_hosted = tree["provider"]["kind"] == "hosted"
         method = tree["method"] if is_hosted else tree["method"]["type"]
@@ -63,33 +84,50 @@ def asking(points: Sequence[Point], planned: Sequence[Planned]) -> Iterator[tupl
         sources = [each for each in tree["dataset"]["sources"].values() if each is not None]
         brought = sorted({json.dumps([each["kind"], each.get("schema"), each.get("only")]) for each in sources})
         said = [tree["provider"], tree["model"], method, arms, tree["style"].get("language"), bool(tree.get("tools"))]
-        said += [brought]
-        way = json.dumps([said, "job" in kinds], sort_keys=True)
-        if kinds and way not in seen:
+        said += [brought, asker.launches, asker.node]
+        way = json.dumps(said, sort_keys=True)
+        if way not in seen:
             seen.add(way)
-            yield point, "job" in kinds
+            yield asker
 
 
-def _askers(points: Sequence[Point], to_come: Mapping[str, Action]) -> Iterator[tuple[Point, set[str]]]:
-    """Yield each point with the kinds of its actions to come; an arm with a model of its own as one of its own."""
+def _askers(points: Sequence[Point], to_come: Mapping[str, Action]) -> Iterator[Asker]:
+    """Yield each point with something to ask, and apart from it the arms with a model of their own, and the judge."""
     for point in points:
         mine = [to_come[name] for name in point.ids if name in to_come]
-        apart = {action.id: asked for action in mine if (asked := asked_as(point, action)).arm}
-        yield point, {action.kind.name for action in mine if action.id not in apart}
-        yield from ((asked, {"predict"}) for asked in apart.values())
+        others = {action.id: asked for action in mine if (asked := _apart(point, action)) is not None}
+        kinds = {action.kind for action in mine if action.id not in others}
+        if kinds:
+            yield Asker(point, JOB in kinds)
+        yield from others.values()
 
 
-def placed(finding: Finding, point: Point) -> Problem:
+def _apart(point: Point, action: Action) -> Asker | None:
+    """Return who an action asks that the point itself does not: as an untrained arm, for that is what it asks for."""
+    tree = point.composed.tree
+    if action.kind is JUDGE:
+        node, said = JUDGES, tree.get("judge") or {}
+    elif arm := asked_as(point, action).arm:
+        node, said = f"evaluation.arms.{arm}", tree["evaluation"]["arms"][arm]
+    else:
+        return None
+    asked = {name: said.get(name) or tree[name] for name in ("provider", "model")}
+    arms = {node.rpartition(".")[2]: {"kind": "base"}}
+    alone = {**tree, **asked, "evaluation": {**tree["evaluation"], "arms": arms}}
+    own = tuple(f"{name}." for name in asked if said.get(name))
+    return Asker(replace(point, composed=replace(point.composed, tree=alone)), launches=False, node=node, own=own)
+
+
+def placed(finding: Finding, asker: Asker) -> Problem:
     """Return a finding with the file and line of its key; a file of ours by the name that one of the project has."""
-    of_arm = point.arm and finding.key.startswith(("provider.", "model."))
-    key = f"evaluation.arms.{point.arm}.{finding.key}" if of_arm else finding.key
-    origin = point.composed.origins.of(key)
+    key = f"{asker.node}.{finding.key}" if finding.key.startswith(asker.own) else finding.key
+    origin = asker.point.composed.origins.of(key)
     return Problem(
         f"{key}: {finding.said}",
         origin.in_tree if origin else "command line",
         origin.line if origin else None,
         finding.why,
-        finding.fix,
+        finding.fix.replace(f"{finding.key}=", f"{key}="),
         severity=finding.severity,
     )
 
@@ -106,10 +144,8 @@ def _hyperparameters(point: Point) -> Iterator[Finding]:
 def lacking(points: Sequence[Point], planned: Sequence[Planned], world: World) -> list[Problem]:
     """Return which variables of the environment the providers to be asked need and do not find."""
     found: dict[str, Problem] = {}
-    providers = [point.composed.settings.provider for point, _ in asking(points, planned)]
-    judged = {one.action.id for one in planned if one.action.kind is JUDGE and one.status in TO_COME}
-    providers += [each.composed.settings.of_judge.provider for each in points if not judged.isdisjoint(each.ids)]
-    for provider in providers:
+    for asker in asking(points, planned):
+        provider = asker.point.composed.settings.provider
         if provider.kind == "hosted":
             found |= {str(each): each for each in hosted.lacking(provider, world.environment)}
     return list(found.values())
@@ -179,9 +215,9 @@ def shutdowns(
     """Return what the providers' own lists say of the ends of base models; `ask` asks one."""
     found = []
     others = cache(lambda: profiles(world.root, world.environment))
-    for point, launches in asking(points, planned):
-        if launches and not point.composed.settings.provider.is_ours:
-            day = ask(point)
-            told = gates.shutdown(point.composed.settings, day, today(world), others)
-            found += [placed(each, point) for each in told]
+    for asker in asking(points, planned):
+        settings = asker.point.composed.settings
+        if asker.launches and not settings.provider.is_ours:
+            told = gates.shutdown(settings, ask(asker.point), today(world), others)
+            found += [placed(each, asker) for each in told]
     return found

@@ -1,10 +1,11 @@
 """What runs the tools of a composition: implementations by name, the files they read, and how they enter a key."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ftbuild.composed import Composed
-from ftbuild.errors import ConfigError
+from ftbuild.errors import ConfigError, DataError
 from ftbuild.problem import Problem, nearest
 from ftbuild.tools import results
 from ftbuild.tools.results import Implementation, Run
@@ -63,6 +64,8 @@ def _made(composed: Composed, name: str) -> Run:
         raise ConfigError(_problem(composed, name, "path", f"{path}: {said}")) from error
     except ValueError as error:
         raise ConfigError(_problem(composed, name, "path", f"{path}: {error}")) from error
+    except DataError as error:
+        raise ConfigError(*(replace(each, path=str(path)) for each in error.problems)) from error
 
 
 def _found(composed: Composed, name: str) -> tuple[Implementation, Path | None]:

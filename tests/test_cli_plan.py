@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from config_fixture import TONE, Own
 
 from ftbuild.cli.options import parse
-from ftbuild.cli.plan import _table, _tail
+from ftbuild.cli.plan import _goal, _table, _tail
+from ftbuild.foresight import Foresight
 from ftbuild.lookup import Planned
 from ftbuild.plan.action import DATASET, JOB, PREDICT, Action
 from ftbuild.store.store import Record
@@ -19,9 +21,10 @@ mine   Ours, with a long description that does not fit a narrow terminal.
        embedded · SmolLM2-135M-Instruct · supervised, 2 epochs · seed 7
 
 goal     right_tone   style.all_kept         at least 0.80
-         worth_it     style.all_kept         0.10 or more above base
+         worth_it     style.all_kept         more than 0.10 above base
          elsewhere    chrf on unseen         above rules
          honest       facts.invented         at most 0.15
+         no_worse     facts.invented         at most 0.025 above base
          steady       facts.kept on unseen   at most 0.05 below base
 data     run      pairs         never run before
          run      unseen        never run before
@@ -52,11 +55,13 @@ mine   Ours, with a long description that does
 goal     right_tone
              style.all_kept at least 0.80
          worth_it
-             style.all_kept 0.10 or more above base
+             style.all_kept more than 0.10 above base
          elsewhere
              chrf on unseen above rules
          honest
              facts.invented at most 0.15
+         no_worse
+             facts.invented at most 0.025 above base
          steady
              facts.kept on unseen at most 0.05 below base
 """
@@ -85,6 +90,7 @@ def own(tmp_path: Path) -> Own:
           elsewhere: {metric: chrf, slice: source=unseen, beats: rules}
         keep:
           honest: {metric: facts.invented, at_most: 0.15}
+          no_worse: {metric: facts.invented, compared_to: base, may_drop: 0.025}
           steady: {metric: facts.kept, slice: source=unseen, compared_to: base, may_drop: 0.05}
         """,
     )
@@ -94,6 +100,19 @@ def own(tmp_path: Path) -> Own:
 def test_plan_in_a_wide_terminal(own: Own) -> None:
     ended = own.run("plan", "+experiment=mine", f"{EPOCHS}=2")
     assert (ended.code, ended.out, ended.err) == (0, WIDE, "")
+
+
+def test_a_goal_where_lower_is_better_is_said_as_it_is_judged() -> None:
+    require: dict[str, Any] = {"fewer": {"beats": "base"}, "less": {"beats": "base", "by": 0.1}}
+    require |= {"high": {"metric": "chrf", "at_least": 0.995}}
+    goal = {"metric": "facts.invented", "require": require, "keep": {"kept": {"compared_to": "base", "may_drop": 0.05}}}
+    sure = {"fewer": -0.1, "less": None, "high": 0.9956, "kept": 0.02}
+    assert _goal(goal, Foresight(50, sure, measured=True), 100)[:4] == [
+        "goal     fewer   facts.invented   below base                  sure from -0.10",
+        "         less    facts.invented   more than 0.10 below base   too few examples",
+        "         high    chrf             at least 0.995              sure from 0.9956",
+        "         kept    facts.invented   at most 0.05 above base     sure from +0.02",
+    ]
 
 
 def test_plan_in_a_narrow_terminal_wraps_and_cuts_nothing(own: Own) -> None:

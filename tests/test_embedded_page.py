@@ -175,3 +175,17 @@ def test_serve_has_the_model_of_an_experiment_ready(project: Project) -> None:
     assert [each["id"] for each in found["data"]] == ["tiny-random"]
     os.kill(serving.process.pid, signal.SIGTERM)
     assert serving.ended().code == 0
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 on this machine")
+def test_who_serves_everywhere_by_ipv6_is_found_where_it_says(project: Project) -> None:
+    serving = project.start("serve", "--host", "::")
+    until(lambda: "OPENAI_API_KEY" in serving.out)
+    address = project.store().server()
+    assert address is not None
+    assert f"OPENAI_BASE_URL={address.base_url} OPENAI_API_KEY={address.api_key}\n" in serving.out
+    headers = {"authorization": f"Bearer {address.api_key}"}
+    by_four = re.sub(r"\[.*\]", "127.0.0.1", address.base_url)
+    assert {httpx2.get(f"{each}/models", headers=headers).status_code for each in (address.base_url, by_four)} == {200}
+    serving.interrupt()
+    assert serving.ended().code == 0

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from settings_fixture import FULL, HOSTED, settings
+from settings_fixture import FULL, GRADED, HOSTED, settings
 
-from ftbuild.plan.cost import Sizes, epochs, of_answers, of_job, of_judgements
+from ftbuild.plan.cost import Sizes, epochs, of_answers, of_job, of_judgements, of_pairs
 from ftbuild.plan.estimate import NOTHING, Estimate, total
+from ftbuild.scorers.judge import MAX_TOKENS, PROMPT
 
 SIZES = Sizes(
     n_train=100,
@@ -42,11 +43,35 @@ def test_answers_cost_at_most_what_is_read_and_as_much_as_may_be_written() -> No
     assert of_answers(hosted(), SIZES) == Estimate(4_400, 0.00928, estimated=True)
 
 
+def asked(**evaluation: Any) -> Any:
+    judge = GRADED["judge"] | {"model": None, "provider": None}
+    return settings(HOSTED | {"judge": judge, "evaluation": HOSTED["evaluation"] | evaluation}).of_judge
+
+
 def test_judgements_of_several_samples_cost_as_many_times_as_much() -> None:
-    one, three = (of_judgements(hosted(), SIZES, samples) for samples in (1, 3))
+    one, three = (of_judgements(asked(samples=n), SIZES) for n in (1, 3))
     assert one.cost_usd
     assert one.n_tokens
     assert three == Estimate(3 * one.n_tokens, pytest.approx(3 * one.cost_usd), estimated=True)
+
+
+def test_judgements_are_as_many_and_read_as_much_as_there_are_answers() -> None:
+    around = len(PROMPT + GRADED["judge"]["rubric"]) // 4
+    read, written = 2 * (2_000 + 20 * (120 + around)), 2 * 20 * MAX_TOKENS
+    usd = (read * 0.8 + written * 3.2) / 1e6
+    found = of_judgements(asked(), SIZES)
+    assert (found.n_tokens, found.cost_usd, found.estimated) == (read + written, pytest.approx(usd, abs=2e-6), True)
+    longer = of_judgements(asked(turns=3), SIZES)
+    assert longer.n_tokens == read + written + 2 * 20 * 2 * 120
+    for unknown in (of_judgements(asked(targets="every"), SIZES), of_judgements(asked(), None)):
+        assert unknown == Estimate(None, None, estimated=True)
+
+
+def test_labelled_pairs_are_known_whatever_the_answers_are() -> None:
+    known = of_pairs(asked(targets="every"), 10, 1_000)
+    assert known == of_pairs(asked(turns=3), 10, 1_000)
+    assert known.cost_usd is not None
+    assert known.cost_usd > 0
 
 
 @pytest.mark.parametrize(

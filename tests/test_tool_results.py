@@ -67,6 +67,21 @@ def test_a_file_that_is_not_there_or_is_no_glossary_is_told(own: Own) -> None:
         assert ended.err.startswith(f"command line: evaluation.results.translate.path: {path}: {said}")
 
 
+def test_what_yaml_does_not_read_as_text_in_a_glossary_is_told_with_its_lines(own: Own) -> None:
+    path = own.folder / "bare.yaml"
+    path.write_text("Hello: {ja: x, no: hei}\nyes:\n  en: yes\n'no': {'no': nei, 'on': ['på']}\n")
+    ended = own.run("plan", TOOLS, "evaluation.results.translate.path=bare.yaml")
+    fix = "    Fix: put it in quotes: YAML reads it as a truth value, a number, a date or nothing.\n"
+    assert (ended.code, ended.out, ended.err) == (
+        2,
+        "",
+        f"{path}:1: no is not text to YAML\n{fix}{path}:2: yes is not text to YAML\n{fix}"
+        f"{path}:3: yes is not text to YAML\n{fix}{path}:4: a list or a map where a text belongs\n",
+    )
+    path.write_text("Hello: {ja: x, 'no': hei}\n")
+    assert own.run("plan", TOOLS, "evaluation.results.translate.path=bare.yaml").code == 0
+
+
 def test_an_edit_of_the_glossary_asks_again_and_trains_nothing_anew(own: Own) -> None:
     glossary = Path(own.folder / "words.yaml")
     word = "evaluation.results.translate.path=words.yaml"

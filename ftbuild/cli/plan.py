@@ -19,6 +19,7 @@ from ftbuild.plan.action import DATASET
 from ftbuild.plan.estimate import NOTHING, Estimate
 from ftbuild.points import Point, apart, has_more_to_say, one_graph
 from ftbuild.problem import render
+from ftbuild.report.words import asked, exact
 from ftbuild.store.store import Store
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _sure(foresight: "Foresight | None", name: str, condition: Mapping[str, Any]
     if value is None:
         return "too few examples"
     is_difference = condition.get("beats") or condition.get("compared_to")
-    return f"sure from {value:{'+' if is_difference else ''}.2f}"
+    return f"sure from {exact(value, is_difference=bool(is_difference))}"
 
 
 def _goal(goal: Mapping[str, Any], foresight: "Foresight | None", width: int) -> list[str]:
@@ -140,7 +141,7 @@ def _goal(goal: Mapping[str, Any], foresight: "Foresight | None", width: int) ->
             name,
             (condition.get("metric") or goal["metric"])
             + (f" on {condition['slice'].removeprefix('source=')}" if condition.get("slice") else ""),
-            _wants(condition),
+            _wants(goal, condition),
             _sure(foresight, name, condition),
         )
         for name, condition in conditions.items()
@@ -166,15 +167,14 @@ def _goal(goal: Mapping[str, Any], foresight: "Foresight | None", width: int) ->
     return lines
 
 
-def _wants(condition: Mapping[str, Any]) -> str:
-    if condition.get("at_least") is not None:
-        return f"at least {condition['at_least']:.2f}"
-    if condition.get("at_most") is not None:
-        return f"at most {condition['at_most']:.2f}"
-    if condition.get("beats") is not None:
-        by = condition.get("by") or 0
-        return f"{by:.2f} or more above {condition['beats']}" if by else f"above {condition['beats']}"
-    return f"at most {condition.get('may_drop') or 0:.2f} below {condition['compared_to']}"
+def _wants(goal: Mapping[str, Any], condition: Mapping[str, Any]) -> str:
+    from ftbuild.scorers import metric_of  # slow, and nobody else needs it for a plan
+    from ftbuild.settings import Condition
+    from ftbuild.stats.gate import arm_of, kind_of, wanted_by
+
+    said = Condition.model_validate(condition)
+    lower = metric_of(said.metric or goal["metric"]).lower_is_better
+    return asked(kind_of(said), wanted_by(said, lower), arm_of(said), lower_is_better=lower)
 
 
 def _table(planned: list[Planned], only: Mapping[str, str], costs: Mapping[str, Estimate], width: int) -> str:

@@ -28,7 +28,7 @@ from ftbuild.problem import Problem
 
 ADDRESS = "server.json"
 LOOPBACK = "127.0.0.1"
-EVERYWHERE = ("0.0.0.0", "::")
+EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # where one that listens everywhere is asked from here
 LOCK_TRIES = 100
 LOG_FULL = 16 * 1024 * 1024  # bytes of requests.log; it then becomes requests.1.log
 
@@ -98,7 +98,8 @@ def _serve(state: State, engine: str, idle_seconds: float, threads: int, place: 
     door = Door(around(application(service)), page, token, state.folder / "requests.log")
     config = uvicorn.Config(door, log_level="warning", access_log=False, timeout_graceful_shutdown=3, lifespan="off")
     server = uvicorn.Server(config)
-    host, port = LOOPBACK if place.host in EVERYWHERE else place.host, listening.getsockname()[1]
+    bound, port = listening.getsockname()[:2]
+    host = EVERYWHERE.get(bound, place.host)
     record = {"pid": os.getpid(), "host": host, "port": port, "token": token, "started_at": int(time.time())}
     address = state.folder / ADDRESS
     write_json(address, record, mode=0o600)
@@ -130,9 +131,11 @@ def _serve(state: State, engine: str, idle_seconds: float, threads: int, place: 
 
 
 def _listen(place: Place) -> socket.socket:
-    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    is_six = ":" in place.host
+    family = socket.AF_INET6 if is_six else socket.AF_INET
+    both = is_six and socket.has_dualstack_ipv6()  # who listens everywhere is reached by IPv4 too
     try:
-        return socket.create_server((place.host, place.port), family=family, backlog=512)
+        return socket.create_server((place.host, place.port), family=family, backlog=512, dualstack_ipv6=both)
     except (OSError, OverflowError) as error:
         why = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
         what = f"nothing can listen at {place.host}, port {place.port}: {why}"

@@ -85,23 +85,33 @@ def of_tokens(settings: Settings, n_in: int, n_out: int) -> float | None:
     return None if read is None or written is None else read + written
 
 
-def of_judgements(settings: Settings, sizes: Sizes | None, samples: int = 1) -> Estimate:
+def of_judgements(settings: Settings, sizes: Sizes | None) -> Estimate:
     """Return what the judgements of one arm cost at most; `settings` are those of the judge.
 
-    Of every sample either order is asked, with the rubric, message, reference and an answer as long as it may be.
+    A judgement reads the message, its reference and an answer as long as it may be, of a dialogue in all its turns. As
+    many as there are answers, every sample one: see `of_answers`.
     """
-    provider = settings.provider
-    if provider.kind == "embedded":
+    asked = settings.evaluation
+    if sizes is None or asked.targets == "every":
+        return of_pairs(settings, None, 0)
+    longest = settings.request.max_completion_tokens * asked.turns
+    return of_pairs(
+        settings, sizes.n_test * asked.samples, asked.samples * (sizes.test_tokens + sizes.n_test * longest)
+    )
+
+
+def of_pairs(settings: Settings, n: int | None, n_tokens: int) -> Estimate:
+    """Return what `n` judgements cost that read `n_tokens` in all, None for a number that is not known.
+
+    Either order is asked, with the rubric around it; `settings` are those of the judge.
+    """
+    if settings.provider.kind == "embedded":
         return NOTHING
-    if sizes is None:
-        return Estimate(None, 0 if is_free(provider) else None, estimated=True)
+    if n is None:
+        return Estimate(None, 0 if is_free(settings.provider) else None, estimated=True)
     around = len(PROMPT + (settings.judge.rubric or "")) // CHARACTERS_PER_TOKEN
-    n_in = ORDERS * samples * (sizes.test_tokens + sizes.n_test * (around + settings.request.max_completion_tokens))
-    n_out = ORDERS * samples * sizes.n_test * MAX_TOKENS
-    read = _usd(n_in, _price(provider, settings.model, lambda found: found.usd_input))
-    written = _usd(n_out, _price(provider, settings.model, lambda found: found.usd_output))
-    cost = None if read is None or written is None else round(read + written, 6)
-    return Estimate(n_in + n_out, cost, estimated=True)
+    n_in, n_out = ORDERS * (n_tokens + n * around), ORDERS * n * MAX_TOKENS
+    return Estimate(n_in + n_out, of_tokens(settings, n_in, n_out), estimated=True)
 
 
 def prices(provider: Provider, model: Model) -> dict[str, object]:

@@ -141,7 +141,7 @@ def _languages(settings: Settings) -> Iterator[Finding]:
 
 
 def _deployments(settings: Settings) -> Iterator[Finding]:
-    provider, arms = settings.provider, [arm.kind for arm in settings.arms.values()]
+    provider, arms = settings.provider, [arm.kind for arm in settings.arms.values() if arm.model is None]
     if provider.deploys is None or provider.rehearsed:
         return
     if "base" in arms and provider.base_deployment is None:

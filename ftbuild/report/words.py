@@ -310,7 +310,7 @@ class _Bound:
 
     @property
     def wanted(self) -> str:
-        text = self._text(self.limit, ROUND_HALF_UP, self._digits(self.limit))
+        text = exact(self.limit, is_difference=self.difference)
         return (
             f"{self.word} {'above ' if self.floor else 'below '}0"
             if self.strict and not self.limit
@@ -349,7 +349,7 @@ class _Bound:
 
     def _close(self, number: float, rounding: str) -> str:
         """Return `number` with as many decimals as tell it from the limit."""
-        digits = self._digits(self.limit)
+        digits = _digits(self.limit)
         while (
             digits < 6 and number != self.limit and rounded(number, rounding, digits) == rounded(self.limit, digits=6)
         ):
@@ -359,24 +359,39 @@ class _Bound:
     def _text(self, number: float, rounding: str, digits: int) -> str:
         return signed(number, rounding, digits) if self.difference else str(rounded(number, rounding, digits))
 
-    @staticmethod
-    def _digits(number: float) -> int:
-        exponent = Decimal(repr(round(number, 9))).normalize().as_tuple().exponent
-        return max(2, -exponent) if isinstance(exponent, int) else 2
+
+def _digits(number: float) -> int:
+    exponent = Decimal(repr(round(number, 9))).normalize().as_tuple().exponent
+    return max(2, -exponent) if isinstance(exponent, int) else 2
+
+
+def exact(number: float, *, is_difference: bool = False) -> str:
+    """Return a number with all its decimals, two at least: `0.80`, `0.995`, `+0.10`."""
+    digits = _digits(number)
+    return signed(number, digits=digits) if is_difference else str(rounded(number, digits=digits))
+
+
+def asked(kind: str, wanted: float, arm: str | None, *, lower_is_better: bool) -> str:
+    """Return what a condition of a goal asks for: `at least 0.85`, `more than 0.10 below base`, `no worse than base`.
+
+    `kind` and `wanted` are those of `stats.gate`: of a comparison with an arm `wanted` is a difference.
+    """
+    return _bound({"kind": kind, "wanted": wanted, "arm": arm}, lower_is_better=lower_is_better).asked
 
 
 def _bound(condition: Mapping[str, Any], *, lower_is_better: bool) -> _Bound:
     wanted, arm = float(condition["wanted"]), condition["arm"]
-    if condition["kind"] == "at_least":
-        return _Bound(wanted, True, False, "wanted", f"at least {wanted:.2f}")
-    if condition["kind"] == "at_most":
-        return _Bound(wanted, False, False, "allowed", f"at most {wanted:.2f}")
     size = abs(wanted)
+    text = exact(size)
+    if condition["kind"] == "at_least":
+        return _Bound(wanted, True, False, "wanted", f"at least {text}")
+    if condition["kind"] == "at_most":
+        return _Bound(wanted, False, False, "allowed", f"at most {text}")
     side, other = ("below", "above") if lower_is_better else ("above", "below")
     if condition["kind"] == "beats":
-        asked = f"more than {size:.2f} {side} {arm}" if size else f"{side} {arm}"
+        asked = f"more than {text} {side} {arm}" if size else f"{side} {arm}"
         return _Bound(-size if lower_is_better else size, not lower_is_better, True, "wanted", asked, strict=True)
-    asked = f"at most {size:.2f} {other} {arm}" if size else f"no worse than {arm}"
+    asked = f"at most {text} {other} {arm}" if size else f"no worse than {arm}"
     return _Bound(size if lower_is_better else -size, not lower_is_better, True, "allowed", asked)
 
 
