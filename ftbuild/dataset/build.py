@@ -136,8 +136,11 @@ def decide(table: Table, limit: int | None, n_equal_answers: int = 0, mix: Mix |
     return Decided(splits, {reason: n for reason, n in dropped.items() if n}, facts.leaks(table, kept), found)
 
 
-def problems(decided: Decided, table: Table, paths: Sequence[str]) -> list[Problem]:
-    """Return what is wrong with a dataset as a whole; `paths` are the names that the numbers of paths stand for."""
+def problems(decided: Decided, table: Table, paths: Sequence[str], needed: Sequence[Split] = SPLITS) -> list[Problem]:
+    """Return what is wrong with a dataset as a whole.
+
+    `paths` are the names that the numbers of paths stand for; the splits `needed` may not be empty.
+    """
     found = [
         Problem(
             f"same input as {paths[table['path'][twin]]}:{table['line'][twin]}, which is in the test split",
@@ -157,7 +160,7 @@ def problems(decided: Decided, table: Table, paths: Sequence[str]) -> list[Probl
             fix="add groups, or raise its share under dataset.split.",
             rule="empty-split",
         )
-        for split in SPLITS
+        for split in needed
         if not len(decided.splits[split])
     ]
 
