@@ -14,6 +14,7 @@ import yaml
 from ftbuild import imports, packed
 from ftbuild.cli.reading import reading
 from ftbuild.errors import ConfigError, DataError
+from ftbuild.imports import yaml_text
 from ftbuild.problem import Problem
 from ftbuild.rows import BLANK, Row, read
 
@@ -79,10 +80,10 @@ def _rows(path: Path) -> Iterator[Row]:
             yield from (row for row in read(file).rows if not any(each.rule == BLANK for each in row.problems))
             return
         try:
-            yield Row(1, b"", yaml.safe_load(file.read()))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            said = str(error).splitlines()[0]
-            raise DataError(Problem(f"not YAML: {said}", str(path), fix="export the file again.")) from None
+            yield Row(1, b"", yaml_text.read(file.read()))
+        except yaml.YAMLError as error:
+            what, line = yaml_text.problem(error)
+            raise DataError(Problem(what, str(path), line, fix="export the file again.")) from None
 
 
 def _chosen(recorded: imports.Recorded, path: Path, column: str | None) -> list[imports.Answer]:

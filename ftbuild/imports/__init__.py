@@ -8,5 +8,6 @@ source. What has no equal here is named by a finding of the rule NOT_CARRIED, wi
 from ftbuild.imports.answers import Recorded, recorded
 from ftbuild.imports.expected import NOT_CARRIED, Expected
 from ftbuild.imports.lines import Answer
+from ftbuild.imports.questions import Question, Questions, of_recorded
 
-__all__ = ["NOT_CARRIED", "Answer", "Expected", "Recorded", "recorded"]
+__all__ = ["NOT_CARRIED", "Answer", "Expected", "Question", "Questions", "Recorded", "of_recorded", "recorded"]

@@ -1,7 +1,7 @@
 """Answers that other tools recorded, whatever their layout: what `ftbuild score` and `ftbuild compare` read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ftbuild.imports import evals_items, evals_log, promptfoo_results
@@ -14,11 +14,12 @@ LAYOUTS = (promptfoo_results, evals_items, evals_log)
 
 @dataclass
 class Recorded:
-    """The answers of a file, in its order, and what is wrong with it or was not carried over.
+    """The answers of a file, in its order, and what is wrong with it; `said` is what it is, for people.
 
     `columns` names who answered: models, prompts, runs; the column of an answer is its number there.
     """
 
+    said: str
     answers: list[Answer] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
@@ -30,8 +31,9 @@ def recorded(rows: Sequence[Row]) -> Recorded | None:
     layout = next((each for each in LAYOUTS if each.is_one(first)), None)
     if layout is None:
         return None
-    found = Recorded()
-    for each in layout.read(rows):
+    found = Recorded(layout.SAID)
+    found.problems += [replace(each, line=row.line) for row in rows for each in row.problems]
+    for each in layout.read([row for row in rows if not row.problems]):
         if isinstance(each, Problem):
             found.problems.append(each)
         else:

@@ -21,13 +21,14 @@ from typing import Any
 from ftbuild.imports.expected import Expected
 from ftbuild.imports.graders import of_criteria
 from ftbuild.imports.lines import Answer, broken, comparable, number
-from ftbuild.imports.messages import answered, last_asked
+from ftbuild.imports.messages import answered
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.tools.schemas import shown
 
 ITEM, EVAL, RUN = "eval.run.output_item", "eval", "eval.run"
 REFERENCES = ("ideal", "expected", "reference", "ground_truth", "correct_label", "target", "expected_output", "answer")
+SAID = "output items of OpenAI's Evals"
 
 
 def is_one(value: Any) -> bool:
@@ -72,14 +73,18 @@ def _answer(value: Mapping[str, Any], line: int, at: str, evals: Mapping[str, An
         return broken("an output item without datasource_item or sample", line, at)
     if "datasource_item_id" not in value or "run_id" not in value:
         return broken("an output item without datasource_item_id or run_id", line, at)
-    said = [each for each in sample.get("output") or () if isinstance(each, Mapping)]
+    asked, said = sample.get("input") or (), [each for each in sample.get("output") or () if isinstance(each, Mapping)]
     output = None if _failed(sample) or not said else _said(said[-1])
     return Answer(
         str(value["datasource_item_id"]),
         str(value["run_id"]),
         line,
         at,
-        last_asked([each for each in sample.get("input") or () if isinstance(each, Mapping) and "role" in each]),
+        [
+            {"role": each["role"], "content": each.get("content")}
+            for each in asked
+            if isinstance(each, Mapping) and "role" in each
+        ],
         output,
         expected(item, evals.get(str(value.get("eval_id")))),
         None if output is None else _value([each for each in results or () if isinstance(each, Mapping)]),

@@ -11,13 +11,14 @@ from typing import Any
 
 from ftbuild.imports.expected import Expected
 from ftbuild.imports.lines import Answer, broken, comparable, number
-from ftbuild.imports.messages import asked, last_asked
+from ftbuild.imports.messages import asked
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.tools.schemas import shown
 
 EVENT = ("run_id", "sample_id", "type", "data")
 SCORES = ("score", "accuracy")
+SAID = "samples in a log of openai/evals"
 
 
 def is_one(value: Any) -> bool:
@@ -57,7 +58,7 @@ def _answer(run: str, name: str, events: Sequence[tuple[int, str, Mapping[str, A
         run,
         events[0][0],
         "",
-        last_asked(messages),
+        messages,
         None if output is None else str(output),
         _expected(match.get("expected")),
         None if output is None else number(value),

@@ -8,6 +8,7 @@ import yaml
 
 from ftbuild import digits
 from ftbuild.criteria import KINDS, NOT, OF_TEXTS, Criterion
+from ftbuild.imports import yaml_text
 from ftbuild.imports.templates import filled_in
 from ftbuild.problem import Problem
 from ftbuild.tools.schemas import shown
@@ -60,7 +61,8 @@ class Expected:
         if kind == "equals" and isinstance(value, str):
             self.refer(value)
         elif kind in PIECES:
-            self.refer(value if isinstance(value, str) else ", ".join(value), whole=False)
+            texts = [value] if isinstance(value, str) else value
+            self.refer(texts[0] if kind.endswith("any") else ", ".join(texts), whole=False)
 
     def leave(self, what: str, at: str, why: str, fix: str = "") -> None:
         """Say that something is not carried over."""
@@ -68,14 +70,17 @@ class Expected:
         self.problems.append(Problem(said, at=at, why=why, fix=fix, rule=NOT_CARRIED, severity="warning"))
 
 
-def of_test(test: Mapping[str, Any], values: Mapping[str, Any], at: str) -> Expected:
-    """Return what a test of promptfoo expects; `values` are those of its templates."""
-    found = Expected()
+def of_test(test: Mapping[str, Any], values: Mapping[str, Any], at: str, found: Expected | None = None) -> Expected:
+    """Return what a test of promptfoo expects, added to what is `found` already.
+
+    `values` are those of its templates, `at` is where it stands.
+    """
+    found = Expected() if found is None else found
     asserts = test.get("assert") or []
     if not isinstance(asserts, list):
-        found.leave(f"assert {shown(asserts)}", f"{at}.assert", "It is no list.")
+        found.leave(f"assert {shown(asserts)}", at, "It is no list.")
         return found
-    for where, each in _flat(asserts, f"{at}.assert", found):
+    for where, each in _flat(asserts, f"{at}.assert".removeprefix("."), found):
         _assertion(found, each, values, where)
     if test.get("threshold") is not None:
         found.leave(f"threshold {test['threshold']}", at, "All criteria of a test are to be met.")
@@ -152,7 +157,7 @@ def _meant(kind: str, value: Any) -> Any:
 def _schema(text: str) -> Any:
     """Return the JSON Schema that a text holds, the text where it holds none."""
     try:
-        value = yaml.safe_load(text)
+        value = yaml_text.read(text)
     except yaml.YAMLError:
         return text
     return value if isinstance(value, dict) else text

@@ -1,11 +1,12 @@
 """An answer of another tool as a line of ours, and what the readers of layouts share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ftbuild.digest import canonical
 from ftbuild.imports.expected import Expected
+from ftbuild.imports.messages import last_asked
 from ftbuild.problem import Problem
 
 RULE = "not-an-answer"
@@ -16,14 +17,14 @@ class Answer:
     """What one of the `column`s answered to the question `id`; `line` and `at` say where that stands.
 
     `output` is None where there is no answer, as after an error; `value` is the score that the tool gave it, None for
-    none. `asked` is the question as a text that can be compared.
+    none. `messages` are the question as it was put, `asked` is what it says as a text that can be compared.
     """
 
     id: str
     column: str
     line: int
     at: str
-    input: str
+    messages: Sequence[Mapping[str, Any]]
     output: str | Mapping[str, Any] | None
     expected: Expected
     value: float | None
@@ -31,7 +32,7 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a line that `ftbuild score` and `ftbuild compare` take."""
-        value: dict[str, Any] = {"id": self.id, "input": self.input, "output": self.output}
+        value: dict[str, Any] = {"id": self.id, "input": last_asked(self.messages), "output": self.output}
         target = self.expected.target if self.expected.whole else None
         value |= {"target": target, "value": self.value, "asked": self.asked}
         criteria = [each.to_json() for each in self.expected.criteria]

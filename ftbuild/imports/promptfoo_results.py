@@ -12,13 +12,14 @@ from typing import Any
 
 from ftbuild.imports.expected import of_test
 from ftbuild.imports.lines import Answer, broken, comparable, number
-from ftbuild.imports.messages import answered, asked, last_asked
+from ftbuild.imports.messages import answered, asked
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.tools.schemas import shown
 
 OWN_VARIABLES = ("_conversation", "sessionId")  # what promptfoo adds while it runs
 LABEL_CHARACTERS = 40
+SAID = "results of promptfoo"
 
 
 def is_one(value: Any) -> bool:
@@ -98,7 +99,7 @@ def _answers(
             column,
             line,
             at,
-            last_asked(messages),
+            messages,
             None if output is None else answered(output),
             expected,
             None if output is None else number(result["score"]),

@@ -28,7 +28,7 @@ _KINDS = {
     MISFIT: "makes a call that its tool does not take",
     FORM: "breaks its schema",
     FIELD: "gets a field wrong",
-    CRITERION: "does not meet a criterion of its own",
+    CRITERION: "breaks a criterion",
     EMPTY: "answers nothing",
     STYLE: "breaks a style rule",
     "style.contractions": "uses a contraction",
@@ -44,7 +44,7 @@ _KINDS = {
 _TOLD_BY = {
     "style.": "break a style rule",
     "constraints.": "do not meet a constraint",
-    "criteria.": "do not meet a criterion of their own",
+    "criteria.": "break a criterion",
     "facts.": "lose or invent a fact",
     "tool_calls.": "make other calls than those wanted",
     "json_schema.": "break their schema or get a field wrong",
