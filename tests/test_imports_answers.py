@@ -1,8 +1,10 @@
 """Answers that promptfoo and OpenAI's Evals recorded: `ftbuild score` and `ftbuild compare` read their files."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -257,3 +259,77 @@ def test_of_several_ideal_answers_each_will_do(own: Own) -> None:
     (own.folder / "a.jsonl").write_text(log(("Paree", True), ("Rome", False), expected=["Paris", "Paree"]))
     assert values(own, "criteria", "a.jsonl") == [1, 0]
     assert values(own, "exact", "a.jsonl") == [0, 0]
+
+
+# --- for CI, and as the README says it ----------------------------------------------------------------
+
+
+def test_scores_and_comparisons_have_forms_for_ci(own: Own) -> None:
+    (own.folder / "r.jsonl").write_text(FILES["r.jsonl"])
+    scored = ("score", "criteria", "--cases", "r.jsonl#0", "--format")
+    missed = '{"type": "equals", "value": "Paris"}'
+    assert own.run(*scored, "github").out == (
+        f"::warning file=r.jsonl#0,title=criteria.all_met%3A 0::0: [{missed}]\n"
+        "::notice file=r.jsonl#0,title=criteria.all_met::criteria.all_met   0.750 (0.301 to 0.954)   4 cases\n"
+    )
+    suite = ElementTree.fromstring(own.run(*scored, "junit").out).find("testsuite")
+    assert suite is not None
+    assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == (
+        "criteria.all_met of r.jsonl#0",
+        "4",
+        "1",
+    )
+    assert [each.get("name") for each in suite.iter("testcase") if each.find("failure") is not None] == ["0"]
+    assert own.run(*scored, "md").out == (
+        "### criteria.all_met of r.jsonl#0\n\n"
+        "| metric | n | mean |\n| --- | --- | --- |\n| its own criteria, all met | 4 | 0.750 (0.301 to 0.954) |\n\n"
+        f"| case | score |\n| --- | --- |\n| 0 | 0: [{missed}] |\n"
+    )
+    compared = ("compare", "r.jsonl#1", "r.jsonl#0", "--format")
+    said = "UNDECIDED: too few examples to tell."
+    assert own.run(*compared, "github").out.startswith(
+        "::warning file=r.jsonl#0,title=compare%3A underpowered::3 examples; 1 without a value left out%0A"
+    )
+    [case] = ElementTree.fromstring(own.run(*compared, "junit").out).iter("testcase")
+    failure = case.find("failure")
+    assert failure is not None
+    assert (case.get("name"), failure.get("message"), failure.get("type")) == (
+        "r.jsonl#1 -> r.jsonl#0",
+        said,
+        "underpowered",
+    )
+    assert own.run(*compared, "md").out == (
+        f"### {said}\n\n| n | r.jsonl#1 | r.jsonl#0 | difference | p |\n| --- | --- | --- | --- | --- |\n"
+        "| 3 | 0.667 | 0.667 | +0.000 (-0.692 to +0.692) | 1 (McNemar, exact) |\n\n"
+        "3 examples; 1 without a value left out\n"
+    )
+
+
+def test_a_case_fails_where_less_is_better_and_there_is_all(own: Own) -> None:
+    kept = (
+        {"id": "a", "output": "By 5 May.", "target": "Soon.", "input": "soon"},
+        {"id": "b", "output": "Soon.", "target": "Soon."},
+    )
+    (own.folder / "c.jsonl").write_text("".join(json.dumps(each) + "\n" for each in kept))
+    told = own.run("score", "facts.invented", "--cases", "c.jsonl", "--format", "junit").out
+    failed = [case.get("name") for case in ElementTree.fromstring(told).iter("testcase") if len(case)]
+    assert failed == ["a"]
+
+
+def test_kept_values_of_other_questions_are_refused(own: Own) -> None:
+    (own.folder / "r.jsonl").write_text(FILES["r.jsonl"])
+    (own.folder / "s.jsonl").write_text(FILES["r.jsonl"].replace("2 + 2?", "2 + 3?"))
+    for each in ("r", "s"):
+        own.run("score", "exact", "--cases", f"{each}.jsonl#0", "--out", f"{each}.kept.jsonl")
+    assert "id '2' asks something else than in r.kept.jsonl" in own.run("compare", "r.kept.jsonl", "s.kept.jsonl").err
+
+
+def test_the_commands_of_the_readme_run(own: Own) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    [section] = re.findall(r"\*\*From promptfoo and OpenAI's Evals\*\*.*?\n\n", readme, re.DOTALL)
+    commands = re.findall(r"`ftbuild ([^`]+)`", section.replace("\n", " "))
+    (own.folder / "results.json").write_text(FILES["r.json"])
+    config = {"prompts": [PROMPT], "providers": [*MODELS], "tests": TESTS}
+    (own.folder / "promptfooconfig.yaml").write_text(yaml.safe_dump(config))
+    assert [each.split()[0] for each in commands] == ["init", "score", "compare"]
+    assert [own.run(*each.split()).code for each in commands] == [0, 0, 0]

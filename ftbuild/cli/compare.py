@@ -8,6 +8,7 @@ from typing import Any
 
 from ftbuild.cli.options import Options
 from ftbuild.cli.recorded import cluster, clusters, read_lines
+from ftbuild.cli.scores_text import COMPARED, Compared
 from ftbuild.errors import ConfigError, DataError, ExitCode
 from ftbuild.problem import Problem
 from ftbuild.report.words import count
@@ -57,7 +58,9 @@ def compared(options: Options) -> int:
         told = {"schema_version": SCHEMA_VERSION, **asdict(found), "verdict": judged}
         print(json.dumps({**told, "left_out": len(base) - len(shared)}, indent=1))
     else:
-        print(_text(found, judged, len(base) - len(shared), len(set(groups.values())) if groups else None))
+        text = _text(found, judged, len(base) - len(shared), len(set(groups.values())) if groups else None)
+        compared = Compared((str(paths[0]), str(paths[1])), found, judged, text)
+        print(COMPARED[options.format](compared) if options.format in COMPARED else text)
     return int(ExitCode.DONE)
 
 

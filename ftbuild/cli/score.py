@@ -14,11 +14,11 @@ from ftbuild.chat import Message, Tool, said
 from ftbuild.cli.build import composed_of
 from ftbuild.cli.options import Options
 from ftbuild.cli.recorded import cluster, clusters, read_lines
+from ftbuild.cli.scores_text import SCORES, Scored
 from ftbuild.criteria import Criterion
 from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.evaluate import scoring
 from ftbuild.problem import Problem, nearest, render
-from ftbuild.report.words import count
 from ftbuild.rows import line
 from ftbuild.scorers import Case, GivenPassage, Score, Scorer, build
 from ftbuild.scorers.judge import ORDERS
@@ -55,7 +55,9 @@ def score(options: Options) -> int:
     summary = {"n": found.n, "mean": found.mean, "low": found.low, "high": found.high}
     if options.out is not None:
         kept = [
-            {"id": name, "value": each.value, **({"cluster": groups[name]} if groups else {})}
+            {"id": name, "value": each.value}
+            | ({"cluster": groups[name]} if groups else {})
+            | ({"asked": cases[name].asked} if cases[name].asked is not None else {})
             for name, each in scores.items()
         ]
         durable.write(Path(options.out), b"".join(line(each) + b"\n" for each in kept))
@@ -64,7 +66,8 @@ def score(options: Options) -> int:
         said_so = {"schema_version": SCHEMA_VERSION, "cases": told, "summary": summary}
         print(json.dumps(said_so, ensure_ascii=False, indent=1))
     else:
-        print(_text(metric, scores, summary))
+        scored = Scored(str(path), next(each for each in scorer.metrics if each.name == metric), scores, found)
+        print(SCORES.get(options.format, _text)(scored))
     return int(ExitCode.DONE)
 
 
@@ -144,10 +147,11 @@ def _of(scorer: Scorer, metric: str, case: Case) -> Score:
 
 @dataclass(frozen=True)
 class _Recorded:
-    """A case, None where there is no answer, and the cluster it belongs to."""
+    """A case, None where there is no answer, the cluster it belongs to, and its question where the file says so."""
 
     case: Case | None
     cluster: str | None
+    asked: str | None
 
 
 def _recorded(value: Mapping[str, Any]) -> _Recorded:
@@ -156,7 +160,8 @@ def _recorded(value: Mapping[str, Any]) -> _Recorded:
     Raises:
         ValueError: it is none; says why.
     """
-    return _Recorded(None if value.get("output", ...) is None else _case(value), cluster(value))
+    case = None if value.get("output", ...) is None else _case(value)
+    return _Recorded(case, cluster(value), value.get("asked"))
 
 
 def _case(value: Mapping[str, Any]) -> Case:
@@ -225,13 +230,10 @@ def _tools(found: Sequence[Mapping[str, Any]]) -> list[Tool]:
         raise ValueError(f"tools are not as chat completions spell them ({error})") from None
 
 
-def _text(metric: str, scores: Mapping[str, Score], summary: Mapping[str, Any]) -> str:
-    width = max(map(len, scores))
+def _text(scored: Scored) -> str:
+    width = max(map(len, scored.scores))
     lines = [
-        f"{name:{width}}   {'no value' if each.value is None else f'{each.value:.3f}'}" for name, each in scores.items()
+        f"{name:{width}}   {'no value' if each.value is None else f'{each.value:.3f}'}"
+        for name, each in scored.scores.items()
     ]
-    if not summary["n"]:
-        return "\n".join([*lines, f"{metric}: no case has a value"])
-    low, high = summary["low"], summary["high"]
-    spread = "unbounded" if low is None or high is None else f"{low:.3f} to {high:.3f}"
-    return "\n".join([*lines, f"{metric}   {summary['mean']:.3f} ({spread})   {count(summary['n'], 'case')}"])
+    return "\n".join([*lines, scored.said()])
