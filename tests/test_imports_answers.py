@@ -66,8 +66,9 @@ def version_3() -> dict[str, Any]:
 def version_2() -> dict[str, Any]:
     gone = ("promptIdx", "testIdx", "testCase", "promptId")
     listed = [{name: value for name, value in each.items() if name not in gone} for each in results()]
-    body = [{"vars": [*each["vars"].values()], "outputs": [], "test": each} for each in TESTS]
-    table = {"head": {"prompts": [], "vars": ["question", "answer"]}, "body": body}
+    names = ("question", "answer")
+    body = [{"vars": [each["vars"].get(name, "") for name in names], "outputs": [], "test": each} for each in TESTS]
+    table = {"head": {"prompts": [], "vars": [*names]}, "body": body}
     return {"version": 2, "results": {"version": 2, "results": listed, "table": table, "stats": {}}, "config": {}}
 
 
@@ -92,7 +93,7 @@ def test_every_layout_of_promptfoo_gives_the_same_answers(name: str, own: Own) -
     assert values(own, "exact", of_base) == [1, None, 1, None]
     assert values(own, "criteria", of_base) == [1, 0, 1, None]
     assert values(own, "exact", of_ours) == [0, None, 1, None]
-    assert values(own, "criteria", f"{name}#0") == [0, 1, 1, 1]
+    assert values(own, "criteria", of_ours) == [0, 1, 1, 1]
     ended = own.run("compare", of_base, of_ours, "--format", "json")
     assert ended.code == 0, ended.err
     found = json.loads(ended.out)
@@ -101,22 +102,29 @@ def test_every_layout_of_promptfoo_gives_the_same_answers(name: str, own: Own) -
 
 def test_a_file_of_several_models_asks_which(own: Own) -> None:
     (own.folder / "r.json").write_text(FILES["r.json"])
-    listed = "name one, as r.json#0: 0 openai:ft:ours; 1 openai:gpt-4o-mini."
+    listed = "name one, as r.json#0: 0 openai:gpt-4o-mini; 1 openai:ft:ours."
     assert own.refused("score", "exact", "--cases", "r.json") == (
         f"r.json: the answers of 2 columns\n    Fix: {listed}\n"
     )
     assert own.refused("compare", "r.json#0", "r.json#2") == f"r.json: no column '2'\n    Fix: {listed}\n"
 
 
+def test_one_provider_with_two_settings_is_two_columns(own: Own) -> None:
+    alike = [each | {"provider": {"id": "openai:gpt-4o-mini"}} for each in results()]
+    (own.folder / "r.jsonl").write_text("".join(json.dumps(each) + "\n" for each in alike))
+    assert values(own, "exact", "r.jsonl#0") == [1, None, 1, None]
+    assert values(own, "exact", "r.jsonl#openai:gpt-4o-mini (1)") == [0, None, 1, None]
+
+
 def test_what_criteria_are_not_carried_over_is_said_with_its_place(own: Own) -> None:
     (own.folder / "r.jsonl").write_text(FILES["r.jsonl"])
-    ended = own.run("score", "criteria", "--cases", "r.jsonl#1")
+    ended = own.run("score", "criteria", "--cases", "r.jsonl#0")
     assert ended.err == (
         "r.jsonl:6: warning: testCase.assert[1]: not carried over: llm-rubric\n"
         "    A model judges it.\n"
         "    Fix: write its rubric as conf/judge/NAME.yaml, for the scorer judge.    not-carried-over\n"
     )
-    assert own.run("score", "exact", "--cases", "r.jsonl#1").err == ""
+    assert own.run("score", "exact", "--cases", "r.jsonl#0").err == ""
 
 
 def test_other_questions_under_the_same_numbers_are_refused(own: Own) -> None:
@@ -132,7 +140,7 @@ def test_other_questions_under_the_same_numbers_are_refused(own: Own) -> None:
 def test_a_question_asked_again_is_no_second_piece_of_evidence(own: Own) -> None:
     again = [each | {"testIdx": each["testIdx"] + 4} for each in results()]
     (own.folder / "r.jsonl").write_text("".join(json.dumps(each) + "\n" for each in (*results(), *again)))
-    own.run("score", "criteria", "--cases", "r.jsonl#0", "--out", "kept.jsonl")
+    own.run("score", "criteria", "--cases", "r.jsonl#1", "--out", "kept.jsonl")
     kept = [json.loads(line) for line in (own.folder / "kept.jsonl").read_text().splitlines()]
     assert [each["cluster"] for each in kept] == ["0", "1", "2", "3"] * 2
 
@@ -266,40 +274,40 @@ def test_of_several_ideal_answers_each_will_do(own: Own) -> None:
 
 def test_scores_and_comparisons_have_forms_for_ci(own: Own) -> None:
     (own.folder / "r.jsonl").write_text(FILES["r.jsonl"])
-    scored = ("score", "criteria", "--cases", "r.jsonl#0", "--format")
+    scored = ("score", "criteria", "--cases", "r.jsonl#1", "--format")
     missed = '{"type": "equals", "value": "Paris"}'
     assert own.run(*scored, "github").out == (
-        f"::warning file=r.jsonl#0,title=criteria.all_met%3A 0::0: [{missed}]\n"
-        "::notice file=r.jsonl#0,title=criteria.all_met::criteria.all_met   0.750 (0.301 to 0.954)   4 cases\n"
+        f"::warning file=r.jsonl#1,title=criteria.all_met%3A 0::0: [{missed}]\n"
+        "::notice file=r.jsonl#1,title=criteria.all_met::criteria.all_met   0.750 (0.301 to 0.954)   4 cases\n"
     )
     suite = ElementTree.fromstring(own.run(*scored, "junit").out).find("testsuite")
     assert suite is not None
     assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == (
-        "criteria.all_met of r.jsonl#0",
+        "criteria.all_met of r.jsonl#1",
         "4",
         "1",
     )
     assert [each.get("name") for each in suite.iter("testcase") if each.find("failure") is not None] == ["0"]
     assert own.run(*scored, "md").out == (
-        "### criteria.all_met of r.jsonl#0\n\n"
+        "### criteria.all_met of r.jsonl#1\n\n"
         "| metric | n | mean |\n| --- | --- | --- |\n| its own criteria, all met | 4 | 0.750 (0.301 to 0.954) |\n\n"
         f"| case | score |\n| --- | --- |\n| 0 | 0: [{missed}] |\n"
     )
-    compared = ("compare", "r.jsonl#1", "r.jsonl#0", "--format")
+    compared = ("compare", "r.jsonl#0", "r.jsonl#1", "--format")
     said = "UNDECIDED: too few examples to tell."
     assert own.run(*compared, "github").out.startswith(
-        "::warning file=r.jsonl#0,title=compare%3A underpowered::3 examples; 1 without a value left out%0A"
+        "::warning file=r.jsonl#1,title=compare%3A underpowered::3 examples; 1 without a value left out%0A"
     )
     [case] = ElementTree.fromstring(own.run(*compared, "junit").out).iter("testcase")
     failure = case.find("failure")
     assert failure is not None
     assert (case.get("name"), failure.get("message"), failure.get("type")) == (
-        "r.jsonl#1 -> r.jsonl#0",
+        "r.jsonl#0 -> r.jsonl#1",
         said,
         "underpowered",
     )
     assert own.run(*compared, "md").out == (
-        f"### {said}\n\n| n | r.jsonl#1 | r.jsonl#0 | difference | p |\n| --- | --- | --- | --- | --- |\n"
+        f"### {said}\n\n| n | r.jsonl#0 | r.jsonl#1 | difference | p |\n| --- | --- | --- | --- | --- |\n"
         "| 3 | 0.667 | 0.667 | +0.000 (-0.692 to +0.692) | 1 (McNemar, exact) |\n\n"
         "3 examples; 1 without a value left out\n"
     )

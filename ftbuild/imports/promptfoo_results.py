@@ -8,6 +8,7 @@ Source: promptfoo 0.123 (`src/types/index.ts`, `src/types/schemas/import.ts`, `s
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ftbuild.imports.expected import of_test
@@ -28,16 +29,23 @@ def is_one(value: Any) -> bool:
 
 
 def read(rows: Sequence[Row]) -> Iterator[Answer | Problem]:
-    """Yield the answers, and what is wrong with the results that hold none."""
+    """Yield the answers, column after column as promptfoo numbers them, and what is wrong with the other results."""
+    found: list[tuple[int, Answer | Problem]] = []
     for row in rows:
         summary = _summary(row.value) if isinstance(row.value, Mapping) else None
         if summary is None:
-            yield from _answers([row.value], row.line, [""], (), ())
+            found += _answers([row.value], row.line, [""], (), ())
             continue
         place, given = summary
         results = given["results"]
         places = [f"{place}[{at}]" for at in range(len(results))]
-        yield from _answers(results, row.line, places, given.get("prompts") or (), _tests(given.get("table")))
+        found += _answers(results, row.line, places, given.get("prompts") or (), _tests(given.get("table")))
+    names: dict[str, int] = {}
+    for at, each in sorted(found, key=lambda pair: pair[0]):
+        if isinstance(each, Answer) and names.setdefault(each.column, at) != at:
+            yield replace(each, column=f"{each.column} ({at})")  # the same provider with other settings
+        else:
+            yield each
 
 
 def _summary(value: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
@@ -53,10 +61,10 @@ def _is_result(value: Mapping[str, Any]) -> bool:
 
 
 def _tests(table: Any) -> Sequence[tuple[list[str], Mapping[str, Any]]]:
-    """Return the tests of a table of version 2, each with the values of its variables as texts."""
+    """Return the tests of a table of version 2, each with the values of the variables that say something."""
     body = table.get("body") if isinstance(table, Mapping) else None
     rows = [each for each in body if isinstance(each, Mapping)] if isinstance(body, list) else []
-    return [([*map(str, each.get("vars") or [])], each.get("test") or {}) for each in rows]
+    return [(sorted(filter(None, map(str, each.get("vars") or []))), each.get("test") or {}) for each in rows]
 
 
 def _answers(
@@ -65,24 +73,25 @@ def _answers(
     places: Sequence[str],
     prompts: Sequence[Any],
     tests: Sequence[tuple[list[str], Mapping[str, Any]]],
-) -> Iterator[Answer | Problem]:
+) -> Iterator[tuple[int, Answer | Problem]]:
+    """Yield the answers, each with the number of its column."""
     numbers: dict[str, int] = {}  # of the questions of a file that does not number them
     seen: dict[tuple[str, str], int] = {}
     several = len({str(each.get("raw")) for each in prompts if isinstance(each, Mapping)}) > 1
     for result, at in zip(results, places, strict=True):
         if not isinstance(result, Mapping) or not _is_result(result):
-            yield broken(f"{shown(result)} is no result of promptfoo", line, at)
+            yield 0, broken(f"{shown(result)} is no result of promptfoo", line, at)
             continue
         given = result.get("testCase")
         test: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
         variables = result.get("vars") or test.get("vars") or {}
         if not isinstance(variables, Mapping):
-            yield broken(f"vars: {shown(variables)} is no map", line, at)
+            yield 0, broken(f"vars: {shown(variables)} is no map", line, at)
             continue
         question = comparable({k: v for k, v in variables.items() if k not in OWN_VARIABLES})
         if not test:
-            said = [str(each) for each in variables.values()]
-            test = next((each for values, each in tests if sorted(values) == sorted(said)), {})
+            said = sorted(filter(None, map(str, variables.values())))
+            test = next((each for values, each in tests if values == said), {})
         column = _column(result, several=several)
         name = result.get("testIdx")
         if not isinstance(name, int):
@@ -94,7 +103,7 @@ def _answers(
         response = result.get("response")
         output = response.get("output") if isinstance(response, Mapping) else None
         expected = of_test(test, variables, f"{at}.testCase".lstrip("."))
-        yield Answer(
+        answer = Answer(
             str(name),
             column,
             line,
@@ -105,6 +114,8 @@ def _answers(
             None if output is None else number(result["score"]),
             question,
         )
+        at_column = result.get("promptIdx")
+        yield at_column if isinstance(at_column, int) else 0, answer
 
 
 def _column(result: Mapping[str, Any], *, several: bool) -> str:
