@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from ftbuild.chat import Message, ResponseFormat, Tool
+from ftbuild.criteria import Criterion
 from ftbuild.remembered import Remembered
 from ftbuild.rows import written
 
@@ -24,6 +25,8 @@ LEARNT_FROM = SPLITS[:2]  # what a job is given
 # How Message.to_json writes messages that say nothing of their name, refusal or weight, and the calls in them.
 TOLD = {("role", "content"), ("role", "tool_call_id", "content"), ("role", "tool_calls")}
 CALL, CALLED = ("id", "type", "function"), ("name", "arguments")
+# Of each call, by its id: the values that each argument may have, "" among them where it may be left out.
+Accepted = Mapping[str, Mapping[str, Sequence[Any]]]
 CONVERSATION = ("messages", "tools", "parallel_tool_calls", "own_tools", "response_format", "rejected")
 
 
@@ -35,7 +38,7 @@ class PassageName(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where an example comes from and where it belongs: what its JSON form says after the conversation.
+    """Where an example comes from, where it belongs, what judges it: what its JSON form says after the conversation.
 
     The fields are those of Example; `original` comes before it there, and is no part of `to_json`.
     """
@@ -51,6 +54,8 @@ class Origin(NamedTuple):
     time: float | None = None
     passage: PassageName | None = None
     sound: bool = False
+    accepted: Accepted | None = None
+    criteria: tuple[Criterion, ...] = ()
 
     @property
     def id(self) -> str:
@@ -75,7 +80,12 @@ class Origin(NamedTuple):
             value["passage"] = list(self.passage)
         if self.sound:
             value["sound"] = True
-        return value
+        return value | self.judged_by()
+
+    def judged_by(self) -> dict[str, Any]:
+        """Return the members that say what an answer is judged by beside the target; none where nothing does."""
+        value: dict[str, Any] = {"accepted": self.accepted} if self.accepted is not None else {}
+        return value | ({"criteria": [each.to_json() for each in self.criteria]} if self.criteria else {})
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Origin":
@@ -92,6 +102,8 @@ class Origin(NamedTuple):
             value.get("time"),
             PassageName(*value["passage"]) if "passage" in value else None,
             value.get("sound", False),
+            value.get("accepted"),
+            tuple(map(Criterion.from_json, value.get("criteria", ()))),
         )
 
 
@@ -109,7 +121,8 @@ class Example:
     it was said, in seconds since 1970; `redacted` how often each rule took something out of it; `transforms` what else
     was done to it since it was read. `passage` names the passage of a document that its answer is taken from;
     `context` are the passages that its question is asked with, as they will stand in the prompt. `sound` says that no
-    rule found anything in it at its source, which tells of it as it was read and no more.
+    rule found anything in it at its source, which tells of it as it was read and no more. `accepted` are the values
+    that the arguments of its target's calls may have, where it says so; `criteria` what an answer is to be like.
     """
 
     messages: tuple[Message, ...]
@@ -132,6 +145,8 @@ class Example:
     passage: PassageName | None = None
     context: str = ""
     sound: bool = False
+    accepted: Accepted | None = None
+    criteria: tuple[Criterion, ...] = ()
 
     @property
     def id(self) -> str:
@@ -141,8 +156,8 @@ class Example:
     @property
     def origin(self) -> Origin:
         """Return where it comes from and where it belongs."""
-        place = (self.source, self.path, self.line, self.group, self.raw, self.slices)
-        return Origin(self.original, *place, self.only, self.time, self.passage, self.sound)
+        place = (self.source, self.path, self.line, self.group, self.raw, self.slices, self.only, self.time)
+        return Origin(self.original, *place, self.passage, self.sound, self.accepted, self.criteria)
 
     @property
     def target(self) -> Message:

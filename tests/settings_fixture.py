@@ -322,6 +322,7 @@ TINY["dataset"]["sources"]["asked"] = {
 }
 
 TINY["dataset"]["sources"]["pairs"]["passage"] = {"document": "document", "section": "section"}
+TINY["dataset"]["sources"]["pairs"]["criteria"] = "criteria"
 TINY["dataset"]["sources"]["handbook"] = {
     "kind": "documents",
     "path": "data/handbook/*.md",

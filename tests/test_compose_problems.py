@@ -259,7 +259,8 @@ def test_conditions_of_a_goal_and_lists_that_belong_to_a_rule(own: Own) -> None:
 def test_a_name_that_a_map_does_not_take(own: Own) -> None:
     assert own.refused("plan", TONE, "evaluation.scorers.bleu={}") == (
         "command line: evaluation.scorers.bleu: 'bleu' should be 'style', 'chrf', 'facts', 'exact', "
-        "'tool_calls', 'json_schema', 'results', 'rouge_l', 'constraints', 'register', 'grounding' or 'judge'\n"
+        "'tool_calls', 'json_schema', 'results', 'rouge_l', 'constraints', 'criteria', 'register', 'grounding' or "
+        "'judge'\n"
     )
 
 

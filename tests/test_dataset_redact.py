@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftbuild.chat import Message, Tool, ToolCall
+from ftbuild.criteria import Criterion
 from ftbuild.dataset.redact import RULES, redacted, told, totals
 from ftbuild.example import Example
 from ftbuild.runners.data import dataset
@@ -99,6 +100,8 @@ def test_one_value_has_one_label_in_all_of_an_example_and_a_second_another() -> 
         slices={"source": "s", "who": "bob@example.com"},
         rejected=Message("assistant", "No: ann@example.com"),
         tools=(Tool("send", "Asks bob@example.com.", {"properties": {"to": {"enum": ["ann@example.com"]}}}),),
+        accepted={"c1": {"to": ["ann@example.com", "BOB@example.com"], "n": [1, ""]}},
+        criteria=(Criterion("contains-any", ["ann@example.com", "sent"]),),
     )
     after = redacted(before, ALL)
     assert [each.content for each in after.messages] == [
@@ -110,6 +113,8 @@ def test_one_value_has_one_label_in_all_of_an_example_and_a_second_another() -> 
     assert after.messages[1].tool_calls[0].arguments == '{"to": "[email]", "phone": "[phone]", "n": 1}'
     assert (after.raw, after.slices["who"]) == ("Write to [email] or [email_2], [phone].", "[email_2]")
     assert after.rejected == Message("assistant", "No: [email]")
+    assert after.accepted == {"c1": {"to": ["[email]", "[email_2]"], "n": [1, ""]}}
+    assert after.criteria == (Criterion("contains-any", ["[email]", "sent"]),)
     assert after.tools[0].description == "Asks [email_2]."
     assert after.tools[0].parameters == {"properties": {"to": {"enum": ["[email]"]}}}
     assert (after.id, after.group == before.group, after.redacted) == (before.id, False, {"email": 8, "phone": 2})

@@ -113,6 +113,11 @@ def test_every_answer_is_a_target() -> None:
     ]
 
 
+def test_criteria_are_of_the_last_answer_alone() -> None:
+    points = every_target([{**EXAMPLE, "criteria": [{"type": "is-json"}]}], whole=False)
+    assert [each.get("criteria") for each in points] == [None, None, [{"type": "is-json"}]]
+
+
 def test_with_dialogues_calls_results_and_answer_are_one_target() -> None:
     points = list(every_target([{**EXAMPLE, "rejected": LAST}], whole=True))
     assert [(each["id"], len(each["messages"]), "rejected" in each) for each in points] == [

@@ -50,3 +50,21 @@ def test_a_tool_or_an_argument_that_is_nowhere_is_told_with_the_nearest() -> Non
             Problem("send has no argument of that name", f"{key}.send.when", fix="there are to.", severity="warning"),
         ],
     )
+
+
+def test_an_answer_is_measured_by_the_criteria_of_its_example() -> None:
+    example = {
+        "id": "1",
+        "raw": "2 + 2?",
+        "group": "g",
+        "slices": {},
+        "messages": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}],
+        "criteria": [{"type": "contains", "value": "4"}, {"type": "not-icontains", "value": "AS AN AI"}],
+    }
+    settings = {"scorers": [["criteria", 1]], "rules": {}, "slang": [], "language": "en"}
+    answers = json_lines([{"id": "1", "content": "It is 4, as an AI would say."}])
+    [line] = parse_lines(
+        score(settings, {"examples": json_lines([example]), "predictions": answers}, {}).outputs["scores.jsonl"]
+    )
+    assert line["scores"] == {"criteria.all_met": 0, "criteria.met": 0.5}
+    assert line["detail"] == {"criteria.all_met": [{"type": "not-icontains", "value": "AS AN AI"}]}

@@ -1,17 +1,28 @@
 """BFCL: a case becomes a line with names and types that a provider takes; one that contradicts itself is named."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from settings_fixture import FULL, VERSIONS, settings, tools_of
 
+from ftbuild.chat import ToolCall
+from ftbuild.completion import Completion
+from ftbuild.digest import of_bytes
+from ftbuild.example import Example
+from ftbuild.plan.resolve import resolve
 from ftbuild.problem import Problem
 from ftbuild.rules import examples as rules
+from ftbuild.runners.formats import json_lines
+from ftbuild.runners.measure import score
+from ftbuild.runners.pure import PURE
 from ftbuild.settings import Source
 from ftbuild.sources import read
+from ftbuild.stream import whole
 from ftbuild.tools.names import LONGEST, OTHER, provider_names
 
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "bfcl"
@@ -150,3 +161,40 @@ def test_provider_names_are_taken_and_lead_back(names: list[str]) -> None:
     assert len(set(mapped.values())) == len(mapped)
     assert all(0 < len(each) <= LONGEST and not OTHER.search(each) for each in mapped.values())
     assert all(mapped[name] == name for name in names if name and not OTHER.search(name) and len(name) <= LONGEST)
+
+
+def test_every_accepted_value_counts_from_the_source_to_the_scores(tmp_path: Path) -> None:
+    path = tmp_path / "cases.jsonl"
+    path.write_bytes(json.dumps(CASE).encode())
+    source = {"kind": "bfcl", "path": str(path), "only": "test", "licence": "Apache-2.0", "origin": "BFCL v4"}
+    chosen = settings(FULL | {"dataset": FULL["dataset"] | {"sources": {"b": source}, "limit": None}})
+    ingest, dataset = [
+        each
+        for each in resolve(chosen, {"b": of_bytes(path.read_bytes())}, VERSIONS, tools=tools_of(chosen))
+        if each.kind.name in ("ingest", "dataset")
+    ]
+    read_ = PURE["ingest"](json.loads(ingest.settings_text), {}, {"path": str(path)})
+    made = PURE["dataset"](json.loads(dataset.settings_text), {"b": whole(read_.outputs["examples.jsonl"])}, {})
+    example = json.loads(whole(made.outputs["test.jsonl"]))
+
+    def exact_set(*arguments: dict[str, Any]) -> float:
+        calls = tuple(ToolCall(f"x{number}", "math_hcf", json.dumps(each)) for number, each in enumerate(arguments))
+        answer = json_lines([{"id": example["id"], **Completion("", tool_calls=calls).to_json()}])
+        asked = {"rules": {}, "slang": [], "language": "en", "scorers": [["tool_calls", 1]]}
+        scores = score(asked, {"predictions": answer, "examples": json_lines([example])}, {}).outputs["scores.jsonl"]
+        return float(json.loads(whole(scores))["scores"]["tool_calls.exact_set"])
+
+    second = {"number1": 6.5, "number2": 1, "names": ["a"]}
+    assert exact_set(second, {"number1": 36, "number2": 24}) == 1  # the one that is learnt from
+    assert exact_set(second, {"number1": 36, "number2": 24, "how": {"fast": False}}) == 1
+    assert exact_set({**second, "number2": 2}, {"number1": 36, "number2": 24}) == 0
+    assert exact_set({"number1": 6.5, "names": ["a"]}, {"number1": 36, "number2": 24}) == 1  # may be left out
+    assert exact_set(second, {"number1": 36, "number2": 24, "names": ["b"]}) == 0
+
+
+def test_an_example_keeps_its_accepted_values_in_its_json_form() -> None:
+    [example], _ = read(json.dumps(CASE).encode(), "b", SOURCE)
+    assert Example.from_json(example.to_json()) == example
+    assert example.accepted is not None
+    assert [*example.accepted] == [each.id for each in example.target.tool_calls]
+    assert not {"accepted", "criteria"} & replace(example, accepted=None).to_json().keys()

@@ -17,10 +17,10 @@ PACKAGE = Path(__file__).parents[1] / "ftbuild"
 # own storey only what SIDEWAYS allows.
 STOREYS = (
     ("errors", "problem", "digest", "digits"),
-    ("stream", "remembered", "chat", "completion", "example", "rows", "times", "tokens"),
+    ("stream", "remembered", "criteria", "chat", "completion", "example", "rows", "times", "tokens"),
     ("world", "cache", "packed", "source_files"),
     ("settings",),
-    ("sources", "retrieval", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),
+    ("sources", "imports", "retrieval", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),
     ("plan", "store", "ledger"),
     ("providers", "trackers", "embedded", "evaluate", "report"),
     # The shell, from its own top down.
@@ -42,10 +42,11 @@ SIDEWAYS = {
     "errors": {"problem"},
     "chat": {"remembered"},
     "completion": {"chat"},
-    "example": {"chat", "remembered", "rows"},
+    "example": {"chat", "criteria", "remembered", "rows"},
     "tokens": {"rows"},
     "dataset": {"style", "tools"},
     "sources": {"rules", "tools"},
+    "imports": {"sources", "tools"},
     "rules": {"render", "tools"},
     "scorers": {"style", "tools"},
     "ledger": {"store"},

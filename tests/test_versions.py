@@ -14,6 +14,7 @@ from settings_fixture import FULL, settings, tools_of
 
 from ftbuild.chat import Tool, ToolCall
 from ftbuild.completion import Completion
+from ftbuild.criteria import Criterion
 from ftbuild.digest import of_bytes, of_value
 from ftbuild.plan import action as kinds
 from ftbuild.plan.resolve import resolve
@@ -34,7 +35,7 @@ PINNED = {
     "render": (2, "ec7d684f3cbd5e9c3619e287933dffb37b6d9eea2eed954ddb9f28cc096d5db9"),
     "score": (2, "6e060287e70bf69ae1fe0f647d66218656e3ddb6da9bce2ce5c8570c3bed02a8"),
     "compare": (3, "66e51ebe0b873f4c2d9bc8d1f55b6bd16638cd6da57b0e01fe72b270a01b8bc2"),
-    "report": (5, "32f2266ea3d8ecf6190206be50a948b726758d6e12214d9c7fc55bce1bb54d46"),
+    "report": (5, "39a1959e6656b8f89c923cdd81e85de30848b240ed7d626ace8b590e00df93f5"),
 }
 SCORERS = {
     "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),
@@ -46,6 +47,7 @@ SCORERS = {
     "json_schema": (1, "3e1632c3d5bc60ed0f3ecd1d45f8fbb180a1a18c3e608bb92836cbe7595b646a"),
     "constraints": (1, "b2cde81f3c5c9717d3f1a819ceedc2604fca22f314e27365c28d3905aa4c7d19"),
     "grounding": (1, "3493fc28c1fd684280580dc6c1fb08331b16dcf5c372f2c56f6f1dc7084edf3c"),
+    "criteria": (1, "7b530166f0c43db4a1447f3407eabb0bfffd6bd3f811becd254cb12370d18c12"),
     "register": (1, "35d5eef637bad480cdb775e85447c3b8ec6ae610f3ba717864344ac59ed3bb39"),
     "judge": (1, "3e03dbdcf36c94864e86f6597e376f046cca72a4469e4203c53549189723d30c"),
     "rouge_l": (1, "886e2637e47553a5c8e45964e6be037617e3496334c425b790dbd7ab346dbe00"),
@@ -104,8 +106,30 @@ GROUNDED = [
     for said in ("Everyone has 27 days.", "休暇は27日です。")
     for text in ("You have 27 days. (Leave, Allowance)", "It does not say.", "28日です。", "")
 ]
+OF_ITS_OWN = [
+    Criterion("equals", "It is 4."),
+    Criterion("equals", {"n": [4]}),
+    *(Criterion(kind, "4", negated) for kind in ("contains", "icontains", "starts-with") for negated in (False, True)),
+    Criterion("regex", r"\d\."),
+    *(Criterion(kind, ["It", "no"]) for kind in ("contains-any", "contains-all", "icontains-any", "icontains-all")),
+    Criterion("is-json"),
+    Criterion("is-json", {"type": "object", "required": ["n"]}),
+    Criterion("word-count", {"min": 1, "max": 3}),
+]
+CRITERIA = [
+    Case("1", "", "", text, criteria=criteria)
+    for text in ("It is 4.", "it is four, no?", '{"n": [4.0]}', "")
+    for criteria in ([], OF_ITS_OWN)
+]
 JUDGED = [Case("1", "", "", "", judgements=each) for each in (("A", "B"), ("B", "A."), ("A", "A"), ())]
-CASES = {"judge": JUDGED, "json_schema": FORMS, "tool_calls": CALLS, "grounding": GROUNDED, "results": RESULTS}
+CASES = {
+    "judge": JUDGED,
+    "criteria": CRITERIA,
+    "json_schema": FORMS,
+    "tool_calls": CALLS,
+    "grounding": GROUNDED,
+    "results": RESULTS,
+}
 
 WORDS = ("report", "invoice", "ticket", "draft", "order", "file")
 SOURCE = "".join(

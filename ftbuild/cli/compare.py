@@ -8,6 +8,7 @@ from typing import Any
 
 from ftbuild.cli.options import Options
 from ftbuild.cli.recorded import cluster, clusters, read_lines
+from ftbuild.cli.scores_text import COMPARED, Compared
 from ftbuild.errors import ConfigError, DataError, ExitCode
 from ftbuild.problem import Problem
 from ftbuild.report.words import count
@@ -25,10 +26,11 @@ SAID: Mapping[Verdict, str] = {
 
 @dataclass(frozen=True)
 class _Value:
-    """The value of one example, None where it has none."""
+    """The value of one example, None where it has none; `asked` is its question, where the file says so."""
 
     value: float | None
     cluster: str | None
+    asked: str | None = None
 
 
 def compared(options: Options) -> int:
@@ -42,8 +44,9 @@ def compared(options: Options) -> int:
         fix = "ftbuild compare BASE.jsonl OTHER.jsonl, with a line an example: id, value, and cluster if there is one"
         raise ConfigError(Problem("compare takes two files", "command line", fix=fix))
     paths = [Path(each) for each in options.words]
-    base, other = (read_lines(path, _value) for path in paths)
+    base, other = (read_lines(path, _value).found for path in paths)
     _same_ids(base, other, paths)
+    _same_questions(base, other, paths)
     groups = clusters({name: each.cluster for name, each in base.items()}, paths[0])
     _same_clusters(base, other, paths)
     pairs = {name: (each.value, other[name].value) for name, each in base.items()}
@@ -55,7 +58,9 @@ def compared(options: Options) -> int:
         told = {"schema_version": SCHEMA_VERSION, **asdict(found), "verdict": judged}
         print(json.dumps({**told, "left_out": len(base) - len(shared)}, indent=1))
     else:
-        print(_text(found, judged, len(base) - len(shared), len(set(groups.values())) if groups else None))
+        text = _text(found, judged, len(base) - len(shared), len(set(groups.values())) if groups else None)
+        compared = Compared((str(paths[0]), str(paths[1])), found, judged, text)
+        print(COMPARED[options.format](compared) if options.format in COMPARED else text)
     return int(ExitCode.DONE)
 
 
@@ -65,7 +70,7 @@ def _value(line: Mapping[str, Any]) -> _Value:
         raise ValueError("no value; null says that the example has none")
     if said is not None and not isinstance(said, int | float):
         raise ValueError(f"value is {said!r}, no number")
-    return _Value(None if said is None else float(said), cluster(line))
+    return _Value(None if said is None else float(said), cluster(line), line.get("asked"))
 
 
 def _same_ids(base: Mapping[str, _Value], other: Mapping[str, _Value], paths: list[Path]) -> None:
@@ -74,6 +79,19 @@ def _same_ids(base: Mapping[str, _Value], other: Mapping[str, _Value], paths: li
         for at, (here, there) in enumerate(((base, other), (other, base)))
         for name in there
         if name not in here
+    ]
+    if problems:
+        raise DataError(*problems)
+
+
+def _same_questions(base: Mapping[str, _Value], other: Mapping[str, _Value], paths: list[Path]) -> None:
+    """Refuse ids that stand for one question here and for another there, as numbers do once tests were added."""
+    problems = [
+        Problem(
+            f"id {name!r} asks something else than in {paths[0]}", str(paths[1]), fix="compare runs of the same tests."
+        )
+        for name, each in base.items()
+        if None not in (each.asked, other[name].asked) and each.asked != other[name].asked
     ]
     if problems:
         raise DataError(*problems)

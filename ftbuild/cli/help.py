@@ -37,13 +37,16 @@ OPTIONS = [
     ("--method NAME", "with check: supervised, dpo or reinforcement; that of the first line if none is given"),
     ("--provider NAME", "with check: whose rules, openai if none is given; also azure, compatible, embedded"),
     ("--fix", "with check: write what can be mended into FILE.fixed.jsonl, and list the changes"),
-    ("--cases FILE", "with score: a case a line, with id, output and target; --out FILE keeps values for compare"),
+    (
+        "--cases FILE",
+        "with score: id, output and target a line, or a file of promptfoo or OpenAI's Evals; --out keeps values",
+    ),
     ("--mode bfcl", "with score tool_calls: by the rules of the Berkeley Function Calling Leaderboard"),
     ("--adapter", "with export: the adapter alone, as PEFT has it, in place of merged weights"),
     ("--host ADDRESS", "with serve: where to listen, this machine alone (127.0.0.1) if none is given; --port N: where"),
     (
         "--format json",
-        "for machines; check and build have github and junit for CI, build, runs and diff md, plan mermaid",
+        "for machines; check, build, score and compare have github and junit for CI, all but check md, plan mermaid",
     ),
     ("--out FILE", "with plan: keep it, for ftbuild build --plan FILE, which refuses when anything has changed"),
     ("--version, --help", "print and do nothing else"),

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,15 +15,17 @@ from typing import Any
 import yaml
 
 from ftbuild import packed
+from ftbuild.cli import importing
 from ftbuild.cli.options import Options
 from ftbuild.cli.reading import reading
 from ftbuild.dataset.split import split_of
 from ftbuild.errors import ConfigError, DataError, ExitCode
 from ftbuild.example import USUAL, Example, Split
+from ftbuild.imports import Questions
 from ftbuild.problem import Problem
 from ftbuild.report.words import count
 from ftbuild.retrieval import passages
-from ftbuild.rows import BLANK, read
+from ftbuild.rows import BLANK, line, read
 from ftbuild.settings import Shares, Source
 from ftbuild.settings.source import SourceKind
 from ftbuild.source_files import Place, contents
@@ -87,6 +90,8 @@ def init(options: Options) -> int:
     if not (path / "state.json").is_file():  # a folder that save_to_disk wrote is read file by file
         with reading(path) as file:
             content = file.read()
+    if (questions := importing.questions(path, content)) is not None:
+        return _tests_written(root, name, path, questions)
     found = recognise(path, content)
     source = _free_name(root, name, path)
     split = _split(_examples(path, content, found))
@@ -96,6 +101,33 @@ def init(options: Options) -> int:
     }
     told = _write(root, "experiment", name, written)
     print(f"{os.path.relpath(path)}: {found.said()}\nwrote {told}\nLook at it: ftbuild show +experiment={name}")
+    return int(ExitCode.DONE)
+
+
+def _tests_written(root: Path, name: str, path: Path, found: Questions) -> int:
+    """Write what another tool asks as chat lines, with a source and an experiment that tests by them.
+
+    Raises:
+        ConfigError: files of that name are there already.
+        DataError: the file is broken, or asks nothing that can be carried over.
+    """
+    if wrong := [each for each in found.problems if each.severity == "error"]:
+        raise DataError(*wrong)
+    if not found.listed:
+        raise DataError(Problem(f"{found.said}, and none can be carried over", str(path)), *found.problems)
+    source = _free_name(root, name, path)
+    lines = root / "datasets" / "sources" / f"{source}.jsonl"
+    judged = any(each.expected.criteria for each in found.listed)
+    written = {
+        lines: b"".join(line(each.to_json()) + b"\n" for each in found.listed).decode(),
+        root / "conf" / "source" / f"{source}.yaml": importing.source(path, name, lines.relative_to(root), found),
+        root / "conf" / "experiment" / f"{name}.yaml": importing.experiment(path, name, source, judged=judged),
+    }
+    told = _write(root, "experiment", name, written)
+    if found.problems:
+        print(*dict.fromkeys(found.problems), sep="\n", file=sys.stderr)  # all of them, but what all tests share once
+    print(f"{os.path.relpath(path)}: {found.said}, {len(found.listed):,} of them carried over\nwrote {told}")
+    print(f"Look at it: ftbuild show +experiment={name} --split test")
     return int(ExitCode.DONE)
 
 

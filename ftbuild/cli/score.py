@@ -1,7 +1,9 @@
 """`ftbuild score`: a scorer on recorded answers from anywhere. Asks no model."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,9 +14,11 @@ from ftbuild.chat import Message, Tool, said
 from ftbuild.cli.build import composed_of
 from ftbuild.cli.options import Options
 from ftbuild.cli.recorded import cluster, clusters, read_lines
+from ftbuild.cli.scores_text import SCORES, Scored
+from ftbuild.criteria import Criterion
 from ftbuild.errors import ConfigError, ExitCode
-from ftbuild.problem import Problem, nearest
-from ftbuild.report.words import count
+from ftbuild.evaluate import scoring
+from ftbuild.problem import Problem, nearest, render
 from ftbuild.rows import line
 from ftbuild.scorers import Case, GivenPassage, Score, Scorer, build
 from ftbuild.scorers.judge import ORDERS
@@ -24,6 +28,7 @@ from ftbuild.stats import interval
 from ftbuild.store import durable
 
 SCHEMA_VERSION = 1
+CRITERIA: ScorerName = "criteria"
 NO_STYLE = Style(language="en", system="", rules=StyleRules())
 
 
@@ -36,15 +41,23 @@ def score(options: Options) -> int:
     """
     scorer, metric = _scorer(options)
     path = _path(options)
-    cases = read_lines(path, _case)
-    scores = {name: _of(scorer, metric, each) for name, each in cases.items()}
-    groups = clusters({name: each.group or None for name, each in cases.items()}, path)
+    read = read_lines(path, _recorded)
+    cases = read.found
+    scores = {
+        name: _of(scorer, metric, each.case) if each.case is not None else Score(metric, None)
+        for name, each in cases.items()
+    }
+    groups = clusters({name: each.cluster for name, each in cases.items()}, path)
+    if scorer.name == CRITERIA and read.warnings:
+        print(render(read.warnings), file=sys.stderr)
     values = {name: each.value for name, each in scores.items() if each.value is not None}
     found = interval([*values.values()], [groups[name] for name in values] if groups else None)
     summary = {"n": found.n, "mean": found.mean, "low": found.low, "high": found.high}
     if options.out is not None:
         kept = [
-            {"id": name, "value": each.value, **({"cluster": groups[name]} if groups else {})}
+            {"id": name, "value": each.value}
+            | ({"cluster": groups[name]} if groups else {})
+            | ({"asked": cases[name].asked} if cases[name].asked is not None else {})
             for name, each in scores.items()
         ]
         durable.write(Path(options.out), b"".join(line(each) + b"\n" for each in kept))
@@ -53,7 +66,8 @@ def score(options: Options) -> int:
         said_so = {"schema_version": SCHEMA_VERSION, "cases": told, "summary": summary}
         print(json.dumps(said_so, ensure_ascii=False, indent=1))
     else:
-        print(_text(metric, scores, summary))
+        scored = Scored(str(path), next(each for each in scorer.metrics if each.name == metric), scores, found)
+        print(SCORES.get(options.format, _text)(scored))
     return int(ExitCode.DONE)
 
 
@@ -128,7 +142,26 @@ def _path(options: Options) -> Path:
 
 
 def _of(scorer: Scorer, metric: str, case: Case) -> Score:
-    return next(each for each in scorer.score(case) if each.metric == metric)
+    return next(each for each in scoring.scores(scorer, case) if each.metric == metric)
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """A case, None where there is no answer, the cluster it belongs to, and its question where the file says so."""
+
+    case: Case | None
+    cluster: str | None
+    asked: str | None
+
+
+def _recorded(value: Mapping[str, Any]) -> _Recorded:
+    """Return what a line holds; its output is null where there is no answer.
+
+    Raises:
+        ValueError: it is none; says why.
+    """
+    case = None if value.get("output", ...) is None else _case(value)
+    return _Recorded(case, cluster(value), value.get("asked"))
 
 
 def _case(value: Mapping[str, Any]) -> Case:
@@ -137,7 +170,9 @@ def _case(value: Mapping[str, Any]) -> Case:
     Raises:
         ValueError: it is none; says why.
     """
-    output, target = (_message(value, name) for name in ("output", "target"))
+    output = _message(value, "output")
+    referenced = value.get("target", ...) is not None  # null says that there is none
+    target = _message(value, "target") if referenced else Message("assistant", "")
     accepted = value.get("accepted")
     if accepted is not None and len(accepted) != len(target.tool_calls):
         raise ValueError(f"accepted has {len(accepted)} entries for {len(target.tool_calls)} calls of the target")
@@ -150,7 +185,6 @@ def _case(value: Mapping[str, Any]) -> Case:
         input=str(value.get("input", "")),
         target=said(target),
         output=said(output),
-        group=cluster(value) or "",
         wanted=target.tool_calls,
         sent=output.tool_calls,
         tools=_tools(value.get("tools") or ()),
@@ -158,6 +192,8 @@ def _case(value: Mapping[str, Any]) -> Case:
         schema=schema,
         passages=[_passage(each) for each in passages],
         judgements=_replies(value.get("judgements") or ()),
+        criteria=[Criterion.from_json(each) for each in value.get("criteria") or ()],
+        referenced=referenced,
     )
 
 
@@ -194,13 +230,10 @@ def _tools(found: Sequence[Mapping[str, Any]]) -> list[Tool]:
         raise ValueError(f"tools are not as chat completions spell them ({error})") from None
 
 
-def _text(metric: str, scores: Mapping[str, Score], summary: Mapping[str, Any]) -> str:
-    width = max(map(len, scores))
+def _text(scored: Scored) -> str:
+    width = max(map(len, scored.scores))
     lines = [
-        f"{name:{width}}   {'no value' if each.value is None else f'{each.value:.3f}'}" for name, each in scores.items()
+        f"{name:{width}}   {'no value' if each.value is None else f'{each.value:.3f}'}"
+        for name, each in scored.scores.items()
     ]
-    if not summary["n"]:
-        return "\n".join([*lines, f"{metric}: no case has a value"])
-    low, high = summary["low"], summary["high"]
-    spread = "unbounded" if low is None or high is None else f"{low:.3f} to {high:.3f}"
-    return "\n".join([*lines, f"{metric}   {summary['mean']:.3f} ({spread})   {count(summary['n'], 'case')}"])
+    return "\n".join([*lines, scored.said()])

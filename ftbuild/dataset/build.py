@@ -140,8 +140,11 @@ def decide(
     return Decided(splits, {reason: n for reason, n in dropped.items() if n}, facts.leaks(table, kept), found)
 
 
-def problems(decided: Decided, table: Table, paths: Sequence[str]) -> list[Problem]:
-    """Return what is wrong with a dataset as a whole; `paths` are the names that the numbers of paths stand for."""
+def problems(decided: Decided, table: Table, paths: Sequence[str], needed: Sequence[Split] = SPLITS) -> list[Problem]:
+    """Return what is wrong with a dataset as a whole.
+
+    `paths` are the names that the numbers of paths stand for; the splits `needed` may not be empty.
+    """
     found = [
         Problem(
             f"same input as {paths[table['path'][twin]]}:{table['line'][twin]}, "
@@ -163,7 +166,7 @@ def problems(decided: Decided, table: Table, paths: Sequence[str]) -> list[Probl
             rule="empty-split",
         )
         for split, rows in decided.splits.items()
-        if not len(rows)
+        if split in needed and not len(rows)
     ]
 
 

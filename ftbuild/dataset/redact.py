@@ -231,6 +231,8 @@ def redacted(example: Example, names: Sequence[str]) -> Example:
         group=group,
         raw=found.text(example.raw),
         context=context,
+        accepted=_schema(example.accepted, found),
+        criteria=tuple(each._replace(value=_schema(each.value, found)) for each in example.criteria),
         slices={name: value if name == "source" else found.text(value) for name, value in example.slices.items()},
         redacted={name: counts[name] for name in RULES if name in counts},
     )
@@ -365,6 +367,7 @@ def _texts(example: Example) -> Iterator[str]:
         yield from _strings(tool.to_json())
     if example.context:
         yield example.context
+    yield from _strings(example.origin.judged_by())
 
 
 def _pieces(text: str) -> Iterator[str]:

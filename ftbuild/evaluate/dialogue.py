@@ -22,7 +22,7 @@ def every_target(examples: Iterable[Mapping[str, Any]], *, whole: bool) -> Itera
     """Yield an example for every answer of each conversation, in order; what comes after it is left out.
 
     With `whole`, calls, results and the answer that follows them are one. The last keeps the example's id, the others
-    get `#1`, `#2` behind it, with the example's as `of`. An answer of weight 0 is no target.
+    get `#1`, `#2` behind it, with the example's as `of`, and none of its criteria. An answer of weight 0 is no target.
     """
     for example in examples:
         messages = example["messages"]
@@ -34,7 +34,7 @@ def every_target(examples: Iterable[Mapping[str, Any]], *, whole: bool) -> Itera
         ]
         for number, end in enumerate(ends, 1):
             asked = [each["content"] for each in messages[:end] if each["role"] == "user"]
-            point = {name: value for name, value in example.items() if name != "rejected"}
+            point = {name: value for name, value in example.items() if name not in ("rejected", "criteria")}
             point |= {"id": f"{example['id']}#{number}", "of": example["id"], "messages": messages[: end + 1]}
             yield point | ({"raw": asked[-1]} if asked else {})
         yield dict(example)

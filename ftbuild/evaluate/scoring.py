@@ -15,7 +15,7 @@ def score(samples: Iterable[Sequence[Case]], scorers: Sequence[Scorer]) -> Itera
     """
     metrics = {metric.name: metric for scorer in scorers for metric in scorer.metrics}
     for cases in samples:
-        found = [[_told(each, case, metrics) for scorer in scorers for each in scorer.score(case)] for case in cases]
+        found = [[each for scorer in scorers for each in scores(scorer, case)] for case in cases]
         worst = min(range(len(cases)), key=lambda number: _goodness(found[number], metrics))
         columns = zip(*found, strict=True)
         yield {
@@ -28,8 +28,13 @@ def score(samples: Iterable[Sequence[Case]], scorers: Sequence[Scorer]) -> Itera
         }
 
 
-def _told(score: Score, case: Case, metrics: Mapping[str, Metric]) -> Score:
-    return score if case.referenced or not metrics[score.metric].with_target else Score(score.metric, None)
+def scores(scorer: Scorer, case: Case) -> list[Score]:
+    """Return the scores of a case; what compares with a reference has no value where there is none."""
+    found = scorer.score(case)
+    if case.referenced:
+        return found
+    with_target = {metric.name for metric in scorer.metrics if metric.with_target}
+    return [Score(each.metric, None) if each.metric in with_target else each for each in found]
 
 
 def _goodness(scores: Sequence[Score], metrics: Mapping[str, Metric]) -> float:

@@ -123,6 +123,7 @@ def _dataset(
                 "name": name,
                 "bytes": source_digests[name],
                 **({"response_format": _text(forms[name])} if name in forms else {}),
+                **({"accepted": True} if source.kind == "bfcl" else {}),  # without them it was read before
             },
         )
         output = "passages.jsonl" if source.kind == "documents" else "examples.jsonl"
@@ -150,6 +151,7 @@ def _dataset(
                 **_shares(settings),
                 **_retrieval(settings),
                 **({"confirm": True} if settings.dataset.has_confirm else {}),
+                **({"tests_only": True} if settings.dataset.tests_only else {}),
             },
             tuple(inputs),
         )

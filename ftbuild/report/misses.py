@@ -2,7 +2,7 @@
 
 Owns the choice and the order of examples a report shows. Judges nothing: it reads the scores. A miss
 is an answer that fails `style.all_kept`, loses or invents a fact, does not make exactly the calls wanted, or does not
-fit its schema or differs from the reference in a field, or does not meet a constraint.
+fit its schema or differs from the reference in a field, or does not meet a constraint or a criterion of its own.
 """
 
 import json
@@ -15,8 +15,8 @@ from ftbuild.report.words import whole_of
 
 LOST, INVENTED, STYLE, EMPTY = "lost", "invented", "style", "empty"
 MISSING, EXTRA, VALUE, MISFIT = "call.missing", "call.extra", "call.value", "call.misfit"
-FORM, FIELD = "form", "field"
-ORDER = (LOST, INVENTED, MISSING, EXTRA, VALUE, MISFIT, FORM, FIELD)  # before the rules of style
+FORM, FIELD, CRITERION = "form", "field", "criterion"
+ORDER = (LOST, INVENTED, MISSING, EXTRA, VALUE, MISFIT, FORM, FIELD, CRITERION)  # before the rules of style
 SEED = 7
 
 _KINDS = {
@@ -28,6 +28,7 @@ _KINDS = {
     MISFIT: "makes a call that its tool does not take",
     FORM: "breaks its schema",
     FIELD: "gets a field wrong",
+    CRITERION: "breaks a criterion",
     EMPTY: "answers nothing",
     STYLE: "breaks a style rule",
     "style.contractions": "uses a contraction",
@@ -43,6 +44,7 @@ _KINDS = {
 _TOLD_BY = {
     "style.": "break a style rule",
     "constraints.": "do not meet a constraint",
+    "criteria.": "break a criterion",
     "facts.": "lose or invent a fact",
     "tool_calls.": "make other calls than those wanted",
     "json_schema.": "break their schema or get a field wrong",
@@ -66,6 +68,7 @@ _ADVICE = {
     MISFIT: "Ask with strict tools, or write more requests for these tools.",
     FORM: "Ask with a response format: a server that honours it lets no answer break its schema.",
     FIELD: "Write texts with many different values for these fields, and some in which a field is not said.",
+    CRITERION: "Write requests that ask for the same, with targets that meet such criteria.",
     EMPTY: "Look at the message first: nothing in it may resemble what the model learnt from.",
 }
 
@@ -107,7 +110,7 @@ def advice(kind: str) -> str:
 
 
 def snippets(example: Mapping[str, Any], arm: str) -> list[Snippet]:
-    """Return what is wrong in an arm's answer: lost facts, invented ones, calls and fields, then rule by rule."""
+    """Return what is wrong in an arm's answer: facts, calls, fields and criteria, then rule by rule."""
     detail = example["detail"].get(arm) or {}
     found: dict[Snippet, None] = dict.fromkeys([*_calls(detail), *_fields(detail)])
     for metric in ("facts.kept", "facts.invented"):
@@ -138,6 +141,9 @@ def _calls(detail: Mapping[str, Any]) -> Iterator[Snippet]:
 def _fields(detail: Mapping[str, Any]) -> Iterator[Snippet]:
     yield from (Snippet(FORM, text) for text in detail.get("json_schema.valid") or ())
     yield from (Snippet(FIELD, _beside(each["field"], each)) for each in detail.get("json_schema.fields") or ())
+    for each in detail.get("criteria.all_met") or ():
+        value = json.dumps(each["value"], ensure_ascii=False) if "value" in each else ""
+        yield Snippet(CRITERION, f"{each['type']} {value}".strip())
 
 
 def _beside(name: str, values: Mapping[str, Any]) -> str:

@@ -185,7 +185,7 @@ def again(run: Mapping[str, Any]) -> str:
 def _plural(kind: str, n: int) -> str:
     text = misses.kind_label(kind)
     first, rest = text.split(" ", 1)
-    return text if n == 1 else f"{first.removesuffix('s')} {rest}"
+    return text if n == 1 else f"{'do' if first == 'does' else first.removesuffix('s')} {rest}"
 
 
 def _firsts(lines: Sequence[str]) -> list[tuple[bool, str]]:

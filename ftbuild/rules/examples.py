@@ -32,12 +32,13 @@ def check(
     return [replace(each, path=path, line=line) for each in lines.check(*_line(conversation), pack)]
 
 
-def together(n: int, covered: Coverage, found: Iterable[Sequence[Problem]]) -> list[Problem]:
+def together(n: int | None, covered: Coverage, found: Iterable[Sequence[Problem]]) -> list[Problem]:
     """Return the findings about `n` training examples: those of all together first, then in the order of their places.
 
-    `found` are those of the single ones.
+    `found` are those of the single ones; `n` is None where nothing is to be learnt.
     """
-    whole = lines.weighed(iter([*_enough(n), *covered.problems()]), PACK)
+    enough = _enough(n) if n is not None else ()
+    whole = lines.weighed(iter([*enough, *covered.problems()]), PACK)
     single = [problem for each in found for problem in each]
     return [*whole, *sorted(single, key=lambda problem: (problem.path, problem.line or 0))]
 

@@ -196,8 +196,9 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     wrong = _by_row(parts, "wrong")
     redacted = _by_row(parts, "redacted")
     kept = {row for rows in decided.splits.values() for row in rows.tolist()} if wrong or redacted else set()
-    found = problems(decided, table, paths)
-    found += _together(decided, table, companies, [each for row, each in wrong.items() if row in kept])
+    learnt = not settings.get("tests_only", False)
+    found = problems(decided, table, paths, [each for each in SPLITS if learnt or each not in LEARNT_FROM])
+    found += _together(decided, table, companies, [each for row, each in wrong.items() if row in kept], learnt=learnt)
     at, at_beside = facts.offsets(table, "n_bytes"), facts.offsets(table, "n_beside")
     outputs: dict[str, Content] = {
         f"{split}.jsonl": Gathered(told, at[rows], table["n_bytes"][rows]).content()
@@ -221,14 +222,19 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
 
 
 def _together(
-    decided: Decided, table: Table, companies: Sequence[Company | None], wrong: Sequence[Sequence[Problem]]
+    decided: Decided,
+    table: Table,
+    companies: Sequence[Company | None],
+    wrong: Sequence[Sequence[Problem]],
+    *,
+    learnt: bool,
 ) -> list[Problem]:
     """Return what is wrong with the examples to learn from together, and what is `wrong` with single ones."""
     trained = np.concatenate([decided.splits[split] for split in LEARNT_FROM])
     coverage = Coverage()
     for number, n in zip(*np.unique(table["company"][trained], return_counts=True), strict=True):
         coverage.add(companies[number], int(n))
-    return rules.together(len(decided.splits["train"]), coverage, wrong)
+    return rules.together(len(decided.splits["train"]) if learnt else None, coverage, wrong)
 
 
 def _all(inputs: Mapping[str, Content], redacting: Sequence[str]) -> Iterator[Example]:
@@ -359,6 +365,7 @@ def _as_told(read: Example, ways: Ways) -> offered.Offered | None:
 
 def _line(origin: Origin, said: Mapping[str, Any], context: str) -> bytes:
     beside: dict[str, Any] = {"raw": origin.raw, "group": origin.group, "slices": origin.slices}
+    beside |= origin.judged_by()
     beside |= {"context": context} if context else {}  # what an arm that retrieves nothing goes without
     return reread({"id": origin.id, **said, **beside}) + b"\n"
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ftbuild.chat import Message, Tool, said
+from ftbuild.chat import Message, Tool, ToolCall, said
 from ftbuild.completion import Dialogue
+from ftbuild.criteria import Criterion
 from ftbuild.plan.resolve import LABELLED
 from ftbuild.problem import Problem, nearest
 from ftbuild.retrieval.grounding import passages_in
@@ -96,7 +97,16 @@ def _answered(example: Mapping[str, Any], answer: Dialogue, _wanted: Sequence[st
         sent=answer.last.tool_calls,
         tools=[Tool.from_json(each) for each in example.get("tools", ())],
         schema=form["json_schema"]["schema"] if form else None,
+        accepted=_accepted(example.get("accepted"), target.tool_calls),
+        criteria=[Criterion.from_json(each) for each in example.get("criteria", ())],
     )
+
+
+def _accepted(
+    known: Mapping[str, Mapping[str, Sequence[Any]]] | None, calls: Sequence[ToolCall]
+) -> list[Mapping[str, Sequence[Any]]] | None:
+    """Return the accepted values of each call, None where one of them is of another message."""
+    return [known[each.id] for each in calls] if known and all(each.id in known for each in calls) else None
 
 
 def _played(example: Mapping[str, Any], answer: Dialogue, wanted: Sequence[str]) -> "Case":

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from ftbuild.scorers.case import Case, GivenPassage, Metric, Score, Scorer
 from ftbuild.scorers.chrf import Chrf
 from ftbuild.scorers.constraints import ALL_MET, Constraints, constraint_metric
+from ftbuild.scorers.criteria import ALL_MET as CRITERIA_MET
+from ftbuild.scorers.criteria import Criteria
 from ftbuild.scorers.exact import Exact
 from ftbuild.scorers.facts import Facts
 from ftbuild.scorers.grounding import GROUNDING, GROUNDING_TOO, Grounding
@@ -23,12 +25,12 @@ from ftbuild.settings.evaluation import CONSTRAINTS, ScorerName, ScorerOptions
 from ftbuild.style import RULES
 
 TOP_METRICS: tuple[Metric, ...] = (
-    *(*TOP, VALID, FIELDS, *Results().metrics, ALL_MET),
+    *(*TOP, VALID, FIELDS, *Results().metrics, ALL_MET, CRITERIA_MET),
     *(ALL_KEPT, *Chrf().metrics, *RougeL().metrics, *Facts().metrics, *Exact().metrics),
     *(*GROUNDING, *REGISTER, JUDGE),
 )
 METRICS: tuple[Metric, ...] = (
-    *(*TOP_METRICS, *OTHERS, PARSED, *GROUNDING_TOO),
+    *(*TOP_METRICS, *OTHERS, PARSED, *GROUNDING_TOO, *Criteria().metrics[1:]),
     *map(rule_metric, RULES),
     *map(constraint_metric, CONSTRAINTS),
 )
@@ -51,6 +53,7 @@ def build(options: Mapping[ScorerName, ScorerOptions], style: Style) -> list[Sco
         "results": Results(),
         "rouge_l": RougeL(),
         "constraints": Constraints(options.get("constraints", ScorerOptions())),
+        "criteria": Criteria(),
         "judge": Judged(),
         "register": Register(style),
         "grounding": Grounding(options.get("grounding", ScorerOptions())),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ftbuild.chat import Tool, ToolCall
+from ftbuild.criteria import Criterion
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class Case:
     Of answers that call tools: the calls wanted and sent, and the tools there were. `accepted` are, for each call
     wanted, the values that its arguments may have, "" among them where one may be left out; else those of the call.
     A map among the values has a list of values for each of its members, in turn.
-    `schema` is the form that the answer must have; `passages` are those it was asked with; `judgements` are the replies
-    of a judge that was asked to compare output and target, and target and output.
+    `schema` is the form that the answer must have, and `criteria` what this one is to be like beside; `passages` are
+    those it was asked with; `judgements` are the replies of a judge that was asked to compare output and target, and
+    target and output.
 
     Of a dialogue, `sent` and `wanted` are the calls of its first turn, `output` is the answer at its end;
     `wanted_results` are the calls in the data, each with its result, and `results` what calls returned. Without a
@@ -50,6 +52,7 @@ class Case:
     referenced: bool = True
     passages: Sequence[GivenPassage] = ()
     judgements: Sequence[str] = ()
+    criteria: Sequence[Criterion] = ()
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,10 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
                     yield Contradiction(f"{key}.{field}", f"no arm {other!r} in evaluation.arms", arms, other)
             if condition.slice is not None:
                 yield from _slice(f"{key}.slice", condition.slice, settings)
+    if settings.dataset.tests_only and settings.method.type != "none":
+        fix = "method=none measures without training; or add a source to learn from."
+        said = f"{settings.method.type}, and every source is only: test"
+        yield Contradiction("method.type", said, (), fix=fix)
     yield from _judge(settings)
     yield from _checkpoint(settings)
     yield from _schemas(settings)
@@ -145,6 +149,7 @@ def metrics_of(settings: "Settings") -> list[str]:
         "results": ["results.stated", "results.obtained"],
         "rouge_l": ["rouge_l"],
         "constraints": _constraints(settings),
+        "criteria": ["criteria.all_met", "criteria.met"],
         "judge": [JUDGE],
         "register": [f"register.{name}" for name in REGISTER],
         "grounding": [f"grounding.{name}" for name in GROUNDING],

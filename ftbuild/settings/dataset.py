@@ -116,3 +116,8 @@ class Dataset(Node):
     def of_examples(self) -> dict[str, Source]:
         """Return the sources that hold examples, by name: all but documents."""
         return {name: each for name, each in self.sources.items() if each.kind != "documents"}
+
+    @property
+    def tests_only(self) -> bool:
+        """Return whether there is nothing to learn from, and none is meant: every source is for tests."""
+        return bool(self.of_examples) and all(each.only == "test" for each in self.of_examples.values())

@@ -81,6 +81,7 @@ ScorerName = Literal[
     "results",
     "rouge_l",
     "constraints",
+    "criteria",
     "register",
     "grounding",
     "judge",

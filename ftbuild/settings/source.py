@@ -32,10 +32,10 @@ Layout = Literal["chat_jsonl", "sharegpt", "alpaca", "dpo_jsonl"]
 COLUMNS = ("input", "target", "rejected", "layout", "group", "keep", "time", "schema", "passage")
 # What a kind needs, and what it takes besides what every kind takes.
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "pairs": (("input", "target", "group"), ("rejected", "keep", "time", "schema", "passage")),
+    "pairs": (("input", "target", "group"), ("rejected", "keep", "time", "schema", "passage", "criteria")),
     "csv": (("input", "target"), ("group", "rejected", "keep", "time", "schema", "passage")),
     "dpo_jsonl": ((), ("group", "keep", "time", "schema", "passage")),
-    "chat_jsonl": ((), ("group", "keep", "time", "schema", "passage")),
+    "chat_jsonl": ((), ("group", "keep", "time", "schema", "passage", "criteria")),
     "sharegpt": ((), ("group", "keep", "time", "schema", "passage")),
     "alpaca": ((), ("group", "keep", "time", "schema", "passage")),
     "bfcl": ((), ("group", "keep", "time")),
@@ -137,7 +137,8 @@ class Source(Node):
     names the field that says when an example was said, ISO 8601 or seconds since 1970, for a split by time; `share` is
     how much of the training split it makes up, by leaving some of it out. `documents` are no examples: Markdown or
     text, cut into passages of at most `passage_characters`, which `retrieval` puts into prompts; `passage` names the
-    fields that say which of them an answer is taken from.
+    fields that say which of them an answer is taken from. `criteria` names the field with what an answer is to be like,
+    a list of {type: contains, value: ...}, for the scorer of that name.
     `path` and `licence` are written beside every example, so they are keyed; `origin` is for people.
     """
 
@@ -167,6 +168,7 @@ class Source(Node):
     time: str | None = None
     share: float | None = Field(default=None, gt=0, lt=1)
     passage: PassageFields | None = None
+    criteria: str | None = Field(default=None, min_length=1)
     passage_characters: int | None = Field(default=None, ge=80)
     licence: str
     origin: str

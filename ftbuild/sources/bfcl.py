@@ -1,10 +1,10 @@
 """Berkeley Function Calling Leaderboard, version 4: a case a line, with its answers joined in as `ground_truth`.
 
-A case has one turn; its answer is a set of acceptable values per argument, of which one is taken to learn
-from: an argument that may be left out and is not required is left out, of the others the first value. Types that
-JSON Schema does not know get their names there, tools get names that providers take (`math.hcf` is
-`math_hcf`), and what is required without being defined is not. A case whose answer contradicts its own
-tools is named by its id. Source: ShishirPatil/gorilla, berkeley-function-call-leaderboard (2026-03).
+A case has one turn; its answer is a set of acceptable values per argument. All of them go to the scorer, and one is
+taken to learn from: an argument that may be left out and is not required is left out, of the others the first value.
+Types that JSON Schema does not know get their names there, tools get names that providers take (`math.hcf` is
+`math_hcf`), and what is required without being defined is not. A case whose answer contradicts its own tools is named
+by its id. Source: ShishirPatil/gorilla, berkeley-function-call-leaderboard (2026-03).
 """
 
 import copy
@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ftbuild.example import Accepted
 from ftbuild.problem import Problem
 from ftbuild.sources.conversations import Converted
 from ftbuild.tools.names import provider_names
@@ -23,16 +24,16 @@ OMITTED = ""
 def convert(value: Any) -> Converted:
     """Return a case as a training line."""
     try:
-        line = _line(value)
+        line, accepted = _line(value)
     except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         case = value.get("id") if isinstance(value, dict) else value
         said = f"no {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
         fix = "join the answers into the cases: {id, question, function, ground_truth}."
         return Converted(None, (Problem(f"{shown(case)} is no case of one turn: {said}", fix=fix, rule="bad-case"),))
-    return Converted(line, name=str(value["id"]))
+    return Converted(line, name=str(value["id"]), accepted=accepted)
 
 
-def _line(value: Mapping[str, Any]) -> dict[str, Any]:
+def _line(value: Mapping[str, Any]) -> tuple[dict[str, Any], Accepted | None]:
     [messages] = value["question"]  # more turns need somebody who answers in between
     functions: Sequence[Mapping[str, Any]] = value["function"]
     names = provider_names([each["name"] for each in functions])
@@ -49,7 +50,8 @@ def _line(value: Mapping[str, Any]) -> dict[str, Any]:
         }
         for number, (name, given) in enumerate(calls, 1)
     ]
-    return {"messages": [*messages, {"role": "assistant", "tool_calls": listed}], "tools": tools}
+    accepted = {f"call_{number}": given for number, (_, given) in enumerate(calls, 1)}
+    return {"messages": [*messages, {"role": "assistant", "tool_calls": listed}], "tools": tools}, accepted or None
 
 
 def _tool(function: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from typing import Any
 from ftbuild import rows
 from ftbuild.chat import Message, said
 from ftbuild.digest import canonical, canonical_plain, of_bytes
-from ftbuild.example import Example, Origin, tools_of
+from ftbuild.example import Accepted, Example, Origin, tools_of
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.rules.lines import INPUT_KEYS, SUPERVISED_KEYS, check
 from ftbuild.rules.pack import PACKS
 from ftbuild.settings import Source
-from ftbuild.sources.fields import missing, passage, passage_fields, placed, text, time, untimely
+from ftbuild.sources.fields import criteria, missing, passage, passage_fields, placed, text, time, unmeetable, untimely
 from ftbuild.sources.filters import LEFT_OUT
 
 # Any name will do for a tool: a dataset tells a provider another where it needs one.
@@ -33,7 +33,7 @@ class Converted:
 
     `places` maps where a message stands in the training line to where it stands in the file. A line with a
     `name` of its own, a case of a benchmark, is told by it, and left out with a warning where it is broken:
-    its file is not ours to mend.
+    its file is not ours to mend. `accepted` are the values that the arguments of its calls may have, by the call's id.
     """
 
     line: Any
@@ -41,6 +41,7 @@ class Converted:
     places: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
     rejected: Mapping[str, Any] | None = None
+    accepted: Accepted | None = None
 
     def place(self, problem: Problem) -> Problem:
         """Return a finding about the training line as one about the file."""
@@ -115,7 +116,8 @@ def unread(value: Any, source: Source) -> list[Problem]:
     """Return what is wrong with the fields of a line that a source names."""
     fields = [*source.slices.values(), *(each for each in (source.group, source.time) if each)]
     fields += passage_fields(value, source)
-    return [*missing(value, fields), *untimely(value, source)] if fields else []
+    found = [*missing(value, fields), *untimely(value, source)] if fields else []
+    return [*found, *unmeetable(value, source)]
 
 
 def _unheld(line: Mapping[str, Any]) -> Iterator[Problem]:
@@ -145,7 +147,9 @@ def _example(row: Row, converted: Converted, name: str, source: Source, *, sound
         tools=tools_of(line["tools"]) if line.get("tools") else (),
         parallel_tool_calls=line.get("parallel_tool_calls"),
         rejected=Message.from_json(rejected) if rejected is not None else None,
-        **origin(row.value, row.line, original, asked, name, source, sound=sound)._asdict(),
+        **origin(row.value, row.line, original, asked, name, source, sound=sound)
+        ._replace(accepted=converted.accepted)
+        ._asdict(),
     )
 
 
@@ -168,6 +172,7 @@ def origin(
         time(value, source),
         passage(value, source),
         sound,
+        criteria=criteria(value, source),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ftbuild.criteria import Criterion
 from ftbuild.example import PassageName
 from ftbuild.problem import Problem, nearest
 from ftbuild.settings import Source
@@ -61,6 +62,23 @@ def passage(value: Mapping[str, Any], source: Source) -> PassageName | None:
         return None
     fields = passage_fields(value, source)
     return PassageName(*(text(value, each) for each in fields)) if source.passage.document in fields else None
+
+
+def unmeetable(value: Any, source: Source) -> Iterator[Problem]:
+    """Yield the criteria of a line that are none; a line may have none at all."""
+    if source.criteria is None or not isinstance(value, Mapping):
+        return
+    said = value.get(source.criteria) or []
+    for number, each in enumerate(said if isinstance(said, list) else [said]):
+        try:
+            Criterion.from_json(each)
+        except ValueError as error:
+            yield Problem(str(error), at=f"{source.criteria}[{number}]", rule="not-a-criterion")
+
+
+def criteria(value: Mapping[str, Any], source: Source) -> tuple[Criterion, ...]:
+    """Return what a line says that an answer is to be like; nothing where the source names no field."""
+    return tuple(map(Criterion.from_json, value.get(source.criteria) or ())) if source.criteria else ()
 
 
 def text(value: Mapping[str, Any], field: str) -> str:

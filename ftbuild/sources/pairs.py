@@ -13,7 +13,7 @@ from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.rows import Row
 from ftbuild.settings import Source
-from ftbuild.sources.fields import missing, passage, passage_fields, placed, text, time, untimely
+from ftbuild.sources.fields import criteria, missing, passage, passage_fields, placed, text, time, unmeetable, untimely
 from ftbuild.tools.schemas import shown
 
 
@@ -39,6 +39,7 @@ def _check(value: Any, source: Source) -> Iterator[Problem]:
     found = list(missing(value, fields))
     yield from found
     yield from untimely(value, source)
+    yield from unmeetable(value, source)
     for field in texts:
         if not found and not isinstance(value[field], str) and field not in open_:
             yield Problem(f"{field}: {shown(value[field])} is not a text", rule="not-a-text")
@@ -60,6 +61,7 @@ def _example(value: dict[str, Any], name: str, source: Source, number: int) -> E
         rejected=Message("assistant", _answer(value[source.rejected])) if source.rejected else None,
         time=time(value, source),
         passage=passage(value, source),
+        criteria=criteria(value, source),
     )
 
 
