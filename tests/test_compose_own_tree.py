@@ -76,7 +76,7 @@ def test_a_folder_that_is_no_config_tree_is_not_taken_for_one(tmp_path: Path) ->
 
 def test_null_takes_an_inherited_source_out(tmp_path: Path) -> None:
     Own(tmp_path).experiment("mine", "defaults: [tone_formal]\ndataset: {sources: {pairs: null}}\n")
-    assert list(compose(tmp_path, ["+experiment=mine"]).settings.dataset.sources) == ["unseen"]
+    assert list(compose(tmp_path, ["+experiment=mine", "method=none"]).settings.dataset.sources) == ["unseen"]
 
 
 def test_null_takes_out_conditions_arms_and_scorers_too(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_null_takes_out_conditions_arms_and_scorers_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("override", ["~dataset.sources.pairs", "dataset.sources.pairs=null"])
 def test_a_source_is_taken_out_on_the_command_line(tmp_path: Path, override: str) -> None:
-    assert list(compose(tmp_path, [TONE, override]).settings.dataset.sources) == ["unseen"]
+    assert list(compose(tmp_path, [TONE, override, "method=none"]).settings.dataset.sources) == ["unseen"]
 
 
 def test_our_source_in_an_own_experiment_finds_our_data(tmp_path: Path) -> None:

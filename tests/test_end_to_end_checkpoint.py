@@ -30,15 +30,7 @@ def test_another_checkpoint_is_chosen_without_another_job(project: Project) -> N
         best = min(report["checkpoints"], key=lambda each: (each["valid_loss"], each["step"]))
         assert report["chosen"] == "lowest_validation_loss"
         assert report["model"] in (best["model"], last["fine_tuned_model"])
-    finally:
-        stop_server(project)
 
-
-def test_the_checkpoint_with_the_best_answers_is_found_without_another_job(project: Project) -> None:
-    epochs = (*REHEARSED, "method.hyperparameters.n_epochs=3")
-    try:
-        assert project.run(*epochs).code == 0
-        last = project.run_json(LATEST)
         hosted = ("+experiment=tone_formal", "--smoke", "provider=openai", "model=gpt_4_1_mini")
         asked = ("plan", *hosted, "method.checkpoint=best_evaluation", "--format", "json")
         planned = json.loads(project.run(*asked).out)
@@ -46,10 +38,10 @@ def test_the_checkpoint_with_the_best_answers_is_found_without_another_job(proje
         assert choice["n_tokens"] > 0  # is told before anybody pays
         ended = project.run(*epochs, "method.checkpoint=best_evaluation")
         assert ended.code == 0, ended.err
-        best = project.run_json(LATEST)
-        assert best["jobs"] == last["jobs"]
+        answered = project.run_json(LATEST)
+        assert answered["jobs"] == last["jobs"]
         assert len(list((state(project) / "jobs").iterdir())) == 1
-        assert next(each["label"] for each in best["actions"] if each["status"] == "RUN") == "checkpoint"
+        assert next(each["label"] for each in answered["actions"] if each["status"] == "RUN") == "checkpoint"
         report = json.loads((project.folder / LATEST / "report.json").read_bytes())["training"]
         found = [each["evaluation"] for each in report["checkpoints"]]
         n = last["dataset"]["counts"]["validation"]
