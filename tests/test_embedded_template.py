@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from training_lines import CALCULATE, WEATHER, supervised
 
+from ftbuild.digest import of_value
 from ftbuild.embedded.calls import LINES, Call, CallForm, Calls
 from ftbuild.embedded.signatures import offered, signature
+from ftbuild.settings.provider import FORM
 
 pytest.importorskip("tokenizers")
 
@@ -77,6 +79,27 @@ def test_tools_stand_in_the_system_message_and_calls_are_an_array(base: Path) ->
         prompt = template.prompt(line["messages"][:n_said], line["tools"])
         assert prompt == list(lesson.ids[: len(prompt)])
         assert lesson.learnt[len(prompt) - 1 : len(prompt) + 1] == (False, True)
+
+
+FORMS_PINNED = (2, "176b04661e1c5de50e040077212b138bbceb6a308acec2105d97972a2fb20742")
+
+
+def test_a_form_of_texts_that_changes_gets_a_version_of_its_own(base: Path, tmp_path: Path) -> None:
+    """The ratchet: a model tuned in one form would be asked in another, and kept answers stand for new prompts.
+
+    With another digest raise FORM in settings/provider.py, and pin both anew.
+    """
+    line = supervised("Oslo")
+    messages, tools = line["messages"], line["tools"]
+    both = {**messages[2], "content": "Let me look.", "weight": 0}
+    seen = []
+    for template in (Template(base), with_template(base, tmp_path, HERMES)):
+        for asked, offers in ((messages, tools), ([*messages[:2], both, *messages[3:]], tools), (messages[1:2], ())):
+            for parallel in (True, False):
+                lesson = template.lesson(asked, offers, parallel=parallel)
+                prompt = template.prompt(asked[:2], offers, parallel=parallel)
+                seen.append([text_of(template, lesson.ids), lesson.learnt, text_of(template, prompt)])
+    assert (FORM, of_value(seen)) == FORMS_PINNED
 
 
 def test_the_flag_changes_one_phrase(base: Path) -> None:

@@ -88,7 +88,7 @@ def test_calls_get_ids_where_they_have_none_or_one_that_is_taken(ids: tuple[str,
 
 
 def test_a_recorded_result_goes_before_one_that_is_run_and_is_found_however_the_arguments_are_spelt() -> None:
-    recorded = [
+    recorded: list[dict[str, Any]] = [
         {"role": "assistant", "tool_calls": [ToolCall("a", "f", '{"x": 1, "y": "é"}').to_json()]},
         {"role": "tool", "tool_call_id": "a", "content": "recorded"},
     ]
@@ -96,6 +96,50 @@ def test_a_recorded_result_goes_before_one_that_is_run_and_is_found_however_the_
     assert result(ToolCall("b", "f", '{"y":"\\u00e9","x":1}')) == "recorded"
     assert result(ToolCall("b", "f", '{"y":"e","x":1}')) == '"run"'
     assert result(ToolCall("b", "g", '{"y":"e","x":1}')) is None
+
+
+def turns_of(*turns: list[tuple[str, str, str]]) -> list[dict[str, Any]]:
+    """Return turns of calls of `f` by id and arguments, each with its result."""
+    messages: list[dict[str, Any]] = []
+    for turn in turns:
+        messages.append({"role": "user", "content": "?"})
+        calls = [ToolCall(name, "f", arguments).to_json() for name, arguments, _ in turn]
+        messages.append({"role": "assistant", "tool_calls": calls})
+        messages += [{"role": "tool", "tool_call_id": name, "content": told} for name, _, told in turn]
+    return messages
+
+
+def test_an_id_that_a_later_turn_uses_again_is_another_call() -> None:
+    result = results_for(turns_of([("call_id", '{"x": 1}', "one")], [("call_id", '{"x": 2}', "two")]), {})
+    assert [result(ToolCall("z", "f", f'{{"x": {x}}}')) for x in (1, 2, 3)] == ["one", "two", None]
+
+
+def test_calls_of_a_turn_with_one_id_are_answered_in_their_order() -> None:
+    result = results_for(turns_of([("", '{"x": 1}', "one"), ("", '{"x": 2}', "two")]), {})
+    assert [result(ToolCall("z", "f", f'{{"x": {x}}}')) for x in (1, 2)] == ["one", "two"]
+
+
+def test_of_a_call_that_was_made_twice_the_first_result_counts() -> None:
+    result = results_for(turns_of([("a", '{"x": 1}', "one")], [("b", '{"x": 1}', "again")]), {})
+    assert result(ToolCall("z", "f", '{"x": 1}')) == "one"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("1", "1.0", True),
+        ('[1, {"y": 2e1}]', '[1.0, {"y": 20}]', True),
+        ("0", "-0.0", True),
+        ("0.5", "5e-1", True),
+        ("1", "true", False),
+        ("1", '"1"', False),
+        ("1", "1.5", False),
+        ("9007199254740993", "9007199254740992", False),
+    ],
+)
+def test_numbers_that_are_equal_in_json_are_the_same_argument(one: str, other: str, same: bool) -> None:
+    result = results_for(turns_of([("a", f'{{"x": {one}}}', "told")]), {})
+    assert result(ToolCall("z", "f", f'{{"x": {other}}}')) == ("told" if same else None)
 
 
 def test_a_dialogue_begins_behind_the_last_message_of_the_user() -> None:

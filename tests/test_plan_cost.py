@@ -61,8 +61,8 @@ def test_judgements_are_as_many_and_read_as_much_as_there_are_answers() -> None:
     usd = (read * 0.8 + written * 3.2) / 1e6
     found = of_judgements(asked(), SIZES)
     assert (found.n_tokens, found.cost_usd, found.estimated) == (read + written, pytest.approx(usd, abs=2e-6), True)
-    longer = of_judgements(asked(turns=3), SIZES)
-    assert longer.n_tokens == read + written + 2 * 20 * 2 * 120
+    assert of_judgements(asked(turns=3), SIZES) == found
+    assert of_judgements(asked(samples=2), SIZES).n_tokens == 2 * (read + written)
     for unknown in (of_judgements(asked(targets="every"), SIZES), of_judgements(asked(), None)):
         assert unknown == Estimate(None, None, estimated=True)
 

@@ -6,6 +6,7 @@ from settings_fixture import BYTES, FULL, VERSIONS, forms_of, graph, settings, t
 from ftbuild.plan.action import Action, Input, Kind
 from ftbuild.plan.graph import Graph
 from ftbuild.plan.resolve import resolve
+from ftbuild.settings.provider import FORM
 
 PURE = Kind("toy", 1, "pure")
 
@@ -46,7 +47,7 @@ def test_the_job_takes_the_two_training_files_and_nothing_of_the_test() -> None:
         Input("validation_file", by_label["lines"].id, "validation.jsonl"),
     )
     assert by_label["job"].settings == {
-        "provider": {"kind": "embedded", "engine": "torch"},
+        "provider": {"kind": "embedded", "engine": "torch", "form": FORM},
         "model": {"id": "small", "package": FULL["model"]["package"], "random": None},
         "method": FULL["method"],
         "seed": 7,

@@ -1,11 +1,13 @@
 import itertools
 import random
+from collections import Counter
 from dataclasses import asdict
 from math import comb
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import bdtr
 
 from ftbuild.errors import EvaluationError
 from ftbuild.stats import Difference, compare, verdict
@@ -69,7 +71,49 @@ def test_sign_flip_counts_every_assignment(differences: list[float]) -> None:
     observed = abs(sum(differences)) - 1e-9
     flips = list(itertools.product((1, -1), repeat=len(differences)))
     at_least = sum(abs(sum(s * d for s, d in zip(flip, differences, strict=True))) >= observed for flip in flips)
-    assert sign_flip(differences, 0) == (pytest.approx(at_least / len(flips)), "sign flip, exact")
+    p, test = sign_flip(differences, 0)
+    assert p == pytest.approx(at_least / len(flips))
+    assert test == "sign flip, exact"
+
+
+def counted(sums: list[float]) -> float:
+    """Return the p of a sign flip by whole numbers of ways, however long that takes."""
+    ways = Counter({0.0: 1})
+    for total in sums:
+        flipped: Counter[float] = Counter()
+        for before, so_many in ways.items():
+            flipped[before + total] += so_many
+            flipped[before - total] += so_many
+        ways = flipped
+    as_large = sum(n for total, n in ways.items() if abs(total) >= abs(sum(sums)))
+    return float(as_large / 2 ** len(sums))
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from([-6, -4, -3, -2, -1, 0, 1, 2, 3, 4]).map(float), min_size=15, max_size=80))
+def test_whole_sums_are_flipped_exactly_however_many_there_are(sums: list[float]) -> None:
+    p, test = sign_flip(sums, 0)
+    assert p == pytest.approx(counted(sums), abs=1e-12)
+    assert test == "sign flip, exact"
+
+
+@pytest.mark.parametrize(("wins", "losses"), [(7_600, 7_400), (15_000, 0), (7_500, 7_500)])
+def test_thousands_of_discordant_pairs_are_tested_exactly(wins: int, losses: int) -> None:
+    """The oracle is the incomplete beta function; worked out a binomial each, it took half a minute."""
+    p = min(1.0, 2 * bdtr(min(wins, losses), wins + losses, 0.5))
+    assert mcnemar([(0, 1)] * wins + [(1, 0)] * losses) == pytest.approx(p, rel=1e-9, abs=1e-300)
+    flipped, test = sign_flip([1.0] * wins + [-1.0] * losses, 0)
+    assert flipped == pytest.approx(p, rel=1e-9, abs=1e-300)
+    assert test == "sign flip, exact"
+    with_two, _ = sign_flip([1.0] * wins + [-1.0] * losses + [2.0], 0)  # two sizes: by convolution
+    tails = [bdtr(few, wins + losses, 0.5) if few >= 0 else 0.0 for few in (losses, losses - 2)]
+    assert with_two == pytest.approx(sum(tails), rel=1e-9, abs=1e-300)
+
+
+def test_sums_that_take_too_long_are_drawn() -> None:
+    p, test = sign_flip([float(10**8 + number) for number in range(40)] + [-float(10**8)] * 20, 0)
+    assert test == "sign flip, 10000 draws"
+    assert 0 < p < 0.1
 
 
 def test_drawn_sign_flips_agree_with_the_exact_ones_and_with_themselves() -> None:

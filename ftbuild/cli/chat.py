@@ -1,7 +1,8 @@
 """`ftbuild chat RUN`: lines in, the answers of the run's model and of its base model out, side by side.
 
 Each line is a conversation of its own, sent as the test examples of the run were: with the system message, the short
-forms written out, the tools and the form of answers that its experiment has. Writes nothing down.
+forms written out, the form of answers that its experiment has, and its tools as they are told, by the names and the
+strict schemas that the provider takes; tools that single examples bring along are not there. Writes nothing down.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options, parse
 from ftbuild.completion import Completion
 from ftbuild.composed import Composed
+from ftbuild.dataset.offered import Terms, as_told, names_told
 from ftbuild.errors import ConfigError, ExitCode, ProviderError
 from ftbuild.history import Run
 from ftbuild.ledger.checkpoints import choose
@@ -134,8 +136,9 @@ class Talk:
         sent = {name: value for name, value in settings.request.keyed().items() if name not in NOT_SENT}
         self._parameters: dict[str, Any] = {**sent, "seed": settings.seed}
         if tools := tools_of(composed):
-            flag = settings.request.parallel_tool_calls
-            self._parameters |= {"tools": [tool.to_json() for tool in tools]}
+            terms = Terms(names_told(tool.name for tool in tools), settings.request.strict_tools)
+            flag = False if settings.calls_one_by_one else settings.request.parallel_tool_calls
+            self._parameters |= {"tools": [as_told(tool, terms).to_json() for tool in tools]}
             self._parameters |= {FLAG: flag} if flag is not None else {}
         forms = list(forms_of(composed).values())
         if len(forms) == 1:

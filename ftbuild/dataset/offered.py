@@ -81,7 +81,7 @@ def offered(example: Example, terms: Terms) -> Offered:
         example, n_cut = _one_by_one(example)
     if not terms.names and terms.strict is None:
         return Offered(example, n_cut)
-    tools = tuple(_told(tool, terms) for tool in example.tools)
+    tools = tuple(as_told(tool, terms) for tool in example.tools)
     names = {tool.name: terms.names[tool.name] for tool in example.tools if tool.name in terms.names}
     if tools == example.tools and not names:
         return Offered(example, n_cut)
@@ -153,7 +153,7 @@ def _checker(schema: str) -> Checker:
     return Checker(json.loads(schema))
 
 
-def _told(tool: Tool, terms: Terms) -> Tool:
+def as_told(tool: Tool, terms: Terms) -> Tool:
     """Return what a provider is told of a tool."""
     name = terms.names.get(tool.name, tool.name)
     made = _strict(json.dumps(tool.parameters or {}), terms.strict) if terms.strict else None

@@ -78,20 +78,31 @@ def results_for(
 ) -> Callable[[ToolCall], str | None]:
     """Return what gives a call its result: as recorded for the same call among the messages, else from its tool.
 
-    Calls are the same by name and arguments, whatever the order and the spelling of these. `own` says which tool of
-    the example a call means. None is no result.
+    Calls are the same by name and arguments, whatever the order and the spelling of these; of several the first
+    counts. `own` says which tool of the example a call means. None is no result.
     """
-    answers = {each["tool_call_id"]: each["content"] for each in recorded if each["role"] == "tool"}
-    calls = [ToolCall.from_json(call) for each in recorded for call in each.get("tool_calls", ())]
-    known = {_same(own(call)): answers[call.id] for call in reversed(calls) if call.id in answers}
+    known: dict[tuple[str, str], str] = {}
+    for call, content in _answered(recorded):
+        known.setdefault(_same(own(call)), content)
 
     def result(call: ToolCall) -> str | None:
         meant = own(call)
         if (found := known.get(_same(meant))) is not None:
-            return str(found)
+            return found
         return returned(meant, run[meant.name]) if meant.name in run else None
 
     return result
+
+
+def _answered(recorded: Sequence[Mapping[str, Any]]) -> Iterator[tuple[ToolCall, str]]:
+    """Yield each call with its result: by id among those of its turn, for a later turn may use an id again."""
+    calls: list[ToolCall] = []
+    for each in recorded:
+        if each["role"] != "tool":
+            calls = [ToolCall.from_json(call) for call in each.get("tool_calls", ())]
+        elif (call := next((call for call in calls if call.id == each["tool_call_id"]), None)) is not None:
+            calls.remove(call)
+            yield call, str(each["content"])
 
 
 def _together(before: Completion, answer: Completion) -> Completion:
@@ -120,4 +131,10 @@ def _same(call: ToolCall) -> tuple[str, str]:
         value = parse(call.arguments.encode("utf-8", "surrogatepass"))
     except NotJsonError:
         return call.name, call.arguments
-    return call.name, json.dumps(value, sort_keys=True)
+    return call.name, json.dumps(json.loads(json.dumps(value), parse_float=_number), sort_keys=True)
+
+
+def _number(text: str) -> float:
+    """Return a number of JSON so that equal ones are written alike: 1.0 is 1."""
+    number = float(text)
+    return int(number) if number.is_integer() else number

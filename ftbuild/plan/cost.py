@@ -88,16 +88,14 @@ def of_tokens(settings: Settings, n_in: int, n_out: int) -> float | None:
 def of_judgements(settings: Settings, sizes: Sizes | None) -> Estimate:
     """Return what the judgements of one arm cost at most; `settings` are those of the judge.
 
-    A judgement reads the message, its reference and an answer as long as it may be, of a dialogue in all its turns. As
-    many as there are answers, every sample one: see `of_answers`.
+    A judgement reads the message, its reference and an answer as long as it may be, of a dialogue the one at its end.
+    As many as there are answers, every sample one: see `of_answers`.
     """
     asked = settings.evaluation
     if sizes is None or asked.targets == "every":
         return of_pairs(settings, None, 0)
-    longest = settings.request.max_completion_tokens * asked.turns
-    return of_pairs(
-        settings, sizes.n_test * asked.samples, asked.samples * (sizes.test_tokens + sizes.n_test * longest)
-    )
+    n_tokens = sizes.test_tokens + sizes.n_test * settings.request.max_completion_tokens
+    return of_pairs(settings, sizes.n_test * asked.samples, n_tokens * asked.samples)
 
 
 def of_pairs(settings: Settings, n: int | None, n_tokens: int) -> Estimate:

@@ -204,11 +204,10 @@ def _retrieval(settings: Settings) -> dict[str, object]:
 def _tools(settings: Settings, tools: Sequence[Tool]) -> dict[str, object]:
     """Return the tools and what becomes of them, where there is anything to say."""
     flag, strict = settings.request.parallel_tool_calls, settings.request.strict_tools
-    one_by_one = settings.dataset.parallel_calls == "one_by_one" or settings.provider.parallel_tool_calls is False
     keyed: dict[str, object] = {"tools": keyed_tools(tools)} if tools else {}
     keyed |= {"parallel_tool_calls": flag} if flag is not None else {}
     keyed |= {"strict_tools": strict} if strict is not None else {}
-    return keyed | ({"parallel_calls": "one_by_one"} if one_by_one else {})
+    return keyed | ({"parallel_calls": "one_by_one"} if settings.calls_one_by_one else {})
 
 
 def _text(form: ResponseFormat) -> str:

@@ -64,6 +64,11 @@ class Settings(Node):
         return {name: arm for name, arm in self.evaluation.arms.items() if trains or arm.kind != "tuned"}
 
     @property
+    def calls_one_by_one(self) -> bool:
+        """Return whether calls that are made at once follow one another instead."""
+        return self.dataset.parallel_calls == "one_by_one" or self.provider.parallel_tool_calls is False
+
+    @property
     def judged_arm(self) -> str:
         """Return the arm that the others are compared with: where it is not trained, the one it would be against."""
         return self.goal.arm if self.goal.arm in self.arms else self.goal.against

@@ -18,6 +18,7 @@ Usd = Annotated[float, Field(ge=0)]
 ALL_METHODS: list[MethodName] = ["supervised", "dpo", "reinforcement"]
 OF_A_JOB = ("model", "training_file", "validation_file", "method", "metadata", "integrations")
 SECRET = ("api_key", "apikey", "token", "secret", "password")
+FORM = 2  # of the texts that our own server makes of conversations, tools and calls: another form, other results
 AT_ONCE = {"settle_seconds": 0.0, "poll_seconds": 0.05}  # in a rehearsal nothing is behind, and nothing takes time
 
 
@@ -228,6 +229,8 @@ class Provider(Node):
     def keyed(self) -> dict[str, Any]:
         """Return what changes results: which provider it is, and what it is told that others are not."""
         said = {name: value for name, value in super().keyed().items() if value not in ({}, False)}
+        if self.kind == "embedded" and self.engine == "torch":
+            said["form"] = FORM
         if self.kind == "hosted":
             del said["engine"]
             if self.base_url is not None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 from ftbuild.errors import EvaluationError
 from ftbuild.stats.clustered import NOISE, Clusters
@@ -15,7 +16,11 @@ from ftbuild.stats.interval import bounds, pivot_of_any
 from ftbuild.stats.pivot import Pivot, Tango
 from ftbuild.stats.power import smallest_shown
 
+if TYPE_CHECKING:
+    import numpy
+
 EXACT_UP_TO = 14
+EXACT_STEPS = 1e9  # multiplications
 N_FLIPS = 10_000
 
 Pairs = Sequence[tuple[float, float]]
@@ -161,32 +166,72 @@ def mcnemar(pairs: Pairs) -> float:
     """
     wins = sum(after > before for before, after in pairs)
     losses = sum(after < before for before, after in pairs)
-    n = wins + losses
-    tail = sum(math.comb(n, k) for k in range(min(wins, losses) + 1))
+    return _binomial(wins, losses)
+
+
+def _binomial(wins: int, losses: int) -> float:
+    n, ways, tail = wins + losses, 1, 1
+    for k in range(min(wins, losses)):
+        ways = ways * (n - k) // (k + 1)  # each from the one before: a binomial of its own takes long to work out
+        tail += ways
     return float(min(1.0, 2 * tail / 2**n))
 
 
 def sign_flip(sums: Sequence[float], seed: int) -> tuple[float, str]:
     """Return p and the test's name: how often random signs of the clusters' sums add up to as much (Fisher 1935).
 
-    Members of a cluster change sign together; clusters that sum to 0 play no part. Exact where the sums are whole
-    numbers, as wins less losses are, and up to 14 clusters; seeded beyond.
+    Members of a cluster change sign together; clusters that sum to 0 play no part. Exact up to 14 clusters, and where
+    the sums are whole numbers, as wins less losses are, for as long as that takes about a second; seeded beyond.
     """
     moving = [abs(total) for total in sums if abs(total) > NOISE]
     observed = abs(math.fsum(sums)) - 1e-9
-    if len(moving) <= EXACT_UP_TO or all(each == int(each) for each in moving):
-        ways = Counter({0.0: 1})
-        for size, n in Counter(moving).items():
-            flipped: Counter[float] = Counter()
-            for total, so_many in ways.items():
-                for up in range(n + 1):
-                    flipped[total + size * (2 * up - n)] += so_many * math.comb(n, up)
-            ways = flipped
-        as_large = sum(n for total, n in ways.items() if abs(total) >= observed)
-        return as_large / 2 ** len(moving), "sign flip, exact"
+    if len(moving) <= EXACT_UP_TO:
+        totals = [0.0]
+        for size in moving:
+            totals = [total + up for total in totals for up in (size, -size)]
+        return sum(abs(total) >= observed for total in totals) / len(totals), "sign flip, exact"
+    if all(each == int(each) for each in moving):
+        sizes = Counter(map(int, moving))
+        if len(sizes) == 1:
+            wins = sum(total > NOISE for total in sums)
+            return _binomial(wins, len(moving) - wins), "sign flip, exact"
+        if len(moving) * sum(moving) / math.gcd(*sizes) <= EXACT_STEPS:
+            return _as_large(sizes, observed), "sign flip, exact"
     import numpy  # slow to import
 
     bits = numpy.random.default_rng(seed).integers(0, 256, (N_FLIPS, -(-len(moving) // 8)), dtype=numpy.uint8)
     up = numpy.unpackbits(bits, axis=1, count=len(moving)) @ numpy.array(moving)
     as_many = int((abs(2 * up - math.fsum(moving)) >= observed).sum())
     return (1 + as_many) / (1 + N_FLIPS), f"sign flip, {N_FLIPS} draws"
+
+
+def _as_large(sizes: Mapping[int, int], observed: float) -> float:
+    """Return how often random signs of whole numbers, so many of each size, add up to `observed` or more.
+
+    By convolution in floats: no term is negative, so nothing is lost in a sum.
+    """
+    import numpy
+
+    unit = math.gcd(*sizes)
+    ways = numpy.ones(1)  # of what goes up to come to 0, 1, 2 ... units
+    for size, n in sizes.items():
+        step = size // unit
+        rows = numpy.pad(ways, (0, -len(ways) % step)).reshape(-1, step)
+        flipped = [numpy.convolve(row, _binomial_weights(n)) for row in rows.T]
+        ways = numpy.stack(flipped, axis=1).ravel()[: len(ways) + step * n]
+    total = (len(ways) - 1) * unit
+    up = numpy.arange(len(ways)) * unit
+    return float(min(1.0, ways[abs(2 * up - total) >= observed].sum()))
+
+
+def _binomial_weights(n: int) -> "numpy.ndarray[Any, Any]":
+    """Return the shares of 0 to `n` heads among `n` coins, from the middle outwards, where they are largest."""
+    import numpy
+
+    middle = n // 2
+    heads = numpy.arange(middle, n)
+    found = numpy.empty(n + 1)
+    found[middle:] = numpy.cumprod(numpy.concatenate(([1.0], (n - heads) / (heads + 1))))
+    found[:middle] = found[n - middle + 1 :][::-1]
+    found /= found.sum()
+    return found
