@@ -157,8 +157,8 @@ def test_an_experiment_that_leaves_groups_open(own: Own) -> None:
     own.experiment("mine", "seed: 3\n")
     assert own.refused("plan", "+experiment=mine", "style=formal", "evaluation=rewriting") == (
         "conf/experiment/mine.yaml: experiment 'mine' chooses no goal\n"
-        "    Fix: add `override /goal: all_calls_at_once|closer|right_calls|right_form|right_style|right_tone|"
-        "right_tone_anywhere` to its defaults.\n"
+        "    Fix: add `override /goal: all_calls_at_once|closer|own_criteria|right_calls|right_form|right_style|"
+        "right_tone|right_tone_anywhere` to its defaults.\n"
     )
 
 

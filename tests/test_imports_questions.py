@@ -1,5 +1,6 @@
 """What promptfoo and OpenAI's Evals ask: `ftbuild init` makes an experiment of it, and says what is left."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -236,6 +237,12 @@ def test_a_broken_file_is_told_with_its_line(name: str, content: str, said: str,
     (own.folder / name).write_text(content, encoding="utf-8")
     ended = own.run("init", "mine", "--from", name)
     assert (ended.code, ended.out, ended.err) == (1, "", said)
+
+
+def test_a_packed_file_of_tests_is_read(own: Own) -> None:
+    (own.folder / "tests.csv.gz").write_bytes(gzip.compress(CSV.encode()))
+    assert own.run("init", "mine", "--from", "tests.csv.gz").code == 0
+    assert [each["from"] for each in lines(own)] == ["tests.csv.gz:2", "tests.csv.gz:3"]
 
 
 @pytest.mark.parametrize(

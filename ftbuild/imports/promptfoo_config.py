@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from ftbuild import rows
+from ftbuild import packed, rows
 from ftbuild.imports import yaml_text
 from ftbuild.imports.expected import Expected, of_test
 from ftbuild.imports.messages import asked
@@ -178,7 +178,8 @@ def _tests(said: Any, path: str, line_of: Mapping[str, int], files: Files, found
 
 
 def _in_file(path: str, content: bytes, found: Questions) -> Iterator[_Test]:
-    if path.endswith((".yaml", ".yml")):
+    name = packed.plain_name(path)
+    if name.endswith((".yaml", ".yml")):
         try:
             listed = _listed(yaml_text.read(content))
         except yaml.YAMLError as error:
@@ -187,7 +188,7 @@ def _in_file(path: str, content: bytes, found: Questions) -> Iterator[_Test]:
             return
         each_row = [(1, f"[{at}]", each) for at, each in enumerate(listed)]
     else:
-        is_csv = path.endswith(".csv")
+        is_csv = name.endswith(".csv")
         read = list(csv_rows.rows(content) if is_csv else rows.read(BytesIO(content)).rows)
         for row in read:
             found.problems += [Problem(e.what, path, row.line, fix=e.fix) for e in row.problems if e.rule != rows.BLANK]
