@@ -5,7 +5,7 @@ prices of the profile.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ftbuild.example import SPLITS
+from ftbuild.example import SPLITS, Split
 from ftbuild.lookup import Planned
 from ftbuild.plan import cost
 from ftbuild.plan.action import CHOOSE, EMBED, JOB, JUDGE, RENDER
@@ -23,7 +23,7 @@ ASKED = ("base", "tuned")  # arms whose answers a provider gives
 def estimates(planned: Sequence[Planned], points: Sequence[Point], store: Store) -> dict[str, Estimate]:
     """Return what each action will cost, by id; nothing for what is done, under way, or made on this machine."""
     own, by_id = owners(points), {one.action.id: one for one in planned}
-    sizes: dict[str, Sizes | None] = {}
+    sizes: dict[tuple[str, Split], Sizes | None] = {}
     found = {}
     for one in planned:
         point = asked_as(own[one.action.id], one.action)
@@ -35,9 +35,10 @@ def estimates(planned: Sequence[Planned], points: Sequence[Point], store: Store)
             found[one.action.id] = Estimate(None, 0 if free else None, estimated=True)
             continue
         lines = next(name for name in point.ids if by_id[name].action.kind.name == "render")
-        if lines not in sizes:
-            sizes[lines] = _sizes(by_id[lines], store)
-        found[one.action.id] = _estimate(one, point.composed.settings, _with_shots(sizes[lines], one))
+        split: Split = "confirm" if one.action.stage == "confirm" else "test"
+        if (lines, split) not in sizes:
+            sizes[lines, split] = _sizes(by_id[lines], store, split)
+        found[one.action.id] = _estimate(one, point.composed.settings, _with_shots(sizes[lines, split], one))
     return found
 
 
@@ -81,7 +82,8 @@ def _with_shots(sizes: Sizes | None, one: Planned) -> Sizes | None:
     return replace(sizes, test_tokens=sizes.test_tokens + sizes.n_test * n * sizes.train_tokens // sizes.n_train)
 
 
-def _sizes(lines: Planned, store: Store) -> Sizes | None:
+def _sizes(lines: Planned, store: Store, asked: Split = "test") -> Sizes | None:
+    """Return how much there is to learn from, and in the split that is `asked`; None while it is not built."""
     if lines.record is None:
         return None
     counted = counting.read(store.get(lines.record.outputs["facts.jsonl"])).items()
@@ -89,7 +91,7 @@ def _sizes(lines: Planned, store: Store) -> Sizes | None:
     n = {split: sum(times for _, times in many) for split, many in found.items()}
     tokens = {split: sum(n_tokens * times for n_tokens, times in many) for split, many in found.items()}
     return Sizes(
-        *(n["train"], tokens["train"], n["validation"], tokens["validation"], n["test"], tokens["test"]),
+        *(n["train"], tokens["train"], n["validation"], tokens["validation"], n[asked], tokens[asked]),
         encoding=counting.ENCODING,
     )
 

@@ -109,11 +109,11 @@ def asked_as(point: Point, action: Action) -> Point:
     if action.kind is not PREDICT:
         return point
     tree = point.composed.tree
-    arm = tree["evaluation"]["arms"][action.label]
+    arm = tree["evaluation"]["arms"][action.arm]
     if not arm.get("model"):
         return point
     own = {"model": arm["model"], "provider": arm.get("provider") or tree["provider"]}
-    return replace(point, composed=replace(point.composed, tree={**tree, **own}), arm=action.label)
+    return replace(point, composed=replace(point.composed, tree={**tree, **own}), arm=action.arm)
 
 
 def owners(points: Sequence[Point]) -> Mapping[str, Point]:

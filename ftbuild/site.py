@@ -14,7 +14,7 @@ from ftbuild import __version__, lockfile, runs, tool_results, tracking
 from ftbuild.digest import of_value
 from ftbuild.engine import Runners
 from ftbuild.evaluate.throttle import Throttle
-from ftbuild.outcome import Build
+from ftbuild.outcome import Build, Ran
 from ftbuild.plan import cost
 from ftbuild.plan.action import JUDGE, Action
 from ftbuild.plan.estimate import NOTHING, Estimate, total
@@ -46,7 +46,7 @@ class Site:
         retried: str | None = None,
         sweep: Sequence[str] | None = None,
     ) -> None:
-        self._world, self._store, self._points, self._aside, self._stopping = world, store, points, aside, stopping
+        self._world, self._store, self._points, self._aside, self._stopping = world, store, [*points], aside, stopping
         self._owners, self._retried = owners(points), retried
         self._sweep = sweep
         self._commit: Mapping[str, Any] | None = None
@@ -55,6 +55,7 @@ class Site:
         self._throttles: dict[tuple[str, int | None], Throttle] = {}
         self._started_at = world.now()
         self.costs: Mapping[str, Estimate] = {}
+        self._before: Mapping[str, Ran] = {}
         self._how = {"jobs": jobs, "scratch": str(store.folder)}
 
     def runners(self) -> Runners:
@@ -65,10 +66,16 @@ class Site:
         """Return the facts of a point's run; its folder is made with the first question."""
         number = self._points.index(point)
         if number not in self._runs:
-            facts = runs.describe(point.composed, point.command, self._world, self._started_at, self._git())
-            spent = total(self.costs[name] for name in point.ids if name in self.costs)
-            self._runs[number] = facts | {"cost_usd": spent.cost_usd}
-        return self._runs[number]
+            self._runs[number] = runs.describe(
+                point.composed, point.command, self._world, self._started_at, self._git()
+            )
+        spent = total(self.costs[name] for name in point.ids if name in self.costs)
+        return self._runs[number] | {"cost_usd": spent.cost_usd}
+
+    def go_on(self, point: Point, grown: Point, done: Build) -> None:
+        """Let a point ask for more, after a walk that did `done`; its run stays the one that it is."""
+        self._points[self._points.index(point)] = grown
+        self._owners, self._before = owners(self._points), done.ran
 
     def release(self) -> None:
         """Take away the folders of runs to which nothing was written."""
@@ -111,7 +118,8 @@ class Site:
             return {**point.composed.source_place(action.label).given(), **self._how}
         if action.kind.name != "report":
             return self._how
-        above = part_of(done, point, self._owners).ran.values()
+        seen = Build(done.store, {name: self._before.get(name, ran) for name, ran in done.ran.items()})
+        above = part_of(seen, point, self._owners).ran.values()
         sources = point.composed.settings.sources
         lines = runs.settings_lines(point.composed)
         return {

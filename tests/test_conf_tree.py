@@ -209,7 +209,6 @@ UNNAMED = {
     "RandomWeights.seed": "as Model.random",
     **{f"Redact.{name}": "keyed() in plan/resolve.py; dataset/redact.py has the rule of that name" for name in RULES},
     "Request.temperature": "keyed() in runners/answers.py, sent with every request",
-    "Shares.confirm_from": "confirm_seconds, in dataset/times.py",
     "Shares.test_from": "test_seconds, in dataset/times.py",
     "Shares.validation_from": "validation_seconds, in dataset/times.py",
     "Tracker.kind": "at_provider and here, in settings/tracker.py; the tree's is read in tracking.py",

@@ -1,15 +1,20 @@
-"""What the points of a sweep come to together, rehearsed: seeds of one configuration are told apart from examples."""
+"""What the points of a sweep come to together, rehearsed: seeds told apart from examples, a winner asked again."""
 
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from project_fixture import Project
-from rehearsal_fixture import stop_server
+from rehearsal_fixture import recorded, stop_server
+
+from ftbuild.report.words import CONFIRMED
 
 pytestmark = pytest.mark.slow
 
+ASKED = [f"{each} confirm" for each in ("base", "base scores", "tuned", "tuned scores", "verdict")]
 BUILD = ("+experiment=tone_formal", "evaluation=ours", "goal=ours", "provider=rehearsal", "dataset.limit=200")
 CONF = {
     "evaluation/ours.yaml": """\
@@ -44,7 +49,7 @@ def ours(project: Project) -> Iterator[Project]:
 def test_points_that_differ_in_their_seed_alone_are_told_as_one_configuration(project: Project) -> None:
     with ours(project):
         asked = ("-m", *BUILD, "seed=1,2", "method.hyperparameters.n_epochs=1,2")
-        ended = project.run(*asked)
+        ended = project.run(*asked, COLUMNS="300")
         assert ended.code == 0, ended.err
         told = [line for line in ended.out.split("\n") if " seeds: " in line]
         number = r"\d\.\d\d"
@@ -57,6 +62,73 @@ def test_points_that_differ_in_their_seed_alone_are_told_as_one_configuration(pr
             own = next(m for m in run["metrics"] if m["metric"] == "chrf" and m["slice"] is None)["arms"]["tuned"]
             assert each["seeds"]["spread"]["least"] <= own["mean"] <= each["seeds"]["spread"]["most"]
             assert each["seeds"]["over_examples"]["n"] == own["n"]
-        again = project.run(*asked)
+        again = project.run(*asked, COLUMNS="300")
         assert (again.out, again.err) == (ended.out, "")
         assert [project.run_json(f"outputs/runs/{name}") for name in project.runs()] == runs
+
+
+def asked_of(project: Project) -> Counter[str]:
+    """Return how often each user's message was sent to be answered."""
+    sent = [each for each in recorded(project, smoke=False) if each["path"] == "/v1/chat/completions"]
+    return Counter(each["body"]["messages"][-1]["content"] for each in sent)
+
+
+def test_the_winner_alone_is_asked_on_the_confirm_split_once_the_sweep_has_ended(project: Project) -> None:
+    with ours(project):
+        kept = (*BUILD, "+dataset.split.confirm=0.2")
+        single = project.run(*kept, "method.hyperparameters.n_epochs=1")
+        assert single.code == 0, single.err
+        counts = project.run_json()["dataset"]["counts"]
+        assert counts["confirm"] > 0
+        [built] = (project.folder / "datasets" / "built" / "tone_formal").iterdir()
+        confirm = {
+            json.loads(line)["messages"][1]["content"] for line in (built / "confirm.jsonl").read_text().splitlines()
+        }
+        assert not confirm & set(asked_of(project))
+
+        asked = ("-m", *kept, "method.hyperparameters.n_epochs=1,2")
+        ended = project.run(*asked, COLUMNS="300")
+        assert ended.code == 0, ended.err
+        sent = asked_of(project)
+        assert {sent[each] for each in confirm} == {2}  # of the base and of the winner
+        runs = {run["overrides"][-1][-1]: run for run in map(project.run_json, all_runs(project)) if "sweep" in run}
+        winner = runs["1"]["sweep"]["winner"]
+        assert winner == runs["2"]["sweep"]["winner"]
+        [won] = [run for run in runs.values() if "confirmed" in run["sweep"]]
+        assert winner == f"n_epochs={won['overrides'][-1][-1]}"
+        found = won["sweep"]["confirmed"]
+        assert (found["n_test"], found["arms"], won["sweep"]["asked_before"]) == (
+            counts["confirm"],
+            ["base", "tuned"],
+            0,
+        )
+        word = CONFIRMED[found["verdict"]].capitalize()
+        first, second = ended.out.splitlines()[-2:]
+        assert first.startswith(f"Winner {winner}: character F-score ")
+        assert second.startswith(f"Asked again on {counts['confirm']} examples that nobody had looked at: ")
+        assert second.endswith(f" to base. {word}.")
+        page = (project.folder / won["path"] / "report.html").read_text()
+        assert "The winner of a sweep" in page
+        assert f"On {counts['confirm']} examples that nobody had looked at" in page
+        assert [each["label"] for each in won["actions"] if each["label"][-7:] == "confirm"] == ASKED
+
+        again = project.run(*asked, COLUMNS="300")
+        assert (again.out, again.err) == (ended.out, "")
+        assert asked_of(project) == sent
+
+        wider = project.run("-m", *kept, "method.hyperparameters.n_epochs=2,3,4")
+        assert wider.code == 0, wider.err
+        newest = next(run for run in map(project.run_json, reversed(all_runs(project))) if "confirmed" in run["sweep"])
+        assert newest["sweep"]["asked_before"] == (newest["sweep"]["winner"] != winner)
+
+
+def all_runs(project: Project) -> list[str]:
+    return [f"outputs/runs/{name}" for name in project.runs()]
+
+
+def test_points_that_part_their_examples_otherwise_have_no_winner_to_ask(project: Project) -> None:
+    with ours(project):
+        ended = project.run("-m", *BUILD, "+dataset.split.confirm=0.2", "dataset.split.test=0.15,0.2", COLUMNS="300")
+        assert ended.code == 0, ended.err
+        assert "No winner was asked on the confirm split: the points differ in dataset.split" in ended.out
+        assert all("confirmed" not in project.run_json(each)["sweep"] for each in all_runs(project))

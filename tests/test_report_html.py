@@ -11,6 +11,7 @@ from ftbuild.report.html import render
 from ftbuild.report.input import ReportInput
 from ftbuild.report.marks import Piece, mark
 from ftbuild.report.misses import INVENTED, LOST, Snippet
+from ftbuild.report.view import SIGNS
 
 VOID = {"meta", "link", "br", "input", "img", "line", "circle", "path"}
 
@@ -244,3 +245,17 @@ def test_where_no_difference_was_tested_no_star_is_explained() -> None:
     text = render(replace(given, results={**given.results, "metrics": untested}))
     assert "Holm" not in text
     assert 'class="held"' not in text
+
+
+def test_the_page_of_a_winner_says_what_it_came_to_on_examples_that_nobody_had_looked_at() -> None:
+    given = report_input()
+    assert "The winner of a sweep" not in render(given)
+    assert "sweep" not in given.to_json()
+    for verdict, ending, word in (("better", "met", "confirmed"), ("worse", "missed", "not confirmed")):
+        sweep = {"looks": 6, "verdict": "better", "p": 0.0123, "confirmed": {**given.results, "verdict": verdict}}
+        won = replace(given, sweep=sweep)
+        assert ReportInput.from_json(json.loads(json.dumps(won.to_json()))) == won
+        text = render(won)
+        said = " ".join(Page(text).said.split())
+        assert f"The winner of a sweep {SIGNS[ending]} {word} On 40 examples that nobody had looked at: 0.95" in said
+        assert "on the test split, +0.90 (+0.80 to +1.00) to base; among 6 looks (Holm, p 0.012): better." in said

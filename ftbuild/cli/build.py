@@ -1,11 +1,8 @@
 """`ftbuild +experiment=NAME`: build one experiment, or with -m every point of a sweep, as one graph."""
 
-import json
-import os
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +12,15 @@ from ftbuild.cache import cache_folder
 from ftbuild.cli import gate_text, sweep_text
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options, parse
+from ftbuild.cli.walk import Walker, asked_by, walked
 from ftbuild.composed import SMOKE
 from ftbuild.compositions import Compositions, compositions
-from ftbuild.errors import ConfigError, ExitCode, PlanError
+from ftbuild.errors import ConfigError, ExitCode, FtbuildError, PlanError
 from ftbuild.history import Run
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, found, result_id
 from ftbuild.plan.graph import Graph
-from ftbuild.points import Point, apart, command_line, one_graph, owners, part_of
+from ftbuild.points import Point, command_line, one_graph, owners, part_of
 from ftbuild.problem import Problem, render
 from ftbuild.report.words import ENDINGS, VERDICTS, when
 from ftbuild.store.place import refuse_network
@@ -63,6 +61,8 @@ def build(options: Options) -> int:
         if said := sweep_text.text(sweep, columns()):
             print(said)
     _track(points, endings, world, options)
+    if sweep.error is not None:
+        raise sweep.error
     return int(max(each.code for each in endings))
 
 
@@ -88,11 +88,6 @@ def _track(points: Sequence[Point], endings: "Sequence[_Ending]", world: World, 
     sys.stdout.flush()
     for line in tracking.track(finished, world, asked_by(options)):
         print(line, file=sys.stderr)
-
-
-def asked_by(options: Options) -> Sequence[str] | None:
-    """Return the words that ask for several points, None where one is asked for."""
-    return options.overrides if options.multirun else None
 
 
 def _as_planned(options: Options, path: str) -> Options:
@@ -165,78 +160,48 @@ def _built(
             _refuse_unlocked(point, graph, world)
     if (done := found(planned, store)) is not None:
         try:
-            return _ends(points, done, None, world)
+            sweep = sweep_of(graph, points, done)
+            if sweep.asked is None:
+                return _ends(sweep, points, done, None, world)
+            if (more := found(look_up(sweep.asked.graph, store, LedgerFolder(world)), store)) is not None:
+                return _ends(sweep.confirmed_by(more), points, _both(done, more), None, world)
         except DamagedError as error:
             store.set_aside(error.digest)
-    with walked(graph, points, store, world, options) as (done, site):
-        return _ends(points, done, site, world)
+    with walked(graph, points, store, world, options) as (done, walker):
+        both, sweep = confirmed(sweep_of(graph, points, done), done, walker)
+        return _ends(sweep, points, both, walker.site, world)
 
 
-def _ends(points: Sequence[Point], done: Build, site: "Site | None", world: World) -> tuple[list[_Ending], Sweep]:
+def confirmed(sweep: Sweep, done: Build, walker: Walker) -> tuple[Build, Sweep]:
+    """Ask the winner on the confirm split, where there is one; what keeps it from being asked is told in the end."""
+    asked = sweep.asked
+    if asked is None:
+        return done, sweep
+    walker.site.go_on(asked.winner.point, asked.point, done)
+    names = dict.fromkeys(asked.graph.actions, asked.point.name)
+    try:
+        more = walker.walk(asked.graph, [asked.point], names, known=done.ran)
+    except FtbuildError as error:
+        return done, replace(sweep, error=error)
+    if more.failed:
+        return done, replace(sweep, error=next(iter(more.failed.values())))
+    both = _both(done, more)
+    return both, sweep.confirmed_by(both)
+
+
+def _both(done: Build, more: Build) -> Build:
+    """Return what happened in two walks; what the second found done is as the first did it."""
+    return Build(done.store, {**more.ran, **done.ran}, done.failed)
+
+
+def _ends(
+    sweep: Sweep, points: Sequence[Point], done: Build, site: "Site | None", world: World
+) -> tuple[list[_Ending], Sweep]:
     """Return how the points ended, each by itself and all together."""
-    own, known, sweep = owners(points), runs.by_result(world), sweep_of(points, done)
+    points = sweep.with_winner(points)
+    own, known = owners(points), runs.by_result(world)
     ends = [_finished(point, part_of(done, point, own), sweep.told_of(point), site, world, known) for point in points]
     return ends, sweep
-
-
-@contextmanager
-def walked(
-    graph: Graph, points: Sequence[Point], store: Store, world: World, options: Options
-) -> "Iterator[tuple[Build, Site]]":
-    """Run what has no record, telling of it, and yield what happened and the surroundings it had.
-
-    Raises:
-        FtbuildError: as `engine.build`.
-        ConfigError: there is a job, and something speaks against it: the provider, the money, a missing key.
-    """
-    from ftbuild.cli.console import TerminalConsole
-    from ftbuild.engine import How
-    from ftbuild.engine import build as run_graph
-    from ftbuild.paying import Consent, Gate
-    from ftbuild.site import Site
-    from ftbuild.voice import Stopping
-    from ftbuild.workers import Processes
-
-    names = apart(points) if options.multirun else None
-    console = TerminalConsole(order=list(graph.actions), points=names)
-    stopping = Stopping()
-    jobs = options.jobs or cores()
-    site = Site(world, store, points, console.aside, stopping, jobs, options.retried, asked_by(options))
-    consent = Consent(options.yes, options.max_cost)
-    gate = Gate(graph, points, store, world, consent, console.say, options.retried)
-    gate.look()
-
-    def pass_gate(done: Build) -> None:
-        gate.pass_(done)
-        site.costs = gate.spent
-
-    how = How(
-        Processes(jobs),
-        jobs,
-        max(point.composed.settings.provider.at_once for point in _each_provider(points)),
-        options.keep_going or options.multirun,
-        stopping,
-        pass_gate,
-    )
-    try:
-        done = run_graph(graph, store, world, console, site.runners(), how)
-        console.close()
-        yield done, site
-    finally:
-        how.workers.stop()
-        console.close()
-        gate.settle()
-        site.release()
-
-
-def _each_provider(points: Sequence[Point]) -> Iterable[Point]:
-    """Return a point for each way in which the provider is set: a model of the settings costs memory."""
-    return {json.dumps(point.composed.tree["provider"], sort_keys=True): point for point in points}.values()
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _finished(

@@ -11,7 +11,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
@@ -43,7 +43,8 @@ class TerminalConsole:
     """The console of the command line; `close` when the build is over, however it ended.
 
     `order` are the ids of the actions in the order they are told in, `points` says which point of a
-    sweep an action belongs to; with points nothing is held back.
+    sweep an action belongs to; with points nothing is held back. Of actions that are `known` to be done, which an
+    earlier walk told, nothing is said.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class TerminalConsole:
         every_seconds: float | None = None,
         order: Sequence[str] = (),
         points: Mapping[str, str] | None = None,
+        known: Container[str] = (),
     ) -> None:
         self._out = out or sys.stderr
         self._live = self._out.isatty()
         self.every_seconds = every_seconds or (LIVE_EVERY_SECONDS if self._live else PLAIN_EVERY_SECONDS)
         self._points = points or {}
+        self._known = known
         self._waiting = [] if points else list(order)
         self._stage = ""
         self._held: dict[str, tuple[Action, Status, str, float]] = {}
@@ -90,7 +93,8 @@ class TerminalConsole:
         """Say what came of an action; hits are held back until something runs."""
         with self._lock:
             self._running.pop(action.id, None)
-            self._held[action.id] = (action, status, note, seconds)
+            if action.id not in self._known:
+                self._held[action.id] = (action, status, note, seconds)
             self._release()
 
     def failed(self, action: Action, error: FtbuildError) -> None:

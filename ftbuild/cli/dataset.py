@@ -3,8 +3,9 @@
 import os
 
 from ftbuild import runs
-from ftbuild.cli.build import composed_of, smoke_overrides, walked, world_of
+from ftbuild.cli.build import composed_of, smoke_overrides, world_of
 from ftbuild.cli.options import Options
+from ftbuild.cli.walk import walked
 from ftbuild.errors import ExitCode
 from ftbuild.points import one_graph
 from ftbuild.store.place import refuse_network

@@ -35,7 +35,7 @@ WORDS = {
     "BLOCKED": "blocked",
     "FAILED": "failed",
 }
-STAGES = ("data", "train", "test")
+STAGES = ("data", "train", "test", "confirm")
 REASONS_AT_MOST = 3
 
 

@@ -21,6 +21,26 @@ def _said(sweep: Sweep) -> Iterator[str]:
     listed = "; ".join(f"{word}: {', '.join(those)}" for word, those in names.items())
     yield f"Of {len(sweep.looks)} looks at once (Holm): {listed}"
     yield from map(_seeds, sweep.seeds)
+    yield from _winner(sweep)
+
+
+def _winner(sweep: Sweep) -> Iterator[str]:
+    """Yield who has won and what it came to on examples that nobody had looked at, or why that is not known."""
+    if sweep.unasked:
+        yield f"No winner was asked on the confirm split: {sweep.unasked}"
+    if sweep.asked is None:
+        return
+    won = sweep.asked.winner
+    told = {"looks": len(sweep.looks), "verdict": won.verdict, "p": won.p}
+    yield f"Winner {won.point.name}: {words.won(told, won.results)}"
+    if sweep.confirmed is None:
+        yield "It was not asked on the confirm split: the same command asks it."
+    else:
+        word = words.first_large(words.CONFIRMED[sweep.confirmed["verdict"]])
+        yield f"Asked again {words.confirmed(sweep.confirmed)}. {word}."
+        if sweep.n_before:
+            others = words.count(sweep.n_before, "other winner was", "other winners were")
+            yield f"{others} asked on them before: untouched no more. dataset.split.seed draws new ones."
 
 
 def _seeds(seeds: Seeds) -> str:

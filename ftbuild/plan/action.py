@@ -15,7 +15,8 @@ from typing import Any, Literal
 from ftbuild.digest import canonical, of_bytes
 
 Contract = Literal["pure", "paid", "calls"]
-Stage = Literal["data", "train", "test"]
+Stage = Literal["data", "train", "test", "confirm"]
+CONFIRM = " confirm"  # ends the label of an action that does on the confirm split what another does on the test split
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ class SettingsText(Mapping[str, Any]):
 class Action:
     """One step. `settings` hold just what changes its result: it sees nothing else of the config.
 
-    `label` is what people call it ("dataset", "base", "job"); `stage` one of data, train, test. It runs when the
-    actions `after` are done, too; it reads nothing of them, so they are in no key.
+    `label` is what people call it ("dataset", "base", "job"); `stage` one of data, train, test, confirm. It runs
+    when the actions `after` are done, too; it reads nothing of them, so they are in no key.
     """
 
     kind: Kind
@@ -102,6 +103,11 @@ class Action:
     def id(self) -> str:
         """Return the digest of kind, keyed settings and input ids; equal ids are one node."""
         return self._digest("ftbuild.node.v1", [[each.role, each.action, each.output] for each in self.inputs])
+
+    @property
+    def arm(self) -> str:
+        """Return the arm whose answers it asks for, where that is what it does."""
+        return self.label.removesuffix(CONFIRM)
 
     def preimage(self, digests: Mapping[str, str]) -> dict[str, Any]:
         """Return what the key is the digest of; `digests` maps each role to the digest of its content."""

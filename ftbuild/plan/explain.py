@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from ftbuild.plan.action import CONFIRM
+
 NEVER = "never run before"
 
 # kind -> setting of its actions -> config key; {label} is the action's label without " scores".
@@ -149,7 +151,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], label: str) -> l
 
     def key(name: str) -> str:
         top, _, rest = name.partition(".")
-        above = keys.get(top, "").format(label=label.removesuffix(" scores"))
+        above = keys.get(top, "").format(label=label.removesuffix(CONFIRM).removesuffix(" scores"))
         return f"{above}.{rest}" if above and rest else above
 
     return [

@@ -27,6 +27,8 @@ class ReportInput:
     `arms`: of each arm `about`, what it is, and `usage`, what an answer took: `n, seconds, seconds_95, tokens_read,
     tokens_written, usd, as_of`, None where no model was asked; `at_once` requests were under way at most.
     `retrieval`: which passages the prompts have and how often the search finds the right one; None without any.
+    `sweep`: of the winner of a sweep `looks, verdict, p` among all of them, and `confirmed`, the results on examples
+    that nobody had looked at; None for every other run.
     `caveat`: what this kind of model cannot be trusted with, in a sentence or two; None to say nothing.
     """
 
@@ -40,10 +42,14 @@ class ReportInput:
     at_once: int
     retrieval: Mapping[str, Any] | None = None
     caveat: str | None = None
+    sweep: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form kept in the store."""
-        return {"schema_version": 1, **asdict(self)}
+        value = {"schema_version": 1, **asdict(self)}
+        if self.sweep is None:
+            del value["sweep"]
+        return value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "ReportInput":
@@ -59,4 +65,5 @@ class ReportInput:
             at_once=value["at_once"],
             retrieval=value["retrieval"],
             caveat=value["caveat"],
+            sweep=value.get("sweep"),
         )

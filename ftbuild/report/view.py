@@ -71,8 +71,24 @@ def _verdict(report_input: ReportInput) -> dict[str, Any]:
         "conditions": conditions,
         "tiles": [tile for tile in tiles if tile],
         "judge": _judge(results.get("judge")),
+        "sweep": _sweep(report_input.sweep, results),
         "confidence": f"{100 * results['confidence']:g} %",
         "has_proxy": any(m["proxy"] for m in results["metrics"]),
+    }
+
+
+def _sweep(sweep: Mapping[str, Any] | None, results: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return how the winner of a sweep did among all looks, and on examples that nobody had looked at."""
+    if sweep is None:
+        return None
+    verdict = sweep["confirmed"]["verdict"]
+    ending = {"better": "met", "underpowered": "undecided"}.get(verdict, "missed")
+    return {
+        "sign": SIGNS[ending],
+        "ending": ending,
+        "word": words.CONFIRMED[verdict],
+        "won": words.first_large(words.won(sweep, results)),
+        "found": words.first_large(words.confirmed(sweep["confirmed"])),
     }
 
 

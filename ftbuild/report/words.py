@@ -110,6 +110,41 @@ def headline(results: Mapping[str, Any]) -> str:
     return f"{VERDICTS[results['verdict']]}, {ENDINGS[results['ending']]}.".capitalize()
 
 
+CONFIRMED = {
+    "better": "confirmed",
+    "worse": "not confirmed",
+    "no_difference": "not confirmed",
+    "underpowered": VERDICTS["underpowered"],
+}
+
+
+def won(sweep: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+    """Return what the winner of a sweep came to on the test split, among all looks at it."""
+    metric = metric_of(results, results["verdict_metric"])
+    assert metric is not None
+    after = value(metric["arms"][results["arm"]]["mean"])
+    gain = _gained(metric["differences"].get(results["against"]), results["against"])
+    p = "" if sweep["p"] is None else f", p {p_value(sweep['p'])}"
+    among = f"among {sweep['looks']} looks (Holm{p}): {VERDICTS[sweep['verdict']]}"
+    return f"{metric['label']} {after} on the test split{gain}; {among}"
+
+
+def confirmed(results: Mapping[str, Any]) -> str:
+    """Return what the winner of a sweep came to on examples that nobody had looked at, without the word for it."""
+    metric = metric_of(results, results["verdict_metric"])
+    assert metric is not None
+    after = metric["arms"][results["arm"]]
+    gain = _gained(metric["differences"].get(results["against"]), results["against"])
+    return f"on {count(after['n'], 'example')} that nobody had looked at: {value(after['mean'])}{gain}"
+
+
+def _gained(difference: Mapping[str, Any] | None, against: str) -> str:
+    if not difference or difference["difference"] is None:
+        return ""
+    between = difference_interval(difference)
+    return f", {signed(difference['difference'])}{f' ({between})' if between else ''} to {against}"
+
+
 def judge_in_words(judge: Mapping[str, Any]) -> str:
     """Return how well a judge agrees with its labels, and what follows: `kappa 0.82 (...), wanted 0.60: admitted`."""
     admitted = "admitted" if judge["admitted"] else "not admitted"

@@ -42,7 +42,7 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
     if kind == "echo":
         answers = [(each["id"], 0, Dialogue(Completion(arms.echo(each["raw"])))) for each in examples]
     elif kind == "rules":
-        arm = shop.settings.evaluation.arms[action.label]
+        arm = shop.settings.evaluation.arms[action.arm]
         rewritten = [(each["id"], arms.rules(each["raw"], shop.settings.style, arm)) for each in examples]
         answers = [(name, 0, Dialogue(Completion(text))) for name, text in rewritten]
     else:

@@ -166,5 +166,6 @@ def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, A
     results = compare.compare(scores, goal, judged=judged, trusted=trusted)
     if (asked := settings.get("levers")) is not None:
         results["levers"] = levers(scores, asked["arms"], dict(asked["sides"]))
-    note = f"{results['verdict']}, goal {results['ending']}" if judged else "no verdict asked for"
+    ended = f", goal {results['ending']}" if results["goal"] else ""
+    note = f"{results['verdict']}{ended}" if judged else "no verdict asked for"
     return Made({"results.json": json_file(results)}, note)

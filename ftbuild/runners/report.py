@@ -7,6 +7,7 @@ from typing import Any
 
 from ftbuild.chat import Message, said
 from ftbuild.ledger.checkpoints import choose
+from ftbuild.plan.confirm import CONFIRMED
 from ftbuild.render.back import conversation
 from ftbuild.report.input import ReportInput
 from ftbuild.runners.formats import json_file, json_lines, parse_lines, texts
@@ -44,6 +45,7 @@ def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
         },
         at_once=given["at_once"],
         retrieval=json.loads(whole(inputs["retrieval"])) if "retrieval" in inputs else None,
+        sweep=_sweep(settings.get("sweep"), inputs),
         caveat=CAVEAT if given["run"]["provider"] == "embedded" else None,
     )
     missed = misses.misses(gathered.examples, gathered.results["arm"])
@@ -55,6 +57,11 @@ def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
         },
         f"{len(missed)} misses" if misses.told_by(gathered.examples) else "no scorer here tells a miss",
     )
+
+
+def _sweep(sweep: Mapping[str, Any] | None, inputs: Mapping[str, Content]) -> dict[str, Any] | None:
+    """Return what is told of the sweep that a run has won, None of any other run."""
+    return None if sweep is None else {**sweep, CONFIRMED: json.loads(whole(inputs[CONFIRMED]))}
 
 
 def _examples(arms: list[str], inputs: Mapping[str, Content]) -> list[dict[str, Any]]:
