@@ -51,7 +51,7 @@ def test_tools_that_lines_have_in_common_are_read_once() -> None:
 
 
 @settings(max_examples=300)
-@given(st.lists(WORDS, max_size=3), st.lists(VALUES, max_size=2), st.dictionaries(WORDS, VALUES, max_size=2), st.booleans())
+@given(st.lists(WORDS, max_size=3), st.lists(VALUES, max_size=2), OBJECTS, st.booleans())
 def test_an_example_is_read_in_parts_as_it_is_read_whole(
     messages: list[str], tools: list[Any], slices: dict[str, Any], has_tools: bool
 ) -> None:
