@@ -10,7 +10,7 @@ from ftbuild.runners import counting
 from ftbuild.runners.formats import each_line
 from ftbuild.settings import Provider, Settings
 from ftbuild.store.store import Store
-from ftbuild.stream import Content, Spool
+from ftbuild.stream import Content, Output
 
 
 def described(
@@ -48,7 +48,7 @@ def described(
 
 def _provenance(store: Store, made: Mapping[str, str], lines: Mapping[str, str]) -> Content:
     """Return where each example comes from, with the number and the digest of its training line."""
-    spool = Spool(str(store.folder))
+    spool = Output(str(store.folder))
     entries = each_line(store.stream(made["provenance.jsonl"]))
     for split in splits_in(lines):
         for number, line in enumerate(each_line(store.stream(lines[f"{split}.jsonl"])), 1):

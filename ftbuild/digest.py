@@ -41,22 +41,38 @@ def of_bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-class Hashed:
-    """Bytes that pass by a piece at a time; `digest` is the sha256 of those that have."""
+def raw(content: bytes) -> bytes:
+    """Return the sha256 of `content` as 32 bytes: for comparing, no name of anything."""
+    return hashlib.sha256(content).digest()
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = pieces
+
+class Running:
+    """The sha256 of bytes that are added a piece at a time."""
+
+    def __init__(self) -> None:
         self._found = hashlib.sha256()
 
-    def __iter__(self) -> Iterator[bytes]:
-        for piece in self._pieces:
-            self._found.update(piece)
-            yield piece
+    def add(self, piece: bytes) -> None:
+        """Add some bytes."""
+        self._found.update(piece)
 
     @property
     def digest(self) -> str:
         """Return the sha256 so far."""
         return self._found.hexdigest()
+
+
+class Hashed(Running):
+    """Bytes that pass by a piece at a time; `digest` is the sha256 of those that have."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        super().__init__()
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self.add(piece)
+            yield piece
 
 
 def of_pieces(pieces: Iterable[bytes]) -> str:

@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from itertools import chain, islice
 from math import isinf
@@ -33,6 +34,7 @@ SAMPLE_BYTES = 512
 BLANK = "blank-line"
 DOUBTED = object()
 SPACE = b" \t\r\n"
+TOOLS = b'"tools"'
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,38 @@ def plainly(content: bytes) -> Any:
     return value
 
 
+class Shared(list[Any]):
+    """A list of JSON values that many lines have in common, read once and never changed; `text` is its JSON."""
+
+    def __init__(self, values: list[Any]) -> None:
+        super().__init__(values)
+        self.text = orjson.dumps(values)
+
+
+def in_parts(content: bytes) -> Any:
+    """Return what `plainly` does of an object, its tools as Shared where it can be cut in two before them.
+
+    Lines mostly end as the line before, from their tools on, and an end is read once. If what is before the cut is an
+    object once it is closed, and what is behind it is one once it is opened, then both together are one object.
+    """
+    at = content.find(TOOLS)
+    head = content[: max(at, 0)].rstrip(SPACE)
+    if head.endswith(b","):
+        value, end = plainly(head[:-1] + b"}"), _end(content[at:])
+        if isinstance(value, dict) and value and end and value.keys().isdisjoint(end):
+            return value | end
+    return plainly(content)
+
+
+@lru_cache(maxsize=256)
+def _end(content: bytes) -> dict[str, Any]:
+    """Return the members of an object that begin with its tools, none where they are not plain."""
+    value = plainly(b"{" + content)
+    if not isinstance(value, dict):
+        return {}
+    return {**value, "tools": Shared(value["tools"])} if isinstance(value["tools"], list) else value
+
+
 def _parsed(content: bytes) -> Any:
     """Return the same, slowly, and say what is wrong."""
     try:
@@ -161,6 +195,8 @@ def _parsed(content: bytes) -> Any:
 
 def written(value: Any) -> bytes:
     """Return a JSON value as bytes, its members in their order."""
+    if type(value) is Shared:
+        return value.text
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:  # a number or a nesting beyond what it takes

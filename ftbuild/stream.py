@@ -8,9 +8,11 @@ import os
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
+from ftbuild.digest import Running
 from ftbuild.errors import StoreError
 from ftbuild.problem import Problem
 
@@ -119,7 +121,7 @@ class Spool:
         """Write what is held to the file."""
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
+                self._file = _nameless(self._folder or tempfile.gettempdir())
                 weakref.finalize(self, self._file.close)
             rest = memoryview(self._held)
             while rest:
@@ -130,6 +132,43 @@ class Spool:
             fix = "free space or rights there, then again."
             raise StoreError(Problem(f"cannot be written: {said}", where, fix=fix)) from error
         self._held = bytearray()
+
+
+class Output(Spool):
+    """A spool that is to be kept: its bytes are hashed as they pass, and its file can be given a name."""
+
+    def __init__(self, folder: str | None = None) -> None:
+        super().__init__(folder)
+        self._hashed = Running()
+
+    def add(self, content: bytes) -> None:
+        """Add some bytes.
+
+        Raises:
+            StoreError: the disk is full.
+        """
+        self._hashed.add(content)
+        super().add(content)
+
+    @property
+    def digest(self) -> str:
+        """Return the sha256 of what was added."""
+        return self._hashed.digest
+
+    def handle(self) -> int | None:
+        """Return the handle of a file without a name that holds all that was added, None while it is in memory."""
+        if self._file is None:
+            return None
+        self._put_down()
+        return self._file.fileno()
+
+
+def _nameless(folder: str) -> BinaryIO:
+    """Return a new file without a name, one that can be given one where the system has such files."""
+    if hasattr(os, "O_TMPFILE"):
+        with suppress(OSError):
+            return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600), "w+b", buffering=0)
+    return tempfile.TemporaryFile(dir=folder, buffering=0)
 
 
 class Gathered:

@@ -6,6 +6,7 @@ tiktoken" (2026-11). Texts are cut as tiktoken cuts them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from ftbuild.rows import written
@@ -18,24 +19,24 @@ CALLED = ("name", "arguments")  # and of a call
 
 def of_line(line: Mapping[str, Any], encoding: str) -> int:
     """Return the tokens of a training line of any method; what is no text or message counts nothing."""
-    texts, around = _counted(line)
-    return sum(of_texts(texts, encoding)) + around
+    return of_lines([line], encoding)[0]
 
 
 def of_lines(lines: Iterable[Mapping[str, Any]], encoding: str) -> list[int]:
-    """Return the tokens of each line: of many at once, and of equal texts once, which is much quicker."""
-    counted = [_counted(line) for line in lines]
-    unlike = list(dict.fromkeys(text for texts, _ in counted for text in texts))
-    counts = dict(zip(unlike, of_texts(unlike, encoding), strict=True))
-    return [sum(map(counts.__getitem__, texts)) + around for texts, around in counted]
-
-
-def _counted(line: Mapping[str, Any]) -> tuple[list[str], int]:
-    """Return the texts of a line that are counted, and the tokens around them."""
+    """Return the tokens of each line: of many at once, which is much quicker."""
     texts: list[str] = []
+    around, ends = [], [0]
+    for line in lines:
+        around.append(_add_line(line, texts))
+        ends.append(len(texts))
+    sums = list(accumulate(of_texts(texts, encoding), initial=0))
+    return [sums[end] - sums[begin] + n for begin, end, n in zip(ends, ends[1:], around, strict=False)]
+
+
+def _add_line(line: Mapping[str, Any], texts: list[str]) -> int:
+    """Add the texts of a line that are counted; return the tokens around them."""
     n_messages = n_conversations = 0
-    inner = line.get("input") if isinstance(line.get("input"), dict) else line
-    assert isinstance(inner, Mapping)
+    inner = line["input"] if isinstance(line.get("input"), dict) else line
     for listed in (inner.get("messages"), line.get("preferred_output"), line.get("non_preferred_output")):
         if isinstance(listed, list):
             n_conversations += 1
@@ -45,7 +46,7 @@ def _counted(line: Mapping[str, Any]) -> tuple[list[str], int]:
                     _add(message, texts)
     if isinstance(inner.get("tools"), list):
         texts.append(written(inner["tools"]).decode())
-    return texts, A_MESSAGE * n_messages + A_CONVERSATION * n_conversations
+    return A_MESSAGE * n_messages + A_CONVERSATION * n_conversations
 
 
 def learnt(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -15,7 +15,7 @@ from ftbuild.chat import Message, Tool
 from ftbuild.dataset import facts
 from ftbuild.dataset.facts import Fact, Indexes, Table
 from ftbuild.dataset.mix import Mix, mixed
-from ftbuild.digest import of_bytes, of_plain
+from ftbuild.digest import canonical_plain, raw
 from ftbuild.example import SPLITS, USUAL, Example, Origin, Split, sorted_json
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares, Style
@@ -87,9 +87,9 @@ def fact(
 ) -> Fact:
     """Return what decides where a prepared example goes; `value` is its conversation, the others as in Fact."""
     return Fact(
-        same=of_bytes(sorted_json(folded(value)) if recipe.near else sorted_json(value)),
-        asked=of_bytes(_asked(value["messages"][:-1])),
-        order=of_plain(["order.v1", recipe.shares.seed, origin.id]),
+        same=raw(sorted_json(folded(value)) if recipe.near else sorted_json(value)),
+        asked=raw(_asked(value["messages"][:-1])),
+        order=raw(canonical_plain(["order.v1", recipe.shares.seed, origin.id])),
         id=origin.id,
         line=origin.line,
         path=path,

@@ -35,9 +35,9 @@ class Fact(NamedTuple):
     lengths of its line and of what stands beside it, `company` says which tools it offers and calls.
     """
 
-    same: str
-    asked: str
-    order: str
+    same: bytes
+    asked: bytes
+    order: bytes
     id: str
     line: int
     path: int
@@ -50,10 +50,9 @@ class Fact(NamedTuple):
 
     def packed(self) -> bytes:
         """Return it as one row of a table."""
-        same, asked, order = (bytes.fromhex(each[:32]) for each in (self.same, self.asked, self.order))
         place = (self.line, self.path, self.source, SPLITS.index(self.split), not self.pinned)
         lengths = (self.n_bytes, self.n_beside, self.company)
-        return _ROW.pack(same, asked, order, bytes.fromhex(self.id), *place, *lengths)
+        return _ROW.pack(self.same, self.asked, self.order, bytes.fromhex(self.id), *place, *lengths)  # cut at 16 bytes
 
 
 def table(packed: Sequence[bytes], paths: Sequence[Sequence[int]], companies: Sequence[Sequence[int]]) -> Table:

@@ -9,6 +9,8 @@ from typing import Any
 
 from ftbuild import rows
 
+UNTAUGHT = frozenset({"own_tools", "response_format", "rejected"})  # said in a conversation, and in no line
+
 
 def value(conversation: Mapping[str, Any]) -> dict[str, Any]:
     """Return the line of a conversation as a JSON value, its members in the documented order.

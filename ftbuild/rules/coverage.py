@@ -1,11 +1,14 @@
 """What the lines of a file have in common: the tools they offer and call, and the flag for parallel calls."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ftbuild.problem import Problem
+from ftbuild.rows import Shared
 from ftbuild.rules.pack import found
 
 LISTED_AT_MOST = 5
@@ -26,6 +29,7 @@ def company(line: Mapping[str, Any], messages: Iterable[Any]) -> Company | None:
     tools = line.get("tools")
     if not isinstance(tools, list):
         return None
+    offered = _offered(tools.text) if isinstance(tools, Shared) else tuple(_names(tools))
     called: list[str] = []
     arity = 0
     for message in messages:
@@ -34,7 +38,7 @@ def company(line: Mapping[str, Any], messages: Iterable[Any]) -> Company | None:
             called += _names(calls)
             arity = max(arity, len(calls))
     flag = line.get("parallel_tool_calls", True)
-    return Company(tuple(_names(tools)), tuple(called), arity, flag if isinstance(flag, bool) else None)
+    return Company(offered, tuple(called), arity, flag if isinstance(flag, bool) else None)
 
 
 @dataclass
@@ -71,6 +75,11 @@ class Coverage:
         if self.arity and not self.arity[0]:
             fix = "add requests that need no tool, a tenth of the lines or more."
             yield found("always-a-call", "", "every line that offers tools calls one", fix)
+
+
+@lru_cache(maxsize=256)
+def _offered(text: bytes) -> tuple[str, ...]:
+    return tuple(_names(json.loads(text)))
 
 
 def _names(listed: Iterable[Any]) -> list[str]:

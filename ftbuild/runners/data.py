@@ -24,7 +24,7 @@ from ftbuild.dataset.facts import Table
 from ftbuild.dataset.lineage import Done
 from ftbuild.dataset.mix import Mix
 from ftbuild.dataset.times import latest_times, split_in
-from ftbuild.digest import of_pieces, of_value, short
+from ftbuild.digest import of_value, short
 from ftbuild.errors import DataError
 from ftbuild.example import LEARNT_FROM, SPLITS, USUAL, Example, Origin, Split, said_in
 from ftbuild.partitions import mapped
@@ -32,20 +32,21 @@ from ftbuild.problem import Problem
 from ftbuild.render.lacking import lacking
 from ftbuild.render.lacking import problem as lacking_problem
 from ftbuild.render.methods import LINES
+from ftbuild.render.supervised import UNTAUGHT
 from ftbuild.retrieval.grounding import Given, grounded
 from ftbuild.rows import reread
 from ftbuild.rules import examples as rules
 from ftbuild.rules.coverage import Company, Coverage, company
 from ftbuild.rules.pack import Pack
 from ftbuild.runners import counting, passages
-from ftbuild.runners.formats import json_file, json_lines, parse_lines
+from ftbuild.runners.formats import Written, json_file, json_lines, parse_examples, parse_lines
 from ftbuild.runners.terms import terms_of
 from ftbuild.settings import Shares, Source, Style
 from ftbuild.sources import Piece, note, nothing, plain, read_piece
 from ftbuild.sources import pieces as pieces_of
 from ftbuild.sources.conversations import PACK
 from ftbuild.sources.structured import formed
-from ftbuild.stream import Content, Gathered, Spool, lines
+from ftbuild.stream import Content, Gathered, Output, Spool, lines
 from ftbuild.workers import Made
 
 AT_ONCE = 64  # examples whose tokens are counted together: more of them no longer fit a cache
@@ -79,7 +80,7 @@ def ingest(settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, An
         read = passages.documents(files, source, given)
         outputs: dict[str, Content] = {"passages.jsonl": read.content, **source_files.kept(files, given)}
         return Made(outputs, read.note(), _warnings(read.problems))
-    spool, n, found, hint = Spool(given.get("scratch")), 0, list[Problem](), ""
+    spool, n, found, hint = Output(given.get("scratch")), 0, list[Problem](), ""
     left_out: Counter[str] = Counter()
     said = settings.get("response_format")
     form = ResponseFormat.from_json(json.loads(said)) if said is not None else None
@@ -268,8 +269,8 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
     golds = bytearray()
     tools: dict[str, tuple[Tool, Tool]] = {}
     recipe, pack = ways.recipe, rules.pack_for(ways.terms.strict)
-    for value in parse_lines(partition.lines):
-        ready = _ready(value, ways)
+    for each in parse_examples(partition.lines, "source"):
+        ready = _ready(each, ways)
         if ready is None:
             n_equal_answers += 1
             continue
@@ -279,7 +280,7 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
             redacted[len(told)] = ready.done.redacted
         if found := [*ready.problems, *rules.check(said, origin.path, origin.line, pack, ready.known)]:
             wrong[len(told)] = found
-        told.append(_line(origin, said, ready.context))
+        told.append(_line(origin, ready.told, ready.context))
         licence, has_share = ways.licences[origin.source], origin.source in ways.with_share
         entry = lineage.entry(origin, ready.done, ready.split, recipe.shares, licence, has_share)
         if ways.grounds is not None:
@@ -306,13 +307,14 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
 class Ready(NamedTuple):
     """An example as it will be learnt: where it comes from, what is said in it and what was done to it.
 
-    `asked` is what is said without the passages in `given`, which stand in `context`: two that ask the same leak,
-    whatever stands before the question. `tools` are those told otherwise, `n_cut` the calls that were cut off, and
-    `known` the rules that found nothing in what is said.
+    `told` are the members of what is `said` as bytes, `asked` is what is said without the passages in `given`, which
+    stand in `context`: two that ask the same leak, whatever stands before the question. `tools` are those told
+    otherwise, `n_cut` the calls that were cut off, and `known` the rules that found nothing in what is said.
     """
 
     origin: Origin
     said: dict[str, Any]
+    told: bytes
     asked: dict[str, Any]
     split: Split
     done: Done = Done()
@@ -324,12 +326,13 @@ class Ready(NamedTuple):
     known: Pack | None = None
 
 
-def _ready(value: Mapping[str, Any], ways: Ways) -> Ready | None:
-    """Return what becomes of the example of a JSON form; None where its answer is both rejected and preferred."""
-    shares, latest = ways.recipe.shares, ways.recipe.latest
+def _ready(example: Written, ways: Ways) -> Ready | None:
+    """Return what becomes of an example; None where its answer is both rejected and preferred."""
+    value, shares, latest = example.value, ways.recipe.shares, ways.recipe.latest
     if ways.leave_alone and is_prepared(value, ways.recipe):
         origin, said = Origin.from_json(value), said_in(value)
-        return Ready(origin, said, said, split_in(origin, shares, latest), known=PACK if origin.sound else None)
+        split = split_in(origin, shares, latest)
+        return Ready(origin, said, example.said, said, split, known=PACK if origin.sound else None)
     read = Example.from_json(value)
     as_told = _as_told(read, ways)
     if as_told is None:
@@ -351,7 +354,8 @@ def _ready(value: Mapping[str, Any], ways: Ways) -> Ready | None:
             said, context = own.conversation(), again.example.context
     done = Done(own.transforms, own.redacted)
     pairs = offered.pairs(own, ways.terms)
-    return Ready(own.origin, said, asked, split, done, as_told.n_cut, pairs, given, context, problems)
+    told = reread(said)[1:-1]
+    return Ready(own.origin, said, told, asked, split, done, as_told.n_cut, pairs, given, context, problems)
 
 
 def _as_told(read: Example, ways: Ways) -> offered.Offered | None:
@@ -363,11 +367,11 @@ def _as_told(read: Example, ways: Ways) -> offered.Offered | None:
     return None if are_equal(told.example.rejected, told.example.target) else told  # a call that differed is gone
 
 
-def _line(origin: Origin, said: Mapping[str, Any], context: str) -> bytes:
+def _line(origin: Origin, told: bytes, context: str) -> bytes:
     beside: dict[str, Any] = {"raw": origin.raw, "group": origin.group, "slices": origin.slices}
     beside |= origin.judged_by()
     beside |= {"context": context} if context else {}  # what an arm that retrieves nothing goes without
-    return reread({"id": origin.id, **said, **beside}) + b"\n"
+    return b'{"id":"%s",%s,%s\n' % (origin.id.encode(), told, reread(beside)[1:])
 
 
 def _joined(parts: Sequence[Prepared]) -> tuple[Table, list[str], list[Company | None]]:
@@ -401,7 +405,7 @@ def render(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
     """
     counted: Counter[Fact] = Counter()
     splits = [split for split in SPLITS if split in inputs]
-    spools = {split: Spool(given.get("scratch")) for split in splits}
+    spools = {split: Output(given.get("scratch")) for split in splits}
     counts, without = dict.fromkeys(splits, 0), {split: Counter[str]() for split in splits}
     work = partial(_render, settings["method"], settings.get("reads", ()))
     parts = (Lines(split, each) for split in splits for each in lines(inputs[split]))
@@ -415,7 +419,7 @@ def render(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
             method, n = settings["method"], counts[split]
             raise DataError(*(lacking_problem(what, lacks[what], n, split, method) for what in lacks))
     outputs: dict[str, Content] = {f"{split}.jsonl": spools[split].content() for split in splits}
-    digest = of_value(["lines.v2", *(of_pieces(lines(outputs[f"{split}.jsonl"])) for split in splits)])
+    digest = of_value(["lines.v2", *(spools[split].digest for split in splits)])
     outputs["facts.jsonl"] = counting.written(counted)
     outputs["manifest.json"] = json_file({"schema_version": 1, "digest": digest, "counts": counts})
     return Made(outputs, f"training lines {short(digest)}")
@@ -444,14 +448,20 @@ def _render(method: str, reads: Sequence[str], part: Lines) -> Rendered:
     written: list[bytes] = []
     counted: Counter[Fact] = Counter()
     wanting: Counter[str] = Counter()
-    n, examples = 0, parse_lines(part.content)
+    n, examples = 0, parse_examples(part.content, "raw")
     while some := list(islice(examples, AT_ONCE)):
         n += len(some)
-        wanting.update(what for each in some if (what := lacking(each, method, reads)))
+        values = [each.value for each in some]
+        wanting.update(what for each in values if (what := lacking(each, method, reads)))
         if not wanting:
-            written += (LINES[method](each) + b"\n" for each in some)
-            counted.update(counting.facts(some, part.split, method))
+            written += (_rendered(method, each) + b"\n" for each in some)
+            counted.update(counting.facts(values, part.split, method))
     return Rendered(part.split, b"".join(written), counted, n, wanting)
+
+
+def _rendered(method: str, example: Written) -> bytes:
+    is_said = method == "supervised" and UNTAUGHT.isdisjoint(example.value)
+    return b"{%s}" % example.said if is_said else LINES[method](example.value)
 
 
 def _warnings(found: Sequence[Problem]) -> Sequence[Problem]:

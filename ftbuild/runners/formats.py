@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import orjson
 
 from ftbuild.chat import said
 from ftbuild.completion import Dialogue
-from ftbuild.rows import line
+from ftbuild.example import said_in
+from ftbuild.rows import Shared, line, reread
 from ftbuild.stream import Content, lines
 
 
@@ -50,6 +52,40 @@ def _told(dialogue: Dialogue) -> Iterator[str]:
 def parse_lines(content: Content) -> Iterator[dict[str, Any]]:
     """Yield the objects of JSON lines that we wrote."""
     return map(orjson.loads, each_line(content))
+
+
+class Written(NamedTuple):
+    """An example in its JSON form; `said` are the members of its conversation as they stand in its line."""
+
+    value: dict[str, Any]
+    said: bytes
+
+
+def parse_examples(content: Content, beside: str) -> Iterator[Written]:
+    """Yield the examples of JSON lines that we wrote; tools that many of them offer are read once, as Shared.
+
+    `beside` is the member that follows those of the conversation.
+    """
+    return map(partial(_example, beside=f',"{beside}":'.encode()), each_line(content))
+
+
+def _example(line: bytes, beside: bytes) -> Written:
+    """Return the example of a line cut before its tools and behind its conversation, if each part is an object."""
+    head, _, rest = line.partition(b',"tools":')
+    tools, _, end = rest.rpartition(beside)
+    try:
+        value = {**orjson.loads(head + b"}"), **_offer(tools), **orjson.loads(b"{" + beside[1:] + end)}
+    except orjson.JSONDecodeError:
+        value = orjson.loads(line)
+        return Written(value, reread(said_in(value))[1:-1])
+    return Written(value, line[line.index(b'"messages":') : -len(beside) - len(end)])
+
+
+@lru_cache(maxsize=256)
+def _offer(tools: bytes) -> dict[str, Any]:
+    """Return the members of an example from its tools on to the end of its conversation."""
+    value = orjson.loads(b'{"tools":' + tools + b"}")
+    return {**value, "tools": Shared(value["tools"])}
 
 
 def each_line(content: Content) -> Iterator[bytes]:

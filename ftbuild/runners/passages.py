@@ -24,7 +24,7 @@ from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.settings import Retrieval, Source
 from ftbuild.settings.retrieval import SLICE
 from ftbuild.source_files import Contents
-from ftbuild.stream import Content, Spool, whole
+from ftbuild.stream import Content, Output, whole
 from ftbuild.workers import Made
 
 UNKNOWN, AMONG, MISSING = range(3)  # the gold passage of an example: not named, among those it is given, or not
@@ -60,7 +60,7 @@ class Documents:
 
 def documents(files: Contents, source: Source, given: Mapping[str, Any]) -> Documents:
     """Return the passages of some files, in their order."""
-    spool, done = Spool(given.get("scratch")), Documents()
+    spool, done = Output(given.get("scratch")), Documents()
     work = partial(_read, source.passage_characters or LONGEST)
     read = ((path, whole(content)) for path, content in files)
     for said, n, problems in mapped(work, read, given.get("jobs", 1), lambda file: len(file[1])):

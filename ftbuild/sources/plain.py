@@ -9,7 +9,7 @@ from io import BytesIO
 from itertools import groupby
 
 from ftbuild.example import messages_told, tools_told
-from ftbuild.rows import SPACE, plainly, reread
+from ftbuild.rows import SPACE, in_parts, reread
 from ftbuild.rules.lines import SUPERVISED_KEYS
 from ftbuild.rules.sound import is_sound
 from ftbuild.settings import Source
@@ -43,7 +43,7 @@ def kept(content: bytes, number: int, name: str, source: Source) -> bytes | None
 
     `name` is the source's name in the config, and its path that of the file.
     """
-    value = plainly(content.strip(SPACE))
+    value = in_parts(content.strip(SPACE))
     if not isinstance(value, dict):
         return None
     line = {key: value[key] for key in SUPERVISED_KEYS if key in value}

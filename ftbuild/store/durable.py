@@ -5,14 +5,16 @@ Every effect on the disk goes through `os`, one call each, so that a test can ma
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from ftbuild.digest import Hashed
 from ftbuild.errors import StoreError
 from ftbuild.problem import Problem
-from ftbuild.stream import Content, pieces
+from ftbuild.store.contents import LEFTOVER
+from ftbuild.stream import Content, Output, Stream, pieces
 
 TAIL_BYTES = 1 << 16
 
@@ -25,20 +27,20 @@ def write(path: Path, content: Content, mode: int = 0o644) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary(path.parent, pieces(content), mode) as name:
+        with _temporary(path.parent, content, mode) as name:
             os.replace(name, path)
         sync_folder(path.parent)
     except OSError as error:
         raise refused(path, error) from error
 
 
-def write_named(content: Content, folder: Path, place: Callable[[str], Path], mode: int = 0o644) -> str:
+def write_named(content: Stream, folder: Path, place: Callable[[str], Path], mode: int = 0o644) -> str:
     """Put `content` at the place of its digest as `write` does, by way of `folder`, and return the digest.
 
     Raises:
         StoreError: the file cannot be written.
     """
-    hashed = Hashed(pieces(content))
+    hashed = content if isinstance(content, Output) else Hashed(content.pieces())
     path = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,22 +55,39 @@ def write_named(content: Content, folder: Path, place: Callable[[str], Path], mo
 
 
 @contextmanager
-def _temporary(folder: Path, content: Iterable[bytes], mode: int) -> Iterator[str]:
+def _temporary(folder: Path, content: Content | Hashed, mode: int) -> Iterator[str]:
     """Yield the name of a new file that holds `content` on the disk; it must be moved, else it is taken away."""
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".tmp-")
+    name = _named(folder, content) if isinstance(content, Output) else None
     try:
-        try:
-            for piece in content:
-                _write_all(handle, piece)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        if name is None:
+            handle, name = tempfile.mkstemp(dir=folder, prefix=LEFTOVER)
+            try:
+                for piece in content if isinstance(content, Hashed) else pieces(content):
+                    _write_all(handle, piece)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
         os.chmod(name, mode)
         yield name
     except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
+        if name is not None:
+            with suppress(OSError):
+                os.unlink(name)
         raise
+
+
+def _named(folder: Path, output: Output) -> str | None:
+    """Give the file of an output a name in a folder and return it; None where its bytes have to be copied there."""
+    handle = output.handle()
+    if handle is None:
+        return None
+    name = str(folder / f"{LEFTOVER}{uuid4().hex}")
+    try:
+        os.fsync(handle)
+        os.link(f"/proc/self/fd/{handle}", name, src_dir_fd=handle)  # any src_dir_fd has the link followed
+    except (OSError, NotImplementedError):
+        return None
+    return name
 
 
 def append_line(path: Path, line: bytes) -> None:
