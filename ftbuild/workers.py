@@ -18,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -184,11 +185,21 @@ def _printing_to(log: str) -> Iterator[None]:
 
 
 def context() -> "multiprocessing.context.BaseContext":
-    """Return how processes are started: from a clean server where there is one, never a fork of a threaded build."""
+    """Return how processes are started: from a clean server where there is one, never a fork of a threaded build.
+
+    The server is deaf to Ctrl-C from its first moment on, as are those it starts: it would hear it until its imports
+    are done, and die of it. What is blocked while it is started stays blocked there.
+    """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload(["ftbuild.runners.pure"])
+    resource_tracker.ensure_running()  # else it is started below, and lifts the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return found
 
 
