@@ -1,6 +1,7 @@
 """Verbs, options and exit codes: what is typed wrong is answered with the command that was meant."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,39 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, arguments: list[str
     process.stdout.close()
     with process.stderr:
         assert (process.stderr.read(), process.wait()) == (b"", 0)
+
+
+FULL = "standard output: cannot be written: no space left on device\n    Fix: free space there, then again.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "to", "ends", "said"),
+    [
+        ("runs", ">&-", 0, ""),
+        ("runs", ">&- 2>&- <&-", 0, ""),
+        ("--help", "> /dev/full", 5, FULL),
+        ("pln", "2> /dev/full", 2, ""),
+    ],
+)
+def test_output_that_leads_nowhere_ends_without_a_traceback(
+    tmp_path: Path, arguments: str, to: str, ends: int, said: str
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m ftbuild {arguments} {to}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (ends, said)
+
+
+def test_letters_that_the_terminal_does_not_know_are_replaced(tmp_path: Path) -> None:
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    words = [sys.executable, "-m", "ftbuild", TONE, "style.system='Höflich'", "--cfg", "job"]
+    done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"system: H?flich" in done.stdout
 
 
 READS = """

@@ -1,6 +1,5 @@
 """Find the verb, run it, turn errors into text and an exit code. The only place that catches everything."""
 
-import os
 import shlex
 import sys
 import traceback
@@ -8,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ftbuild.cli import streams
 from ftbuild.cli.verbs import VERBS
 from ftbuild.errors import ConfigError, ExitCode, FtbuildError
 from ftbuild.problem import Problem, nearest, render
@@ -15,14 +15,20 @@ from ftbuild.problem import Problem, nearest, render
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; a reader that has gone away is no error."""
+    streams.prepare()
     try:
         code = _guarded(list(arguments))
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is still in the buffers would be written at exit, and complained about.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        streams.end()
         code = int(ExitCode.DONE)
+    except OSError as error:
+        full = streams.full(error)
+        if full is None:
+            raise
+        streams.end()
+        _say(render(full.problems))
+        code = int(full.exit_code)
     return code
 
 
@@ -35,15 +41,15 @@ def _guarded(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         _say("interrupted; the same command goes on from here")
         return int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and streams.full(error)):
+            raise
         _say(traceback.format_exc() + "This is a bug in ftbuild, not in your config.")
         return int(ExitCode.BUG)
 
 
 def _say(text: str) -> None:
-    with suppress(BrokenPipeError):
+    with suppress(OSError):  # nobody reads it, or there is no room for it
         print(text, file=sys.stderr)
 
 
