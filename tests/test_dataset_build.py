@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from dataset_fixture import Dataset, build
 from examples_fixture import STYLE, example, many
@@ -10,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftbuild.chat import Message, Tool
-from ftbuild.dataset.build import Recipe, is_prepared, prepared
+from ftbuild.dataset import facts
+from ftbuild.dataset.build import Recipe, fact, is_prepared, prepared
+from ftbuild.dataset.contradicting import contradicting
 from ftbuild.example import USUAL, Example, Origin
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares
@@ -136,6 +139,53 @@ def test_two_targets_of_one_input_in_one_split_are_no_leak() -> None:
         [example("hi", "A.", only="test"), example("hi", "B.", line=2, only="test")], STYLE, SHARES, None
     )
     assert [problem.rule for problem in problems] == ["empty-split", "empty-split"]
+
+
+def test_answers_of_one_input_that_contradict_each_other_are_told_with_both_places() -> None:
+    system = Message("system", "Be brief.")
+    said = [
+        example("Open?", "Yes.", line=1),
+        example("Hi", "Hello.", line=2),
+        example("Open?", "No.", line=3),
+        replace(example("Open?", "Nope.", line=4), messages=(system, *example("Open?", "Nope.").messages)),
+        example("Open?", "Never.", line=5),
+        replace(example("Open?", "A better one.", line=6), rejected=Message("assistant", "A worse one.")),
+        replace(example("Open?", "Yep.", line=7), messages=(system, *example("Open?", "Yep.").messages)),
+        example("open?", "Who knows.", line=8),
+    ]
+    rows = [
+        fact(each.origin, each.conversation(), Recipe(STYLE, SHARES), "train", 0, 0).packed() for each in reversed(said)
+    ]
+    table = facts.table([b"".join(rows)], [[0]], [[0]])
+
+    def told(learnt: Sequence[int]) -> list[str]:
+        read = [each.conversation() for each in reversed(said)]
+        found = contradicting(table, np.array(learnt, np.int64), ["data/pairs.jsonl"], read.__getitem__)
+        return [str(each) for each in found]
+
+    assert told(range(8)) == [
+        f"data/pairs.jsonl:{row}: warning: same input as data/pairs.jsonl:{first}, and another answer\n"
+        "    The model can learn only one of them.\n"
+        "    Fix: keep the answer that you want, or say in the input what tells the two apart.    contradicting-answers"
+        for first, row in ((1, 3), (4, 7))
+    ]
+    assert told([0, 2, 4, 6, 7]) == []  # lines 8, 6, 4, 2 and 1
+
+
+def test_contradictions_beyond_those_that_are_shown_are_counted() -> None:
+    said = [example(f"m{n // 2}", f"a{n}", line=n + 1) for n in range(60)]
+    table = facts.table(
+        [
+            b"".join(
+                fact(each.origin, each.conversation(), Recipe(STYLE, SHARES), "train", 0, 0).packed() for each in said
+            )
+        ],
+        [[0]],
+        [[0]],
+    )
+    found = contradicting(table, np.arange(60), ["p"], lambda row: said[row].conversation())
+    assert [each.line for each in found] == [*range(2, 40, 2), None]
+    assert found[-1].what == "so have 11 more inputs two answers"
 
 
 def test_every_empty_split_is_told() -> None:

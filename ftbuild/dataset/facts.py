@@ -98,6 +98,17 @@ def leaks(facts: Table, kept: Indexes) -> list[tuple[int, int]]:
     return found
 
 
+def asked_alike(facts: Table, rows: Indexes) -> list[Indexes]:
+    """Return the rows that ask the same, for each thing that several ask; by source, path and line."""
+    rank = rows[np.lexsort([facts[name][rows] for name in ("line", "path", "source")])]
+    asked = facts["asked"][rank]
+    together = np.lexsort([np.arange(len(rank)), asked[:, 1], asked[:, 0]])
+    begins = np.flatnonzero(_begins(asked[together]))
+    sizes = np.diff(begins, append=len(together))
+    groups = [together[at : at + n] for at, n in zip(begins[sizes > 1], sizes[sizes > 1], strict=True)]
+    return [rank[each] for each in sorted(groups, key=lambda each: int(each[0]))]
+
+
 def ordered(facts: Table, kept: Indexes, splits: Sequence[Split]) -> Mapping[Split, Indexes]:
     """Return the rows of each of the splits in the order of their digests."""
     order = facts["order"][kept]

@@ -14,13 +14,16 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+import orjson
 
 from ftbuild import source_files
 from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.dataset import facts, lineage, offered, redact
 from ftbuild.dataset.build import Decided, Recipe, are_equal, decide, fact, is_prepared, prepared, problems
 from ftbuild.dataset.card import Fact
-from ftbuild.dataset.facts import Table
+from ftbuild.dataset.contradicting import contradicting
+from ftbuild.dataset.facts import Indexes, Table
 from ftbuild.dataset.lineage import Done
 from ftbuild.dataset.mix import Mix
 from ftbuild.dataset.times import latest_times, split_in
@@ -201,6 +204,9 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     found = problems(decided, table, paths, [each for each in SPLITS if learnt or each not in LEARNT_FROM])
     found += _together(decided, table, companies, [each for row, each in wrong.items() if row in kept], learnt=learnt)
     at, at_beside = facts.offsets(table, "n_bytes"), facts.offsets(table, "n_beside")
+    if learnt:
+        read = partial(_row, told, at, table["n_bytes"])
+        found += contradicting(table, decided.splits["train"], paths, read)
     outputs: dict[str, Content] = {
         f"{split}.jsonl": Gathered(told, at[rows], table["n_bytes"][rows]).content()
         for split, rows in decided.splits.items()
@@ -219,7 +225,14 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
         outputs["retrieval.json"] = json_file(recalled)
         told_of += passages.told(recalled)
     told_of += f", redacted {redact.told(taken)}" * bool(taken) + f", {n_cut:,} calls cut off" * bool(n_cut)
-    return Made(outputs, f"{told_of}, no problems", _warnings([*found, *offered.losses(tools, terms)]))
+    warnings = _warnings([*found, *offered.losses(tools, terms)])
+    told_of += f", {len(warnings):,} warning{'s' * (len(warnings) > 1)}" if warnings else ", no problems"
+    return Made(outputs, told_of, warnings)
+
+
+def _row(told: Spool, at: Indexes, lengths: npt.NDArray[Any], row: int) -> Any:
+    """Return the JSON form of an example by its row in the table of all."""
+    return orjson.loads(told.read([(int(at[row]), int(lengths[row]))]))
 
 
 def _together(
