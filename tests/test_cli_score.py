@@ -112,8 +112,19 @@ def test_a_style_is_that_of_an_experiment(own: Own) -> None:
         ),
         (
             ("constraints", "--options", "{words: {most: 4}, language: English}"),
-            "command line: --options: words.most: Extra inputs are not permitted\n"
-            "command line: --options: language: String should match pattern '^[a-z]{2}$'\n",
+            "command line: --options: constraints has no 'words.most'\n"
+            "    Fix: the nearest is 'at_most'.\n"
+            "command line: --options: language: String should match pattern '^[a-z]{2}$'\n"
+            "    Fix: --options '{KEY: VALUE, ...}', as under evaluation.scorers in a config\n",
+        ),
+        (
+            ("constraints", "--options", "{word: {at_most: 4}}"),
+            "command line: --options: constraints has no 'word'\n    Fix: the nearest is 'words'.\n",
+        ),
+        (
+            ("constraints", "--options", "{"),
+            "command line: --options: not YAML: expected the node content, but found '<stream end>'\n"
+            "    Fix: --options '{KEY: VALUE, ...}', as under evaluation.scorers in a config\n",
         ),
         (
             ("chrf", "--options", "{language: en}"),
@@ -172,6 +183,20 @@ def test_what_a_judge_has_said_is_scored_without_asking_it(own: Own) -> None:
     assert own.run("score", "judge", "--cases", "cases.jsonl").err == (
         "cases.jsonl:1: judgements: two replies of a judge, output first and target first\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("scorer", "output", "said"),
+    [
+        ("judge", "a", "judge\n    Fix: give the lines judgements, what a judge has replied to each order."),
+        ("json_schema", "{}", "json_schema.valid\n    Fix: give the lines a schema, that of the answer."),
+        ("exact", None, "exact: every output is null\n    Fix: give the lines what is scored."),
+    ],
+)
+def test_a_score_of_nothing_is_no_success(own: Own, scorer: str, output: str | None, said: str) -> None:
+    lines(own, "cases.jsonl", {"id": "a", "output": output, "target": "b"})
+    ended = own.run("score", scorer, "--cases", "cases.jsonl")
+    assert (ended.code, ended.out, ended.err) == (1, "", f"cases.jsonl: no case has a value of {said}\n")
 
 
 def test_every_broken_case_is_named_by_its_line(own: Own) -> None:
@@ -265,6 +290,12 @@ def test_two_files_are_compared_for_people(own: Own) -> None:
             "    Fix: say it alike, or in the first file alone.\n",
         ),
         ([], [{"id": "a", "value": 1}], "a.jsonl: holds no line\n"),
+        (
+            [{"id": "a", "value": 1, "metric": "exact"}],
+            [{"id": "a", "value": 0.4, "metric": "chrf"}],
+            "b.jsonl: values of chrf, and in a.jsonl of exact\n"
+            "    Fix: compare values of one metric; ftbuild score --out writes them.\n",
+        ),
     ],
 )
 def test_values_that_cannot_be_compared_are_named(own: Own, base: list[Any], other: list[Any], said: str) -> None:
@@ -272,6 +303,15 @@ def test_values_that_cannot_be_compared_are_named(own: Own, base: list[Any], oth
     lines(own, "b.jsonl", *other)
     ended = own.run("compare", "a.jsonl", "b.jsonl")
     assert (ended.code, ended.err) == (1, said)
+
+
+def test_a_difference_that_rates_cannot_have_is_not_promised(own: Own) -> None:
+    lines(own, "a.jsonl", {"id": 1, "value": 0}, {"id": 2, "value": 0})
+    lines(own, "b.jsonl", {"id": 1, "value": 1, "metric": "exact"}, {"id": 2, "value": 0, "metric": "exact"})
+    ended = own.run("compare", "a.jsonl", "b.jsonl")
+    said = ended.out.splitlines()
+    assert said[2] == "p 1 (McNemar, exact); with so few examples no difference could be shown"
+    assert (ended.code, said[3]) == (0, "UNDECIDED: too few examples to tell.")
 
 
 def test_compare_takes_two_files(own: Own) -> None:

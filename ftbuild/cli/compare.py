@@ -1,8 +1,11 @@
-"""`ftbuild compare`: two files of values on the same examples; how much better, how sure. Needs no project."""
+"""`ftbuild compare`: two files of values on the same examples; how much better, how sure. Needs no project.
+
+It has no goal to miss, so it ends with 0 whatever it finds; `--format junit` and `github` tell worse from better.
+"""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +29,15 @@ SAID: Mapping[Verdict, str] = {
 
 @dataclass(frozen=True)
 class _Value:
-    """The value of one example, None where it has none; `asked` is its question, where the file says so."""
+    """The value of one example, None where it has none; `asked` is its question, where the file says so.
+
+    So is `metric` what the value is of.
+    """
 
     value: float | None
     cluster: str | None
     asked: str | None = None
+    metric: str | None = None
 
 
 def compared(options: Options) -> int:
@@ -47,12 +54,15 @@ def compared(options: Options) -> int:
     base, other = (read_lines(path, _value).found for path in paths)
     _same_ids(base, other, paths)
     _same_questions(base, other, paths)
+    _same_metric(base, other, paths)
     groups = clusters({name: each.cluster for name, each in base.items()}, paths[0])
     _same_clusters(base, other, paths)
     pairs = {name: (each.value, other[name].value) for name, each in base.items()}
     shared = {name: (one, two) for name, (one, two) in pairs.items() if one is not None and two is not None}
     before, after = ({name: each[at] for name, each in shared.items()} for at in (0, 1))
     found = compare(before, after, groups and {name: groups[name] for name in shared})
+    if found.mde is not None and found.mde > 1 and all(0 <= value <= 1 for pair in shared.values() for value in pair):
+        found = replace(found, mde=None)  # scores between 0 and 1 never differ by so much
     judged = verdict(found)
     if options.format == "json":
         told = {"schema_version": SCHEMA_VERSION, **asdict(found), "verdict": judged}
@@ -70,7 +80,7 @@ def _value(line: Mapping[str, Any]) -> _Value:
         raise ValueError("no value; null says that the example has none")
     if said is not None and not isinstance(said, int | float):
         raise ValueError(f"value is {said!r}, no number")
-    return _Value(None if said is None else float(said), cluster(line), line.get("asked"))
+    return _Value(None if said is None else float(said), cluster(line), line.get("asked"), line.get("metric"))
 
 
 def _same_ids(base: Mapping[str, _Value], other: Mapping[str, _Value], paths: list[Path]) -> None:
@@ -97,6 +107,17 @@ def _same_questions(base: Mapping[str, _Value], other: Mapping[str, _Value], pat
         raise DataError(*problems)
 
 
+def _same_metric(base: Mapping[str, _Value], other: Mapping[str, _Value], paths: list[Path]) -> None:
+    """Refuse values of two metrics, where both files say of which they are."""
+    named = [{each.metric for each in values.values() if each.metric is not None} for values in (base, other)]
+    if all(named) and (named[0] != named[1] or len(named[0]) > 1):
+        here, there = (", ".join(sorted(each)) for each in named)
+        what = f"values of {there}, and in {paths[0]} of {here}"
+        raise DataError(
+            Problem(what, str(paths[1]), fix="compare values of one metric; ftbuild score --out writes them.")
+        )
+
+
 def _same_clusters(base: Mapping[str, _Value], other: Mapping[str, _Value], paths: list[Path]) -> None:
     for name, each in base.items():
         if other[name].cluster is not None and other[name].cluster != each.cluster:
@@ -117,4 +138,6 @@ def _text(found: Difference, judged: Verdict, n_left_out: int, n_clusters: int |
         lines[-1] += f"; {found.p_clustered:.3g} on clusters"
     if found.mde is not None:
         lines[-1] += f"; data like these show a difference of {found.mde:.3f} four times in five"
+    else:
+        lines[-1] += "; with so few examples no difference could be shown"
     return "\n".join([*lines, f"{SAID[judged]}."])

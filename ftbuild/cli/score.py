@@ -16,19 +16,34 @@ from ftbuild.cli.options import Options
 from ftbuild.cli.recorded import cluster, clusters, read_lines
 from ftbuild.cli.scores_text import SCORES, Scored
 from ftbuild.criteria import Criterion
-from ftbuild.errors import ConfigError, ExitCode
+from ftbuild.errors import ConfigError, DataError, ExitCode
 from ftbuild.evaluate import scoring
+from ftbuild.imports import yaml_text
 from ftbuild.problem import Problem, nearest, render
 from ftbuild.rows import line
 from ftbuild.scorers import Case, GivenPassage, Score, Scorer, build
 from ftbuild.scorers.judge import ORDERS
 from ftbuild.settings import Style, StyleRules
-from ftbuild.settings.evaluation import ScorerName, ScorerOptions, misplaced
+from ftbuild.settings.evaluation import OPTIONS, Count, ScorerName, ScorerOptions, misplaced
 from ftbuild.stats import interval
 from ftbuild.store import durable
 
 SCHEMA_VERSION = 1
 CRITERIA: ScorerName = "criteria"
+# Without it a scorer makes no value of a line.
+LACKS: Mapping[str, str] = {
+    "chrf": "a target",
+    "criteria": "criteria, as tests of promptfoo and of Evals have them",
+    "exact": "a target",
+    "facts": "a target",
+    "grounding": "passages, each with a name and a text",
+    "json_schema": "a schema, that of the answer",
+    "judge": "judgements, what a judge has replied to each order",
+    "results": "the results of the calls",
+    "rouge_l": "a target",
+    "tool_calls": "a target with calls, and tools",
+}
+FORM = "--options '{KEY: VALUE, ...}', as under evaluation.scorers in a config"
 NO_STYLE = Style(language="en", system="", rules=StyleRules())
 
 
@@ -37,7 +52,7 @@ def score(options: Options) -> int:
 
     Raises:
         ConfigError: no such scorer or metric, or no such file.
-        DataError: lines that are no cases.
+        DataError: lines that are no cases, or none of which the scorer makes a value.
     """
     scorer, metric = _scorer(options)
     path = _path(options)
@@ -47,6 +62,8 @@ def score(options: Options) -> int:
         name: _of(scorer, metric, each.case) if each.case is not None else Score(metric, None)
         for name, each in cases.items()
     }
+    if all(each.value is None for each in scores.values()):
+        raise DataError(_nothing(scorer, metric, path, any(each.case for each in cases.values())))
     groups = clusters({name: each.cluster for name, each in cases.items()}, path)
     if scorer.name == CRITERIA and read.warnings:
         print(render(read.warnings), file=sys.stderr)
@@ -55,7 +72,7 @@ def score(options: Options) -> int:
     summary = {"n": found.n, "mean": found.mean, "low": found.low, "high": found.high}
     if options.out is not None:
         kept = [
-            {"id": name, "value": each.value}
+            {"id": name, "value": each.value, "metric": metric}
             | ({"cluster": groups[name]} if groups else {})
             | ({"asked": cases[name].asked} if cases[name].asked is not None else {})
             for name, each in scores.items()
@@ -69,6 +86,13 @@ def score(options: Options) -> int:
         scored = Scored(str(path), next(each for each in scorer.metrics if each.name == metric), scores, found)
         print(SCORES.get(options.format, _text)(scored))
     return int(ExitCode.DONE)
+
+
+def _nothing(scorer: Scorer, metric: str, path: Path, answered: bool) -> Problem:  # noqa: FBT001
+    """Return the finding that no case has a value, with what its lines would have to hold."""
+    what = f"no case has a value of {metric}" + ("" if answered else ": every output is null")
+    lacks = LACKS.get(scorer.name, "") if answered else ""
+    return Problem(what, str(path), fix=f"give the lines {lacks}." if lacks else "give the lines what is scored.")
 
 
 def _scorer(options: Options) -> tuple[Scorer, str]:
@@ -124,14 +148,24 @@ def _chosen(name: ScorerName, options: Options) -> ScorerOptions:
         if wrong := misplaced(name, chosen):
             raise ValueError(wrong)
     except ValidationError as error:
-        found = [(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
-        raise ConfigError(
-            *(Problem(f"--options: {at + ': ' if at else ''}{what}", "command line") for at, what in found)
-        ) from None
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        fix = "--options '{KEY: VALUE, ...}', as under evaluation.scorers in a config"
-        raise ConfigError(Problem(f"--options: {error}", "command line", fix=fix)) from None
+        raise ConfigError(*(_no_option(name, each) for each in error.errors())) from None
+    except yaml.YAMLError as error:
+        what, _ = yaml_text.problem(error)
+        raise ConfigError(Problem(f"--options: {what}", "command line", fix=FORM)) from None
+    except (ValueError, TypeError) as error:
+        raise ConfigError(Problem(f"--options: {error}", "command line", fix=FORM)) from None
     return chosen
+
+
+def _no_option(name: ScorerName, detail: Any) -> Problem:
+    """Return in words what pydantic refuses of the options of a scorer."""
+    at = ".".join(map(str, detail["loc"]))
+    if detail["type"] != "extra_forbidden":
+        return Problem(f"--options: {at + ': ' if at else ''}{detail['msg']}", "command line", fix=FORM)
+    known = OPTIONS.get(name, ()) if len(detail["loc"]) == 1 else [*Count.model_fields]
+    close = nearest(str(detail["loc"][-1]), known)
+    there = f"the nearest is {close!r}." if close else f"there are {', '.join(known)}." if known else "leave it out."
+    return Problem(f"--options: {name} has no {at!r}", "command line", fix=there)
 
 
 def _path(options: Options) -> Path:

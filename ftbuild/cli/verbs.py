@@ -76,7 +76,7 @@ VERBS = {
         "SCORER",
     ),
     "compare": Verb(
-        "compare two files of scores on the same examples",
+        "compare two files of scores on the same examples; 0 whatever comes of it",
         "compare:compared",
         ("--format",),
         ("text", "json", "github", "junit", "md"),
