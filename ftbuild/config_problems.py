@@ -176,7 +176,8 @@ def _one(detail: Any, loc: list[str], fields: Sequence[str], origins: Origins, o
     if detail["type"] == "extra_forbidden":
         return _unknown_key(loc, value, (path, line), fields, options)
     if detail["type"] in ("missing", "union_tag_not_found"):
-        return _missing_key(key, loc, value, path, line)
+        beside = origins.beside(".".join(loc[:-1])) if path == COMMAND_LINE and len(loc) > 1 else []
+        return _missing_key(key, loc, value, path, line, [each.rpartition(".")[2] for each in beside])
     if hint := _yaml_trap(detail, key, value, path):
         return Problem(f"{key}: {hint[0]}", path, line, fix=hint[1])
     said = detail["msg"].removeprefix("Value error, ")
@@ -237,7 +238,10 @@ NEEDED_OF_SOURCES = {
 }
 
 
-def _missing_key(key: str, loc: list[str], value: object, path: str, line: int | None) -> Problem:
+def _missing_key(
+    key: str, loc: list[str], value: object, path: str, line: int | None, beside: Sequence[str]
+) -> Problem:
+    """Return the finding about a key that a node lacks; `beside` are the nodes beside one that was typed."""
     in_source = loc[:2] == ["dataset", "sources"] and len(loc) == 4 and isinstance(value, dict)
     if in_source and isinstance(value, dict) and not {"kind", "path"} & set(value):
         source = ".".join(loc[:3])
@@ -248,6 +252,8 @@ def _missing_key(key: str, loc: list[str], value: object, path: str, line: int |
             fix=f"to take it out: ~{source}; to put one in: +source@{source}=OPTION.",
         )
     why, fix = NEEDED_OF_SOURCES.get(loc[-1], ("", "")) if loc[:2] == ["dataset", "sources"] else ("", "")
+    if close := nearest(loc[-2], beside) if beside else None:
+        fix = f"the nearest to {loc[-2]!r} is {close!r}."
     return Problem(f"{key} is missing", path, line, why=why, fix=fix)
 
 

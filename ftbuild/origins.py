@@ -41,12 +41,18 @@ class Origins:
     def _places(self) -> Mapping[str, Origin]:
         return {**self.files, **self.typed}
 
+    @cached_property
+    def _made(self) -> Mapping[str, Origin]:
+        """Nodes that no file has: they are there since a key in them was typed."""
+        nodes = {key[:at]: origin for key, origin in self.typed.items() for at, sign in enumerate(key) if sign == "."}
+        return {node: each for node, each in nodes.items() if not any(key.startswith(f"{node}.") for key in self.files)}
+
     def of(self, key: str) -> Origin | None:
         """Return the place of `key`, else of the nearest node above it, else None; `a[0]` is the key `a.0`."""
         key = re.sub(r"\[(\d+)\]", r".\1", key) if "[" in key else key
         while key:
-            if key in self._places:
-                return self._places[key]
+            if found := self._places.get(key) or self._made.get(key):
+                return found
             key = key.rpartition(".")[0]
         return None
 

@@ -310,6 +310,43 @@ def test_a_verdict_needs_base_and_tuned(own: Own) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (
+            "evaluation.arms.basee.examples=3",
+            "command line: evaluation.arms.basee.kind is missing\n    Fix: the nearest to 'basee' is 'base'.\n",
+        ),
+        (
+            "goal.arm=tunedd",
+            "command line: goal.arm: no arm 'tunedd', and the verdict compares tunedd with base\n"
+            "    Fix: the nearest is 'tuned'; there are echo, rules, base, tuned.\n",
+        ),
+        (
+            "goal.require.right_tone.at_least=80",
+            "command line: goal.require.right_tone.at_least: 80, and every metric lies between 0 and 1\n"
+            "    Fix: goal.require.right_tone.at_least=0.8\n",
+        ),
+        (
+            "dataset.split={validation: 0.3, test: 0.9, seed: 0}",
+            "command line: dataset.split: 0.3 for validation and 0.9 for test are 1.2 in all, which leaves nothing to "
+            "train on\n    Fix: lower them: what is left of 1 trains.\n",
+        ),
+        (
+            "judge=formal",
+            "judge.rubric: given, and no scorer judges by it\n"
+            "    Fix: evaluation=judged, or another with the scorer judge; or leave the judge out.\n",
+        ),
+    ],
+)
+def test_what_was_typed_is_blamed_on_the_command_line_with_what_was_meant(own: Own, typed: str, said: str) -> None:
+    assert own.refused("plan", TONE, typed).endswith(said)
+
+
+def test_a_key_of_a_group_that_is_a_group_of_its_own_is_blamed_on_who_typed_it(own: Own) -> None:
+    assert own.refused("plan", TONE, "evaluation.judge.model=x").startswith("command line: evaluation.judge.model=x: ")
+
+
 def test_a_number_out_of_range_is_blamed_on_the_command_line_that_set_it(own: Own) -> None:
     own.experiment("mine", "defaults: [tone_formal]\n")
     where = "method.hyperparameters"

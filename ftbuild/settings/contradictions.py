@@ -38,14 +38,16 @@ class Contradiction:
 def contradictions(settings: "Settings") -> Iterator[Contradiction]:
     """Yield them in the order of the settings."""
     yield from _shares(settings)
+    yield from _split(settings)
     yield from _times(settings)
     yield from _place(settings)
     metrics, arms = metrics_of(settings), list(settings.evaluation.arms)
     goal = settings.goal
-    for arm in (goal.against, goal.arm):
+    for name, arm in (("against", goal.against), ("arm", goal.arm)):
         if arm not in arms:
             said = f"no arm {arm!r}, and the verdict compares {goal.arm} with {goal.against}"
-            yield Contradiction("evaluation.arms", said, arms)
+            key = "evaluation.arms" if arm == type(goal).model_fields[name].default else f"goal.{name}"
+            yield Contradiction(key, said, arms, arm)
     named = [("goal.metric", settings.goal.metric)]
     named += [("evaluation.knowledge", each) for each in settings.evaluation.knowledge]
     named += [("evaluation.behaviour", each) for each in settings.evaluation.behaviour]
@@ -60,6 +62,10 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
                 other = getattr(condition, field)
                 if other is not None and other not in arms:
                     yield Contradiction(f"{key}.{field}", f"no arm {other!r} in evaluation.arms", arms, other)
+            for field in ("at_least", "at_most", "by", "may_drop"):
+                value = getattr(condition, field)
+                if value is not None and not 0 <= value <= 1:
+                    yield _no_rate(f"{key}.{field}", value)
             if condition.slice is not None:
                 yield from _slice(f"{key}.slice", condition.slice, settings)
     if settings.dataset.tests_only and settings.method.type != "none":
@@ -128,6 +134,20 @@ def _shares(settings: "Settings") -> Iterator[Contradiction]:
         yield Contradiction(key, f"{said}; no other source is learnt from", [], fix=fix)
 
 
+def _split(settings: "Settings") -> Iterator[Contradiction]:
+    """Yield that the shares of the splits leave nothing to train on."""
+    split, sources = settings.dataset.split, settings.dataset.of_examples.values()
+    shares = {name: getattr(split, name) for name in ("validation", "test", "confirm")}
+    shares = {name: share for name, share in shares.items() if share}
+    total = sum(shares.values())
+    is_filled = any(each.only == "train" for each in sources)
+    drawn = split.by == "group" and any(each.only is None for each in sources)
+    if drawn and (total > 1 + CLOSE or (total > 1 - CLOSE and not is_filled)):
+        named = " and ".join(f"{share:g} for {name}" for name, share in shares.items())
+        said = f"{named} are {total:g} in all, which leaves nothing to train on"
+        yield Contradiction("dataset.split", said, (), fix="lower them: what is left of 1 trains.")
+
+
 def _times(settings: "Settings") -> Iterator[Contradiction]:
     """Yield that a split by time finds no time in any source that is to be split."""
     sources = {name: each for name, each in settings.dataset.of_examples.items() if each.only is None}
@@ -158,10 +178,13 @@ def metrics_of(settings: "Settings") -> list[str]:
 
 
 def _judge(settings: "Settings") -> Iterator[Contradiction]:
-    """Yield that a judge has no rubric."""
+    """Yield that a judge has no rubric, or a rubric no judge."""
     if JUDGE in settings.evaluation.scorers and settings.judge.rubric is None:
         said = "null, and the scorer judge judges by one"
         yield Contradiction("judge.rubric", said, (), fix="judge=formal, or a rubric of your own in conf/judge.")
+    if JUDGE not in settings.evaluation.scorers and settings.judge.rubric is not None:
+        fix = "evaluation=judged, or another with the scorer judge; or leave the judge out."
+        yield Contradiction("judge.rubric", "given, and no scorer judges by it", (), fix=fix)
 
 
 def _checkpoint(settings: "Settings") -> Iterator[Contradiction]:
@@ -185,6 +208,12 @@ def _constraints(settings: "Settings") -> list[str]:
 
 def _no_metric(key: str, metric: str, metrics: Sequence[str]) -> Contradiction:
     return Contradiction(key, f"no metric {metric!r} comes from evaluation.scorers and style.rules", metrics, metric)
+
+
+def _no_rate(key: str, value: float) -> Contradiction:
+    """Return that a bound is none that a metric can reach: all of them lie between 0 and 1."""
+    fix = f"{key}={value / 100:g}" if 1 < value <= 100 else f"write a number from 0 to 1, as {key}=0.8."
+    return Contradiction(key, f"{value:g}, and every metric lies between 0 and 1", (), fix=fix)
 
 
 def _slice(key: str, said: str, settings: "Settings") -> Iterator[Contradiction]:
