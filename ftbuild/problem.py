@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 SHOWN_AT_MOST = 20
+OF_A_RULE = 3
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,23 @@ class Problem:
 
 
 def render(problems: Sequence[Problem]) -> str:
-    """Return the problems as text, cut at twenty with the count of the rest, by rule where they have one."""
-    shown, rest = [str(problem) for problem in problems[:SHOWN_AT_MOST]], problems[SHOWN_AT_MOST:]
+    """Return the problems as text, cut at twenty with the count of the rest, by rule where they have one.
+
+    Where there are more, three of a rule are shown: the others say the same again, and would hide other rules.
+    """
+    told, rest = list(problems), list[Problem]()
+    if len(problems) > SHOWN_AT_MOST:
+        so_far: Counter[str] = Counter()
+        told = []
+        for problem in problems:
+            so_far[problem.rule] += 1
+            is_again = problem.rule and so_far[problem.rule] > OF_A_RULE
+            (rest if is_again or len(told) == SHOWN_AT_MOST else told).append(problem)
+    shown = [str(problem) for problem in told]
     if rest:
         rules = Counter(problem.rule for problem in rest if problem.rule).most_common()
-        told = ", ".join(f"{n:,} {rule}" for rule, n in rules)
-        shown.append(f"... and {len(rest):,} more" + (f": {told}" if told else ""))
+        by_rule = ", ".join(f"{n:,} {rule}" for rule, n in rules)
+        shown.append(f"... and {len(rest):,} more" + (f": {by_rule}" if by_rule else ""))
     return "\n".join(shown)
 
 

@@ -1,5 +1,8 @@
 """One composition becomes a graph: the settings are resolved with the digests of the sources' bytes."""
 
+import errno
+import shlex
+
 from ftbuild.answer_forms import forms_of
 from ftbuild.composed import Composed
 from ftbuild.errors import ConfigError, DataError
@@ -28,7 +31,7 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
         try:
             digests[name] = composed.source_place(name).digest(store.digest_of)
         except OSError as error:
-            problems.append(_unreadable(composed, name, (error.strerror or "cannot be read").lower()))
+            problems.append(_unreadable(composed, name, error))
     if problems:
         raise DataError(*problems)
     scorers = versions(composed.settings.evaluation.scorers, composed.settings.style)
@@ -44,16 +47,25 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
     )
 
 
-def _unreadable(composed: Composed, name: str, said: str) -> Problem:
+def _unreadable(composed: Composed, name: str, error: OSError) -> Problem:
     place, key = composed.source_place(name), f"dataset.sources.{name}.path"
+    path = place.base / place.path
     put, it, what = ("put files there", "they are", "PATTERN")
     if place.is_one or place.folder:
         what = "FOLDER" if place.folder else "FILE"
         put, it = f"put the {what.lower()} there", "it is"
+    say = f"say where {it}: {key}={what}."
+    fixes = {
+        errno.ENOENT: f"{put}, or {say}",
+        errno.EISDIR: f"name a file in it, or those that a pattern finds: {key}='{place.path}/*.jsonl'",
+        errno.EACCES: f"chmod u+r {shlex.quote(str(path))}; or {say}",
+        errno.ELOOP: f"the links lead round in a circle: {say}",
+        errno.EINVAL: f"write what it says into a file, and {say}",
+    }
     origin = composed.origins.of(key)
     return Problem(
-        f"{key}: {place.base / place.path}: {said}",
+        f"{key}: {path}: {(error.strerror or 'cannot be read').lower()}",
         origin.path if origin else "",
         origin.line if origin else None,
-        fix=f"{put}, or say where {it}: {key}={what}.",
+        fix=fixes.get(error.errno or 0, say),
     )

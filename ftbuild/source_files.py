@@ -5,6 +5,7 @@ order of their names: a file more, one less or one renamed is another source. Kn
 """
 
 import errno
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob
@@ -54,9 +55,11 @@ class Place:
         """Return the digest that stands for the files.
 
         Raises:
-            OSError: one of them cannot be read, or there are none.
+            OSError: one of them cannot be read or is no regular file, or there are none.
         """
         files = self.files()
+        for _, path in files:
+            _check_regular(path)
         return of_file(files[0][1]) if self.is_one else _of_many([(name, of_file(path)) for name, path in files])
 
     def given(self) -> dict[str, Any]:
@@ -112,6 +115,13 @@ def kept_names(outputs: Mapping[str, str], path: str) -> dict[str, str]:
 
 def _of_many(files: Sequence[tuple[str, str]]) -> str:
     return of_value(["files.v1", [[name, digest] for name, digest in files]])
+
+
+def _check_regular(path: Path) -> None:
+    """Refuse what would never come to an end, or wait for one: a pipe, a device."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "is a pipe or a device, no regular file")
 
 
 def _counts(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """Traps of YAML, of Hydra's grammar and of secrets: each has a message of its own."""
 
+import os
 import shlex
 from pathlib import Path
 
@@ -156,7 +157,20 @@ def test_a_source_file_that_is_not_there(own: Own) -> None:
         f"conf/experiment/mine.yaml:3: dataset.sources.pairs.path: {own.folder}/gone.jsonl: no such file or directory\n"
         "    Fix: put the file there, or say where it is: dataset.sources.pairs.path=FILE.\n"
         f"command line: dataset.sources.unseen.path: {own.folder}/conf: is a directory\n"
-        "    Fix: put the file there, or say where it is: dataset.sources.unseen.path=FILE.\n"
+        "    Fix: name a file in it, or those that a pattern finds: dataset.sources.unseen.path='conf/*.jsonl'\n"
+    )
+
+
+def test_a_source_that_is_no_file_to_be_read_is_refused_at_once(own: Own) -> None:
+    os.mkfifo(own.folder / "pipe.jsonl")
+    (own.folder / "loop.jsonl").symlink_to("loop.jsonl")
+    typed = ("dataset.sources.pairs.path=pipe.jsonl", "dataset.sources.unseen.path=loop.jsonl")
+    ended = own.run("plan", TONE, *typed)
+    assert ended.err == (
+        f"command line: dataset.sources.pairs.path: {own.folder}/pipe.jsonl: is a pipe or a device, no regular file\n"
+        "    Fix: write what it says into a file, and say where it is: dataset.sources.pairs.path=FILE.\n"
+        f"command line: dataset.sources.unseen.path: {own.folder}/loop.jsonl: too many levels of symbolic links\n"
+        "    Fix: the links lead round in a circle: say where it is: dataset.sources.unseen.path=FILE.\n"
     )
 
 

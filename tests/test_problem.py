@@ -38,9 +38,9 @@ def test_more_than_twenty_are_cut_with_the_count_of_the_rest() -> None:
 
 
 def test_the_rest_is_told_by_rule() -> None:
-    rest = [*[Problem("p", rule="rare")] * 2, *[Problem("p", rule="often")] * 1_200]
-    shown = render([*[Problem("p", rule="often")] * 20, *rest]).split("\n")
-    assert shown[20:] == ["... and 1,202 more: 1,200 often, 2 rare"]
+    often, rare = [Problem("p", rule="often")], [Problem("p", rule="rare")]
+    shown = render([*often * 20, *rare * 2, *often * 1_200, *rare * 3]).split("\n")
+    assert shown == [*["p    often"] * 3, *["p    rare"] * 3, "... and 1,219 more: 1,217 often, 2 rare"]
 
 
 def test_no_problems_are_no_text() -> None:

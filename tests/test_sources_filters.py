@@ -76,6 +76,11 @@ def test_a_line_is_counted_by_the_first_filter_by_name_that_it_fails() -> None:
             "d/x: no example is left: left out: 5 by it\n    Fix: the nearest to 'topics' is 'topic'.    empty-source",
         ),
         (
+            {"field": "wait", "equals": "x"},
+            "d/x: no example is left: left out: 5 by it\n"
+            "    Fix: no field 'wait'; a line has in, out, csat, topic, done.    empty-source",
+        ),
+        (
             {"field": "topic", "equals": "x"},
             "d/x: no example is left: left out: 5 by it    empty-source",
         ),

@@ -12,7 +12,7 @@ from ftbuild.digest import of_value
 from ftbuild.example import Example
 from ftbuild.problem import Problem
 from ftbuild.settings import Source
-from ftbuild.sources import read
+from ftbuild.sources import read, read_files
 
 SOURCE = Source(
     kind="pairs", path="d/p.jsonl", input="casual", target="formal", group="topic", licence="CC0-1.0", origin="here"
@@ -174,3 +174,15 @@ def test_damaged_bytes_give_findings_and_never_an_exception(changes: list[tuple[
 def test_any_bytes_give_findings_or_examples(content: bytes) -> None:
     examples, problems = read(content, "mine", SOURCE)
     assert examples or problems
+
+
+def test_a_field_that_no_line_has_is_one_mistake_and_told_once() -> None:
+    lines = b'{"casual": "hey", "formal": "Hello.", "topic": "t"}\n' * 30
+    source = SOURCE.model_copy(update={"input": "casul"})
+    found = read_files([("d/p.jsonl", lines)], "p", source)
+    assert [str(each) for each in found.problems] == [
+        "d/p.jsonl: dataset.sources.p.input: 'casul' is a field of no line\n"
+        "    Fix: a line has 'casual'; dataset.sources.p.input=FIELD.    missing-field"
+    ]
+    half = read_files([("d/p.jsonl", lines + lines.replace(b"casual", b"casul"))], "p", source)
+    assert (len(half.examples), len(half.problems)) == (30, 30)

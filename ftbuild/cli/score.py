@@ -88,7 +88,7 @@ def score(options: Options) -> int:
     return int(ExitCode.DONE)
 
 
-def _nothing(scorer: Scorer, metric: str, path: Path, answered: bool) -> Problem:  # noqa: FBT001
+def _nothing(scorer: Scorer, metric: str, path: Path, answered: bool) -> Problem:
     """Return the finding that no case has a value, with what its lines would have to hold."""
     what = f"no case has a value of {metric}" + ("" if answered else ": every output is null")
     lacks = LACKS.get(scorer.name, "") if answered else ""

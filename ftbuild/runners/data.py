@@ -45,7 +45,7 @@ from ftbuild.runners import counting, passages
 from ftbuild.runners.formats import Written, json_file, json_lines, parse_examples, parse_lines
 from ftbuild.runners.terms import terms_of
 from ftbuild.settings import Shares, Source, Style
-from ftbuild.sources import Piece, note, nothing, plain, read_piece
+from ftbuild.sources import Piece, gathered, note, nothing, plain, read_piece
 from ftbuild.sources import pieces as pieces_of
 from ftbuild.sources.conversations import PACK
 from ftbuild.sources.structured import formed
@@ -94,6 +94,7 @@ def ingest(settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, An
         found += each.problems
         left_out += each.left_out
         hint = each.hint or hint
+    found = gathered(n, found, settings["name"], source)
     found += nothing(n, found, left_out, hint, source.path)
     outputs = {"examples.jsonl": spool.content(), **source_files.kept(files, given)}
     return Made(outputs, note(n, left_out), _warnings(found))

@@ -6,7 +6,7 @@ in the order of the lines.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from itertools import chain, islice
 
@@ -21,6 +21,7 @@ from ftbuild.sources import (
     bfcl,
     conversations,
     csv_rows,
+    fields,
     filters,
     functions,
     generator,
@@ -37,6 +38,7 @@ from ftbuild.stream import Content, lines, whole
 Found = Iterator[Example | Problem]
 Reader = Callable[[bytes, str, Source], Found]
 RowReader = Callable[[Iterable[Row], str, Source], Found]
+OF_FIELDS = ("input", "target", "rejected", "group", "time")  # the keys of a source that name a field of every line
 Contents = Sequence[tuple[str, Content]]
 
 
@@ -177,6 +179,24 @@ def nothing(n: int, problems: Sequence[Problem], left_out: Mapping[str, int], hi
     return [Problem(f"{what}{f': {said}' if said else ''}", path, fix=hint, rule="empty-source")]
 
 
+def gathered(n: int, problems: Sequence[Problem], name: str, source: Source) -> list[Problem]:
+    """Return the findings of a source; a field that no line of it has is one mistake in a config, and told once.
+
+    `n` examples were made.
+    """
+    absent = Counter(each.what for each in problems if each.rule == fields.MISSING)
+    keys = {fields.no_field(field): key for key in OF_FIELDS if (field := getattr(source, key))}
+    if n or absent.total() < len(problems) or min(absent.values(), default=0) < 2 or not absent.keys() <= keys.keys():
+        return list(problems)
+    told = []
+    for each in {each.what: each for each in problems}.values():
+        at = f"dataset.sources.{name}.{keys[each.what]}"
+        line_has = each.fix.partition(":")[0].partition(";")[0].replace("the line", "a line")
+        what = f"{at}: {getattr(source, keys[each.what])!r} is a field of no line"
+        told.append(replace(each, what=what, line=None, fix=f"{line_has}; {at}=FIELD."))
+    return told
+
+
 def read_files(files: Contents, name: str, source: Source) -> Read:
     """Return what the files of a source hold, file after file."""
     done = Read()
@@ -186,6 +206,7 @@ def read_files(files: Contents, name: str, source: Source) -> Read:
         done.problems += read.problems
         done.left_out += read.left_out
         done.hint = read.hint or done.hint
+    done.problems = gathered(len(done.examples), done.problems, name, source)
     done.problems += nothing(len(done.examples), done.problems, done.left_out, done.hint, source.path)
     return done
 

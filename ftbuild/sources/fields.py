@@ -12,6 +12,7 @@ from ftbuild.times import seconds
 from ftbuild.tools.schemas import shown
 
 ABSENT = object()
+MISSING = "missing-field"
 SHOWN_FIELDS = 8
 
 
@@ -27,9 +28,14 @@ def missing(value: Any, fields: Iterable[str]) -> Iterator[Problem]:
             fields_there = ", ".join([*value][:SHOWN_FIELDS]) + more or "nothing"
             there = f"the line has {fields_there}; the source's YAML says which to take."
             fix = f"the line has {close!r}: rename it, or name the field in the source's YAML." if close else there
-            yield Problem(f"no field {field!r}", fix=fix, rule="missing-field")
+            yield Problem(no_field(field), fix=fix, rule=MISSING)
         elif not isinstance(found, str | int | float | bool) or not text(value, field):
             yield Problem(f"{field}: {shown(found)} is not a text", rule="not-a-text")
+
+
+def no_field(field: str) -> str:
+    """Return what is said where a line has not a field."""
+    return f"no field {field!r}"
 
 
 def untimely(value: Any, source: Source) -> Iterator[Problem]:

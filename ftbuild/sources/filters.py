@@ -12,7 +12,7 @@ from typing import Any
 from ftbuild.problem import Problem, nearest
 from ftbuild.rows import Row
 from ftbuild.settings.source import Filter
-from ftbuild.sources.fields import ABSENT, said, value_of
+from ftbuild.sources.fields import ABSENT, SHOWN_FIELDS, said, value_of
 from ftbuild.tools.schemas import shown
 
 LEFT_OUT = "left-out"
@@ -36,8 +36,12 @@ def kept(rows: Iterable[Row], filters: Mapping[str, Filter]) -> Iterator[Row]:
 def _failing(value: Mapping[str, Any], name: str, given: Filter) -> Problem | None:
     found = value_of(value, given.field)
     if found is ABSENT:
-        close = nearest(given.field, value)
-        fix = f"the nearest to {given.field!r} is {close!r}." if close else f"a line has {shown([*value])}."
+        close, there = nearest(given.field, value), ", ".join([*value][:SHOWN_FIELDS])
+        fix = (
+            f"the nearest to {given.field!r} is {close!r}."
+            if close
+            else f"no field {given.field!r}; a line has {there}."
+        )
         return left_out(f"by {name}", fix)
     if found is None:
         return left_out(f"by {name}")
