@@ -328,9 +328,9 @@ def test_a_verdict_needs_base_and_tuned(own: Own) -> None:
             "    Fix: goal.require.right_tone.at_least=0.8\n",
         ),
         (
-            "dataset.split={validation: 0.3, test: 0.9, seed: 0}",
-            "command line: dataset.split: 0.3 for validation and 0.9 for test are 1.2 in all, which leaves nothing to "
-            "train on\n    Fix: lower them: what is left of 1 trains.\n",
+            "dataset.split.test=0.95",
+            "command line: dataset.split.test: the shares 0.05 for validation and 0.95 for test are 1 in all, which "
+            "leaves nothing to train on\n    Fix: lower them: what is left of 1 trains.\n",
         ),
         (
             "judge=formal",

@@ -13,6 +13,7 @@ from ftbuild.problem import Problem
 from ftbuild.retrieval.grounding import Given, Library, asked_by, block, grounded, with_context
 from ftbuild.retrieval.names import Names
 from ftbuild.retrieval.passages import Passage
+from ftbuild.runners.passages import Grounds
 from ftbuild.settings import Retrieval
 
 SECTIONS = {
@@ -230,3 +231,14 @@ def test_a_name_of_no_passage_or_of_several_is_told(document: str, section: str 
     found = NAMES.find(PassageName(document, section))
     assert isinstance(found, Problem)
     assert str(found) == said
+
+
+def test_more_passages_than_there_are_is_told() -> None:
+    eighty = b"{}\n" * 80
+    [told] = Grounds(settings(documents="handbook", n_passages=1000), eighty, b"").problems()
+    assert str(told) == (
+        "warning: retrieval.n_passages: 1,000, and handbook has 80\n"
+        "    Every prompt holds all of them.\n"
+        "    Fix: retrieval.n_passages=3, or more documents.    too-many-passages"
+    )
+    assert not list(Grounds(settings(documents="handbook", n_passages=80), eighty, b"").problems())

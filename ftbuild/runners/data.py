@@ -221,6 +221,7 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     outputs |= {name: json_file(value) for name, value in offered.beside(tools, terms).items()}
     told_of = _counts({split: len(rows) for split, rows in decided.splits.items()})
     if grounds is not None:
+        found += grounds.problems()
         usual = {split: decided.splits[split] for split in USUAL}
         recalled = passages.recall(grounds.settings, (each.golds for each in parts), usual)
         outputs["retrieval.json"] = json_file(recalled)

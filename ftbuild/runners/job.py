@@ -141,7 +141,7 @@ def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, cloc
         raise Interrupted(
             Problem(
                 f"{job_id} goes on without you ({progress.text or 'just launched'}). Nothing is lost.",
-                why=f"Come back: ftbuild {shlex.join(shop.command)}     Stop it: ftbuild cancel {job_id}",
+                why=f"Come back: ftbuild {shlex.join(shop.command)}\n    Stop it:   ftbuild cancel {job_id}",
             )
         ) from stopped
     except ProviderError as error:

@@ -4,7 +4,7 @@ A process that builds a dataset indexes the passages once, whatever the number o
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
@@ -20,7 +20,7 @@ from ftbuild.retrieval.grounding import Given, Library, block
 from ftbuild.retrieval.index import Index, Vectors
 from ftbuild.retrieval.passages import LONGEST, Passage, read
 from ftbuild.retrieval.ranking import recalls
-from ftbuild.runners.formats import json_lines, parse_lines
+from ftbuild.runners.formats import each_line, json_lines, parse_lines
 from ftbuild.settings import Retrieval, Source
 from ftbuild.settings.retrieval import SLICE
 from ftbuild.source_files import Contents
@@ -93,6 +93,18 @@ class Grounds:
     def documents(self) -> str:
         """Return the name of the source that the passages are of."""
         return str(self.settings.documents)
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield that more passages are asked for than there are."""
+        asked, n = self.settings.n_passages, sum(1 for _ in each_line(self.passages))
+        if asked > n:
+            yield Problem(
+                f"retrieval.n_passages: {asked:,}, and {self.documents} has {n:,}",
+                why="Every prompt holds all of them.",
+                fix="retrieval.n_passages=3, or more documents.",
+                rule="too-many-passages",
+                severity="warning",
+            )
 
     def ground(self, example: Example, split: Split) -> tuple[Example, Given | Problem]:
         """Return an example of a split with its context, and the passages in that, or what keeps it from having any."""

@@ -144,8 +144,9 @@ def _split(settings: "Settings") -> Iterator[Contradiction]:
     drawn = split.by == "group" and any(each.only is None for each in sources)
     if drawn and (total > 1 + CLOSE or (total > 1 - CLOSE and not is_filled)):
         named = " and ".join(f"{share:g} for {name}" for name, share in shares.items())
-        said = f"{named} are {total:g} in all, which leaves nothing to train on"
-        yield Contradiction("dataset.split", said, (), fix="lower them: what is left of 1 trains.")
+        said = f"the shares {named} are {total:g} in all, which leaves nothing to train on"
+        key = f"dataset.split.{max(shares, key=lambda name: shares[name])}"
+        yield Contradiction(key, said, (), fix="lower them: what is left of 1 trains.")
 
 
 def _times(settings: "Settings") -> Iterator[Contradiction]:
