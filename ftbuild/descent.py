@@ -5,6 +5,7 @@ some render made, whose inputs are what some dataset made. Writes nothing. What 
 """
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -53,13 +54,17 @@ class Held:
 
 @dataclass(frozen=True)
 class Job:
-    """A job that was given a dataset's lines. `status` is that of its provider, `model` None where there is none."""
+    """A job that was given a dataset's lines. `status` is that of its provider, `model` None where there is none.
+
+    `command` is what it was launched by, "" where that is not known.
+    """
 
     job_id: str
     status: str
     model: str | None
     base_model: str | None
     experiment: str
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -215,6 +220,7 @@ def _jobs(renders: Sequence[Manifest], by_kind: Mapping[str, Sequence[Manifest]]
                 model=told.get("fine_tuned_model"),
                 base_model=told.get("base_model"),
                 experiment=next(iter(_experiment(manifest)), ""),
+                command=str(manifest.get("command", "")),
             )
 
 
@@ -229,7 +235,8 @@ def _under_way(experiments: Sequence[str], by_kind: Mapping[str, Sequence[Manife
             state = journal.state()
             if journal.key not in recorded and state.job_id and state.asked.experiment in experiments:
                 status = str(state.status) if state.status in TERMINAL else "under way"
-                yield Job(state.job_id, status, None, None, state.asked.experiment)
+                command = shlex.join(("ftbuild", *state.asked.command)) if state.asked.command else ""
+                yield Job(state.job_id, status, None, None, state.asked.experiment, command)
 
 
 def _given(manifest: Manifest, *roles: str) -> list[str | None]:

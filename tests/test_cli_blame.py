@@ -88,7 +88,7 @@ class Mine:
         inputs = [[role, render["outputs"][name]] for role, name in roles.items()]
         preimage = {"kind": "job", "version": 1, "settings": {}, "inputs": inputs}
         record = Record(of_value(preimage), "job", "job", outputs, "ftjob-1  3 steps", 100.0, 1.0)
-        self.store.record(record, {"preimage": preimage, "command": "ftbuild +experiment=mine"})
+        self.store.record(record, {"preimage": preimage, "command": "ftbuild +experiment=mine model=tiny"})
         journal = [
             {"v": 1, "at": 1.0, "event": "intent", "command": [], "experiment": "mine"},
             {"v": 1, "at": 2.0, "event": "launched", "job_id": "ftjob-2"},
@@ -259,7 +259,7 @@ def test_a_line_withdrawn_names_what_learnt_from_it_and_the_edit(mine: Mine) -> 
         "\n"
         f"Edit: data/ours.jsonl: delete line {first['line']}\n"
         f"Then: sed -i {first['line']}d data/ours.jsonl\n"
-        "      ftbuild +experiment=mine\n"
+        "      ftbuild +experiment=mine model=tiny\n"
         "Nothing was written. What lies at a provider, and copies of datasets/built, are not ours to delete.\n"
     )
 
@@ -283,8 +283,8 @@ def test_a_source_withdrawn_names_the_edit_and_the_override(mine: Mine) -> None:
     assert dataset["counts"] == {split: mixed.count(split) for split in ("train", "validation", "test")}
     assert told["models"] == [MODEL]
     assert told["edits"] == ["conf/experiment/mine.yaml: dataset: {sources: {ours: null}}"]
-    assert told["commands"] == ["ftbuild +experiment=mine"]
-    assert told["without_editing"] == ["ftbuild +experiment=mine ~dataset.sources.ours"]
+    assert told["commands"] == ["ftbuild +experiment=mine model=tiny"]
+    assert told["without_editing"] == ["ftbuild +experiment=mine model=tiny ~dataset.sources.ours"]
     assert told["same_elsewhere"] == ["data/more.jsonl:1"]
 
 

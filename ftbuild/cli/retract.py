@@ -92,15 +92,22 @@ class Withdrawal:
         edit = f"sed -i {self.line}d {shlex.quote(self.file)}"
         return [
             *([edit] if self.line and self._is_lines else []),
-            *(f"ftbuild +experiment={name}" for name in self.experiments),
+            *self._builds(),
         ]
+
+    def _builds(self) -> list[str]:
+        """Return the commands that build it all again: those the jobs were launched by, else one an experiment."""
+        jobs = [job for each in self.found for job in each.dataset.jobs if job.command]
+        told = {job.experiment for job in jobs}
+        others = [f"ftbuild +experiment={name}" for name in self.experiments if name not in told]
+        return [*dict.fromkeys(job.command for job in jobs), *others]
 
     def without_editing(self) -> list[str]:
         """Return the builds that leave a source out by an override; there is none for a line."""
         if self.line is not None:
             return []
         said = "retrieval.documents=null" if self.is_documents else f"~dataset.sources.{self.source}"
-        return [f"ftbuild +experiment={name} {said}" for name in self.experiments]
+        return [f"{command} {said}" for command in self._builds()]
 
     @property
     def _is_lines(self) -> bool:
