@@ -41,3 +41,16 @@ def test_every_experiment_stands_with_its_newest_run(tmp_path: Path) -> None:
     shipped = [(name, about, "never run", "") for name, about in experiments(CONF.parent).items()]
     mine = ("mine", "Ours.", "no difference, goal missed", "4 March 2025, 10:42 UTC")
     assert ended.out == lines(sorted([*shipped, mine]), 200) + "\n" + FOOT
+
+
+def test_what_cannot_be_read_is_not_told_as_never_run(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.own.experiment("mine", "# Ours.   ftbuild +experiment=mine\ndefaults: [tone_formal]\n")
+    runs.own.experiment("torn", "# Torn.   ftbuild +experiment=torn\ndefaults: [tone_formal\n")
+    folder = tmp_path / "outputs" / "runs" / "20250304-104200-mine"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("{")
+    told = {line.split()[0]: line for line in runs.own.run(columns=200).out.splitlines() if line}
+    assert told["mine"].endswith("its run cannot be read: ftbuild runs")
+    assert told["torn"].endswith("its file is broken: ftbuild plan")
+    assert told["tone_formal"].endswith("never run")

@@ -1,7 +1,7 @@
 """Bare `ftbuild`: every experiment and how its last run ended."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from ftbuild.cli.layout import columns, hang
@@ -10,6 +10,7 @@ from ftbuild.history import listed
 from ftbuild.report.words import when
 from ftbuild.trees import experiments, find_root
 from ftbuild.world import World
+from ftbuild.yaml_marks import broken
 
 VERDICTS = {
     "better": "better",
@@ -24,11 +25,21 @@ def overview(folder: Path) -> int:
     root = find_root(folder)
     world = World.at(root)
     last: dict[str, Mapping[str, Any]] = {}
-    for run in listed(world)[0]:
+    runs, problems = listed(world)
+    for run in runs:
         last.setdefault(run.told["experiment"], run.told)
     known = experiments(root)
+    damaged = {PurePath(each.path).parent.name.split("-", 2)[-1] for each in problems} - last.keys()
+    unread = dict.fromkeys(damaged, "its run cannot be read: ftbuild runs")
+    own = (root / "conf" / "experiment").glob("*.yaml")
+    unread |= {each.stem: "its file is broken: ftbuild plan" for each in own if broken(each.read_bytes(), "")}
     rows = [
-        (name, what, _verdict(last.get(name)), when(last[name]["started_at"], world.now()) if name in last else "")
+        (
+            name,
+            what,
+            unread.get(name) or _verdict(last.get(name)),
+            when(last[name]["started_at"], world.now()) if name in last else "",
+        )
         for name, what in known.items()
     ]
     print(lines(rows, columns()))
