@@ -142,7 +142,8 @@ def test_serve_says_where_it_is_until_it_is_interrupted(project: Project) -> Non
         port = taken.getsockname()[1]
         refused = project.run("serve", "--port", str(port))
         assert refused.code == 2
-        assert refused.err.endswith(
+        assert refused.err == (
+            "No model is here yet; ftbuild serve +experiment=NAME has one ready.\n"
             f"command line: nothing can listen at 127.0.0.1, port {port}: Address already in use\n"
             "    Fix: another --port, or none.\n"
         )

@@ -37,7 +37,6 @@ def serve(options: Options) -> int:
         return int(ExitCode.DONE)
     if not any((state / "bases").glob("*.json")):
         print("No model is here yet; ftbuild serve +experiment=NAME has one ready.", file=sys.stderr)
-    print("Ctrl-C stops it; a job that is under way goes on with the next server.", file=sys.stderr, flush=True)
     given = {"--host": options.host, "--port": options.port}
     place = [word for name, each in given.items() if each is not None for word in (name, str(each))]
     return embedded.become(provider, world, place)

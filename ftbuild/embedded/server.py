@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -105,6 +106,7 @@ def _serve(state: State, engine: str, idle_seconds: float, threads: int, place: 
     write_json(address, record, mode=0o600)
     if place.told:
         print(_told(f"http://{f'[{host}]' if ':' in host else host}:{port}", token), flush=True)
+        print("Ctrl-C stops it; a job that is under way goes on with the next server.", file=sys.stderr, flush=True)
 
     def stop(_signal: int, _frame: object) -> None:
         server.should_exit = True
