@@ -284,6 +284,15 @@ def test_a_job_before_a_retry_is_over(bench: Bench) -> None:
     assert (told.code, told.out) == (0, f"{DONE}failed or cancelled before it was retried\n")
 
 
+def test_a_job_that_was_retried_names_the_one_in_its_place(bench: Bench) -> None:
+    again = (("intent", {"request": {}, **ASKED}), ("launched", {"job_id": "ftjob-b"}))
+    bench.launched("a1", HOUR, "ftjob-a", ended("failed"), ("retry", {"job_id": "ftjob-a"}), *again)
+    assert bench.run("pause", "ftjob-a").err == (
+        "command line: ftjob-a has ended already: failed or cancelled before it was retried\n"
+        "    Fix: ftjob-b runs in its place: ftbuild pause ftjob-b\n"
+    )
+
+
 def test_a_job_whose_answer_was_lost_is_looked_for_by_its_key(bench: Bench) -> None:
     journal = bench.journal("a1", HOUR, ("intent", {"request": {}, **ASKED}), ("lost", {"error": "no answer"}))
     bench.server.answers[f"GET {JOBS}"] = [listed()]

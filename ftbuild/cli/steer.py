@@ -34,7 +34,7 @@ def _steer(wish: Wish, options: Options) -> int:
         print(f"No job of {short(job.journal.key)} is at the provider: nothing to {wish}. The next build looks again.")
         return int(ExitCode.DONE)
     if ended := _ended(job):
-        return _said_ended(wish, job.job_id, ended)
+        return _said_ended(wish, job.job_id, ended, _successor(job))
     with connected(job.world, job.state.asked, options) as connection:
         done = steer(wish, job.journal, connection, job.clock, job.job_id)
     if done.job.ended and (done.before or wish != "cancel" or not done.job.status.startswith("cancel")):
@@ -51,18 +51,26 @@ def _ended(job: NamedJob) -> str | None:
     return state.status if job.is_current and state.status in TERMINAL and not state.is_lost else None
 
 
-def _said_ended(wish: Wish, job_id: str, status: str) -> int:
+def _successor(job: NamedJob) -> str | None:
+    """Return the job that was launched in place of an earlier one, None where none was or it has ended too."""
+    state = job.state
+    return state.job_id if job.job_id in state.past and state.status not in TERMINAL else None
+
+
+def _said_ended(wish: Wish, job_id: str, status: str, successor: str | None = None) -> int:
     """Say that the job has ended; one that was to be cancelled does not run, which was the wish.
+
+    `successor` is the job that runs in its place.
 
     Raises:
         ConfigError: it was to be paused or resumed.
     """
     said = f"{job_id} has ended already: {spoken(status)}"
     if wish != "cancel":
-        bad = status.startswith(("fail", "cancel"))
-        raise ConfigError(
-            Problem(said, "command line", fix=f"ftbuild retry {job_id}" if bad else f"nothing to {wish}.")
-        )
+        fix = f"ftbuild retry {job_id}" if status.startswith(("fail", "cancel")) else f"nothing to {wish}."
+        if successor is not None:
+            fix = f"{successor} runs in its place: ftbuild {wish} {successor}"
+        raise ConfigError(Problem(said, "command line", fix=fix))
     print(said)
     return int(ExitCode.DONE)
 
