@@ -38,10 +38,10 @@ def test_interrupted_client_leaves_the_job_running_until_it_is_cancelled_and_ret
     client.interrupt()
     ended = client.ended()
     assert ended.code == 130
-    said = "\n".join(ended.err.splitlines()[-2:])
+    said = "\n".join(ended.err.splitlines()[-3:])
     assert re.fullmatch(
         rf"{job} goes on without you \((step \d+ of 300, about (a minute|\d+ minutes) left|running|just launched)\)\. "
-        rf"Nothing is lost\.\n    Come back: {re.escape(COMMAND)}     Stop it: ftbuild cancel {job}",
+        rf"Nothing is lost\.\n    Come back: {re.escape(COMMAND)}\n    Stop it:   ftbuild cancel {job}",
         said,
     ), said
     assert store.job(job)["status"] == "running"

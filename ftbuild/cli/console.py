@@ -157,8 +157,9 @@ class TerminalConsole:
 
     def _draw(self) -> None:
         if self._live and self._running and not self._paused:
-            # A line as wide as the terminal would wrap, and half of it could not be taken away.
-            self._out.write(CLEAR + self._now(None)[: _columns() - 1])
+            # A line as wide as the terminal would wrap, and half of it could not be taken away; nor could it after
+            # a Ctrl-C, which is shown as ^C behind it.
+            self._out.write(CLEAR + self._now(None)[: _columns() - len("^C") - 1])
             self._out.flush()
 
     def _now(self, stage: str | None) -> str:

@@ -22,6 +22,10 @@ def export(options: Options) -> int:
     """
     if len(options.words) != 2 or options.overrides:
         raise ConfigError(Problem("export takes a run and a folder", "command line", fix="ftbuild export latest DIR"))
+    if not options.words[1]:
+        raise ConfigError(
+            Problem("the folder has no name", "command line", fix=f"ftbuild export {options.words[0]} DIR")
+        )
     run, into = find_run(options.words[0], options), options.folder / options.words[1]
     name = run.told.get("fine_tuned_model")
     if not name:
