@@ -251,6 +251,27 @@ def test_a_file_that_nothing_can_be_learnt_from_is_refused(own: Own, content: by
     assert not (own.folder / "conf").exists()
 
 
+def test_columns_told_apart_by_a_semicolon_are_named(own: Own) -> None:
+    (own.folder / "a.csv").write_text("question;answer\nHi;Hello.\nBye;Good bye.\n")
+    assert own.run("init", "mine", "--from", "a.csv").err == (
+        "a.csv: of no layout that ftbuild knows\n"
+        "    its columns are told apart by a semicolon, and those of CSV by a comma: 'question;answer'.\n"
+        "    Fix: save it with commas.\n"
+    )
+
+
+def test_lines_that_cannot_be_read_are_told_with_what_was_recognised(own: Own) -> None:
+    said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
+    good = [json.dumps({"messages": [{**said[0], "content": f"Hi {n}"}, said[1]]}) for n in range(9)]
+    (own.folder / "a.jsonl").write_text("\n".join([*good, *['{"messages": ['] * 4, '{"messages": 5}']) + "\n")
+    ended = own.run("init", "mine", "--from", "a.jsonl")
+    assert ended.out.startswith(
+        "a.jsonl: OpenAI chat lines, 14 of them, no tools; 5 of 14 cannot be read, and a build refuses them\nwrote "
+    )
+    assert ended.err.count("not JSON (column 15: expecting value)") == 4
+    assert "a.jsonl:14: messages: 5 is not a list of messages\n" in ended.err
+
+
 def test_tables_are_recognised_by_what_they_are(own: Own) -> None:
     turns = [[{"from": "human", "value": f"Hi {k}."}, {"from": "gpt", "value": f"Hello {k}."}] for k in range(40)]
     chats = {name: [json.dumps(each[name]) for each in CHATS[:40]] for name in ("messages", "tools")}

@@ -22,7 +22,7 @@ from ftbuild.dataset.split import split_of
 from ftbuild.errors import ConfigError, DataError, ExitCode
 from ftbuild.example import USUAL, Example, Split
 from ftbuild.imports import Questions
-from ftbuild.problem import Problem
+from ftbuild.problem import Problem, render
 from ftbuild.report.words import count
 from ftbuild.retrieval import passages
 from ftbuild.rows import BLANK, line, read
@@ -36,6 +36,7 @@ from ftbuild.stream import whole
 from ftbuild.trees import find_root, group_options
 
 SAMPLE = 500
+SIGNS = {";": "a semicolon", "\t": "a tab"}
 LEAST_GROUPS = 4  # in every split
 SEEDS = 200
 NAME = re.compile(r"[a-z0-9_]+")
@@ -94,14 +95,25 @@ def init(options: Options) -> int:
         return _tests_written(root, name, path, questions)
     found = recognise(path, content)
     source = _free_name(root, name, path)
-    split = _split(_examples(path, content, found))
+    examples, broken = _examples(path, content, found)
+    split = _split(examples)
     written = {
         root / "conf" / "source" / f"{source}.yaml": _source(found, shown, name, path),
         root / "conf" / "experiment" / f"{name}.yaml": _experiment(name, source, path, split, found.kind),
     }
     told = _write(root, "experiment", name, written)
-    print(f"{os.path.relpath(path)}: {found.said()}\nwrote {told}\nLook at it: ftbuild show +experiment={name}")
+    if broken:
+        print(render(broken), file=sys.stderr)
+    print(f"{os.path.relpath(path)}: {found.said()}{_but(broken, examples)}")
+    print(f"wrote {told}\nLook at it: ftbuild show +experiment={name}")
     return int(ExitCode.DONE)
+
+
+def _but(broken: Sequence[Problem], examples: Sequence[Example]) -> str:
+    """Return what is said of lines that are no examples, "" where there are none."""
+    n = len({each.line for each in broken})
+    seen = f"the first {SAMPLE:,}" if n + len(examples) >= SAMPLE else f"{n + len(examples):,}"
+    return f"; {n:,} of {seen} cannot be read, and a build refuses them" if n else ""
 
 
 def _tests_written(root: Path, name: str, path: Path, found: Questions) -> int:
@@ -306,6 +318,9 @@ def _chosen(path: Path, common: Sequence[str], maps: Sequence[Mapping[str, Any]]
     chosen = _input_and_target([key for key in common if all(isinstance(each.get(key, ""), str) for each in maps)])
     if chosen is None:
         there = f"its rows have {', '.join(common[:8])}." if common else "it holds no JSON objects, and no CSV."
+        if len(common) == 1 and (named := next((SIGNS[each] for each in SIGNS if each in common[0]), None)):
+            why = f"its columns are told apart by {named}, and those of CSV by a comma: {common[0]!r}."
+            raise DataError(Problem("of no layout that ftbuild knows", str(path), why=why, fix="save it with commas."))
         raise DataError(Problem("of no layout that ftbuild knows", str(path), why=there, fix=KNOWN))
     return {"input": chosen[0], "target": chosen[1]}
 
@@ -356,8 +371,8 @@ def _group(maps: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str | None
     return None
 
 
-def _examples(path: Path, content: bytes, found: Recognised) -> list[Example]:
-    """Return the first examples of a file.
+def _examples(path: Path, content: bytes, found: Recognised) -> tuple[list[Example], list[Problem]]:
+    """Return the first examples of a file, and the errors among its first lines.
 
     Raises:
         DataError: there is none.
@@ -366,7 +381,7 @@ def _examples(path: Path, content: bytes, found: Recognised) -> list[Example]:
     examples = [each for each in listed if isinstance(each, Example)]
     if not examples:
         raise DataError(*[each for each in listed if isinstance(each, Problem) and each.rule != LEFT_OUT])
-    return examples
+    return examples, [each for each in listed if isinstance(each, Problem) and each.severity == "error"]
 
 
 def _read(path: Path, content: bytes, kind: SourceKind, fields: Mapping[str, str]) -> Iterator[Example | Problem]:
