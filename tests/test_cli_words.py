@@ -70,6 +70,7 @@ def own(tmp_path: Path) -> Own:
         (["plan", "--format", "xml"], "--format takes text or json or mermaid, not 'xml'\n    Fix: --format mermaid\n"),
         (["plan", "--format"], "--format takes text or json or mermaid, not ''\n    Fix: --format mermaid\n"),
         (["build", "--format", "json"], "build has no --format json\n    Fix: ftbuild plan ... --format json\n"),
+        (["export", "latest", ""], "the folder has no name\n    Fix: ftbuild export latest DIR\n"),
         (["--cfg", "all"], "--cfg takes job, not 'all'\n    Fix: --cfg job\n"),
     ],
 )

@@ -15,7 +15,7 @@ import pytest
 from embedded_fixture import until
 from project_fixture import Project, project_in
 
-from ftbuild.cli.console import TerminalConsole
+from ftbuild.cli.console import CLEAR, TerminalConsole
 from ftbuild.plan.action import JOB, PREDICT, Action
 
 BASE = Action(PREDICT, "base", "train", {})
@@ -114,6 +114,21 @@ def test_a_silent_action_is_heard_of_now_and_then_without_a_terminal() -> None:
     [line] = set(out.getvalue().splitlines()[1:])
     assert re.fullmatch(r" {9}base {10}31 of 172 answers +0 s", line), line
     assert "\r" not in out.getvalue()
+
+
+def test_the_live_line_leaves_room_for_the_echo_of_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", "80")
+    out = Terminal()
+    console = TerminalConsole(out, every_seconds=100)
+    console.started(BASE)
+    console.progress(BASE, "31 of 172 answers")
+    console.close()
+    assert out.getvalue().split(CLEAR)[-2] == f"{BASE.stage:8} base          31 of 172 answers{'0 s':>37}"
+    assert len(out.getvalue().split(CLEAR)[-2]) + len("^C") < 80
 
 
 def test_plain_progress_comes_every_ten_seconds() -> None:

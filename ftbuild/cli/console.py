@@ -25,6 +25,7 @@ from ftbuild.voice import Status
 PLAIN_EVERY_SECONDS = 10.0
 LIVE_EVERY_SECONDS = 1.0
 TIME_WIDTH = 12
+ECHO_WIDTH = len("^C")
 WIDEST = 104
 NARROWEST_NOTE = 20
 CLEAR = "\r\x1b[K"
@@ -159,7 +160,7 @@ class TerminalConsole:
         if self._live and self._running and not self._paused:
             # A line as wide as the terminal would wrap, and half of it could not be taken away; nor could it after
             # a Ctrl-C, which is shown as ^C behind it.
-            self._out.write(CLEAR + self._now(None)[: _columns() - len("^C") - 1])
+            self._out.write(CLEAR + self._now(None)[: _columns() - 1 - ECHO_WIDTH])
             self._out.flush()
 
     def _now(self, stage: str | None) -> str:
@@ -169,7 +170,8 @@ class TerminalConsole:
         others = len(self._running) - 1
         text = found.text + (f"  (and {others} more)" if others else "")
         shown = found.action.stage if stage is None else stage
-        line, *rest = self._row(shown, found.action.label, text, duration(seconds) if seconds >= 60 else f"{seconds} s")
+        took = duration(seconds) if seconds >= 60 else f"{seconds} s"
+        line, *rest = self._row(shown, found.action.label, text, took, ECHO_WIDTH if stage is None else 0)
         return line if not rest else _head(shown, found.action.label) + text
 
     def _line(self, action: Action, status: Status, note: str, seconds: float) -> None:
@@ -179,10 +181,10 @@ class TerminalConsole:
         point = f"[{self._points[action.id]}] " if self._points.get(action.id) else ""
         self.say("\n".join(self._row(stage, action.label, point + note, took)))
 
-    def _row(self, stage: str, label: str, note: str, took: str) -> list[str]:
+    def _row(self, stage: str, label: str, note: str, took: str, spare: int = 0) -> list[str]:
         """Return the line of an action, and what of its note did not fit below; the times stand in one column."""
         head = _head(stage, label)
-        column = max(min(_columns() - 1, WIDEST) - len(head) - TIME_WIDTH, NARROWEST_NOTE)
+        column = max(min(_columns() - 1 - spare, WIDEST) - len(head) - TIME_WIDTH, NARROWEST_NOTE)
         first, *rest = textwrap.wrap(note, column, break_on_hyphens=False) or [""]
         return [f"{head}{first:{column}}{took:>{TIME_WIDTH}}", *(" " * len(head) + line for line in rest)]
 
