@@ -100,6 +100,10 @@ def leaks(facts: Table, kept: Indexes) -> list[tuple[int, int]]:
 
 def asked_alike(facts: Table, rows: Indexes) -> list[Indexes]:
     """Return the rows that ask the same, for each thing that several ask; by source, path and line."""
+    half = facts["asked"][rows, 0].astype(np.uint64)
+    in_order = np.sort(half)
+    again = in_order[1:][in_order[1:] == in_order[:-1]]
+    rows = rows[np.isin(half, again)]  # few as a rule: only they are told apart and put in order
     rank = rows[np.lexsort([facts[name][rows] for name in ("line", "path", "source")])]
     asked = facts["asked"][rank]
     together = np.lexsort([np.arange(len(rank)), asked[:, 1], asked[:, 0]])
