@@ -234,7 +234,8 @@ def test_what_was_scored_can_be_compared(own: Own) -> None:
             for n in range(12)
         ]
         lines(own, f"{name}.jsonl", *cases)
-        own.run("score", "exact", "--cases", f"{name}.jsonl", "--out", f"{name}.values.jsonl")
+        kept = own.run("score", "exact", "--cases", f"{name}.jsonl", "--out", f"{name}.values.jsonl")
+        assert kept.err == f"wrote {name}.values.jsonl\n"
     ended = own.run("compare", "base.values.jsonl", "other.values.jsonl", "--format", "json")
     assert json.loads(ended.out) == {
         "schema_version": 1,

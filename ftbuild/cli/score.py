@@ -78,6 +78,7 @@ def score(options: Options) -> int:
             for name, each in scores.items()
         ]
         durable.write(Path(options.out), b"".join(line(each) + b"\n" for each in kept))
+        print(f"wrote {options.out}", file=sys.stderr)
     if options.format == "json":
         told = [{"id": name, "value": each.value, "detail": each.detail} for name, each in scores.items()]
         said_so = {"schema_version": SCHEMA_VERSION, "cases": told, "summary": summary}
