@@ -235,7 +235,8 @@ def test_without_its_eval_an_items_reference_is_what_is_called_so(own: Own) -> N
     (own.folder / "e.json").write_text(json.dumps(renamed))
     assert values(own, "exact", "e.json") == [1, 0]
     (own.folder / "f.json").write_text(json.dumps(ITEMS[:2]))
-    assert values(own, "exact", "f.json") == [None, None]
+    ended = own.run("score", "exact", "--cases", "f.json")
+    assert (ended.code, ended.err) == (1, "f.json: no case has a value of exact\n    Fix: give the lines a target.\n")
 
 
 # --- openai/evals ------------------------------------------------------------------------------------
