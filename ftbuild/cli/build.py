@@ -22,7 +22,7 @@ from ftbuild.outcome import Build, found, result_id
 from ftbuild.plan.graph import Graph
 from ftbuild.points import Point, command_line, one_graph, owners, part_of
 from ftbuild.problem import Problem, render
-from ftbuild.report.words import ENDINGS, VERDICTS, when
+from ftbuild.report.words import ended, when
 from ftbuild.store.place import refuse_network
 from ftbuild.store.store import DamagedError, Store
 from ftbuild.sweep import Sweep, sweep_of
@@ -237,8 +237,9 @@ def _finished(
         lockfile.write(lock, done, run.told)
     told = run.told
     report = str((run.folder / "report.html").relative_to(world.root))
-    verdict = f"{VERDICTS[told['verdict']].upper()}, {ENDINGS[told['ending']]}, {when(told['started_at'], world.now())}"
-    code = ExitCode.DONE if told["ending"] in ("met", None) else ExitCode.GOAL
+    verdict = f"{ended(told, str.upper)}, {when(told['started_at'], world.now())}"
+    is_missed = told["ending"] not in ("met", None) and not told.get("rehearsed")  # what is made up misses nothing
+    code = ExitCode.GOAL if is_missed else ExitCode.DONE
     path = str(run.folder.relative_to(world.root))
     return _Ending(code, f"{verdict}. {report}" if not point.name else f"{verdict}   {report}", done, idle, path)
 

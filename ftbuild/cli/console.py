@@ -106,10 +106,11 @@ class TerminalConsole:
                 point = self._points.get(action.id, "")
                 self.say(f"{action.label} {f'[{point}] ' if point else ''}failed: {render(error.problems)}")
 
-    def say(self, text: str) -> None:
-        """Say a line that stays."""
+    def say(self, text: str, action: Action | None = None) -> None:
+        """Say a line that stays, in a sweep with the point whose action it is of."""
+        point = self._points.get(action.id) if action is not None else None
         with self._lock:
-            self._out.write((CLEAR if self._live else "") + text + "\n")
+            self._out.write((CLEAR if self._live else "") + (f"[{point}] " if point else "") + text + "\n")
             self._draw()
             self._out.flush()
 

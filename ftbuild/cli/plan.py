@@ -19,6 +19,7 @@ from ftbuild.plan.action import DATASET
 from ftbuild.plan.estimate import NOTHING, Estimate
 from ftbuild.points import Point, apart, has_more_to_say, one_graph
 from ftbuild.problem import render
+from ftbuild.rehearsal import makes_up
 from ftbuild.report.words import asked, exact
 from ftbuild.store.store import Store
 
@@ -95,7 +96,7 @@ def _head(points: list[Point], width: int) -> str:
     trains = tree["method"]["type"] != "none"
     method = f"{tree['method']['type']}, {epochs}" if trains else "nothing is trained"
     provider = tree["provider"].get("name") or tree["provider"]["kind"]
-    where = f"{provider} rehearsed" if tree["provider"].get("rehearsed") else provider
+    where = f"{provider} rehearsed" if makes_up(tree["provider"]) else provider
     facts = [where, tree["model"]["title"], method, f"seed {tree['seed']}"]
     left = f"{', '.join(names)}   "
     if len(points) > 1:

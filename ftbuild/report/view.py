@@ -196,7 +196,7 @@ def _levers(report_input: ReportInput) -> dict[str, Any] | None:
         return None
     places = [place for place in ("neither", "retrieval", "tuning", "both") if place in levers["arms"]]
     return {
-        "sentence": words.recommendation(levers),
+        "sentence": words.recommendation(levers, rehearsed=report_input.results.get("rehearsed", False)),
         "search": words.search(report_input.retrieval) if report_input.retrieval is not None else "",
         "arms": [levers["arms"][place] for place in places],
         "trained": "tuning" in levers["arms"],
