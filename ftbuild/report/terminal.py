@@ -59,8 +59,9 @@ def _difference(metric: Mapping[str, Any], arm: str) -> str:
     numbers = metric["differences"].get(arm)
     if not numbers or numbers["difference"] is None:
         return ""
-    ends = words.difference_interval(numbers)
-    text = words.signed(numbers["difference"])
+    digits = words.digits_of(numbers)
+    ends = words.difference_interval(numbers, digits)
+    text = words.signed(numbers["difference"], digits=digits)
     return f"{text} ({' to '.join(_short(end) for end in ends.split(' to '))})" if ends else text
 
 

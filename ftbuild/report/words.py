@@ -35,9 +35,9 @@ def rounded(number: float, rounding: str = ROUND_HALF_UP, digits: int = 2) -> De
     return fixed if fixed else abs(fixed)
 
 
-def value(number: float | None) -> str:
+def value(number: float | None, digits: int = 2) -> str:
     """Return an estimate: `0.93`."""
-    return NO_VALUE if number is None else str(rounded(number))
+    return NO_VALUE if number is None else str(rounded(number, digits=digits))
 
 
 def signed(number: float | None, rounding: str = ROUND_HALF_UP, digits: int = 2) -> str:
@@ -70,11 +70,21 @@ def interval(numbers: Mapping[str, Any]) -> str:
     return f"{low_end(numbers['low'])} to {high_end(numbers['high'])}"
 
 
-def difference_interval(numbers: Mapping[str, Any]) -> str:
+def digits_of(difference: Mapping[str, Any]) -> int:
+    """Return how many decimals a difference is written with: two, and more where it was shown and would be 0.00."""
+    found, low, high = (difference[name] for name in ("difference", "low", "high"))
+    digits = 2
+    if found and low is not None and high is not None and not low <= 0 <= high:
+        while digits < 6 and not rounded(found, digits=digits):
+            digits += 1
+    return digits
+
+
+def difference_interval(numbers: Mapping[str, Any], digits: int = 2) -> str:
     """Return the interval of a difference in full: `+0.89 to +0.95`; "" without one."""
     if numbers["low"] is None or numbers["high"] is None:
         return ""
-    return f"{signed(numbers['low'], ROUND_FLOOR)} to {signed(numbers['high'], ROUND_CEILING)}"
+    return f"{signed(numbers['low'], ROUND_FLOOR, digits)} to {signed(numbers['high'], ROUND_CEILING, digits)}"
 
 
 def label(metric: Mapping[str, Any]) -> str:
@@ -281,8 +291,9 @@ def _won(row: Mapping[str, Any]) -> str:
 
 
 def _told(what: str, effect: Mapping[str, Any]) -> str:
-    ends = difference_interval(effect)
-    return f"{what} {signed(effect['difference'])}{f' ({ends})' if ends else ''}"
+    digits = digits_of(effect)
+    ends = difference_interval(effect, digits)
+    return f"{what} {signed(effect['difference'], digits=digits)}{f' ({ends})' if ends else ''}"
 
 
 EFFECTS = {
