@@ -156,6 +156,12 @@ def report_input(done: Build) -> ReportInput:
     return ReportInput.from_json(json.loads(done.store.get(_the(done, "report").record.outputs["report.json"])))
 
 
+def results(done: Build) -> Mapping[str, Any]:
+    """Return what the comparison of a build came to."""
+    found: Mapping[str, Any] = json.loads(done.store.get(_the(done, "compare").record.outputs["results.json"]))
+    return found
+
+
 def point_latest(world: World, folder: Path) -> None:
     """Make outputs/runs/latest a relative link to a run."""
     latest = world.outputs / "runs" / "latest"
