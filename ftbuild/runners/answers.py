@@ -66,7 +66,7 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
 
 def _too_long(error: ProviderError, shop: Workshop, action: Action, n_before: int) -> ProviderError:
     """Return the error of a request that no model of this size can read, with what makes it so long."""
-    name, arm = f"evaluation.arms.{action.label}", shop.settings.evaluation.arms[action.label]
+    name, arm = f"evaluation.arms.{action.arm}", shop.settings.evaluation.arms[action.arm]
     has_passages = shop.settings.retrieval.documents is not None and arm.retrieval is not False
     stands = [f"{n_before} examples stand before each question"] if n_before else []
     stands += (
