@@ -14,7 +14,7 @@ problems that caused it, the shell prints them.
       Interrupted     130   stopped by the user, resumable
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 from ftbuild.problem import Problem
@@ -31,6 +31,11 @@ class ExitCode(IntEnum):
     FAILED = 5
     BUG = 70
     INTERRUPTED = 130
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the code of what went worst: a goal that is missed is an answer, every other code that there is none."""
+    return max(codes, key=lambda code: (code is not ExitCode.DONE, code is not ExitCode.GOAL, code))
 
 
 class FtbuildError(Exception):

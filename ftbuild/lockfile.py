@@ -105,6 +105,7 @@ def write(path: Path, done: Build, run: Mapping[str, Any]) -> None:
             "fine_tuned_model": run["fine_tuned_model"],
             "ending": run["ending"],
             "verdict": run["verdict"],
+            **({"rehearsed": True} if run.get("rehearsed") else {}),
             "metrics": {
                 f"{metric['metric']}{'@' + metric['slice'] if metric['slice'] else ''}": {
                     arm: numbers["mean"] for arm, numbers in metric["arms"].items()

@@ -22,7 +22,7 @@ class Point:
     """One composition, the words after `ftbuild` that ask for it alone, and the ids of its actions in order.
 
     `name` is what sets it apart from the other points, "" for the only one; `arm` is the one that is asked for, where
-    it has a model of its own.
+    it has a model of its own. A smoke run is not `judged`.
     """
 
     composed: Composed
@@ -30,6 +30,7 @@ class Point:
     ids: tuple[str, ...]
     name: str = ""
     arm: str = ""
+    judged: bool = True
 
 
 def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke: bool) -> tuple[Graph, list[Point]]:
@@ -70,6 +71,7 @@ def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke:
             (*words, *(("--smoke",) if smoke else ())),
             tuple(names),
             " ".join(_shortened(word) for word in words if word not in common),
+            judged=not smoke,
         )
         for each, words, names in zip(found.points, said, ids, strict=True)
     ]

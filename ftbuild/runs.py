@@ -135,6 +135,7 @@ def _write(world: World, run: Mapping[str, Any], actions: list[dict[str, Any]], 
         "ending": gathered["results"]["ending"],
         "verdict": gathered["results"]["verdict"],
         "arm": gathered["results"]["arm"],
+        "rehearsed": gathered["results"].get("rehearsed", False),
         "levers": gathered["results"].get("levers"),
         "retrieval": gathered["retrieval"],
         "arms": gathered["arms"],
@@ -153,6 +154,12 @@ def release(world: World, run: Mapping[str, Any]) -> None:
 def report_input(done: Build) -> ReportInput:
     """Return what the report of a build was drawn from."""
     return ReportInput.from_json(json.loads(done.store.get(_the(done, "report").record.outputs["report.json"])))
+
+
+def results(done: Build) -> Mapping[str, Any]:
+    """Return what the comparison of a build came to."""
+    found: Mapping[str, Any] = json.loads(done.store.get(_the(done, "compare").record.outputs["results.json"]))
+    return found
 
 
 def point_latest(world: World, folder: Path) -> None:

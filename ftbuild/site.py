@@ -105,6 +105,7 @@ class Site:
             curves=lambda job_id: tracking.growing(point, job_id, self._world, self._sweep),
             results=partial(tool_results.runs_of, point.composed),
             throttle=lambda: throttle,
+            judged=point.judged,
         )
 
     def _lock(self, point: Point) -> Mapping[str, Any] | None:

@@ -36,8 +36,8 @@ class Console(Protocol):
         """An action has failed."""
         ...
 
-    def say(self, text: str) -> None:
-        """Say a line that stays."""
+    def say(self, text: str, action: Action | None = None) -> None:
+        """Say a line that stays, of an action or of the whole build."""
         ...
 
 
@@ -85,7 +85,7 @@ class Voice:
 
     def say(self, text: str) -> None:
         """Say a line that stays."""
-        self._console.say(text)
+        self._console.say(text, self.action)
         self._write(text)
 
     def note(self, text: str) -> None:

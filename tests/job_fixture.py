@@ -134,7 +134,7 @@ class _Waiting(Silent):
         super().__init__()
         self._waits = waits
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, action: Action | None = None) -> None:  # noqa: ARG002
         if "another ftbuild is launching it" in text:
             self._waits()
 

@@ -22,6 +22,13 @@ def test_github_gets_an_annotation_a_condition() -> None:
     ]
 
 
+def test_what_a_rehearsal_misses_is_no_failure() -> None:
+    rehearsed = [Ended("tone_formal", "REHEARSED: BETTER", {**RESULTS, "rehearsed": True})]
+    assert {line.split(" ")[0] for line in github(rehearsed).splitlines()[:-1]} == {"::notice"}
+    assert ElementTree.fromstring(xml(rehearsed)).attrib["failures"] == "0"
+    assert markdown(rehearsed).startswith("### tone_formal: Rehearsed: better, goal undecided.")
+
+
 def test_junit_has_a_test_case_a_condition_and_what_is_not_met_fails() -> None:
     root = ElementTree.fromstring(xml(ENDED))
     failed = [(case.get("name"), each.get("type")) for case in root.iter("testcase") for each in case.iter("failure")]

@@ -77,28 +77,28 @@ def ended(status: str, error: str | None = None, code: str | None = None) -> tup
 
 
 TEN = """\
-job               status      experiment    key            age
--                 refused     tone_formal   a1a1a1a1a1a1   9 days
+job               status      experiment                key            age
+-                 refused     tone_formal (rehearsed)   a1a1a1a1a1a1   9 days
     acme: no such model
-ftjob-fetched     succeeded   tone_formal   b2b2b2b2b2b2   8 days
-ftjob-quota       failed      tone_formal   c3c3c3c3c3c3   3 days
+ftjob-fetched     succeeded   tone_formal (rehearsed)   b2b2b2b2b2b2   8 days
+ftjob-quota       failed      tone_formal (rehearsed)   c3c3c3c3c3c3   3 days
     Over quota.
     The account's money or limit is used up. Fix: raise it at the provider, then ftbuild retry
     ftjob-quota
-ftjob-cancelled   cancelled   tone_formal   d4d4d4d4d4d4   47 h 0 min
+ftjob-cancelled   cancelled   tone_formal (rehearsed)   d4d4d4d4d4d4   47 h 0 min
     Launch it once more: ftbuild retry ftjob-cancelled
-ftjob-ended       succeeded   tone_formal   e5e5e5e5e5e5   20 h 0 min
+ftjob-ended       succeeded   tone_formal (rehearsed)   e5e5e5e5e5e5   20 h 0 min
     Its results are not fetched yet. Fix: ftbuild +experiment=tone_formal provider=rehearsal
-ftjob-paused      paused      tone_formal   f6f6f6f6f6f6   5 h 0 min
+ftjob-paused      paused      tone_formal (rehearsed)   f6f6f6f6f6f6   5 h 0 min
     It stands still. Fix: ftbuild resume ftjob-paused
-ftjob-running     running     tone_formal   a7a7a7a7a7a7   4 h 0 min
+ftjob-running     running     tone_formal (rehearsed)   a7a7a7a7a7a7   4 h 0 min
     ftjob-twin has the same key and costs money too. Fix: ftbuild cancel ftjob-twin
-ftjob-silent      queued      tone_formal   b8b8b8b8b8b8   3 h 0 min
+ftjob-silent      queued      tone_formal (rehearsed)   b8b8b8b8b8b8   3 h 0 min
     As last seen; the provider was not reached.
--                 unknown     tone_formal   c9c9c9c9c9c9   2 h 0 min
+-                 unknown     tone_formal (rehearsed)   c9c9c9c9c9c9   2 h 0 min
     Whether it was launched is not known; the provider is asked first. Fix: ftbuild
     +experiment=tone_formal provider=rehearsal
--                 retry       tone_formal   dadadadadada   1 h 0 min
+-                 retry       tone_formal (rehearsed)   dadadadadada   1 h 0 min
     ftjob-again is to be launched once more. Fix: ftbuild +experiment=tone_formal provider=rehearsal
 """
 
@@ -154,6 +154,7 @@ def test_ten_jobs_for_machines(bench: Bench) -> None:
         "command": COMMAND,
         "phase": "terminal",
         "status": "failed",
+        "rehearsed": True,
         "told_by": "journal",
         "attempt": 1,
         "adopted": False,
@@ -172,7 +173,7 @@ def test_a_server_that_does_not_run_is_not_started_to_be_asked(bench: Bench) -> 
     bench.lock.release()
     told = bench.run("jobs")
     assert told.out.splitlines()[1:] == [
-        "ftjob-a   launched   tone_formal   a1a1a1a1a1a1   1 h 0 min",
+        "ftjob-a   launched   tone_formal (rehearsed)   a1a1a1a1a1a1   1 h 0 min",
         "    As last seen; the provider was not reached.",
     ]
     assert bench.server.asked == []
@@ -182,7 +183,7 @@ def test_a_job_that_ended_while_nobody_watched_is_told(bench: Bench) -> None:
     bench.launched("a1", HOUR, "ftjob-a")
     bench.told(job("ftjob-a", status="failed", error={"code": "x", "message": "broke", "param": None}))
     assert bench.run("jobs").out.splitlines()[1:] == [
-        "ftjob-a   failed   tone_formal   a1a1a1a1a1a1   1 h 0 min",
+        "ftjob-a   failed   tone_formal (rehearsed)   a1a1a1a1a1a1   1 h 0 min",
         "    broke",
         "    Its end is not written down yet. Fix: ftbuild +experiment=tone_formal provider=rehearsal",
     ]
@@ -193,7 +194,7 @@ def test_a_job_that_is_being_launched_is_told(bench: Bench) -> None:
     with journal.lock():
         told = bench.run("jobs")
     assert told.out.splitlines()[1:] == [
-        "-     launching   tone_formal   a1a1a1a1a1a1   1 h 0 min",
+        "-     launching   tone_formal (rehearsed)   a1a1a1a1a1a1   1 h 0 min",
         "    A running ftbuild is launching it.",
     ]
 

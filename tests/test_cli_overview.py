@@ -34,12 +34,12 @@ def test_a_narrow_terminal_puts_the_description_below() -> None:
 def test_every_experiment_stands_with_its_newest_run(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     runs.own.experiment("mine", "# Ours.   ftbuild +experiment=mine\ndefaults: [tone_formal]\n")
-    runs.write("20250304-104200-mine", verdict="no_difference", ending="missed")
+    runs.write("20250304-104200-mine", verdict="no_difference", ending="missed", rehearsed=True)
     runs.write("20250303-104200-mine", verdict="better", ending="met")
     ended = runs.own.run(columns=200)
     assert (ended.code, ended.err) == (0, "")
     shipped = [(name, about, "never run", "") for name, about in experiments(CONF.parent).items()]
-    mine = ("mine", "Ours.", "no difference, goal missed", "4 March 2025, 10:42 UTC")
+    mine = ("mine", "Ours.", "rehearsed: no difference, goal missed", "4 March 2025, 10:42 UTC")
     assert ended.out == lines(sorted([*shipped, mine]), 200) + "\n" + FOOT
 
 

@@ -196,6 +196,14 @@ def test_what_is_cached_says_what_it_was_and_what_runs_says_why() -> None:
     )
 
 
+def test_the_reasons_stand_in_one_column_however_long_a_label_is() -> None:
+    rows = [planned(PREDICT, "tuned", "MAYBE", "after job"), planned(PREDICT, "tuned_retrieval scores", "RUN", "new")]
+    assert _table(rows, {}, {}, 100).splitlines() == [
+        "test     run      tuned                  after job",
+        "         run      tuned_retrieval scores new",
+    ]
+
+
 def test_a_job_under_way_is_attached_to() -> None:
     rows = [planned(JOB, "job", "ATTACH", "ftjob-1 is under way"), planned(PREDICT, "tuned", "MAYBE", "after job")]
     assert tail(rows) == (

@@ -77,6 +77,7 @@ def test_json_has_every_value_and_null_for_what_is_not_there(runs: Runs) -> None
         "seconds": 3.25,
         "verdict": None,
         "ending": None,
+        "rehearsed": False,
         "metric": None,
         "trained_tokens": None,
         "job_id": None,

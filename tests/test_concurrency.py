@@ -94,7 +94,7 @@ class _Telling(Silent):
         super().__init__()
         self._toy = toy
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, action: Action | None = None) -> None:  # noqa: ARG002
         if self._toy.gate and text.startswith(f"{self._toy.gate}: another ftbuild is at it"):
             self._toy.tell(f"waits {os.getpid()}")
 

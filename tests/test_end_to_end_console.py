@@ -16,7 +16,8 @@ from embedded_fixture import until
 from project_fixture import Project, project_in
 
 from ftbuild.cli.console import CLEAR, TerminalConsole
-from ftbuild.plan.action import JOB, PREDICT, Action
+from ftbuild.cli.layout import label_width
+from ftbuild.plan.action import JOB, PREDICT, SCORE, Action
 
 BASE = Action(PREDICT, "base", "train", {})
 TRAINED = Action(JOB, "job", "train", {})
@@ -81,8 +82,8 @@ def test_a_terminal_shows_one_live_line_and_keeps_only_finished_ones(
     finished = [line for line in lines if line not in launched]
     assert len(launched) == 1
     assert [line[9:23].strip() for line in finished if line[9:23].strip()] == [
-        *("pairs", "unseen", "dataset", "lines", "echo", "rules", "base", "job", "tuned"),
-        *("echo scores", "rules scores", "base scores", "tuned scores", "verdict", "report"),
+        *("pairs", "unseen", "dataset", "lines", "echo", "rules", "base"),
+        *("echo scores", "rules scores", "base scores", "job", "tuned", "tuned scores", "verdict", "report"),
     ]
     timed = [line for line in finished if line[9:23].strip()]
     assert {len(line) for line in timed} == {99}
@@ -102,6 +103,30 @@ def test_the_times_stand_in_one_column_whatever_the_notes_say(monkeypatch: pytes
         "         job           ftjob-lnPSUXpOW6GUsaDvlGWj9vdT  300 steps    13 min 41 s",
         "                       loss 6.16 ▇▅▃▂▂▁▁▁ 3.88",
     ]
+
+
+def test_the_notes_stand_in_one_column_however_long_a_label_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out = io.StringIO()
+    long = Action(SCORE, "base_retrieval scores", "train", {})
+    console = TerminalConsole(out, label_width=label_width(each.label for each in (BASE, long)))
+    console.started(BASE)
+    console.finished(BASE, "RUN", "172 answers", 5)
+    console.finished(long, "RUN", "172 answers scored", 1)
+    console.close()
+    assert out.getvalue().splitlines() == [
+        "train    base                  172 answers                                  5 s",
+        "         base_retrieval scores 172 answers scored                           1 s",
+    ]
+
+
+def test_what_an_action_says_in_a_sweep_has_its_point() -> None:
+    out = io.StringIO()
+    console = TerminalConsole(out, points={TRAINED.id: "n=2"})
+    console.say("head-room 0.04", TRAINED)
+    console.say("head-room 0.04", BASE)
+    console.say("head-room 0.04")
+    assert out.getvalue().splitlines() == ["[n=2] head-room 0.04", "head-room 0.04", "head-room 0.04"]
 
 
 def test_a_silent_action_is_heard_of_now_and_then_without_a_terminal() -> None:

@@ -50,7 +50,7 @@ def test_kill_9_in_mid_evaluation_repeats_at_most_the_requests_under_way(project
     client.kill()
     assert n_kept(project) > 240
     ended = project.run(*REHEARSED)
-    assert ended.code == 3, ended.err  # the goal: what a rehearsal answers is made up
+    assert ended.code == 0, ended.err  # what a rehearsal answers is made up, and misses no goal
     repeated = {request: n for request, n in asked(project).items() if n > 1}
     of_model = Counter(json.loads(request)["model"] for request in repeated)
     assert max(of_model.values(), default=0) <= CONCURRENCY  # an arm each, and both may have been under way

@@ -19,7 +19,9 @@ from project_fixture import Project
 from pydantic import TypeAdapter
 from rehearsal_fixture import recorded, state, stop_server
 
+from ftbuild.cli.chat import SCRIPTED
 from ftbuild.providers.embedded import running as address_of
+from ftbuild.report.words import REHEARSED as SAID_OF_IT
 
 OPENAI = ("+experiment=tone_formal", "--smoke", "provider=openai", "model=gpt_4_1_mini", "provider.rehearsed=true")
 
@@ -78,6 +80,16 @@ def test_a_rehearsal_of_openai_sends_its_requests_to_our_own_server(project: Pro
         assert (told["provider"], told["fine_tuned_model"].split(":")[:2]) == (
             "openai rehearsed",
             ["ft", "gpt-4.1-mini-2025-04-14"],
+        )
+        assert "\nREHEARSED: NO VERDICT, goal not judged.\n" in ended.out
+        page = (project.folder / "outputs/smoke/runs/latest/report.html").read_text(encoding="utf-8")
+        assert "Rehearsed: no verdict, goal not judged." in page
+        assert SAID_OF_IT in page
+        assert project.run("chat", told["run_id"]).err == f"{SCRIPTED}\n"
+        exported = project.run("export", told["run_id"], "away")
+        assert (exported.code, exported.err.splitlines()[1]) == (
+            2,
+            "    It is a rehearsal: its job and its answers are made up, and there are no weights.",
         )
         files = [each for each in project.folder.rglob("*") if each.is_file()]
         assert [each for each in files if KEY.encode() in each.read_bytes()] == []

@@ -16,19 +16,19 @@ def test_missed_goal_is_exit_code_3_now_and_when_it_is_cached(project: Project) 
     run = project.run_json()
     assert (run["verdict"], run["ending"]) == ("underpowered", "missed")
     assert {each["name"]: each["ending"] for each in run["goal"]}["facts_kept"] == "missed"
-    assert "TOO FEW EXAMPLES TO TELL, goal missed.\n" in ended.out
+    assert "TOO FEW EXAMPLES TO TELL A DIFFERENCE, goal missed.\n" in ended.out
     assert f"report   {run['path']}/report.html\n" in ended.out
     assert re.search(r"^         missed +facts_kept +surely not above 0\.\d\d +wanted 0\.85$", ended.out, re.MULTILINE)
 
     again = project.run(*whole)
-    verdict = f"TOO FEW EXAMPLES TO TELL, goal missed, today {run['started_at'][11:16]} UTC"
+    verdict = f"TOO FEW EXAMPLES TO TELL A DIFFERENCE, goal missed, today {run['started_at'][11:16]} UTC"
     said = rf"Nothing to do: 15 cached\. {verdict}\.\n{run['path']}/report\.html     \S+ s\n"
     assert (again.code, again.err) == (3, "")
     assert re.fullmatch(said, again.out), again.out
 
     listed = project.run(COLUMNS="200")
     assert listed.code == 0
-    row = r"^  tone_formal +Casual .* formal message out\. +too few examples to tell, goal missed +today "
+    row = r"^  tone_formal +Casual .* formal message out\. +too few examples to tell a difference, goal missed +today "
     assert re.search(row, listed.out, re.MULTILINE)
 
 
@@ -55,7 +55,9 @@ def test_sweep_builds_the_dataset_once_and_asks_the_base_once(project: Project) 
         for number, run in ((1, first), (2, second))
     ]
     looks = r"Of 2 looks at once \(Holm\): too few examples to tell: n_epochs=1, n_epochs=2"
-    assert re.fullmatch("\n".join([*told, looks]) + "\n", ended.out), ended.out
+    value, gain = r"0\.\d\d \(0\.\d\d to 0\.\d\d\)", r"\S+ \(\S+ to \S+\) to base"
+    rows = [r" +style rules, all kept +difference", *(rf"n_epochs={n}   {value} +{gain}(   best)?" for n in (1, 2)), ""]
+    assert re.fullmatch("\n".join([*rows, *told, looks]) + "\n", ended.out), ended.out
 
 
 def test_answers_of_one_model_are_not_taken_for_those_of_another_with_its_name(project: Project) -> None:

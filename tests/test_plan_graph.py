@@ -75,6 +75,13 @@ def test_a_comparison_without_a_verdict_is_another_action() -> None:
     assert {label for label in judged if judged[label] != unjudged[label]} == {"verdict", "report"}
 
 
+def test_a_rehearsal_is_compared_as_one_and_shares_its_data_with_what_it_rehearses() -> None:
+    real = {action.label: action for action in graph()}
+    played = {action.label: action for action in graph(FULL | {"provider": FULL["provider"] | {"rehearsed": True}})}
+    assert (real["verdict"].settings.get("rehearsed"), played["verdict"].settings["rehearsed"]) == (None, True)
+    assert {label for label in real if real[label].id == played[label].id} >= {"dataset", "lines"}
+
+
 def test_other_bytes_of_a_source_reach_everything_but_the_other_source() -> None:
     before = {action.label: action.id for action in graph()}
     after = {action.label: action.id for action in resolved(BYTES | {"unseen": "c" * 64}, VERSIONS)}

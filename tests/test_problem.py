@@ -1,9 +1,11 @@
 """How findings and errors read."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ftbuild import errors
-from ftbuild.errors import ExitCode, FtbuildError, JobError, ProviderError
+from ftbuild.errors import ExitCode, FtbuildError, JobError, ProviderError, worst
 from ftbuild.problem import Problem, nearest, render
 
 
@@ -76,3 +78,9 @@ def test_an_error_carries_its_problems_and_its_data() -> None:
     assert refused.problems == (Problem("not today"), Problem("odd", "a", 1))
     assert (str(refused), refused.status, refused.code) == ("not today\na:1: odd", 400, "invalid")
     assert JobError("gone", job_id="ftjob-1").job_id == "ftjob-1"
+
+
+@given(st.lists(st.sampled_from(ExitCode), min_size=1))
+def test_a_goal_that_is_missed_never_hides_a_failure(codes: list[ExitCode]) -> None:
+    failures = [code for code in codes if code not in (ExitCode.DONE, ExitCode.GOAL)]
+    assert worst(codes) == max(failures or codes)

@@ -3,7 +3,9 @@
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
+import pytest
 from report_fixture import SYSTEM, report_input
 
 from ftbuild.report import charts, misses
@@ -11,7 +13,7 @@ from ftbuild.report.html import render
 from ftbuild.report.input import ReportInput
 from ftbuild.report.marks import Piece, mark
 from ftbuild.report.misses import INVENTED, LOST, Snippet
-from ftbuild.report.view import SIGNS
+from ftbuild.report.view import SIGNS, view
 
 VOID = {"meta", "link", "br", "input", "img", "line", "circle", "path"}
 
@@ -111,10 +113,40 @@ def test_without_examples_no_conversation_is_in_the_page():
 def test_verdict_can_be_forwarded():
     page = " ".join(Page(render(report_input())).said.split())
     assert (
-        "On 40 test examples kept out of training, 95 of 100 answers of the tuned model keep every style rule; before "
-        "training it was 5 of 100. The gain is +0.90, and we are 95 % sure that it lies between +0.80 and +1.00. "
+        "On 40 test examples kept out of training, 38 of 40 answers of the tuned model keep every style rule; before "
+        "training it was 2 of 40. The gain is +0.90, and we are 95 % sure that it lies between +0.80 and +1.00. "
         "4 of 6 conditions of the goal are met; not decided by so few examples: keeps facts, invents little."
     ) in page
+
+
+def said(**changed: Any) -> str:
+    """Return the sentences of the verdict where its difference is another, and the metric counts no answers."""
+    given = report_input()
+    metric, *others = given.results["metrics"]
+    numbers = {"n": 40, "low": 0.2, "high": 0.3}
+    arms = {**metric["arms"], "base": {**numbers, "mean": 0.262}, "tuned": {**numbers, "mean": 0.266}}
+    verdict = changed.pop("verdict")
+    changes = {"base": {**metric["differences"]["base"], **changed}}
+    shown = {**metric, "metric": "chrf", "label": "chrF", "arms": arms, "differences": changes}
+    results = {**given.results, "metrics": [shown, *others], "verdict": verdict, "verdict_metric": "chrf"}
+    return " ".join(view(replace(given, results=results), examples=False)["verdict"]["sentences"][:2])
+
+
+def test_a_gain_that_was_shown_is_never_written_as_none():
+    assert said(verdict="better", difference=0.004, low=0.0012, high=0.0068, mde=0.004) == (
+        "On 40 test examples kept out of training, “chrF” is 0.266 after training and was 0.262 before. "
+        "The gain is +0.004, and we are 95 % sure that it lies between +0.001 and +0.007."
+    )
+
+
+@pytest.mark.parametrize(
+    ("mde", "more"), [(0.01, ""), (0.16, " They could have shown a change of 0.16 or more."), (None, "")]
+)
+def test_what_examples_could_have_shown_is_never_narrower_than_what_they_did_not(mde: float | None, more: str):
+    assert said(verdict="underpowered", difference=0.004, low=-0.106, high=0.114, mde=mde).endswith(
+        f"The change is 0.00, and we are 95 % sure that it lies between -0.11 and +0.12: too few examples to "
+        f"tell.{more}"
+    )
 
 
 def test_a_run_without_training_verdict_or_values_still_has_a_page():

@@ -47,6 +47,23 @@ def test_unjudged_run_has_no_verdict():
     assert "\n\nNO VERDICT, goal not judged.\n\n" in summary(replace(unjudged, results=results), 120)
 
 
+def test_what_a_rehearsal_made_up_is_called_so_and_nothing_follows_from_it():
+    whole = small()
+    end = summary(replace(whole, results={**whole.results, "rehearsed": True}), 120)
+    assert f"\nREHEARSED: BETTER, goal undecided.\n{words.REHEARSED}\n\n" in end
+    told = {"verdict": "better", "ending": "met"}
+    assert words.headline({**told, "rehearsed": True}) == "Rehearsed: better, goal met."
+    assert words.asked_for({**told, "rehearsed": True}) == "rehearsed: better, goal met"
+    unasked = {"verdict": None, "ending": None}
+    assert [words.asked_for({**unasked, "rehearsed": each}) for each in (True, False)] == [
+        "rehearsed, no verdict asked for",
+        "no verdict asked for",
+    ]
+    levers = {"retrieve": True, "tune": False, "metrics": [], "costs": []}
+    assert words.recommendation(levers) == "Retrieve, and do not tune."
+    assert words.recommendation(levers, rehearsed=True) == "Nothing follows: the answers are made up."
+
+
 def test_changes_not_committed_are_said():
     assert "again    ftbuild +experiment=tone_formal   (on 41c07de with changes not committed)" in summary(
         small(dirty=True), 120

@@ -11,8 +11,9 @@ from settings_fixture import FULL, settings
 
 from ftbuild.chat import Message, Tool, ToolCall
 from ftbuild.completion import Completion
+from ftbuild.errors import ProviderError
 from ftbuild.plan.action import PREDICT, Action
-from ftbuild.runners.answers import predict
+from ftbuild.runners.answers import TOO_LONG, predict
 from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.measure import score
 from ftbuild.runners.workshop import Workshop
@@ -83,7 +84,7 @@ class Quiet:
 
 class Done:
     def read(self, _action: Action, role: str) -> bytes:
-        return json_lines(EXAMPLES) if role == "examples" else json.dumps(JOB).encode()
+        return json_lines(EXAMPLES) if role in ("examples", "shots") else json.dumps(JOB).encode()
 
 
 def answered(root: Path, kind: str, **evaluation: Any) -> tuple[Provider, list[dict[str, Any]], list[dict[str, Any]]]:
@@ -154,3 +155,34 @@ def test_samples_are_asked_with_seeds_of_their_own_and_their_mean_is_the_score(t
     ]
     assert sorted(parameters["seed"] for _, _, parameters in provider.asked) == [7] * 6 + [8] * 6
     assert column(scores, "results.stated") == dict.fromkeys(("sum", "word", "trace"), 1)
+
+
+def too_long(root: Path, arm: dict[str, Any], documents: str | None) -> str:
+    """Return what is said where the requests of an arm are longer than its model reads."""
+
+    class Short(Provider):
+        async def complete(self, *_asked: Any) -> Completion:
+            raise ProviderError("acme: This model's maximum context length is 10 tokens.", status=400, code=TOO_LONG)
+
+    tree = FULL | {"evaluation": FULL["evaluation"] | {"arms": FULL["evaluation"]["arms"] | {"few": arm}}}
+    said = settings(tree)
+    said = said.model_copy(update={"retrieval": said.retrieval.model_copy(update={"documents": documents})})
+    shop = Workshop(said, World.at(root), Store(root), Short, "x", (), lambda _: None)
+    keyed = {"kind": "base"} | ({"examples": arm["examples"]} if "examples" in arm else {})
+    with pytest.raises(ProviderError) as caught:
+        predict(shop, Action(PREDICT, "few", "train", keyed), "key", Done(), Quiet())  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+def test_an_arm_whose_requests_are_too_long_is_named_with_what_makes_them_so(tmp_path: Path) -> None:
+    head = "evaluation.arms.few: acme: This model's maximum context length is 10 tokens.\n"
+    assert too_long(tmp_path, {"kind": "base", "examples": 2}, "handbook") == (
+        f"{head}    2 examples stand before each question, and passages go with each of them.\n"
+        "    Fix: evaluation.arms.few.examples=1 or fewer, or evaluation.arms.few.retrieval=false."
+    )
+    assert too_long(tmp_path, {"kind": "base", "examples": 2, "retrieval": False}, "handbook") == (
+        f"{head}    2 examples stand before each question.\n    Fix: evaluation.arms.few.examples=1 or fewer."
+    )
+    assert too_long(tmp_path, {"kind": "base"}, None) == (
+        f"{head}    Fix: a smaller request.max_completion_tokens, or shorter examples."
+    )

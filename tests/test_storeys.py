@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "ftbuild"
 # Rooms from the top of the house down. A room imports from the storeys above its own, and from its
 # own storey only what SIDEWAYS allows.
 STOREYS = (
-    ("errors", "problem", "digest", "digits"),
+    ("errors", "problem", "digest", "digits", "rehearsal"),
     ("stream", "remembered", "criteria", "chat", "completion", "example", "rows", "times", "tokens"),
     ("world", "cache", "packed", "source_files"),
     ("settings",),

@@ -14,6 +14,7 @@ from ftbuild.cli.sweep_text import text
 from ftbuild.errors import ProviderError
 from ftbuild.outcome import Build
 from ftbuild.plan.graph import Graph
+from ftbuild.report.words import REHEARSED
 from ftbuild.store.store import Store
 from ftbuild.sweep import Asked, Look, Sweep, best
 
@@ -125,3 +126,8 @@ def test_where_the_winner_cannot_be_asked_now_the_sweep_keeps_what_it_came_to(tm
     assert both is done
     assert told == replace(sweep, error=gone)
     assert told.with_winner([each.point for each in looks]) == [each.point for each in looks]
+
+
+def test_a_sweep_of_rehearsals_is_called_one() -> None:
+    looks = [replace(each, results={**each.results, "rehearsed": True}) for each in (look("a", 0.5), look("b", 0.6))]
+    assert text(Sweep(looks), WIDE).splitlines()[0] == REHEARSED

@@ -39,7 +39,7 @@ class Silent:
     def failed(self, action: Action, _error: FtbuildError) -> None:
         self.failures.append(action.label)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, action: Action | None = None) -> None:  # noqa: ARG002
         self.said.append(text)
 
 

@@ -12,17 +12,18 @@ from ftbuild.cache import cache_folder
 from ftbuild.cli import gate_text, sweep_text
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options, parse
+from ftbuild.cli.points_table import Row, table
 from ftbuild.cli.walk import Walker, asked_by, walked
 from ftbuild.composed import SMOKE
 from ftbuild.compositions import Compositions, compositions
-from ftbuild.errors import ConfigError, ExitCode, FtbuildError, PlanError
+from ftbuild.errors import ConfigError, ExitCode, FtbuildError, PlanError, worst
 from ftbuild.history import Run
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, found, result_id
 from ftbuild.plan.graph import Graph
 from ftbuild.points import Point, command_line, one_graph, owners, part_of
 from ftbuild.problem import Problem, render
-from ftbuild.report.words import ENDINGS, VERDICTS, when
+from ftbuild.report.words import ended, when
 from ftbuild.store.place import refuse_network
 from ftbuild.store.store import DamagedError, Store
 from ftbuild.sweep import Sweep, sweep_of
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def build(options: Options) -> int:
-    """Build what the options ask for and return the exit code of the verdict, of the worst point in a sweep."""
+    """Build what the options ask for and return the exit code of the verdict, in a sweep that of what went worst."""
     if options.plan is not None:
         options = _as_planned(options, options.plan)
     composed = composed_of(options)
@@ -56,14 +57,14 @@ def build(options: Options) -> int:
         [ending] = endings
         _tell(ending, points[0], world.now() - started)
     else:
-        width = max(len(point.name) for point in points)
-        print("\n".join(f"{point.name:{width}}   {each.said}" for point, each in zip(points, endings, strict=True)))
+        rows = [Row(point.name, each.said, _results(each)) for point, each in zip(points, endings, strict=True)]
+        print(table(rows, columns()))
         if said := sweep_text.text(sweep, columns()):
             print(said)
     _track(points, endings, world, options)
     if sweep.error is not None:
         raise sweep.error
-    return int(max(each.code for each in endings))
+    return int(worst(each.code for each in endings))
 
 
 def _ended(points: Sequence[Point], endings: "Sequence[_Ending]") -> list[gate_text.Ended]:
@@ -75,7 +76,7 @@ def _ended(points: Sequence[Point], endings: "Sequence[_Ending]") -> list[gate_t
 
 
 def _results(ending: "_Ending") -> Mapping[str, Any] | None:
-    return runs.report_input(ending.done).results if ending.path else None
+    return runs.results(ending.done) if ending.path else None
 
 
 def _track(points: Sequence[Point], endings: "Sequence[_Ending]", world: World, options: Options) -> None:
@@ -237,8 +238,9 @@ def _finished(
         lockfile.write(lock, done, run.told)
     told = run.told
     report = str((run.folder / "report.html").relative_to(world.root))
-    verdict = f"{VERDICTS[told['verdict']].upper()}, {ENDINGS[told['ending']]}, {when(told['started_at'], world.now())}"
-    code = ExitCode.DONE if told["ending"] in ("met", None) else ExitCode.GOAL
+    verdict = f"{ended(told, str.upper)}, {when(told['started_at'], world.now())}"
+    is_missed = told["ending"] not in ("met", None) and not told.get("rehearsed")  # what is made up misses nothing
+    code = ExitCode.GOAL if is_missed else ExitCode.DONE
     path = str(run.folder.relative_to(world.root))
     return _Ending(code, f"{verdict}. {report}" if not point.name else f"{verdict}   {report}", done, idle, path)
 

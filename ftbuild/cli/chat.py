@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SCHEMA_VERSION = 1
+SCRIPTED = (
+    "The run is a rehearsal: its answers are made up, and no model is asked. For real ones build it with the provider."
+)
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -72,6 +75,8 @@ def chat(options: Options) -> int:
     talk = Talk(composed, models, Connection(composed.settings.provider, composed.settings.model, world))
     if composed.settings.retrieval.documents is not None:
         print("The experiment puts passages before a question; here a question goes alone.", file=sys.stderr)
+    if composed.settings.provider.makes_up:
+        print(SCRIPTED, file=sys.stderr)
     failed = False
     with asyncio.Runner() as runner:
         try:

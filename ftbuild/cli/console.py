@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
+from ftbuild.cli.layout import NARROWEST_LABEL
 from ftbuild.errors import FtbuildError
 from ftbuild.plan.action import Action
 from ftbuild.problem import render
@@ -44,8 +45,8 @@ class TerminalConsole:
     """The console of the command line; `close` when the build is over, however it ended.
 
     `order` are the ids of the actions in the order they are told in, `points` says which point of a
-    sweep an action belongs to; with points nothing is held back. Of actions that are `known` to be done, which an
-    earlier walk told, nothing is said.
+    sweep an action belongs to; with points nothing is held back; `label_width` is that of the longest label. Of actions
+    that are `known` to be done, which an earlier walk told, nothing is said.
     """
 
     def __init__(
@@ -55,12 +56,14 @@ class TerminalConsole:
         order: Sequence[str] = (),
         points: Mapping[str, str] | None = None,
         known: Container[str] = (),
+        label_width: int = NARROWEST_LABEL,
     ) -> None:
         self._out = out or sys.stderr
         self._live = self._out.isatty()
         self.every_seconds = every_seconds or (LIVE_EVERY_SECONDS if self._live else PLAIN_EVERY_SECONDS)
         self._points = points or {}
         self._known = known
+        self._label_width = label_width
         self._waiting = [] if points else list(order)
         self._stage = ""
         self._held: dict[str, tuple[Action, Status, str, float]] = {}
@@ -106,10 +109,11 @@ class TerminalConsole:
                 point = self._points.get(action.id, "")
                 self.say(f"{action.label} {f'[{point}] ' if point else ''}failed: {render(error.problems)}")
 
-    def say(self, text: str) -> None:
-        """Say a line that stays."""
+    def say(self, text: str, action: Action | None = None) -> None:
+        """Say a line that stays, in a sweep with the point whose action it is of."""
+        point = self._points.get(action.id) if action is not None else None
         with self._lock:
-            self._out.write((CLEAR if self._live else "") + text + "\n")
+            self._out.write((CLEAR if self._live else "") + (f"[{point}] " if point else "") + text + "\n")
             self._draw()
             self._out.flush()
 
@@ -172,7 +176,7 @@ class TerminalConsole:
         shown = found.action.stage if stage is None else stage
         took = duration(seconds) if seconds >= 60 else f"{seconds} s"
         line, *rest = self._row(shown, found.action.label, text, took, ECHO_WIDTH if stage is None else 0)
-        return line if not rest else _head(shown, found.action.label) + text
+        return line if not rest else self._head(shown, found.action.label) + text
 
     def _line(self, action: Action, status: Status, note: str, seconds: float) -> None:
         stage = action.stage if action.stage != self._stage else ""
@@ -183,19 +187,18 @@ class TerminalConsole:
 
     def _row(self, stage: str, label: str, note: str, took: str, spare: int = 0) -> list[str]:
         """Return the line of an action, and what of its note did not fit below; the times stand in one column."""
-        head = _head(stage, label)
+        head = self._head(stage, label)
         column = max(min(_columns() - 1 - spare, WIDEST) - len(head) - TIME_WIDTH, NARROWEST_NOTE)
         first, *rest = textwrap.wrap(note, column, break_on_hyphens=False) or [""]
         return [f"{head}{first:{column}}{took:>{TIME_WIDTH}}", *(" " * len(head) + line for line in rest)]
+
+    def _head(self, stage: str, label: str) -> str:
+        return f"{stage:8} {label:{self._label_width}} "
 
     def _clear(self) -> None:
         if self._live:
             self._out.write(CLEAR)
             self._out.flush()
-
-
-def _head(stage: str, label: str) -> str:
-    return f"{stage:8} {label:13} "
 
 
 def _columns() -> int:

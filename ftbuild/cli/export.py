@@ -28,6 +28,10 @@ def export(options: Options) -> int:
         )
     run, into = find_run(options.words[0], options), options.folder / options.words[1]
     name = run.told.get("fine_tuned_model")
+    if run.told.get("rehearsed"):
+        why = "It is a rehearsal: its job and its answers are made up, and there are no weights."
+        fix = "build it with a provider that trains, provider=embedded is ours."
+        raise ConfigError(Problem(f"{run.run_id} has no model to export", "command line", why=why, fix=fix))
     if not name:
         raise ConfigError(Problem(f"{run.run_id} has no fine-tuned model", "command line", fix="ftbuild runs."))
     if into.exists():

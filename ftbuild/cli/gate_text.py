@@ -30,7 +30,8 @@ def _annotations(ended: Ended) -> Iterator[str]:
         yield annotation("error", ended.name, ended.said)
         return
     for each in words.findings(ended.results):
-        yield annotation(LEVELS[each.ending], f"{ended.name}: {each.name} {each.ending}", _found(each))
+        level = "notice" if ended.results.get("rehearsed") else LEVELS[each.ending]
+        yield annotation(level, f"{ended.name}: {each.name} {each.ending}", _found(each))
 
 
 def _found(finding: words.Finding) -> str:
@@ -51,8 +52,9 @@ def _cases(ended: Ended) -> Iterator[Case]:
     if not findings:
         yield Case("built")
     for each in findings:
+        is_failure = each.ending != "met" and not ended.results.get("rehearsed")
         why = f"{each.ending}: {_found(each)}"
-        yield Case(each.name, None if each.ending == "met" else Failure(why, each.ending, why))
+        yield Case(each.name, Failure(why, each.ending, why) if is_failure else None)
 
 
 def markdown(ended: Sequence[Ended]) -> str:

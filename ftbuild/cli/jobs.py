@@ -19,6 +19,7 @@ from ftbuild.errors import ExitCode, FtbuildError, StoreError
 from ftbuild.ledger.failures import failure, remedy
 from ftbuild.ledger.port import PARKED, JobState
 from ftbuild.ledger.steer import REACHED
+from ftbuild.rehearsal import makes_up
 from ftbuild.report.progress import spoken
 from ftbuild.report.words import duration
 
@@ -47,6 +48,11 @@ class Row:
         if state.phase == "intent":
             return "launching" if self.busy else "unknown"
         return str(self.told.status if self.told else state.status)
+
+    @property
+    def is_rehearsed(self) -> bool:
+        """Return whether it only plays a job."""
+        return makes_up(self.job.state.asked.provider)
 
     @property
     def notes(self) -> list[str]:
@@ -102,6 +108,7 @@ class Row:
             "command": list(state.asked.command),
             "phase": state.phase,
             "status": self.status,
+            "rehearsed": self.is_rehearsed,
             "told_by": "provider" if told else "journal",
             "attempt": state.attempt,
             "launched_at": state.launched_at,
@@ -154,7 +161,7 @@ def table(rows: Sequence[Row], width: int) -> str:
         (
             row.job.job_id or "-",
             spoken(row.status),
-            row.job.state.asked.experiment or "-",
+            (row.job.state.asked.experiment or "-") + (" (rehearsed)" if row.is_rehearsed else ""),
             short(row.job.journal.key),
             "-" if row.age_seconds is None else _age(row.age_seconds),
         )

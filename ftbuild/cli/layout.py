@@ -2,14 +2,21 @@
 
 import shutil
 import textwrap
+from collections.abc import Iterable
 from unicodedata import east_asian_width
 
 NARROWEST_TEXT = 24
+NARROWEST_LABEL = 13
 
 
 def columns() -> int:
     """Return the width of the terminal; 100 where there is none and COLUMNS says nothing."""
     return shutil.get_terminal_size((100, 24)).columns
+
+
+def label_width(labels: Iterable[str]) -> int:
+    """Return how wide the column is that holds the labels of actions."""
+    return max((NARROWEST_LABEL, *map(len, labels)))
 
 
 def width_of(text: str) -> int:

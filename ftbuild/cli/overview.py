@@ -7,17 +7,10 @@ from typing import Any
 from ftbuild.cli.layout import columns, hang
 from ftbuild.errors import ExitCode
 from ftbuild.history import listed
-from ftbuild.report.words import when
+from ftbuild.report.words import asked_for, when
 from ftbuild.trees import experiments, find_root
 from ftbuild.world import World
 from ftbuild.yaml_marks import broken
-
-VERDICTS = {
-    "better": "better",
-    "worse": "worse",
-    "no_difference": "no difference",
-    "underpowered": "too few examples to tell",
-}
 
 
 def overview(folder: Path) -> int:
@@ -64,6 +57,4 @@ def lines(rows: list[tuple[str, str, str, str]], width: int) -> str:
 def _verdict(run: Mapping[str, Any] | None) -> str:
     if run is None:
         return "never run"
-    if run["verdict"] is None:
-        return "no verdict asked for"
-    return f"{VERDICTS[run['verdict']]}, goal {run['ending']}"
+    return asked_for(run)

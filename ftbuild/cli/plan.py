@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftbuild import planfile
 from ftbuild.cli.build import composed_of, smoke_overrides, world_of
-from ftbuild.cli.layout import columns, hang
+from ftbuild.cli.layout import columns, hang, label_width
 from ftbuild.cli.options import Options
 from ftbuild.errors import ExitCode, StoreError
 from ftbuild.lookup import LedgerFolder, Planned, look_up
@@ -19,6 +19,7 @@ from ftbuild.plan.action import DATASET
 from ftbuild.plan.estimate import NOTHING, Estimate
 from ftbuild.points import Point, apart, has_more_to_say, one_graph
 from ftbuild.problem import render
+from ftbuild.rehearsal import makes_up
 from ftbuild.report.words import asked, exact
 from ftbuild.store.store import Store
 
@@ -95,7 +96,7 @@ def _head(points: list[Point], width: int) -> str:
     trains = tree["method"]["type"] != "none"
     method = f"{tree['method']['type']}, {epochs}" if trains else "nothing is trained"
     provider = tree["provider"].get("name") or tree["provider"]["kind"]
-    where = f"{provider} rehearsed" if tree["provider"].get("rehearsed") else provider
+    where = f"{provider} rehearsed" if makes_up(tree["provider"]) else provider
     facts = [where, tree["model"]["title"], method, f"seed {tree['seed']}"]
     left = f"{', '.join(names)}   "
     if len(points) > 1:
@@ -180,12 +181,13 @@ def _wants(goal: Mapping[str, Any], condition: Mapping[str, Any]) -> str:
 def _table(planned: list[Planned], only: Mapping[str, str], costs: Mapping[str, Estimate], width: int) -> str:
     """Return the actions in order; `only` says for which points of a sweep an action is, if not for all."""
     lines, stage = [], ""
+    widest = label_width(one.action.label for one in planned)
     for one in sorted(planned, key=lambda each: STAGES.index(each.action.stage)):
         shown = one.action.stage if one.action.stage != stage else ""
         stage = one.action.stage
         note = one.record.note if one.record else "; ".join([*one.reasons, *_paid(costs.get(one.action.id, NOTHING))])
         point = f"[{only[one.action.id]}] " if one.action.id in only else ""
-        lines.append(hang(f"{shown:8} {WORDS[one.status]:8} {one.action.label:13} ", point + note, width))
+        lines.append(hang(f"{shown:8} {WORDS[one.status]:8} {one.action.label:{widest}} ", point + note, width))
     return "\n".join(lines)
 
 

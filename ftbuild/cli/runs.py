@@ -15,12 +15,11 @@ from ftbuild.cli.options import Options
 from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.history import SCHEMA_VERSION, Run, latest_id, listed
 from ftbuild.problem import Problem, nearest, render
-from ftbuild.report.words import ENDINGS, VERDICTS, cost, count, duration, interval, metric_of, value, when
+from ftbuild.report.words import asked_for, cost, count, duration, interval, metric_of, value, when
 from ftbuild.trees import experiments
 from ftbuild.world import World
 
 ARM = "tuned"  # of runs that do not say which was judged
-NO_VERDICT = "no verdict asked for"
 # column -> what it is sorted by
 COLUMNS = {
     "run": attrgetter("run_id"),
@@ -50,6 +49,7 @@ class Row:
     seconds: float
     verdict: str | None
     ending: str | None
+    rehearsed: bool
     metric: str | None
     n: int | None
     mean: float | None
@@ -103,7 +103,7 @@ class Row:
         return "\n".join([*head, *(hang("      ", part, width) for part in (told, overridden) if part)])
 
     def _ended(self) -> str:
-        return f"{VERDICTS[self.verdict]}, {ENDINGS[self.ending]}" if self.verdict else NO_VERDICT
+        return asked_for({"verdict": self.verdict, "ending": self.ending, "rehearsed": self.rehearsed})
 
     def _measured(self) -> str:
         if self.metric is None:
@@ -206,6 +206,7 @@ def _row(run: Run, latest: str | None) -> Row:
         seconds=run.told["seconds"],
         verdict=run.told["verdict"],
         ending=run.told["ending"],
+        rehearsed=run.told.get("rehearsed", False),
         metric=name if metric else None,
         n=numbers["n"],
         mean=numbers["mean"],

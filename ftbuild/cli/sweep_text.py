@@ -15,6 +15,8 @@ def text(sweep: Sweep, width: int) -> str:
 def _said(sweep: Sweep) -> Iterator[str]:
     if not sweep.looks:
         return
+    if any(each.results.get("rehearsed") for each in sweep.looks):
+        yield words.REHEARSED
     names: dict[str, list[str]] = {}
     for each in sweep.looks:
         names.setdefault(words.VERDICTS[each.verdict], []).append(each.point.name)

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from ftbuild.cli.layout import label_width
 from ftbuild.cli.options import Options
 from ftbuild.outcome import Build
 from ftbuild.plan.graph import Graph
@@ -51,7 +52,10 @@ class Walker:
         from ftbuild.paying import Consent, Gate
 
         options = self._options
-        self._console = console = TerminalConsole(order=list(graph.actions), points=names, known=known)
+        widest = label_width(action.label for action in graph)
+        self._console = console = TerminalConsole(
+            order=list(graph.actions), points=names, known=known, label_width=widest
+        )
         allowed = None if options.max_cost is None else options.max_cost - self._paid
         consent = Consent(options.yes, allowed)
         gate = Gate(graph, points, self._store, self._world, consent, console.say, options.retried)

@@ -379,7 +379,7 @@ def _report(
     check: str | None,
 ) -> None:
     arms, judged_arm = list(settings.arms), settings.judged_arm
-    judged = judged and judged_arm == settings.goal.arm
+    looked_at, judged = judged, judged and judged_arm == settings.goal.arm
     named = {"arm": judged_arm, "against": settings.goal.against}
     usual = named == {"arm": "tuned", "against": "base"}
     needed = {"judge": {"at_least": settings.judge.at_least}} if check is not None else {}
@@ -393,7 +393,8 @@ def _report(
                 "arms": arms,
                 "metric": settings.goal.metric,
                 **({} if usual else named),
-                **_levers(settings),
+                **(_levers(settings) if looked_at else {}),
+                **({"rehearsed": True} if settings.rehearses else {}),
                 **needed,
             },
             (

@@ -133,7 +133,7 @@ def running(state: Path) -> Address | None:
 
 def engine(provider: Provider) -> str:
     """Return the engine behind the server: a rehearsal makes everything up."""
-    return "scripted" if provider.rehearsed else provider.engine
+    return "scripted" if provider.makes_up else provider.engine
 
 
 def state_folder(provider: Provider, world: World) -> Path:

@@ -56,6 +56,8 @@ def _arm_rows(
         if numbers is None:
             continue
         difference = metric["differences"].get(arm) or {"difference": None, "low": None, "high": None}
+        digits = words.digits_of(difference)
+        change = "" if difference["difference"] is None else words.signed(difference["difference"], digits=digits)
         found.append(
             {
                 "arm": arm,
@@ -65,8 +67,8 @@ def _arm_rows(
                 "mean": words.value(numbers["mean"]),
                 "interval": words.interval(numbers),
                 "svg": charts.dot(numbers, scale, colour(arm, results)),
-                "difference": "" if difference["difference"] is None else words.signed(difference["difference"]),
-                "difference_interval": words.difference_interval(difference),
+                "difference": change,
+                "difference_interval": words.difference_interval(difference, digits),
                 "held": _held(difference),
             }
         )

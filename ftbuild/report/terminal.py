@@ -59,8 +59,9 @@ def _difference(metric: Mapping[str, Any], arm: str) -> str:
     numbers = metric["differences"].get(arm)
     if not numbers or numbers["difference"] is None:
         return ""
-    ends = words.difference_interval(numbers)
-    text = words.signed(numbers["difference"])
+    digits = words.digits_of(numbers)
+    ends = words.difference_interval(numbers, digits)
+    text = words.signed(numbers["difference"], digits=digits)
     return f"{text} ({' to '.join(_short(end) for end in ends.split(' to '))})" if ends else text
 
 
@@ -116,7 +117,8 @@ def _levers(report_input: ReportInput, width: int) -> str:
     said = words.search(report_input.retrieval) if report_input.retrieval is not None else ""
     lines = [("search", said)] if said else []
     if levers is not None:
-        lines.append(("use", words.recommendation(levers)))
+        rehearsed = report_input.results.get("rehearsed", False)
+        lines.append(("use", words.recommendation(levers, rehearsed=rehearsed)))
         lines += [("", each) for each in words.reasons(levers)]
     return "\n".join(
         line
@@ -151,9 +153,9 @@ def _goal(results: Mapping[str, Any]) -> str:
     rows = [(f.ending, f.name, f.found, f.wanted, f.more) for f in words.findings(results)]
     lines = _lines(rows, "   ", ()) if rows else []
     lines = [("goal     " if first else "         ") + line for first, line in _firsts(lines)]
-    verdict = words.VERDICTS[results["verdict"]].upper()
     judge = [f"judge    {words.judge_in_words(results['judge'])}"] if "judge" in results else []
-    return "\n".join([*lines, *judge, f"{verdict}, {words.ENDINGS[results['ending']]}."])
+    made_up = [words.REHEARSED] if results.get("rehearsed") else []
+    return "\n".join([*lines, *judge, f"{words.ended(results, str.upper)}.", *made_up])
 
 
 def _next(report_input: ReportInput) -> str:

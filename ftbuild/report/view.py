@@ -135,33 +135,42 @@ def _found(metric: Mapping[str, Any], results: Mapping[str, Any]) -> list[str]:
     after_it, before_it = (
         ("after training", "before") if usual else (f"of {results['arm']}", f"of {results['against']}")
     )
+    difference = metric["differences"].get(results["against"])
+    digits = words.digits_of(difference) if difference else 2
     examples = f"On {words.count(tuned['n'], 'test example')} kept out of training"
     if metric["metric"] in COUNTED:
-        after, before = _of_hundred(tuned["mean"]), _of_hundred(base["mean"])
+        after, before = _counted(tuned), _counted(base)
         passing = COUNTED[metric["metric"]]
         found = f"{examples}, {after} answers of {judged} {passing}; {other} it was {before}."
     else:
-        after, before = words.value(tuned["mean"]), words.value(base["mean"])
+        after, before = words.value(tuned["mean"], digits), words.value(base["mean"], digits)
         found = f"{examples}, “{metric['label']}” is {after} {after_it} and was {before} {before_it}."
-    return [found, *_sure(metric["differences"].get(results["against"]), results)]
+    return [found, *_sure(difference, digits, results)]
 
 
-def _sure(difference: Mapping[str, Any] | None, results: Mapping[str, Any]) -> list[str]:
-    if not difference or difference["difference"] is None or difference["low"] is None:
+def _sure(difference: Mapping[str, Any] | None, digits: int, results: Mapping[str, Any]) -> list[str]:
+    if not difference or None in (difference["difference"], difference["low"], difference["high"]):
         return []
-    change = words.signed(difference["difference"])
-    between = words.difference_interval(difference).replace(" to ", " and ")
+    change = words.signed(difference["difference"], digits=digits)
+    between = words.difference_interval(difference, digits).replace(" to ", " and ")
     sure = f"we are {100 * results['confidence']:g} % sure that it lies between {between}"
     if results["verdict"] == "underpowered":
-        mde = difference["mde"]
-        least = f" They could have shown a change of {words.value(mde)} or more." if mde is not None else ""
+        mde, widest = difference["mde"], (difference["high"] - difference["low"]) / 2
+        # Where hardly a value differs the spread says little, and an interval that is wider is the one to believe.
+        is_known = mde is not None and mde >= widest
+        least = f" They could have shown a change of {words.value(mde)} or more." if is_known else ""
         return [f"The change is {change}, and {sure}: too few examples to tell.{least}"]
     if results["verdict"] in ("no_difference", None):
         return [f"The change is {change}, and {sure}{': no difference' if results['verdict'] else ''}."]
     return [f"The {'gain' if results['verdict'] == 'better' else 'loss'} is {change}, and {sure}."]
 
 
-def _of_hundred(share: float) -> str:
+def _counted(numbers: Mapping[str, Any]) -> str:
+    """Return how many answers a mean counts: `38 of 40`; of 100 where answers count in part."""
+    share = numbers["mean"]
+    n_counted = share * numbers["n"]
+    if abs(n_counted - round(n_counted)) < 1e-6:
+        return f"{round(n_counted):,} of {numbers['n']:,}"
     whole = int(words.rounded(100 * share, digits=0))
     if whole == 100 and share < 1:
         return "more than 99 of 100"
@@ -196,7 +205,7 @@ def _levers(report_input: ReportInput) -> dict[str, Any] | None:
         return None
     places = [place for place in ("neither", "retrieval", "tuning", "both") if place in levers["arms"]]
     return {
-        "sentence": words.recommendation(levers),
+        "sentence": words.recommendation(levers, rehearsed=report_input.results.get("rehearsed", False)),
         "search": words.search(report_input.retrieval) if report_input.retrieval is not None else "",
         "arms": [levers["arms"][place] for place in places],
         "trained": "tuning" in levers["arms"],

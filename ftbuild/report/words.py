@@ -5,7 +5,7 @@ sentence claims more than the interval does. Knows nothing of layout.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
@@ -25,6 +25,7 @@ VERDICTS = {
 }
 # Metrics that are parts of another, by what their names begin with: shown below it, or not at all.
 PARTS = {"style.": "style.all_kept", "constraints.": "constraints.all_met"}
+REHEARSED = "A rehearsal: losses and answers are made up, so no number here says anything of a model."
 ENDINGS = {"met": "goal met", "missed": "goal missed", "undecided": "goal undecided", None: "goal not judged"}
 
 
@@ -34,9 +35,9 @@ def rounded(number: float, rounding: str = ROUND_HALF_UP, digits: int = 2) -> De
     return fixed if fixed else abs(fixed)
 
 
-def value(number: float | None) -> str:
+def value(number: float | None, digits: int = 2) -> str:
     """Return an estimate: `0.93`."""
-    return NO_VALUE if number is None else str(rounded(number))
+    return NO_VALUE if number is None else str(rounded(number, digits=digits))
 
 
 def signed(number: float | None, rounding: str = ROUND_HALF_UP, digits: int = 2) -> str:
@@ -69,11 +70,21 @@ def interval(numbers: Mapping[str, Any]) -> str:
     return f"{low_end(numbers['low'])} to {high_end(numbers['high'])}"
 
 
-def difference_interval(numbers: Mapping[str, Any]) -> str:
+def digits_of(difference: Mapping[str, Any]) -> int:
+    """Return how many decimals a difference is written with: two, and more where it was shown and would be 0.00."""
+    found, low, high = (difference[name] for name in ("difference", "low", "high"))
+    digits = 2
+    if found and low is not None and high is not None and not low <= 0 <= high:
+        while digits < 6 and not rounded(found, digits=digits):
+            digits += 1
+    return digits
+
+
+def difference_interval(numbers: Mapping[str, Any], digits: int = 2) -> str:
     """Return the interval of a difference in full: `+0.89 to +0.95`; "" without one."""
     if numbers["low"] is None or numbers["high"] is None:
         return ""
-    return f"{signed(numbers['low'], ROUND_FLOOR)} to {signed(numbers['high'], ROUND_CEILING)}"
+    return f"{signed(numbers['low'], ROUND_FLOOR, digits)} to {signed(numbers['high'], ROUND_CEILING, digits)}"
 
 
 def label(metric: Mapping[str, Any]) -> str:
@@ -105,9 +116,25 @@ def n_compared(results: Mapping[str, Any], arm: str) -> int:
     return sum(each.get("p_adjusted") is not None for each in found)
 
 
+def ended(results: Mapping[str, Any], verdict: Callable[[str], str] = str) -> str:
+    """Return how a run ended: `better, goal met`; what only a rehearsal came to is called so. `verdict` writes its
+    word. `results` are those of a comparison, or what run.json tells.
+    """
+    word = VERDICTS[results["verdict"]] + (" a difference" if results["verdict"] == "underpowered" else "")
+    said = f"{verdict(word)}, {ENDINGS[results['ending']]}"
+    return f"{verdict('rehearsed')}: {said}" if results.get("rehearsed") else said
+
+
+def asked_for(run: Mapping[str, Any]) -> str:
+    """Return how a run ended as a list of runs tells it, where no verdict may have been asked for."""
+    if run["verdict"] is not None:
+        return ended(run)
+    return f"{'rehearsed, ' if run.get('rehearsed') else ''}no verdict asked for"
+
+
 def headline(results: Mapping[str, Any]) -> str:
     """Return the verdict in a breath: `Better, goal met.`"""
-    return f"{VERDICTS[results['verdict']]}, {ENDINGS[results['ending']]}.".capitalize()
+    return f"{first_large(ended(results))}."
 
 
 CONFIRMED = {
@@ -224,8 +251,10 @@ CHOICES = {
 }
 
 
-def recommendation(levers: Mapping[str, Any]) -> str:
-    """Return which of retrieval and tuning to use, in a sentence."""
+def recommendation(levers: Mapping[str, Any], *, rehearsed: bool = False) -> str:
+    """Return which of retrieval and tuning to use, in a sentence; nothing follows from a rehearsal."""
+    if rehearsed:
+        return "Nothing follows: the answers are made up."
     retrieve, tune = levers["retrieve"], levers["tune"]
     if tune is None:
         said = "Retrieve" if retrieve else "Retrieval was not shown to help"
@@ -262,8 +291,9 @@ def _won(row: Mapping[str, Any]) -> str:
 
 
 def _told(what: str, effect: Mapping[str, Any]) -> str:
-    ends = difference_interval(effect)
-    return f"{what} {signed(effect['difference'])}{f' ({ends})' if ends else ''}"
+    digits = digits_of(effect)
+    ends = difference_interval(effect, digits)
+    return f"{what} {signed(effect['difference'], digits=digits)}{f' ({ends})' if ends else ''}"
 
 
 EFFECTS = {

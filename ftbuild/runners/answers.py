@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from ftbuild.chat import Message, ToolCall
 from ftbuild.completion import UNREADABLE, Completion, Dialogue, Prompt
 from ftbuild.digest import of_value, short
-from ftbuild.errors import ConfigError
+from ftbuild.errors import ConfigError, ProviderError
 from ftbuild.evaluate.dialogue import RESULT, TURNS, Play, begun, play, results_for
 from ftbuild.ledger.checkpoints import choose
 from ftbuild.outcome import Build
@@ -17,6 +17,7 @@ from ftbuild.plan.action import Action
 from ftbuild.plan.cost import of_tokens
 from ftbuild.plan.gates import deploying
 from ftbuild.problem import Problem
+from ftbuild.report.words import first_large
 from ftbuild.retrieval.grounding import without_context
 from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.wording import suffix
@@ -27,6 +28,7 @@ from ftbuild.workers import Made
 
 FLAG = "parallel_tool_calls"  # sent with tools alone
 OWN = ("tools", FLAG, "response_format")  # of an example
+TOO_LONG = "context_length_exceeded"  # as OpenAI's protocol calls it
 NOT_SENT = (FLAG, "strict_tools")  # of the settings: they are in the examples
 Name = TypeVar("Name", bound=Hashable)
 Messages = Sequence[Mapping[str, Any]]
@@ -53,8 +55,30 @@ def predict(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice
         if action.settings.get("retrieval") is False:
             examples, shots = _bare(examples), _bare(shots)
         before = [each["messages"] for each in drawn(shots, action.settings.get("examples", 0), shop.settings.seed)]
-        answers = answered(shop, kind, model, examples, before, voice)
+        try:
+            answers = answered(shop, kind, model, examples, before, voice)
+        except ProviderError as error:
+            if error.code != TOO_LONG:
+                raise
+            raise _too_long(error, shop, action, len(before)) from error
     return Made({"predictions.jsonl": written(shop, action, examples, answers)}, told([each for *_, each in answers]))
+
+
+def _too_long(error: ProviderError, shop: Workshop, action: Action, n_before: int) -> ProviderError:
+    """Return the error of a request that no model of this size can read, with what makes it so long."""
+    name, arm = f"evaluation.arms.{action.arm}", shop.settings.evaluation.arms[action.arm]
+    has_passages = shop.settings.retrieval.documents is not None and arm.retrieval is not False
+    stands = [f"{n_before} examples stand before each question"] if n_before else []
+    stands += (
+        ["passages go with each of them" if n_before else "passages go with each question"] if has_passages else []
+    )
+    ways = [f"{name}.examples={n_before - 1} or fewer"] if n_before else []
+    ways += [f"{name}.retrieval=false"] if has_passages else []
+    fix = f"{', or '.join(ways or ['a smaller request.max_completion_tokens, or shorter examples'])}."
+    told = Problem(
+        error.problems[0].what, name, why=f"{first_large(', and '.join(stands))}." if stands else "", fix=fix
+    )
+    return ProviderError(told, status=error.status, code=error.code)
 
 
 def written(

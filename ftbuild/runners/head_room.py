@@ -5,15 +5,19 @@ from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.report.words import head_room as worded
 from ftbuild.runners.formats import parse_lines
-from ftbuild.settings import Goal
+from ftbuild.settings import Settings
 
 
-def room_said(goal: Goal, job: Action, done: Build) -> str:
-    """Return a line about the untrained arms, whose scores a job comes after; "" where they have no value."""
+def room_said(settings: Settings, job: Action, done: Build) -> str:
+    """Return a line about the untrained arms, whose scores a job comes after; "" where they have no value. What a
+    rehearsal makes up is called so.
+    """
     above = [done.ran[each] for each in job.after if each in done.ran]
     scores = {
         ran.action.label.removesuffix(" scores"): list(parse_lines(done.store.get(ran.record.outputs["scores.jsonl"])))
         for ran in above
     }
-    found = head_room(scores, goal)
-    return worded(found) if found is not None else ""
+    found = head_room(scores, settings.goal)
+    if found is None:
+        return ""
+    return f"rehearsed {worded(found)}" if settings.rehearses else worded(found)

@@ -49,7 +49,7 @@ def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> 
         raise ended_badly(str(before.job_id), str(before.status), before.error, before.code)
     if (kept := ledger.kept(key)) is not None:
         return Made(*kept)
-    if said := room_said(shop.settings.goal, action, done):
+    if shop.judged and (said := room_said(shop.settings, action, done)):
         voice.say(said)
     remote = shop.connect()
     try:

@@ -166,6 +166,9 @@ def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, A
     results = compare.compare(scores, goal, judged=judged, trusted=trusted)
     if (asked := settings.get("levers")) is not None:
         results["levers"] = levers(scores, asked["arms"], dict(asked["sides"]))
+    if settings.get("rehearsed"):
+        results["rehearsed"] = True
     ended = f", goal {results['ending']}" if results["goal"] else ""
     note = f"{results['verdict']}{ended}" if judged else "no verdict asked for"
+    note = f"rehearsed: {note}" if settings.get("rehearsed") else note
     return Made({"results.json": json_file(results)}, note)

@@ -10,6 +10,7 @@ from ftbuild.ledger.checkpoints import choose
 from ftbuild.plan.confirm import CONFIRMED
 from ftbuild.render.back import conversation
 from ftbuild.report.input import ReportInput
+from ftbuild.report.words import REHEARSED
 from ftbuild.runners.formats import json_file, json_lines, parse_lines, texts
 from ftbuild.runners.usage import usage
 from ftbuild.stream import Content, whole
@@ -29,8 +30,10 @@ def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
     """
     from ftbuild.report import html, misses
 
+    results = json.loads(whole(inputs["results"]))
+    ours = CAVEAT if given["run"]["provider"] == "embedded" else None
     gathered = ReportInput(
-        results=json.loads(whole(inputs["results"])),
+        results=results,
         examples=_examples(settings["arms"], inputs),
         dataset=_dataset(given["sources"], inputs),
         training=_training(inputs, settings.get("checkpoint", "last")),
@@ -46,7 +49,7 @@ def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
         at_once=given["at_once"],
         retrieval=json.loads(whole(inputs["retrieval"])) if "retrieval" in inputs else None,
         sweep=_sweep(settings.get("sweep"), inputs),
-        caveat=CAVEAT if given["run"]["provider"] == "embedded" else None,
+        caveat=REHEARSED if results.get("rehearsed") else ours,
     )
     missed = misses.misses(gathered.examples, gathered.results["arm"])
     return Made(

@@ -51,7 +51,7 @@ class Workshop:
     `connect` opens a connection to the provider, `command` is what follows `ftbuild` on the command line,
     `remembered` says which job a lock file remembers for a key; `retried` is a job that is to be launched once more,
     `curves` shows the metrics of a job by its id, `results` gives what runs a tool, by its name,
-    `throttle` what all who ask the same provider share.
+    `throttle` what all who ask the same provider share. Where nothing is `judged` nothing is advised either.
     """
 
     settings: Settings
@@ -65,3 +65,4 @@ class Workshop:
     curves: Callable[[str], AbstractContextManager[Curves]] = lambda _: nullcontext(NoCurves())
     results: Callable[[], Mapping[str, Run]] = dict
     throttle: Callable[[], Throttle] = Throttle
+    judged: bool = True

@@ -69,6 +69,13 @@ class Settings(Node):
         return self.dataset.parallel_calls == "one_by_one" or self.provider.parallel_tool_calls is False
 
     @property
+    def rehearses(self) -> bool:
+        """Return whether an arm's answers or the judge's are made up, so that no number says anything of a model."""
+        asked = [arm.provider or self.provider for arm in self.arms.values() if arm.kind in ("base", "tuned")]
+        judge = [self.of_judge.provider] if "judge" in self.evaluation.scorers else []
+        return any(each.makes_up for each in (*asked, *judge))
+
+    @property
     def judged_arm(self) -> str:
         """Return the arm that the others are compared with: where it is not trained, the one it would be against."""
         return self.goal.arm if self.goal.arm in self.arms else self.goal.against

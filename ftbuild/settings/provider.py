@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from ftbuild.rehearsal import makes_up
 from ftbuild.settings.faults import Faults
 from ftbuild.settings.node import Node
 from ftbuild.settings.training import Auto, MethodName
@@ -222,9 +223,14 @@ class Provider(Node):
         return self.kind == "embedded" or self.rehearsed
 
     @property
+    def makes_up(self) -> bool:
+        """Return whether losses and answers are made up: a rehearsal."""
+        return makes_up({"rehearsed": self.rehearsed, "engine": self.engine})
+
+    @property
     def title(self) -> str:
         """Return what people call it."""
-        return f"{self.name or self.kind}{' rehearsed' if self.rehearsed else ''}"
+        return f"{self.name or self.kind}{' rehearsed' if self.makes_up else ''}"
 
     def keyed(self) -> dict[str, Any]:
         """Return what changes results: which provider it is, and what it is told that others are not."""

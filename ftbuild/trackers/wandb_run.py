@@ -105,6 +105,8 @@ def summary(results: Mapping[str, Any], training: Mapping[str, Any] | None) -> d
     `results` and `training` are those of a report.
     """
     found: dict[str, Any] = {"verdict": results["verdict"], "goal": results["ending"]}
+    if results.get("rehearsed"):
+        found["rehearsed"] = True
     if training is not None:
         found |= {"fine_tuned_model": training["model"], "status": training["status"]}
         found["trained_tokens"] = training["trained_tokens"]
