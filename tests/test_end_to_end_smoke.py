@@ -48,7 +48,7 @@ def test_run_json_tells_the_whole_run(smoked: tuple[Project, Ended]) -> None:
         "schema_version",
         *("run_id", "path", "experiment", "description", "command", "overrides", "commit", "dirty", "started_at"),
         *("provider", "cost_usd", "seconds", "result_id", "actions", "dataset", "jobs", "fine_tuned_model"),
-        *("metrics", "goal", "ending", "verdict", "arm", "levers", "retrieval", "arms", "paths"),
+        *("metrics", "goal", "ending", "verdict", "arm", "rehearsed", "levers", "retrieval", "arms", "paths"),
     ]
     assert (run["experiment"], run["command"]) == ("tone_formal", "ftbuild +experiment=tone_formal --smoke")
     assert run["overrides"] == ["model=tiny", "dataset.limit=20", "method.hyperparameters.n_epochs=1", SMOKE[0]]
