@@ -70,6 +70,16 @@ class Sweep:
     unasked: str = ""
     error: FtbuildError | None = None
 
+    @property
+    def best(self) -> Point | None:
+        """Return the best point by the one metric of all, None where they have several or no number is real."""
+        if len({each.results["verdict_metric"] for each in self.looks}) != 1:
+            return None
+        if any(each.results.get("rehearsed") for each in self.looks):
+            return None
+        found = best(self.looks)
+        return found.point if found is not None else None
+
     def confirmed_by(self, done: Build) -> "Sweep":
         """Return the sweep with what the winner came to, all that asks it having been done."""
         assert self.asked is not None

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from report_fixture import report_input
 
 from ftbuild.cli.points_table import Row, table
@@ -26,7 +25,11 @@ def results(mean: float | None, *, lower: bool = False, **more: Any) -> dict[str
 
 
 def test_every_point_has_its_numbers_its_ending_and_its_report_and_one_is_the_best() -> None:
-    rows = [Row("n=1", SAID, results(0.5)), Row("n=2", SAID, results(0.55)), Row("n=3", "data.csv: no file", None)]
+    rows = [
+        Row("n=1", SAID, results(0.5)),
+        Row("n=2", SAID, results(0.55), is_best=True),
+        Row("n=3", "data.csv: no file", None),
+    ]
     numbers = [
         "      chrF                  difference",
         "n=1   0.50 (0.40 to 0.60)   +0.10 (+0.04 to +0.16) to base",
@@ -46,24 +49,6 @@ def test_every_point_has_its_numbers_its_ending_and_its_report_and_one_is_the_be
         f"n=2   {SAID}",
         "n=3   data.csv: no file",
     ]
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "best"),
-    [
-        (results(0.5), results(0.4), 0),
-        (results(0.5, lower=True), results(0.4, lower=True), 1),
-        (results(0.5), results(0.5), None),
-        (results(0.5), results(None), None),
-        (results(0.5), None, None),
-        (results(0.5, rehearsed=True), results(0.4, rehearsed=True), None),
-        (results(0.5, ending=None, verdict=None), results(0.4, ending=None, verdict=None), None),
-    ],
-    ids=["higher", "lower is better", "equal", "no value", "failed", "rehearsed", "not judged"],
-)
-def test_only_judged_points_are_among_the_best(first: Any, second: Any, best: int | None) -> None:
-    lines = table([Row("n=1", "", first), Row("n=2", "", second)], 200).splitlines()[1:]
-    assert [line.endswith("best") for line in lines] == [best == number for number in (0, 1)]
 
 
 def test_a_sweep_without_any_numbers_has_its_endings() -> None:

@@ -60,6 +60,15 @@ def test_the_best_mean_wins_of_equal_ones_the_first_and_none_without_a_value(
         assert won is looks[means.index(min(valued) if lower else max(valued))]
 
 
+def test_the_best_point_is_marked_where_all_have_one_metric_and_real_numbers() -> None:
+    looks = [look("n=1", 0.5), look("n=2", 0.75)]
+    assert Sweep(looks).best is looks[1].point
+    assert Sweep([]).best is None
+    other = replace(looks[1], results=looks[1].results | {"verdict_metric": "exact"})
+    rehearsed = replace(looks[1], results=looks[1].results | {"rehearsed": True})
+    assert {Sweep([looks[0], each]).best for each in (other, rehearsed)} == {None}
+
+
 @pytest.mark.parametrize(
     ("verdict", "word"),
     [

@@ -57,7 +57,10 @@ def build(options: Options) -> int:
         [ending] = endings
         _tell(ending, points[0], world.now() - started)
     else:
-        rows = [Row(point.name, each.said, _results(each)) for point, each in zip(points, endings, strict=True)]
+        rows = [
+            Row(point.name, each.said, _results(each), is_best=point is sweep.best)
+            for point, each in zip(points, endings, strict=True)
+        ]
         print(table(rows, columns()))
         if said := sweep_text.text(sweep, columns()):
             print(said)

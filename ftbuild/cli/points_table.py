@@ -15,20 +15,19 @@ class Row:
     name: str
     said: str
     results: Mapping[str, Any] | None
+    is_best: bool = False
 
 
 def table(rows: Sequence[Row], width: int) -> str:
     """Return a line a point; where that is too wide, the numbers first and the endings below them.
 
-    The best is the judged point with the best mean of its judged arm, marked where all have one metric, more than one
-    was judged and no other is as good; of what was made up none is. Without any numbers there are the endings alone.
+    Without any numbers there are the endings alone.
     """
     metrics = list(dict.fromkeys(_metric(row.results)["label"] for row in rows if row.results))
     endings = aligned([(row.name, row.said) for row in rows])
     if not metrics:
         return "\n".join(endings)
-    best = _best(rows) if len(metrics) == 1 else None
-    numbers = [(row.name, *_numbers(row.results, metrics), "best" if row is best else "") for row in rows]
+    numbers = [(row.name, *_numbers(row.results, metrics), "best" if row.is_best else "") for row in rows]
     head = ("", metrics[0] if len(metrics) == 1 else "", "difference", "")
     whole = aligned([(*head, ""), *((*cells, row.said) for cells, row in zip(numbers, rows, strict=True))])
     return "\n".join(whole if max(map(len, whole)) <= width else [*aligned([head, *numbers]), "", *endings])
@@ -57,16 +56,3 @@ def _numbers(results: Mapping[str, Any] | None, metrics: Sequence[str]) -> tuple
 
 def _with(value: str, interval: str) -> str:
     return f"{value} ({interval})" if interval else value
-
-
-def _best(rows: Sequence[Row]) -> Row | None:
-    means: list[tuple[float, Row]] = []
-    for row in rows:
-        results = row.results
-        if results is None or results["ending"] is None or results.get("rehearsed"):
-            continue
-        metric = _metric(results)
-        mean = metric["arms"][results["arm"]]["mean"]
-        means += [(-mean if metric["lower_is_better"] else mean, row)] if mean is not None else []
-    means.sort(key=lambda each: each[0], reverse=True)
-    return means[0][1] if len(means) > 1 and means[0][0] > means[1][0] else None
