@@ -6,12 +6,11 @@ Pure. Metrics lie between 0 and 1, so what is left is the way to the better end.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ftbuild.evaluate.compare import CONFIDENCE
 from ftbuild.scorers import metric_of
 from ftbuild.scorers.judge import JUDGE
 from ftbuild.settings import Goal
 from ftbuild.stats import interval, judge
-
-CONFIDENCE = 0.95
 
 Lines = Sequence[Mapping[str, Any]]
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ftbuild.evaluate.compare import CONFIDENCE
 from ftbuild.scorers import metric_of
 from ftbuild.stats import compare as paired
 
-CONFIDENCE = 0.95
 NEITHER, RETRIEVAL, TUNING, BOTH = "neither", "retrieval", "tuning", "both"
 PLACES = (RETRIEVAL, TUNING, BOTH)  # the cheapest first
 # What is told -> from which arm to which.

@@ -15,9 +15,9 @@ from ftbuild.chat import ToolCall
 from ftbuild.rows import NotJsonError, parse
 from ftbuild.scorers.case import Case, Metric, Score
 from ftbuild.scorers.words import occurring
+from ftbuild.tools.glossary import folded
 
 NUMBER = re.compile(r"(?<![\w.,])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![\d])|(?<![\d.,])\d+(?:,\d{3})*(?:\.\d+)?")
-END_MARKS = ".!?。！？…"
 NEAR = 0.05  # a number rounded further than that is another one
 FINE = 2  # decimals that are enough where no answer shows how many are
 Value = float | str
@@ -59,8 +59,8 @@ def _values(call: ToolCall, content: str, target: str) -> list[Value]:
     found = _parsed(content)
     if isinstance(found, dict) and "error" in found:
         return []
-    said = {_folded(str(each)) for each in _leaves(_parsed(call.arguments))}
-    values = [each for each in _leaves(found) if _folded(str(each)) not in said]
+    said = {folded(str(each)) for each in _leaves(_parsed(call.arguments))}
+    values = [each for each in _leaves(found) if folded(str(each)) not in said]
     if target:
         return [each for each in values if _states(target, each, target)]
     return values if len(values) == 1 else []
@@ -69,7 +69,7 @@ def _values(call: ToolCall, content: str, target: str) -> list[Value]:
 def _states(text: str, value: Value, target: str) -> bool:
     """Return whether a text holds a value: texts as whole words, numbers as in the target or to two decimals."""
     if isinstance(value, str):
-        return bool(occurring(_folded(text), [_folded(value)]))
+        return bool(occurring(folded(text), [folded(value)]))
     enough = min((decimals for number, decimals in _numbers(target) if _is(value, number, decimals)), default=FINE)
     return any(
         number == value or (decimals >= enough and _is(value, number, decimals)) for number, decimals in _numbers(text)
@@ -101,11 +101,7 @@ def _leaves(value: Any) -> Iterator[Value]:
         for each in value.values() if isinstance(value, dict) else value:
             yield from _leaves(each)
     elif isinstance(value, str):
-        if _folded(value):
+        if folded(value):
             yield value
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield value
-
-
-def _folded(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(END_MARKS)

@@ -16,6 +16,7 @@ from typing import Literal
 
 from ftbuild.settings import Condition
 from ftbuild.stats.interval import Interval
+from ftbuild.stats.verdict import ALPHA
 
 Ending = Literal["met", "missed", "undecided"]
 Kind = Literal["at_least", "at_most", "beats", "compared_to"]
@@ -40,9 +41,6 @@ class Judgement:
     more_examples: int | None
     p: float | None = None
     p_adjusted: float | None = None
-
-
-ALPHA = 0.05
 
 
 def kind_of(condition: Condition) -> Kind:
