@@ -8,17 +8,14 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from ftbuild.criteria import KINDS
-from ftbuild.rows import NotJsonError, parse
 from ftbuild.scorers.case import Case, Metric, Score
+from ftbuild.scorers.json_text import NOTHING, checker, read
 from ftbuild.scorers.values import same
-from ftbuild.tools.schemas import Checker
 
 ALL_MET = Metric("criteria.all_met", "its own criteria, all met")
-NOTHING = object()
 
 
 @dataclass(frozen=True)
@@ -43,13 +40,13 @@ class Criteria:
 def _equals(output: str, wanted: Any) -> bool:
     if isinstance(wanted, str):
         return output == wanted
-    value = _value(output)
+    value = read(output)
     return value is not NOTHING and same(value, wanted, "exact")
 
 
 def _is_json(output: str, schema: Mapping[str, Any] | None) -> bool:
-    value = _value(output)
-    return value is not NOTHING and (schema is None or not _checker(json.dumps(schema)).misfits(value))
+    value = read(output)
+    return value is not NOTHING and (schema is None or not checker(json.dumps(schema)).misfits(value))
 
 
 def _counts(output: str, bounds: Mapping[str, int]) -> bool:
@@ -59,18 +56,6 @@ def _counts(output: str, bounds: Mapping[str, int]) -> bool:
 
 def _any_case(output: str, texts: Sequence[str]) -> list[bool]:
     return [each.lower() in output.lower() for each in texts]
-
-
-def _value(text: str) -> Any:
-    try:
-        return parse(text.encode("utf-8", "surrogatepass"))
-    except NotJsonError:
-        return NOTHING
-
-
-@lru_cache(maxsize=256)
-def _checker(schema: str) -> Checker:
-    return Checker(json.loads(schema))
 
 
 CHECKS: dict[str, Callable[[str, Any], bool]] = {

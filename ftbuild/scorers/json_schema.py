@@ -8,18 +8,16 @@ JSON, or that has no schema, has no value.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from ftbuild.rows import NotJsonError, parse
 from ftbuild.scorers.case import Case, Metric, Score
+from ftbuild.scorers.json_text import NOTHING, checker, read
 from ftbuild.scorers.values import same
-from ftbuild.tools.schemas import Checker, place
+from ftbuild.tools.schemas import place
 
 VALID = Metric("json_schema.valid", "fits its schema")
 FIELDS = Metric("json_schema.fields", "fields as in the reference")
 PARSED = Metric("json_schema.parsed", "is JSON")
-NOTHING = object()
 
 
 @dataclass(frozen=True)
@@ -34,26 +32,14 @@ class JsonSchema:
         """Return the scores; details say where it does not fit, and which fields differ."""
         if case.schema is None:
             return [Score(metric.name, None) for metric in self.metrics]
-        value = _read(case.output)
-        wrong = [] if value is NOTHING else _checker(json.dumps(case.schema)).misfits(value)
-        share, differing = _compared(value, _read(case.target))
+        value = read(case.output)
+        wrong = [] if value is NOTHING else checker(json.dumps(case.schema)).misfits(value)
+        share, differing = _compared(value, read(case.target))
         return [
             Score(VALID.name, float(value is not NOTHING and not wrong), [": ".join(filter(None, w)) for w in wrong]),
             Score(FIELDS.name, share, differing),
             Score(PARSED.name, float(value is not NOTHING)),
         ]
-
-
-def _read(text: str) -> Any:
-    try:
-        return parse(text.encode("utf-8", "surrogatepass"))
-    except NotJsonError:
-        return NOTHING
-
-
-@lru_cache(maxsize=256)
-def _checker(schema: str) -> Checker:
-    return Checker(json.loads(schema))
 
 
 def _compared(value: Any, target: Any) -> tuple[float | None, list[dict[str, Any]]]:

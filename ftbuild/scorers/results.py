@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftbuild.chat import ToolCall
-from ftbuild.rows import NotJsonError, parse
 from ftbuild.scorers.case import Case, Metric, Score
+from ftbuild.scorers.json_text import NOTHING, read
 from ftbuild.scorers.words import occurring
 from ftbuild.tools.glossary import folded
 
@@ -90,10 +90,8 @@ def _numbers(text: str) -> list[tuple[float, int]]:
 
 def _parsed(text: str) -> Any:
     """Return the JSON value of a text, or the text where it is none."""
-    try:
-        return parse(text.encode("utf-8", "surrogatepass"))
-    except NotJsonError:
-        return text
+    value = read(text)
+    return text if value is NOTHING else value
 
 
 def _leaves(value: Any) -> Iterator[Value]:
