@@ -3,7 +3,8 @@
 import json
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,19 @@ def stop_server(project: Project, *, smoke: bool = True) -> None:
     with suppress(FileNotFoundError, ProcessLookupError):
         os.kill(json.loads((folder / "server.json").read_bytes())["pid"], signal.SIGTERM)
         until(lambda: running(folder) is None)
+
+
+@contextmanager
+def with_conf(project: Project, conf: Mapping[str, str]) -> Iterator[Project]:
+    """Give the project files of its own in conf/, by their names there, and end its server."""
+    for name, text in conf.items():
+        path = project.folder / "conf" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    try:
+        yield project
+    finally:
+        stop_server(project, smoke=False)
 
 
 def recorded(project: Project, *, smoke: bool = True) -> list[dict[str, Any]]:

@@ -1,14 +1,12 @@
 """A judge in a build: refused as a gate until it agrees with its labels, and asked once."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from judge_fixture import JUDGED, LABELLED, as_labelled
 from project_fixture import Project, project_in
-from rehearsal_fixture import recorded, state, stop_server
+from rehearsal_fixture import recorded, state, with_conf
 
 from ftbuild.cache import cache_folder
 from ftbuild.compose import compose
@@ -34,19 +32,6 @@ judge_by: lower_bound
 }
 
 
-@contextmanager
-def ours(project: Project) -> Iterator[Project]:
-    """Give a project with a goal on a judge, and end its server."""
-    for name, text in CONF.items():
-        path = project.folder / "conf" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    try:
-        yield project
-    finally:
-        stop_server(project, smoke=False)
-
-
 def rubric(folder: Path) -> str:
     return str(compose(folder, [*JUDGED]).settings.judge.rubric)
 
@@ -57,7 +42,7 @@ def asked(project: Project) -> int:
 
 @pytest.mark.slow
 def test_a_judge_that_repeats_its_question_is_refused_as_a_gate(project: Project) -> None:
-    with ours(project):
+    with with_conf(project, CONF):
         ended = project.run(*BUILD, "dataset.limit=60")
         assert ended.code == 0, ended.err
         assert "goal     undecided   well_judged   the judge is not admitted   wanted 0.20" in ended.out
@@ -70,7 +55,7 @@ def test_a_judge_that_repeats_its_question_is_refused_as_a_gate(project: Project
 
 @pytest.mark.slow
 def test_a_judge_that_agrees_with_its_labels_is_admitted_and_asked_once(project: Project) -> None:
-    with ours(project):
+    with with_conf(project, CONF):
         folder = state(project, smoke=False)
         folder.mkdir(parents=True)
         (folder / "answers.jsonl").write_bytes(as_labelled(LABELLED, rubric(project.folder)))
@@ -91,7 +76,7 @@ def test_a_judge_that_agrees_with_its_labels_is_admitted_and_asked_once(project:
 @pytest.mark.slow
 def test_smollm2_prefers_what_stands_first_and_is_refused_as_a_gate(tmp_path: Path) -> None:
     """It judges on our own server what a rehearsal trained and answered; its weights are fetched once per cache."""
-    with project_in(tmp_path, cache_folder(os.environ)) as project, ours(project):
+    with project_in(tmp_path, cache_folder(os.environ)) as project, with_conf(project, CONF):
         ended = project.run(*BUILD, "dataset.limit=20", "+provider@judge.provider=embedded")
         assert ended.code == 0, ended.err
         assert "well_judged   the judge is not admitted" in ended.out

@@ -3,12 +3,10 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from project_fixture import Project
-from rehearsal_fixture import recorded, stop_server
+from rehearsal_fixture import recorded, with_conf
 
 from ftbuild.report.words import CONFIRMED
 
@@ -33,21 +31,8 @@ judge_by: lower_bound
 }
 
 
-@contextmanager
-def ours(project: Project) -> Iterator[Project]:
-    """Give a project with a small evaluation of its own, and end its server."""
-    for name, text in CONF.items():
-        path = project.folder / "conf" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    try:
-        yield project
-    finally:
-        stop_server(project, smoke=False)
-
-
 def test_points_that_differ_in_their_seed_alone_are_told_as_one_configuration(project: Project) -> None:
-    with ours(project):
+    with with_conf(project, CONF):
         asked = ("-m", *BUILD, "seed=1,2", "method.hyperparameters.n_epochs=1,2")
         ended = project.run(*asked, COLUMNS="300")
         assert ended.code == 0, ended.err
@@ -74,7 +59,7 @@ def asked_of(project: Project) -> Counter[str]:
 
 
 def test_the_winner_alone_is_asked_on_the_confirm_split_once_the_sweep_has_ended(project: Project) -> None:
-    with ours(project):
+    with with_conf(project, CONF):
         kept = (*BUILD, "+dataset.split.confirm=0.2")
         single = project.run(*kept, "method.hyperparameters.n_epochs=1")
         assert single.code == 0, single.err
@@ -127,7 +112,7 @@ def all_runs(project: Project) -> list[str]:
 
 
 def test_points_that_part_their_examples_otherwise_have_no_winner_to_ask(project: Project) -> None:
-    with ours(project):
+    with with_conf(project, CONF):
         ended = project.run("-m", *BUILD, "+dataset.split.confirm=0.2", "dataset.split.test=0.15,0.2", COLUMNS="300")
         assert ended.code == 0, ended.err
         assert "No winner was asked on the confirm split: the points differ in dataset.split" in ended.out
