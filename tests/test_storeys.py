@@ -34,7 +34,7 @@ STOREYS = (
     ("described",),
     ("points", "runs", "run_diff", "descent"),
     ("lockfile", "estimates", "foresight", "tracking", "sweep"),
-    ("gates", "elsewhere"),
+    ("gates", "elsewhere", "durations"),
     ("site", "paying"),
     ("cli",),
 )
