@@ -2,8 +2,9 @@
 
 24 points over two datasets, each with a job of the tiny model that the embedded server really trains. The second
 dataset has examples to learn from besides, and the same to test on: the untrained model answers once for all. The sweep
-is killed with SIGKILL at random moments, each time with every process it has started but the server, run to its end,
-run once more, and extended by 6 points. What counts is what the server was asked for: one create for each point.
+is killed with SIGKILL at random moments between the first job and the last, each time with every process it has
+started but the server, run to its end, run once more, and extended by 6 points. What counts is what the server was
+asked for: one create for each point.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 RATES, MORE_RATES = range(1, 13), range(1, 16)
-LONGEST_SECONDS = 25.0  # a run is killed within
+LATER_SECONDS = 3.0  # than the job that it was to come to, a run is killed at most
 SOURCE = """\
 # {what}   ftbuild +experiment=large
 kind: pairs
@@ -68,23 +69,28 @@ def write(folder: Path) -> None:
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(each) + "\n" for each in pairs))
 
 
-def sweep(folder: Path, rates: range, killed_after: float | None = None) -> int:
-    """Run the sweep, with all its processes killed after so many seconds; return its exit code."""
+def sweep(folder: Path, rates: range, until: int | None = None, later: float = 0.0) -> int:
+    """Run the sweep; kill all its processes when so many jobs were created, and so many seconds later.
+
+    Returns its exit code.
+    """
     rate = f"method.hyperparameters.learning_rate_multiplier={','.join(map(str, rates))}"
     command = [sys.executable, "-m", "ftbuild", "-m", "+experiment=small,large", rate]
     with (folder / "said.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
-        try:
-            return process.wait(killed_after)
-        except subprocess.TimeoutExpired:
+        while until is not None and process.poll() is None and creates(folder) < until:
+            time.sleep(0.05)
+        if until is not None and process.poll() is None:
+            time.sleep(later)
             os.killpg(process.pid, signal.SIGKILL)  # the server has a session of its own
-            return process.wait()
+        return process.wait()
 
 
 def creates(folder: Path) -> int:
     """Return how many jobs the server was asked for."""
-    log = (folder / "outputs" / ".ftbuild" / "embedded" / "requests.log").read_text()
-    return len(re.findall(r" POST /v1/fine_tuning/jobs 2\d\d$", log, re.MULTILINE))
+    log = folder / "outputs" / ".ftbuild" / "embedded" / "requests.log"
+    said = log.read_text() if log.exists() else ""
+    return len(re.findall(r" POST /v1/fine_tuning/jobs 2\d\d$", said, re.MULTILINE))
 
 
 def made(folder: Path) -> Counter[str]:
@@ -104,13 +110,11 @@ def main() -> int:
         folder = Path(name)
         write(folder)
         started = time.monotonic()
-        for _ in range(asked.kills):
-            seconds = chance.uniform(1, LONGEST_SECONDS)
-            sweep(folder, RATES, seconds)
-            done = made(folder)
-            print(
-                f"killed after {seconds:.1f} s: {done['job']} jobs done, {done['tuned']} tuned models asked", flush=True
-            )
+        for until in sorted(chance.sample(range(1, 2 * len(RATES)), asked.kills)):
+            code = sweep(folder, RATES, until, chance.uniform(0, LATER_SECONDS))
+            done, n = made(folder), creates(folder)
+            said = f"{n} jobs created, {done['job']} of them done, {done['tuned']} tuned models asked"
+            print(f"{'killed' if code == -signal.SIGKILL else 'ended'}: {said}", flush=True)
         codes = [sweep(folder, RATES)]
         first, n_first = made(folder), creates(folder)
         codes.append(sweep(folder, RATES))
