@@ -98,10 +98,11 @@ def compose_sweep(
             for each, values in zip(parsed, choices, strict=True)
             if not values
         ]
-        points = []
+        points, where = [], ""
         for line in lines:
             try:
                 asked = conf.spread(before, line)
+                where = where or next((at.path for each in asked for at in each.places.values() if at), "")
             except ConfigError as error:
                 problems += error.problems
                 continue
@@ -112,7 +113,7 @@ def compose_sweep(
                     problems += error.problems
         if problems:
             raise ConfigError(*config_problems.ordered(problems))
-        return Swept.once(points) if has_space else Swept(points)
+        return Swept.once(points, where) if has_space else Swept(points)
 
 
 def to_yaml(composed: Composed) -> str:

@@ -67,15 +67,15 @@ class Swept:
     notes: Sequence[Problem] = ()
 
     @classmethod
-    def once(cls, points: Sequence[Composed]) -> "Swept":
-        """Return the points without those that say what an earlier one says, and how many these are."""
+    def once(cls, points: Sequence[Composed], where: str) -> "Swept":
+        """Return the points without those that say what an earlier one says; how many these are is told of `where`."""
         values = _Numbers()
         found: dict[tuple[object, ...], Composed] = {}
         for each in points:
             found.setdefault((each.experiment, *each.tree, *map(values.of, each.tree.values())), each)
         n_again = len(points) - len(found)
         said = f"{n_again} of {len(points)} points {'is' if n_again == 1 else 'are'} another once more"
-        note = Problem(f"{said}: {len(found)} are left", "sweep", severity="warning")
+        note = Problem(f"{said}: {len(found)} are left", where, severity="warning")
         return cls(list(found.values()), [note] if n_again else [])
 
 

@@ -222,7 +222,9 @@ def test_equal_points_are_one_and_it_is_told(own: Own) -> None:
     own.write("conf/sweep/mine.yaml", f"# Mine.   ftbuild {TONE} sweep=mine\ngrid: {{seed: [1, 7, 1]}}\nlist: [{{}}]\n")
     swept = compose_sweep(own.folder, [TONE, "sweep=mine"], multirun=False)
     assert [each.overrides for each in swept.points] == [(TONE, "seed=1"), (TONE, "seed=7")]  # 7 is what is there
-    assert list(map(str, swept.notes)) == ["sweep: warning: 2 of 4 points are another once more: 2 are left"]
+    assert list(map(str, swept.notes)) == [
+        "conf/sweep/mine.yaml: warning: 2 of 4 points are another once more: 2 are left"
+    ]
 
 
 def test_a_value_of_a_space_was_written_there(own: Own) -> None:
