@@ -141,6 +141,7 @@ class _Trees:
         self._merging = Merging(self._loader)
         self._places: dict[tuple[str | None, str | None], dict[str, Origin]] = {}
         self._merged: dict[tuple[str, ...], Merged | None] = {}
+        self._spaces: dict[tuple[str, ...], tuple[Any, Origins] | None] = {}
         self._overrides: dict[str, Override] = {}
         self._experiments = experiments(root)
 
@@ -201,22 +202,27 @@ class _Trees:
             ConfigError: as `compose`; some of them ask for several.
         """
         several = [each for each in parsed if each.is_sweep_override()]
+        rest = [each for each in parsed if each not in several]
         more = [
             Problem(f"{each.input_line!r} asks for several values", COMMAND_LINE, fix="add -m to run them all.")
             for each in several
         ]
         more += [
             Problem(f"{typed(each)!r} asks for several points", COMMAND_LINE, fix="leave it out: here is room for one.")
-            for each in parsed
-            if _of_space(each) and not (_is_off(each) or self._refused(each) or each in several)
+            for each in rest
+            if self.has_space(rest) and _of_space(each) and not _is_off(each)
         ]
-        rest = [each for each in parsed if each not in several]
         return self.compose(self._without_space((), rest), [*problems, *more])
 
     def _without_space(self, given: Sequence[Override], parsed: Sequence[Override]) -> list[Override]:
-        """Return the overrides without those of a space, and with the one that says no where the files say yes."""
-        plain = [each for each in parsed if not _of_space(each) or self._refused(each)]
-        return plain if self._space([*given, *plain]) is None else [*plain, self._parsed("sweep=none")]
+        """Return the overrides without those of a space, and with the one that says no where the files say yes.
+
+        Words that ask for a space and come to none stay: what is wrong with them is told where they are composed.
+        """
+        if not self.has_space([*given, *parsed]) and not any(map(_is_off, parsed)):
+            return list(parsed)
+        plain = [each for each in parsed if not _of_space(each)]
+        return [*plain, self._parsed("sweep=none")] if self.has_space([*given, *plain]) else plain
 
     def _space(self, parsed: Sequence[Override]) -> tuple[Any, Origins] | None:
         """Return the node `sweep`, where it says a space, and where it was written.
@@ -224,13 +230,20 @@ class _Trees:
         Raises:
             ConfigError: an override of it cannot be set.
         """
-        groups = [each for each in parsed if self._is_group(each)]
+        said = [each for each in parsed if self._is_group(each) or _of_space(each)]
+        asked = tuple(map(typed, said))
+        if asked not in self._spaces:
+            self._spaces[asked] = self._space_said(said)
+        return self._spaces[asked]
+
+    def _space_said(self, said: Sequence[Override]) -> tuple[Any, Origins] | None:
+        groups = [each for each in said if self._is_group(each)]
         if any(_is_off(each) or self._refused(each) for each in groups):
             return None
         if (merged := self._merged_by(groups)) is None:
             return None
-        origins = Origins(merged.written, self._typed(parsed, {}))
-        values = [self._parsed(self._forced(each)) for each in parsed if _of_space(each) and each not in groups]
+        origins = Origins(merged.written, self._typed(said, {}))
+        values = [self._parsed(self._forced(each)) for each in said if not self._is_group(each)]
         try:
             node = merged.unresolved("sweep", values)
         except (HydraException, OmegaConfBaseException) as error:

@@ -137,7 +137,7 @@ class _Spreading:
                 said = ", ".join(f"{key} has {n}" for key, n in lengths.items())
                 fix = "as many values for each key; what is to be combined freely belongs into grid."
                 self._fault(f"sweep.zip.{name}", f"lists of unequal length: {said}", fix)
-            else:
+            elif lists:
                 yield [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
 
     def _random(self) -> Iterator[list[Point]]:

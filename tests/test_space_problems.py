@@ -183,6 +183,13 @@ def test_a_space_that_is_not_there(own: Own) -> None:
         )
 
 
+def test_a_tree_without_the_group_has_no_spaces(own: Own) -> None:
+    own.write("conf/config.yaml", "defaults: [{goal: ???}, _self_]\nseed: 7\n")
+    for asked in ((), ("-m",)):
+        said = own.refused("plan", *asked, "goal=right_tone", "sweep=seeds")
+        assert "command line: Could not override 'sweep'. No match in the defaults list." in said
+
+
 def test_who_has_room_for_one_point_refuses_a_space_that_is_typed(own: Own) -> None:
     said = "command line: 'sweep=seeds' asks for several points\n    Fix: leave it out: here is room for one.\n"
     assert own.refused("show", TONE, "sweep=seeds") == said

@@ -87,6 +87,15 @@ def test_hydra_reads_a_spelt_value_as_it_was(value: Any) -> None:
     assert OverridesParser.create().parse_override(f"key={spelt(value)}").value() == value
 
 
+def test_an_entry_that_is_null_is_taken_out_and_a_map_says_a_key_that_goes_on() -> None:
+    node = {
+        "grid": {"a": None, "b.c": [1, 2], "b": {"c": [3], "d": [4]}},
+        "zip": {"one": None, "other": {"e": None}},
+        "list": [{"a": {"b": 5}}],
+    }
+    assert words(node) == [("b.c=3", "b.d=4"), ("a={b:5}",)]
+
+
 def test_the_parts_are_multiplied_in_order_and_the_last_varies_fastest() -> None:
     node = {
         "list": [{"a": 9}],

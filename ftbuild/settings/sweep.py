@@ -7,13 +7,13 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validat
 from ftbuild.settings.node import Node, without_nulls
 
 
-def _joined(value: Any, above: str = "") -> Any:
+def joined(value: Any, above: str = "") -> Any:
     """Return a map with one key for each way down to a value: {a: {b: [1]}} says what {a.b: [1]} says."""
     if not isinstance(value, dict):
         return value
     found: dict[str, Any] = {}
     for name, each in value.items():
-        found.update(_joined(each, f"{above}{name}.") if isinstance(each, dict) else {f"{above}{name}": each})
+        found.update(joined(each, f"{above}{name}.") if isinstance(each, dict) else {f"{above}{name}": each})
     return found
 
 
@@ -31,7 +31,7 @@ def _listed(value: Any) -> Any:
 
 
 Values = Annotated[str | list[Any], BeforeValidator(_listed)]
-Axes = Annotated[dict[str, Values], BeforeValidator(without_nulls), BeforeValidator(_joined)]
+Axes = Annotated[dict[str, Values], BeforeValidator(without_nulls), BeforeValidator(joined)]
 Setting = dict[str, Any]
 
 
