@@ -24,6 +24,7 @@ Schema = dict[str, Any]
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 OPEN = {"type": "string", "pattern": r"^\?\?\?$|\$\{.+\}"}
+ANY_MAP = {"additionalProperties": True, "type": "object"}
 ABOUT = ("description", "default")
 NO_FIELDS: Mapping[str, Any] = {"schema": JsonSchema, "source": Source, "experiment": Settings, "config": Settings}
 
@@ -111,7 +112,7 @@ class _Partial(GenerateJsonSchema):
             else:
                 found["properties"] = {name: _or_null(each) for name, each in found["properties"].items()}
         elif schema["function"]["function"] is joined:
-            found["additionalProperties"] = {"anyOf": [*_allowed(found["additionalProperties"]), {"type": "object"}]}
+            found["additionalProperties"] = {"anyOf": [*_allowed(found["additionalProperties"]), ANY_MAP]}
         return found
 
     def dict_schema(self, schema: core_schema.DictSchema) -> Schema:

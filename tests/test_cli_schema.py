@@ -61,7 +61,7 @@ def test_schemas_are_draft_07(name: str) -> None:
     Draft7Validator.check_schema(DRAWN[name])
 
 
-# A tool's parameters are a JSON Schema as it is.
+# A tool's parameters are a JSON Schema as it is; a point of a space has any keys.
 ANY_SCHEMA = {"additionalProperties": True, "type": "object"}
 
 
@@ -94,7 +94,7 @@ def test_nothing_is_required_and_no_unknown_key_is_let_through(name: str) -> Non
         ("method", "hyperparameters: {n_epochs: auto, batch_size: 8, learning_rate_multiplier: 0.5}"),
         ("dataset", "limit: null\nsources: {a: {only: test}, b: null}"),
         ("style", "rules: {contractions: null, banned: ['${x}', a]}"),
-        ("sweep", "grid: {a.b: [1], c: 'range(1,3)', d: {e: [1]}, f: null}\nzip: {g: {h: [x], i: 1,2}}"),
+        ("sweep", "grid: {a.b: [1], c: 'range(1,3)', d: {e: [1]}, f: null}\nzip: {g: {h: [x], i: '1,2'}}"),
         ("sweep", "random: {n: 3, from: {a: {low: 1, high: 3, int: true}, b: [x]}}\nlist: [{a: {b: c}}]"),
         ("experiment", "defaults: [{override /sweep: seeds}]\nsweep: {grid: {seed: [1]}}"),
         ("experiment", "seed: 3"),

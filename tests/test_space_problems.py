@@ -184,7 +184,7 @@ def test_a_space_that_is_not_there(own: Own) -> None:
 
 
 def test_a_tree_without_the_group_has_no_spaces(own: Own) -> None:
-    own.write("conf/config.yaml", "defaults: [{goal: ???}, _self_]\nseed: 7\n")
+    own.write("conf/config.yaml", "defaults: [{goal: '???'}, _self_]\nseed: 7\n")
     for asked in ((), ("-m",)):
         said = own.refused("plan", *asked, "goal=right_tone", "sweep=seeds")
         assert "command line: Could not override 'sweep'. No match in the defaults list." in said
