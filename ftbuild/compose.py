@@ -5,12 +5,10 @@ a sweep, and the file and line of every key. All problems of one composition are
 `hydra.main` is not used: nothing here writes a file.
 """
 
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -32,78 +30,55 @@ from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
 from pydantic import ValidationError
 
-from ftbuild import config_problems, defaults_lists
-from ftbuild.composed import SMOKE, Composed
+from ftbuild import config_problems, defaults_lists, spaces
+from ftbuild.composed import SMOKE, Composed, Swept
+from ftbuild.config_files import ConfigFiles
 from ftbuild.config_problems import COMMAND_LINE
 from ftbuild.errors import ConfigError
 from ftbuild.merging import Merged, Merging, plain, typed
 from ftbuild.origins import Origin, Origins, in_value
+from ftbuild.outside import Outside
 from ftbuild.problem import Problem, nearest
 from ftbuild.settings import Settings
 from ftbuild.settings.contradictions import contradictions
 from ftbuild.trees import GROUPS, experiments, find_root, shipped_conf, trees
-from ftbuild.yaml_marks import broken, in_file
 
-__all__ = ["SMOKE", "Composed", "Outside", "compose", "compose_sweep", "experiments", "find_root", "to_yaml"]
+__all__ = ["SMOKE", "Composed", "Outside", "Swept", "compose", "compose_sweep", "experiments", "find_root", "to_yaml"]
 
-FIXED = r"\$\{\s*(oc\.env|oc\.select|oc\.dict\.keys|oc\.dict\.values)\s*:|\$\{[^${}:]*\}"
-LOOKED_AT = re.compile(r"\$\{([A-Za-z_]\w*)(?:\.\w+)*\}")
 PLAIN_KEY = re.compile(r"[\w-]+(\.[\w-]+)*")
-
-
-@dataclass
-class Outside:
-    """What a composition takes from outside the trees and the command line.
-
-    The names of the variables it asks `environment` for are noted in `asked`; `changing` is set by
-    anything that may be another the next time, with nothing changed: the clock, chance, a plug-in.
-    """
-
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    asked: set[str] = field(default_factory=set)
-    changing: bool = False
-
-    def variable(self, name: str, *default: str | None) -> str | None:
-        """Return a variable of the environment, as OmegaConf's oc.env does.
-
-        Raises:
-            KeyError: it is not set, and there is no default.
-        """
-        self.asked.add(name)
-        if name not in self.environment and not default:
-            raise KeyError(f"Environment variable '{name}' not found")
-        value = self.environment.get(name, *default)
-        self.note(str(value))
-        return None if value is None else str(value)
-
-    def note(self, text: str) -> None:
-        """Note whether a text interpolates what may change."""
-        self.changing = self.changing or "${" in re.sub(FIXED, "", text)
+Places = Mapping[str, Origin | None]
+NOWHERE: Places = {}
 
 
 def compose(root: Path, overrides: Sequence[str], outside: Outside | None = None) -> Composed:
-    """Return the settings that the overrides ask for.
+    """Return the settings that the overrides ask for, one point, whatever space an experiment chooses.
 
     Raises:
         ConfigError: with every unknown key, option and wrong value, each with its place.
     """
     with _hydra(root, outside or Outside()) as conf:
-        parsed, problems = conf.parse(overrides)
-        problems += [
-            Problem(f"{each.input_line!r} asks for several values", COMMAND_LINE, fix="add -m to run them all.")
-            for each in parsed
-            if each.is_sweep_override()
-        ]
-        return conf.compose([each for each in parsed if not each.is_sweep_override()], problems)
+        return conf.compose_one(*conf.parse(overrides))
 
 
-def compose_sweep(root: Path, overrides: Sequence[str], outside: Outside | None = None) -> list[Composed]:
+def compose_sweep(
+    root: Path,
+    overrides: Sequence[str],
+    outside: Outside | None = None,
+    *,
+    given: Sequence[str] = (),
+    multirun: bool = True,
+) -> Swept:
     """Return the settings of every point of a sweep, in Hydra's order: the last override varies fastest.
+
+    The points of a space are multiplied with what the command line sweeps over; there they vary fastest. `given` are
+    overrides that hold where neither the command line nor a space says otherwise. Without `multirun` there is one
+    point, unless a space is chosen.
 
     Raises:
         ConfigError: as `compose`, with the problems of all points.
     """
     with _hydra(root, outside or Outside()) as conf:
+        before, _ = conf.parse(given)
         parsed, problems = conf.parse(overrides)
         choices = [
             [f"{each.get_key_element()}={value}" for value in each.sweep_string_iterator()]
@@ -111,6 +86,11 @@ def compose_sweep(root: Path, overrides: Sequence[str], outside: Outside | None 
             else [typed(each)]
             for each in parsed
         ]
+        read = [[conf.parse([text])[0] for text in values] for values in choices]
+        lines = [[override for said in line for override in said] for line in product(*read)]
+        has_space = any(conf.has_space([*before, *line]) for line in lines)
+        if not multirun and not has_space:
+            return Swept([conf.compose_one([*before, *parsed], problems)])
         problems += [
             Problem(
                 f"{each.input_line!r} asks for no value at all", COMMAND_LINE, fix="write values, 1,2 or range(1,3)."
@@ -118,21 +98,35 @@ def compose_sweep(root: Path, overrides: Sequence[str], outside: Outside | None 
             for each, values in zip(parsed, choices, strict=True)
             if not values
         ]
-        points = []
-        read = [[conf.parse([text])[0] for text in values] for values in choices]
-        for point in product(*read):
+        points, where = [], ""
+        for line in lines:
             try:
-                points.append(conf.compose([override for said in point for override in said]))
+                asked = conf.spread(before, line)
+                where = where or next((at.path for each in asked for at in each.places.values() if at), "")
             except ConfigError as error:
                 problems += error.problems
+                continue
+            for each in asked:
+                try:
+                    points.append(conf.compose(each.overrides, places=each.places))
+                except ConfigError as error:
+                    problems += error.problems
         if problems:
             raise ConfigError(*config_problems.ordered(problems))
-        return points
+        return Swept.once(points, where) if has_space else Swept(points)
 
 
 def to_yaml(composed: Composed) -> str:
     """Return the config as YAML, in the order of the files."""
     return str(OmegaConf.to_yaml(OmegaConf.create(dict(composed.tree))))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The overrides of a point, and where those stand that were not typed, by their text."""
+
+    overrides: Sequence[Override]
+    places: Places = field(default_factory=dict)
 
 
 class _Trees:
@@ -141,12 +135,13 @@ class _Trees:
     def __init__(self, root: Path, outside: Outside) -> None:
         self._root = root
         self._outside = outside
-        self._trees = trees(root)
+        self._files = ConfigFiles(root)
         self._loader: Any = GlobalHydra.instance().config_loader()
         self._options: dict[str, list[str]] = {group: self._loader.get_group_options(group) for group in GROUPS}
         self._merging = Merging(self._loader)
         self._places: dict[tuple[str | None, str | None], dict[str, Origin]] = {}
         self._merged: dict[tuple[str, ...], Merged | None] = {}
+        self._spaces: dict[tuple[str, ...], tuple[Any, Origins] | None] = {}
         self._overrides: dict[str, Override] = {}
         self._experiments = experiments(root)
 
@@ -169,16 +164,114 @@ class _Trees:
             self._overrides[text] = OverridesParser.create(config_loader=self._loader).parse_override(text)
         return self._overrides[text]
 
-    def compose(self, parsed: Sequence[Override], problems: Sequence[Problem] = ()) -> Composed:
+    def has_space(self, parsed: Sequence[Override]) -> bool:
+        """Return whether the overrides, or the files that they choose, ask for a space."""
+        return self._space(parsed) is not None
+
+    def spread(self, given: Sequence[Override], parsed: Sequence[Override]) -> list[_Asked]:
+        """Return what asks for each point of the space that is chosen, or the one point where none is.
+
+        A point is asked for in plain words, as they would be typed. What is `given` gives way to them.
+
+        Raises:
+            ConfigError: with all that is wrong in the space.
+        """
+        plain = self._without_space(given, parsed)
+        space = self._space([*given, *parsed])
+        if space is None:
+            return [_Asked([*given, *plain])]
+        values = {spaces.bare(each.get_key_element()): each.value() for each in plain if not each.is_delete()}
+        asked = []
+        for words in spaces.spread(*space, self._options, values, self._values):
+            ours, places = [], {}
+            for word in words:
+                override, problems = self.parse([word.text])
+                if problems:
+                    raise ConfigError(*(_placed(each, word.origin) for each in problems))
+                ours += override
+                places[word.text] = word.origin
+            said = {spaces.bare(word.key) for word in words}
+            rest = [each for each in given if spaces.bare(each.get_key_element()) not in said]
+            asked.append(_Asked([*rest, *plain, *ours], places))
+        return asked
+
+    def compose_one(self, parsed: Sequence[Override], problems: Sequence[Problem]) -> Composed:
+        """Return the one point that the overrides ask for.
+
+        Raises:
+            ConfigError: as `compose`; some of them ask for several.
+        """
+        several = [each for each in parsed if each.is_sweep_override()]
+        rest = [each for each in parsed if each not in several]
+        more = [
+            Problem(f"{each.input_line!r} asks for several values", COMMAND_LINE, fix="add -m to run them all.")
+            for each in several
+        ]
+        more += [
+            Problem(f"{typed(each)!r} asks for several points", COMMAND_LINE, fix="leave it out: here is room for one.")
+            for each in rest
+            if self.has_space(rest) and _of_space(each) and not _is_off(each)
+        ]
+        return self.compose(self._without_space((), rest), [*problems, *more])
+
+    def _without_space(self, given: Sequence[Override], parsed: Sequence[Override]) -> list[Override]:
+        """Return the overrides without those of a space, and with the one that says no where the files say yes.
+
+        Words that ask for a space and come to none stay: what is wrong with them is told where they are composed.
+        """
+        if not self.has_space([*given, *parsed]) and not any(map(_is_off, parsed)):
+            return list(parsed)
+        plain = [each for each in parsed if not _of_space(each)]
+        return [*plain, self._parsed("sweep=none")] if self.has_space([*given, *plain]) else plain
+
+    def _space(self, parsed: Sequence[Override]) -> tuple[Any, Origins] | None:
+        """Return the node `sweep`, where it says a space, and where it was written.
+
+        Raises:
+            ConfigError: an override of it cannot be set.
+        """
+        said = [each for each in parsed if self._is_group(each) or _of_space(each)]
+        asked = tuple(map(typed, said))
+        if asked not in self._spaces:
+            self._spaces[asked] = self._space_said(said)
+        return self._spaces[asked]
+
+    def _space_said(self, said: Sequence[Override]) -> tuple[Any, Origins] | None:
+        groups = [each for each in said if self._is_group(each)]
+        if any(_is_off(each) or self._refused(each) for each in groups):
+            return None
+        if (merged := self._merged_by(groups)) is None:
+            return None
+        origins = Origins(merged.written, self._typed(said, {}))
+        values = [self._parsed(self._forced(each)) for each in said if not self._is_group(each)]
+        try:
+            node = merged.unresolved("sweep", values)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(config_problems.from_hydra(str(error), origins)) from error
+        return (node, origins) if node else None
+
+    def _values(self, key: str, text: str) -> list[Any] | None:
+        """Return the values that a text says for a key, None where it is no sweep, or none that can be listed."""
+        try:
+            parsed = self._parsed(f"{key}={text}")
+            return [self._parsed(f"{key}={each}").value() for each in parsed.sweep_string_iterator()]
+        except HydraException:
+            return None
+
+    def compose(
+        self, parsed: Sequence[Override], problems: Sequence[Problem] = (), places: Places = NOWHERE
+    ) -> Composed:
         """Return the settings, unless there are problems already: then only look for more of them.
+
+        `places` say where overrides stand that were not typed, by their text.
 
         Raises:
             ConfigError: with every problem, those of overrides and those of files.
         """
-        composed = None if problems else self._by_merging(parsed)
-        return composed or self._by_hydra(parsed, problems)
+        composed = None if problems else self._by_merging(parsed, places)
+        return composed or self._by_hydra(parsed, problems, places)
 
-    def _by_merging(self, parsed: Sequence[Override]) -> Composed | None:
+    def _by_merging(self, parsed: Sequence[Override], places: Places) -> Composed | None:
         """Return what `_by_hydra` returns, None where only that tells; files are read and merged once for all points.
 
         Raises:
@@ -186,12 +279,9 @@ class _Trees:
         """
         groups = [each for each in parsed if self._is_group(each)]
         values = [self._parsed(self._forced(each)) for each in parsed if not self._is_group(each)]
-        if not all(self._is_value(each) for each in values) or any(self._refusal(each) for each in parsed):
+        if not all(self._is_value(each) for each in values) or any(self._refusal(each, places) for each in parsed):
             return None
-        chosen = tuple(typed(each) for each in groups)
-        if chosen not in self._merged:
-            self._merged[chosen] = self._merge(groups)
-        merged = self._merged[chosen]
+        merged = self._merged_by(groups)
         # While Hydra sets values its own node is still there to be looked at, in ours it is gone.
         if merged is None or merged.looks_at("hydra", values):
             return None
@@ -199,15 +289,15 @@ class _Trees:
             tree = merged.with_values(values)
         except (HydraException, OmegaConfBaseException):
             return None
-        return self._validated(parsed, tree, Origins(merged.written, self._typed(parsed)))
+        return self._validated(parsed, tree, Origins(merged.written, self._typed(parsed, places)))
 
-    def _by_hydra(self, parsed: Sequence[Override], problems: Sequence[Problem]) -> Composed:
+    def _by_hydra(self, parsed: Sequence[Override], problems: Sequence[Problem], places: Places) -> Composed:
         """Return the settings as Hydra composes them, or all that is wrong.
 
         Raises:
             ConfigError: with every problem, those of overrides and those of files.
         """
-        refused = [(each, found) for each in parsed if (found := self._refusal(each))]
+        refused = [(each, found) for each in parsed if (found := self._refusal(each, places))]
         problems = [*problems, *(problem for _, found in refused for problem in found)]
         bad = [each for each, _ in refused]
         good = [each for each in parsed if each not in bad]
@@ -215,12 +305,19 @@ class _Trees:
         try:
             if not unknown_experiment:
                 self._check_chosen(good, told=bool(problems))
-                composed = self._settings(good)
+                composed = self._settings(good, places)
         except ConfigError as error:
             problems += error.problems
         if problems:
             raise ConfigError(*config_problems.ordered(problems))
         return composed
+
+    def _merged_by(self, groups: Sequence[Override]) -> Merged | None:
+        """Return what `_merge` returns, merged once."""
+        chosen = tuple(typed(each) for each in groups)
+        if chosen not in self._merged:
+            self._merged[chosen] = self._merge(groups)
+        return self._merged[chosen]
 
     def _merge(self, groups: Sequence[Override]) -> Merged | None:
         """Return the merged files of a choice of groups, None where only a full composition tells what is wrong."""
@@ -231,12 +328,12 @@ class _Trees:
         except (ConfigError, yaml.YAMLError, UnicodeDecodeError, HydraException, OmegaConfBaseException):
             return None
 
-    def _settings(self, parsed: Sequence[Override]) -> Composed:
+    def _settings(self, parsed: Sequence[Override], places: Places) -> Composed:
         lines = [self._forced(each) for each in parsed]
         origins = None
         try:
             files = self._loader.compute_defaults_list("config", lines, RunMode.RUN).defaults
-            origins = Origins(self._written(files), self._typed(parsed))
+            origins = Origins(self._written(files), self._typed(parsed, places))
             tree = plain(hydra_compose("config", overrides=lines), resolve=True)
         except (yaml.YAMLError, UnicodeDecodeError, HydraException, OmegaConfBaseException) as error:
             raise self._explained(error, parsed, origins) from error
@@ -244,6 +341,7 @@ class _Trees:
 
     def _validated(self, parsed: Sequence[Override], tree: dict[str, Any], origins: Origins) -> Composed:
         name = "+".join(_chosen(parsed, "experiment"))
+        tree.pop("sweep", None)  # points know of no space
         composed = Composed(
             experiment=name or "unnamed",
             description=self._experiments.get(name, ""),
@@ -259,8 +357,11 @@ class _Trees:
             raise ConfigError(*problems)
         return composed
 
-    def _refusal(self, override: Override) -> list[Problem]:
+    def _refusal(self, override: Override, places: Places) -> list[Problem]:
         """Return what is wrong with an override before any file is read."""
+        return [_placed(each, places.get(typed(override))) for each in self._refused(override)]
+
+    def _refused(self, override: Override) -> list[Problem]:
         group, text = override.key_or_group, override.input_line or ""
         if group.partition("/")[0].partition(".")[0] == "hydra":
             return [Problem(f"{text}: ftbuild has no settings of Hydra", COMMAND_LINE, fix="leave it out.")]
@@ -288,9 +389,9 @@ class _Trees:
         """Refuse a config with open groups; quietly where other problems are told, which may be the cause."""
         filled = {each.key_or_group for each in parsed if self._is_group(each)}
         names = _chosen(parsed, "experiment")
-        files = self._files
+        files = self._files.texts
         asked = [f"experiment/{name}" for name in names]
-        if problems := self._broken(asked):
+        if problems := self._files.broken(asked):
             raise ConfigError(*problems)
         groups = [group for group in defaults_lists.unchosen(asked, files) if group not in filled]
         if groups and told:
@@ -301,10 +402,6 @@ class _Trees:
                 raise ConfigError(*found)
             added = {each.key_or_group: str(each.value()) for each in parsed}
             raise ConfigError(config_problems.not_chosen(groups, experiment, self._options, added))
-
-    def _broken(self, names: Iterable[str | None]) -> list[Problem]:
-        found = [place for name in names if (place := self._find(name))]
-        return [problem for path, _ in found for problem in broken(path.read_bytes(), self._shown(path))]
 
     def _is_value(self, override: Override) -> bool:
         """Return whether an override sets a value, or takes one out, in Hydra's eyes too."""
@@ -327,57 +424,31 @@ class _Trees:
             ConfigError: one of them is no map of texts.
         """
         unread = [each for each in files if (each.config_path, each.package) not in self._places]
-        if problems := self._broken(each.config_path for each in unread):
+        if problems := self._files.broken(each.config_path for each in unread):
             raise ConfigError(*problems)
         for each in unread:
-            self._places[each.config_path, each.package] = self._written_in(each)
+            self._outside.note(self._files.read(each.config_path))
+            self._places[each.config_path, each.package] = dict(
+                self._files.written(each.config_path, each.package or "")
+            )
         return {key: origin for each in files for key, origin in self._places[each.config_path, each.package].items()}
 
-    def _written_in(self, file: ResultDefault) -> dict[str, Origin]:
-        found = self._find(file.config_path)
-        if not found:
-            return {}
-        path, tree = found
-        self._outside.note(path.read_text(encoding="utf-8"))
-        return dict(in_file(path, self._shown(path), tree.parent, file.package or ""))
-
-    def _typed(self, parsed: Sequence[Override]) -> dict[str, Origin]:
-        place = Origin(COMMAND_LINE, None, self._root)
+    def _typed(self, parsed: Sequence[Override], places: Places) -> dict[str, Origin]:
+        here = Origin(COMMAND_LINE, None, self._root)
         return {
             key: origin
             for each in parsed
             if not self._is_group(each) and not each.is_delete()
-            for key, origin in in_value(each.key_or_group, each.value(), place)
-        }
-
-    def _find(self, name: str | None) -> tuple[Path, Path] | None:
-        for tree in self._trees:
-            if name and (tree / f"{name}.yaml").is_file():
-                return tree / f"{name}.yaml", tree
-        return None
-
-    def _shown(self, path: Path) -> str:
-        return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)
-
-    @cached_property
-    def _files(self) -> dict[str, tuple[str, str]]:
-        """Return every config file by name, as it is shown and its text; the user's own shadow ours."""
-        return {
-            path.relative_to(tree).with_suffix("").as_posix(): (
-                self._shown(path),
-                path.read_text(encoding="utf-8", errors="replace"),
-            )
-            for tree in reversed(self._trees)
-            for path in sorted(tree.rglob("*.yaml"))
+            for key, origin in in_value(each.key_or_group, each.value(), places.get(typed(each)) or here)
         }
 
     def _explained(self, error: Exception, parsed: Sequence[Override], origins: Origins | None) -> ConfigError:
         """Return the error in our words: files that cannot be read, else defaults lists, else what Hydra said."""
-        files = self._files
+        files = self._files.texts
         chosen = [f"{each.key_or_group}/{name}" for each in parsed for name in _chosen([each], each.key_or_group)]
         asked = ["config", *chosen]
         for names in (list(defaults_lists.reached(asked, files)), list(files)):
-            if problems := self._broken(names):
+            if problems := self._files.broken(names):
                 return ConfigError(*problems)
             if problems := defaults_lists.findings(asked, files, self._options):
                 return ConfigError(*problems)
@@ -390,6 +461,20 @@ def _chosen(parsed: Sequence[Override], group: str) -> list[str]:
     """Return the options of `group` that the overrides choose, in their order."""
     values = [each.value() for each in parsed if each.key_or_group == group and not each.is_delete()]
     return [str(option) for value in values for option in (value if isinstance(value, list) else [value])]
+
+
+def _of_space(override: Override) -> bool:
+    return override.key_or_group.partition(".")[0] == "sweep"
+
+
+def _is_off(override: Override) -> bool:
+    """Return whether an override says that there is no space."""
+    is_no = override.is_delete() or override.value() in (None, "none")
+    return override.key_or_group == "sweep" and is_no
+
+
+def _placed(problem: Problem, origin: Origin | None) -> Problem:
+    return replace(problem, path=origin.path, line=origin.line) if origin else problem
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftbuild.origins import Origin, Origins
+from ftbuild.problem import Problem
 from ftbuild.source_files import Place
 
 if TYPE_CHECKING:
@@ -56,6 +57,26 @@ class Composed:
         source = self.tree["dataset"]["sources"][name]
         base = origin.tree if origin else Path.cwd()
         return Place(base, str(source["path"]), folder=source["kind"] in FOLDERS)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """The points of a sweep in order, and what is to be told of them."""
+
+    points: Sequence[Composed]
+    notes: Sequence[Problem] = ()
+
+    @classmethod
+    def once(cls, points: Sequence[Composed], where: str) -> "Swept":
+        """Return the points without those that say what an earlier one says; how many these are is told of `where`."""
+        values = _Numbers()
+        found: dict[tuple[object, ...], Composed] = {}
+        for each in points:
+            found.setdefault((each.experiment, *each.tree, *map(values.of, each.tree.values())), each)
+        n_again = len(points) - len(found)
+        said = f"{n_again} of {len(points)} points {'is' if n_again == 1 else 'are'} another once more"
+        note = Problem(f"{said}: {len(found)} are left", where, severity="warning")
+        return cls(list(found.values()), [note] if n_again else [])
 
 
 def to_json(composed: Sequence[Composed]) -> dict[str, Any]:

@@ -18,19 +18,20 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ftbuild import __version__, digest
-from ftbuild.composed import Composed, from_json, to_json
+from ftbuild.composed import Composed, Swept, from_json, to_json
 from ftbuild.errors import StoreError
+from ftbuild.problem import Problem
 from ftbuild.store import durable
 from ftbuild.trees import PACKAGE, trees
 
-FORMAT = 1
+FORMAT = 2
 ENTRIES_AT_MOST = 64
 RACY_SECONDS = 2
 COMPOSED_BY = {"hydra": "__init__.py", "omegaconf": "version.py", "pydantic": "version.py", "yaml": "__init__.py"}
@@ -75,17 +76,28 @@ class _Entry:
 class Compositions:
     """The compositions of one command line, in order, and one document that is kept with them."""
 
-    def __init__(self, entry: _Entry | None, composed: Sequence[Composed] | None = None) -> None:
+    def __init__(
+        self, entry: _Entry | None, composed: Sequence[Composed] | None = None, notes: Sequence[Problem] = ()
+    ) -> None:
         self._entry = entry
         self._composed = composed
+        self._notes = notes
 
     @cached_property
     def points(self) -> Sequence[Composed]:
         """Return the compositions: one, or those of a sweep."""
-        if self._composed is not None:
-            return self._composed
+        return from_json(self._kept) if self._composed is None else self._composed
+
+    @property
+    def notes(self) -> Sequence[Problem]:
+        """Return what is to be told of the points."""
+        return [Problem(**each) for each in self._kept["notes"]] if self._composed is None else self._notes
+
+    @cached_property
+    def _kept(self) -> Mapping[str, Any]:
         assert self._entry is not None
-        return from_json(json.loads(self._entry.composed))
+        kept: Mapping[str, Any] = json.loads(self._entry.composed)
+        return kept
 
     def attached(self) -> bytes | None:
         """Return the document that was attached to these very compositions, None if there is none."""
@@ -99,17 +111,26 @@ class Compositions:
 
 
 def compositions(
-    root: Path, overrides: Sequence[str], *, multirun: bool, environment: Mapping[str, str], now: float, cache: Path
+    root: Path,
+    overrides: Sequence[str],
+    *,
+    given: Sequence[str] = (),
+    multirun: bool | None,
+    environment: Mapping[str, str],
+    now: float,
+    cache: Path,
 ) -> Compositions:
     """Return what the overrides ask for, from the cache where nothing they rest on has changed.
 
-    `now` is the time in seconds since 1970, `cache` the user's cache folder.
+    `given` are overrides that hold where nothing else is said. With `multirun` None there is one point, whatever space
+    an experiment chooses. `now` is the time in seconds since 1970, `cache` the user's cache folder.
 
     Raises:
         ConfigError: as `compose` and `compose_sweep`; it is never kept.
     """
     root = root.absolute()
-    asked = [FORMAT, __version__, str(root), [str(tree) for tree in trees(root)], multirun, list(overrides)]
+    words = [list(given), list(overrides)]
+    asked = [FORMAT, __version__, str(root), [str(tree) for tree in trees(root)], multirun, words]
     path = cache / "compositions" / f"{digest.of_bytes(json.dumps(asked).encode())}.json"
     files = _files(root)
     entry = _Entry.read(path)
@@ -119,21 +140,24 @@ def compositions(
     from ftbuild.compose import Outside, compose, compose_sweep
 
     outside = Outside(environment)
-    composed = compose_sweep(root, overrides, outside) if multirun else [compose(root, overrides, outside)]
+    if multirun is None:
+        swept = Swept([compose(root, [*given, *overrides], outside)])
+    else:
+        swept = compose_sweep(root, overrides, outside, given=given, multirun=multirun)
     rests_on["variables"] = {name: _variable(name, environment) for name in sorted(outside.asked)}
-    entry = None if outside.changing else _fresh(path, rests_on, composed)
+    entry = None if outside.changing else _fresh(path, rests_on, swept)
     if entry:
         entry.write()
-    return Compositions(entry, composed)
+    return Compositions(entry, swept.points, swept.notes)
 
 
-def _fresh(path: Path, rests_on: Mapping[str, Any], composed: Sequence[Composed]) -> _Entry | None:
+def _fresh(path: Path, rests_on: Mapping[str, Any], swept: Swept) -> _Entry | None:
     """Return a new entry, None for compositions that JSON would change, as one with a key that is a number."""
     try:
-        content = json.dumps(to_json(composed))
+        content = json.dumps({**to_json(swept.points), "notes": [asdict(each) for each in swept.notes]})
     except (TypeError, ValueError):
         return None
-    if [each.tree for each in from_json(json.loads(content))] != [each.tree for each in composed]:
+    if [each.tree for each in from_json(json.loads(content))] != [each.tree for each in swept.points]:
         return None
     return _Entry(path, json.dumps(rests_on).encode(), content.encode())
 

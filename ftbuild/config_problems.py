@@ -317,7 +317,7 @@ def _field_model(model: Any, name: str) -> Any:
         return model.value
     if isinstance(model, _OneOf):
         return model.models.get(name)
-    field = model.model_fields.get(name)
+    field = next((each for known, each in model.model_fields.items() if _written(known, each) == name), None)
     return _model_in(field.annotation) if field else None
 
 

@@ -17,12 +17,14 @@ from pydantic_core import core_schema
 
 from ftbuild.settings import JsonSchema, Settings, Source
 from ftbuild.settings.node import without_nulls
+from ftbuild.settings.sweep import joined
 from ftbuild.trees import GROUPS
 
 Schema = dict[str, Any]
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 OPEN = {"type": "string", "pattern": r"^\?\?\?$|\$\{.+\}"}
+ANY_MAP = {"additionalProperties": True, "type": "object"}
 ABOUT = ("description", "default")
 NO_FIELDS: Mapping[str, Any] = {"schema": JsonSchema, "source": Source, "experiment": Settings, "config": Settings}
 
@@ -102,13 +104,15 @@ class _Partial(GenerateJsonSchema):
         return False
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> Schema:
-        """Return a map; its entries may be null where that takes them out."""
+        """Return a map; its entries may be null where that takes them out, or maps where these are joined."""
         found = super().function_before_schema(schema)
         if schema["function"]["function"] is without_nulls:
             if found["additionalProperties"]:
                 found["additionalProperties"] = _or_null(found["additionalProperties"])
             else:
                 found["properties"] = {name: _or_null(each) for name, each in found["properties"].items()}
+        elif schema["function"]["function"] is joined:
+            found["additionalProperties"] = {"anyOf": [*_allowed(found["additionalProperties"]), ANY_MAP]}
         return found
 
     def dict_schema(self, schema: core_schema.DictSchema) -> Schema:

@@ -25,7 +25,7 @@ def place(root: Path, point: Point) -> Path | None:
     """Return the lock file of a point; None where its experiment is not the project's own, or overridden."""
     name = point.composed.experiment
     own = root / "conf" / "experiment" / f"{name}.yaml"
-    alone = point.command == (f"+experiment={name}",)
+    alone = [word for word in point.command if word != "sweep=none"] == [f"+experiment={name}"]
     return own.with_name(f"{name}.lock.json") if alone and own.is_file() else None
 
 

@@ -101,6 +101,18 @@ class Merged:
             tree[top] = self._part(together, [each for each in values if _top(each) in together])[top]
         return tree
 
+    def unresolved(self, top: str, values: Sequence[Override]) -> Any:
+        """Return a top-level key as plain values that interpolate yet, with the values set; None where there is none.
+
+        Raises:
+            HydraException: a value cannot be set.
+            OmegaConfBaseException: a value cannot be set.
+        """
+        part = OmegaConf.masked_copy(self.config, [top] if top in self.config else [])
+        OmegaConf.set_struct(part, True)
+        self.set_values(values, part)
+        return plain(part, resolve=False).get(top)
+
     def looks_at(self, name: str, values: Sequence[Override]) -> bool:
         """Return whether anything may interpolate `name`, once the values are set."""
         text = " ".join([self._text, *map(typed, values)])

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import dropwhile
 from typing import Any
 
 from ftbuild import compiling
@@ -14,6 +15,7 @@ from ftbuild.plan.action import PREDICT, Action
 from ftbuild.plan.graph import Graph
 from ftbuild.store.store import Store
 
+UNCHANGED = "as it stands"  # the name of a point that says nothing of its own
 OF_TEXTS = ("pairs", "csv", "alpaca", "documents")  # kinds of sources that bring no tools along
 
 
@@ -34,7 +36,8 @@ class Point:
 
 
 def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke: bool) -> tuple[Graph, list[Point]]:
-    """Return the graph of all compositions and its points; `given` are overrides that the command line does not say.
+    """Return the graph of all compositions and its points; `given` are overrides that the command line does not
+    say; they come first.
 
     The graph is kept with the compositions, so that it is made once for as long as they hold; the
     sources' bytes enter it anew each time.
@@ -63,14 +66,14 @@ def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke:
         found.attach(compiling.write(graph, ids, sources, files, runs, judged=not smoke))
     else:
         graph, ids = compiled
-    said = [tuple(word for word in each.overrides if word not in given) for each in found.points]
+    said = [tuple(dropwhile(lambda word: word in given, each.overrides)) for each in found.points]
     common = set.intersection(*map(set, said))
     points = [
         Point(
             each,
             (*words, *(("--smoke",) if smoke else ())),
             tuple(names),
-            " ".join(_shortened(word) for word in words if word not in common),
+            " ".join(_shortened(word) for word in words if word not in common) or (len(said) > 1) * UNCHANGED,
             judged=not smoke,
         )
         for each, words, names in zip(found.points, said, ids, strict=True)

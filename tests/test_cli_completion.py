@@ -30,6 +30,7 @@ GROUPS = [
     "evaluation",
     "tracker",
     "judge",
+    "sweep",
 ]
 FORMAL = Candidate("style=formal", "Formal business English.")
 MINE = Candidate("style=mine", "My own way.")

@@ -18,7 +18,7 @@ from ftbuild.trees import GROUPS, group_options
 NAMES = (*GROUPS, "config")
 DRAWN = schemas({group: list(group_options(CONF.parent, group)) for group in GROUPS})
 SAID = """\
-15 schemas in .ftbuild/schemas (--out FOLDER puts them elsewhere)
+16 schemas in .ftbuild/schemas (--out FOLDER puts them elsewhere)
 yaml.schemas in .vscode/settings.json says which is for which file: VS Code needs nothing else
 Neovim: vim.lsp.config("yamlls", {settings = {yaml = {schemas = vim.json.decode(table.concat(vim.fn.readfile(\
 ".vscode/settings.json"), "\\n"))["yaml.schemas"]}}})
@@ -61,7 +61,7 @@ def test_schemas_are_draft_07(name: str) -> None:
     Draft7Validator.check_schema(DRAWN[name])
 
 
-# A tool's parameters are a JSON Schema as it is.
+# A tool's parameters are a JSON Schema as it is; a point of a space has any keys.
 ANY_SCHEMA = {"additionalProperties": True, "type": "object"}
 
 
@@ -94,6 +94,9 @@ def test_nothing_is_required_and_no_unknown_key_is_let_through(name: str) -> Non
         ("method", "hyperparameters: {n_epochs: auto, batch_size: 8, learning_rate_multiplier: 0.5}"),
         ("dataset", "limit: null\nsources: {a: {only: test}, b: null}"),
         ("style", "rules: {contractions: null, banned: ['${x}', a]}"),
+        ("sweep", "grid: {a.b: [1], c: 'range(1,3)', d: {e: [1]}, f: null}\nzip: {g: {h: [x], i: '1,2'}}"),
+        ("sweep", "random: {n: 3, from: {a: {low: 1, high: 3, int: true}, b: [x]}}\nlist: [{a: {b: c}}]"),
+        ("experiment", "defaults: [{override /sweep: seeds}]\nsweep: {grid: {seed: [1]}}"),
         ("experiment", "seed: 3"),
         ("experiment", "defaults:\n- tone_formal\n- /source@dataset.sources.a: later\n- override /goal: right_tone\n"),
         ("experiment", "defaults: [{override /tracker: null}, {optional /style: [formal, mine]}]"),
@@ -122,6 +125,9 @@ def test_a_file_may_be_a_part(name: str, text: str) -> None:
         ("experiment", "defaults: [{override /stile: formal}]", ["defaults.0: anyOf"]),
         ("experiment", "defaults: [{override /style: formal, override /goal: right_tone}]", ["defaults.0: anyOf"]),
         ("experiment", "stile: {}", [": additionalProperties"]),
+        ("sweep", "girid: {a: [1]}", [": additionalProperties"]),
+        ("sweep", "grid: {a: 3}", ["grid: anyOf"]),
+        ("sweep", "random: {n: 1, from: {a: {lo: 1}}}", ["random: anyOf"]),
     ],
 )
 def test_what_no_setting_has_is_refused(name: str, text: str, found: list[str]) -> None:

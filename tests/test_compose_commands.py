@@ -47,7 +47,7 @@ def test_one_setting_in_a_map_may_be_added(tmp_path: Path) -> None:
 
 
 def test_the_last_override_of_a_sweep_varies_fastest(tmp_path: Path) -> None:
-    points = compose_sweep(tmp_path, [TONE, f"{EPOCHS}=1,2", "seed=3,4"])
+    points = compose_sweep(tmp_path, [TONE, f"{EPOCHS}=1,2", "seed=3,4"]).points
     assert epochs(points) == [
         ("tone_formal", 1, 3),
         ("tone_formal", 1, 4),
@@ -60,14 +60,14 @@ def test_the_last_override_of_a_sweep_varies_fastest(tmp_path: Path) -> None:
 @pytest.mark.parametrize("spelling", ["+experiment=tone_formal,mine", "experiment=tone_formal,mine"])
 def test_a_sweep_may_run_over_experiments(tmp_path: Path, spelling: str) -> None:
     Own(tmp_path).experiment("mine", "defaults: [tone_formal]\nseed: 8\n")
-    assert [(name, seed) for name, _, seed in epochs(compose_sweep(tmp_path, [spelling]))] == [
+    assert [(name, seed) for name, _, seed in epochs(compose_sweep(tmp_path, [spelling]).points)] == [
         ("tone_formal", 7),
         ("mine", 8),
     ]
 
 
 def test_a_sweep_over_texts_and_ranges(tmp_path: Path) -> None:
-    points = compose_sweep(tmp_path, [TONE, 'style.system="丁寧に","a, b"', f"{EPOCHS}=range(1,3)"])
+    points = compose_sweep(tmp_path, [TONE, 'style.system="丁寧に","a, b"', f"{EPOCHS}=range(1,3)"]).points
     assert [(each.settings.style.system, each.settings.method.hyperparameters.n_epochs) for each in points] == [
         ("丁寧に", 1),
         ("丁寧に", 2),

@@ -146,7 +146,7 @@ def alone(root: Path, points: list[tuple[str, ...]]) -> object:
 
 def together(root: Path, asked: list[str]) -> object:
     try:
-        return [told(each) for each in compose_sweep(root, asked)]
+        return [told(each) for each in compose_sweep(root, asked).points]
     except ConfigError as error:
         return list(error.problems)
 
@@ -209,7 +209,7 @@ def test_a_sweep_of_the_shipped_experiment_composes_to_what_its_points_compose_t
 
 
 def test_points_share_what_their_values_do_not_reach(small: Path) -> None:
-    first, second = compose_sweep(small, ["style=linked", "seed=1,2"])
+    first, second = compose_sweep(small, ["style=linked", "seed=1,2"]).points
     equal = {name for name in first.tree if first.tree[name] is second.tree[name]}
     assert set(first.tree) - equal == {"seed", "style", "evaluation"}  # the style looks at the two others
     assert (first.tree["style"]["system"], second.tree["style"]["system"]) == ("Write 1 en.", "Write 2 en.")

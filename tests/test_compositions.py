@@ -71,11 +71,11 @@ def test_a_kept_sweep_is_what_was_composed(asked: Asked) -> None:
     words = (TONE, "method.hyperparameters.n_epochs=1,2", "style.system='a','${goal.metric}'")
     asked.ask(*words, multirun=True)
     kept = asked.ask(*words, multirun=True).points
-    assert [told(each) for each in kept] == [told(each) for each in compose_sweep(asked.own.folder, words)]
+    assert [told(each) for each in kept] == [told(each) for each in compose_sweep(asked.own.folder, words).points]
 
 
 def test_points_say_what_they_share_once(tmp_path: Path) -> None:
-    few, many = (to_json(compose_sweep(tmp_path, [TONE, f"seed=range({n})"])) for n in (2, 100))
+    few, many = (to_json(compose_sweep(tmp_path, [TONE, f"seed=range({n})"]).points) for n in (2, 100))
     assert len(json.dumps(many)) - len(json.dumps(few)) < 98 * 200
     assert [each.settings.seed for each in from_json(many)] == list(range(100))
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ftbuild.compose import compose
+from ftbuild.compose import compose, compose_sweep
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+SHOWN: list[tuple[str, str]] = re.findall(r"`(conf/\S+)`:\n\n```yaml\n(.*?)```", README, re.DOTALL)
 
 RUN_ELSEWHERE = {
     "pip install -e '.[embedded]' && ftbuild +experiment=tone_formal": "tests/test_end_to_end_tone_formal.py",
@@ -57,7 +59,7 @@ def test_command_runs(command: str, tmp_path: Path) -> None:
 
 
 def test_the_experiment_of_its_own_is_planned_as_written(tmp_path: Path) -> None:
-    shown = re.findall(r"`(conf/\S+)`:\n\n```yaml\n(.*?)```", README, re.DOTALL)
+    shown = [each for each in SHOWN if "/sweep/" not in each[0]]
     assert [name for name, _ in shown] == ["conf/experiment/our_tone.yaml", "conf/source/our_pairs.yaml"]
     pair = {"casual": "thx, see u at 3", "formal": "Thank you. I will see you at 3.", "thread": "t1"}
     for name, text in [*shown, ("data/ours.jsonl", json.dumps(pair))]:
@@ -67,6 +69,14 @@ def test_the_experiment_of_its_own_is_planned_as_written(tmp_path: Path) -> None
     assert composed.description == "Our own messages, in our own words."
     assert list(composed.settings.dataset.sources) == ["unseen", "ours"]
     assert composed.source_path("ours") == tmp_path / "data" / "ours.jsonl"
+
+
+def test_the_space_has_as_many_points_as_it_says(tmp_path: Path) -> None:
+    [(name, text)] = [each for each in SHOWN if "/sweep/" in each[0]]
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    swept = compose_sweep(tmp_path, ["+experiment=tone_formal", "sweep=our_search"], multirun=False)
+    assert (len(swept.points), "eight points" in text, swept.notes) == (8, True, [])
 
 
 def test_the_tree_names_what_exists() -> None:

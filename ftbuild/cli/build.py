@@ -13,6 +13,7 @@ from ftbuild.cli import gate_text, sweep_text
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options, parse
 from ftbuild.cli.points_table import Row, table
+from ftbuild.cli.verbs import VERBS
 from ftbuild.cli.walk import Walker, asked_by, walked
 from ftbuild.composed import SMOKE
 from ftbuild.compositions import Compositions, compositions
@@ -49,6 +50,7 @@ def build(options: Options) -> int:
     started = world.now()
     store = Store(world.store)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
+    options = of_points(options, points)
     tracking.refuse_unready(points, world.environment)
     endings, sweep = _built(graph, points, store, world, options)
     if options.format in gate_text.FORMS:
@@ -117,14 +119,23 @@ def composed_of(options: Options) -> Compositions:
         ConfigError: in any of them.
     """
     world = World.at(find_root(options.folder))
-    return compositions(
+    found = compositions(
         world.root,
-        [*smoke_overrides(options), *options.overrides],
-        multirun=options.multirun,
+        options.overrides,
+        given=smoke_overrides(options),
+        multirun=options.multirun if "--multirun" in VERBS[options.verb].options else None,
         environment=world.environment,
         now=world.now(),
         cache=cache_folder(world.environment),
     )
+    if found.notes:
+        print(render(found.notes), file=sys.stderr)
+    return found
+
+
+def of_points(options: Options, points: Sequence[Point]) -> Options:
+    """Return the options with -m where there are several points, as a space asks for."""
+    return replace(options, multirun=options.multirun or len(points) > 1)
 
 
 def smoke_overrides(options: Options) -> list[str]:

@@ -15,6 +15,7 @@ USES = [
 SETTINGS = [
     ("KEY=VALUE", "change one setting: method.hyperparameters.n_epochs=2"),
     ("GROUP=OPTION", "choose a file of conf/GROUP: model=tiny"),
+    ("sweep=NAME", "build every point of a search space, conf/sweep/NAME.yaml"),
     ("~KEY", "take an entry out: ~dataset.sources.NAME"),
 ]
 OPTIONS = [

@@ -20,6 +20,7 @@ from ftbuild.settings.retrieval import Retrieval
 from ftbuild.settings.schema import JsonSchema, Schemas
 from ftbuild.settings.source import Source
 from ftbuild.settings.style import Style, StyleRules
+from ftbuild.settings.sweep import Draw, Random, Sweep
 from ftbuild.settings.tools import Argument, Tool, Tools
 from ftbuild.settings.tracker import Tracker
 from ftbuild.settings.training import Hyperparameters, Method, Model, Package, RandomWeights
@@ -28,7 +29,7 @@ from ftbuild.settings.training import Hyperparameters, Method, Model, Package, R
 class Settings(Node):
     """Everything a build is asked to do. `seed` is for training and sampling; the split has its own."""
 
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"tracker", "budget"})
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"tracker", "budget", "sweep"})
     seed: int = Field(ge=0, le=2147483647)
     goal: Goal
     dataset: Dataset
@@ -44,6 +45,7 @@ class Settings(Node):
     judge: Judge = Judge()
     tracker: Tracker
     budget: Budget = Budget()
+    sweep: Sweep = Sweep()
 
     @property
     def sources(self) -> dict[str, Source]:
@@ -95,6 +97,7 @@ __all__ = [
     "Condition",
     "Dataset",
     "Deployment",
+    "Draw",
     "Ends",
     "Evaluation",
     "Faults",
@@ -113,6 +116,7 @@ __all__ = [
     "Prices",
     "Provider",
     "PythonGrader",
+    "Random",
     "RandomWeights",
     "Redact",
     "Request",
@@ -126,6 +130,7 @@ __all__ = [
     "Style",
     "StyleRules",
     "SuffixRule",
+    "Sweep",
     "TextSimilarity",
     "Tool",
     "Tools",

@@ -1,0 +1,101 @@
+"""A search space: which points a sweep has. It is spread before anything else is read, and no point knows of it."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
+
+from ftbuild.settings.node import Node, without_nulls
+
+
+def joined(value: Any, above: str = "") -> Any:
+    """Return a map with one key for each way down to a value: {a: {b: [1]}} says what {a.b: [1]} says."""
+    if not isinstance(value, dict):
+        return value
+    found: dict[str, Any] = {}
+    for name, each in value.items():
+        found.update(joined(each, f"{above}{name}.") if isinstance(each, dict) else {f"{above}{name}": each})
+    return found
+
+
+def _listed(value: Any) -> Any:
+    """Return values that are a list, or text in Hydra's grammar.
+
+    Raises:
+        ValueError: they are neither, or none.
+    """
+    if not isinstance(value, list | str):
+        raise ValueError(f"{value!r} is no list of values: write [{value}]")
+    if value == []:
+        raise ValueError("an empty list, so there would be no point at all")
+    return value
+
+
+Values = Annotated[str | list[Any], BeforeValidator(_listed)]
+Axes = Annotated[dict[str, Values], BeforeValidator(without_nulls), BeforeValidator(joined)]
+Setting = dict[str, Any]
+
+
+class Draw(Node):
+    """What values are drawn from: evenly from `low` to `high`, by their logarithm with `log`, whole with `int`; or one
+    of `choices`, for which a list is short.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    whole: bool = Field(default=False, alias="int")
+    choices: Values | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written_out(cls, value: Any) -> Any:
+        return {"choices": value} if isinstance(value, list | str) else value
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> "Draw":
+        low, high = self.low, self.high
+        if self.choices is not None:
+            if {low, high, self.log, self.whole} != {None, False}:
+                raise ValueError("choices, or low and high: one of both")
+            return self
+        if low is None or high is None:
+            raise ValueError("a list of choices, or low and high")
+        if not low < high:
+            raise ValueError(f"from {low:g} to {high:g} there is nothing")
+        if self.log and low <= 0:
+            raise ValueError(f"low: {low:g} has no logarithm")
+        if self.whole and not (low.is_integer() and high.is_integer()):
+            raise ValueError("low and high are whole numbers where int is true")
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the schema of both forms, for editors."""
+        return {"anyOf": [handler(schema), {"type": ["array", "string"]}]}
+
+
+class Random(Node):
+    """So many points, `n`, each with a value drawn for every key of `from`; the same `seed` draws the same anywhere.
+
+    The draws of a key stay as they are when `n` grows or other keys are added.
+    """
+
+    n: int = Field(ge=1)
+    seed: int = 1
+    drawn: Annotated[dict[str, Draw], BeforeValidator(without_nulls)] = Field(alias="from", min_length=1)
+
+
+class Sweep(Node):
+    """The points of a sweep. Keys are those of the command line, of values and of groups alike.
+
+    `grid` is every combination. The lists of a group of `zip` have one length and are walked together. `random` draws
+    points. The three are multiplied with one another. `list` has whole points beside them. Of all these, `exclude`
+    leaves out the ones that have all its values.
+    """
+
+    sparse: ClassVar[bool] = True
+    grid: Axes = {}
+    zip: Annotated[dict[str, Axes], BeforeValidator(without_nulls)] = {}
+    random: Random | None = None
+    points: list[Setting] = Field(default=[], alias="list")
+    exclude: list[Setting] = []
