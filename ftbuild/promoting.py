@@ -3,6 +3,7 @@
 Pure. The file inherits the experiment that they change. Whether it composes to the same is for the caller to see.
 """
 
+import copy
 import json
 import re
 import textwrap
@@ -66,6 +67,8 @@ def _names(override: str) -> list[str]:
 
 def _value(tree: Any, key: str) -> Any:
     for name in key.split("."):
+        if not isinstance(tree, Mapping):
+            raise KeyError(key)
         tree = tree[name]
     return tree
 
@@ -74,7 +77,9 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
     *above, last = key.split(".")
     for name in above:
         values = values.setdefault(name, {})
-    values[last] = value
+        if not isinstance(values, dict):
+            raise KeyError(key)
+    values[last] = copy.deepcopy(value)
 
 
 def _block(values: Mapping[str, Any], depth: int) -> list[str]:

@@ -179,3 +179,54 @@ def test_a_promoted_point_is_built_with_nothing_left_to_do(project: Project) -> 
         (project.folder / "conf/goal/ours.yaml").write_text(CONF["goal/ours.yaml"].replace("0.0", "0.1"))
         late = project.run("promote", "best", "late")
         assert (late.code, "has changed since, or its results are gone: verdict" in late.err) == (2, True)
+
+
+PLAIN = ("evaluation=plain", "goal=plain", "method=none", "dataset.limit=300")
+NO_MODEL = {
+    "evaluation/plain.yaml": """\
+# No model at all.   ftbuild +experiment=tone_formal evaluation=plain
+arms: {echo: {kind: echo}, rules: {kind: rules}}
+scorers: {chrf: {}}
+concurrency: 8
+""",
+    "goal/plain.yaml": """\
+# Ours.   ftbuild +experiment=tone_formal goal=plain
+metric: chrf
+arm: rules
+against: echo
+require:
+  good_enough: {at_least: 0.0}
+""",
+}
+
+
+def test_a_promoted_file_says_where_it_comes_from_and_is_not_left_behind_where_it_cannot_say_all(
+    project: Project,
+) -> None:
+    with with_conf(project, NO_MODEL):
+        ended = project.run("-m", "+experiment=tone_formal", *PLAIN, "style.rules.slang=never,null")
+        assert ended.code == 0, ended.err
+        name = project.run_json()["sweep"]["name"]
+        assert project.run("promote", "slang=null", "mine").code == 0
+        run_id = project.run_json()["run_id"]
+        text = (project.folder / "conf/experiment/mine.yaml").read_text()
+        said, *origin = [line.removeprefix("# ") for line in text.split("defaults:")[0].splitlines()[1:]]
+        assert said == (
+            "Casual message in, formal message out, with slang=null and 4 other settings.   ftbuild +experiment=mine"
+        )
+        number = r"[-+]?\d\.\d\d"
+        between = rf"{number} \({number} to {number}\)"
+        form = (
+            rf"Promoted from run {run_id} of .* UTC, a point of sweep {name}\. Character F-score {between} on the test "
+            rf"split, {between} to echo; among 2 looks \(Holm, p .*\): .*\."
+        )
+        assert re.fullmatch(form, " ".join(origin)), origin
+        again = project.run("promote", "latest", "mine")
+        assert (again.code, again.err.partition("\n")[0]) == (2, "conf/experiment/mine.yaml: is there already")
+
+        listed = ("style.rules.banned=[a,b]", "style.rules.banned.0=c")
+        assert project.run("+experiment=tone_formal", *PLAIN, *listed).code == 0
+        unsaid = project.run("promote", "latest", "listed")
+        assert unsaid.code == 2
+        assert unsaid.err.startswith("command line: no file says what was typed: evaluation=plain ")
+        assert not (project.folder / "conf/experiment/listed.yaml").exists()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sweep_fixture import EPOCHS, failed, point
 
-from ftbuild.compose import compose, compose_sweep
+from ftbuild.compose import compose
 from ftbuild.report.sweep_input import PointInput
 from ftbuild.stats import front
 from ftbuild.sweep_report import _front, name_of, varied
@@ -40,21 +40,27 @@ def test_another_point_makes_another_sweep_and_the_name_says_of_what() -> None:
     assert name_of(asked("a", "b", experiments="tone,tools")) == "sweep-0473ef2d"
 
 
-def points(root: Path, *words: str) -> list[Any]:
-    return [SimpleNamespace(composed=each) for each in compose_sweep(root, [TONE, *words])]
+def points(root: Path, *asked: list[str]) -> list[Any]:
+    return [SimpleNamespace(composed=compose(root, [TONE, *words])) for words in asked]
 
 
 def test_points_differ_in_what_their_words_say_otherwise_with_the_values_that_were_composed(tmp_path: Path) -> None:
     rate = "method.hyperparameters.learning_rate_multiplier"
-    found = varied(points(tmp_path, "model=tiny,smollm2", f"{rate}=1e-1,2", "dataset.limit=40", "style=formal"))
-    assert found == {"model": ["tiny", "tiny", "smollm2", "smollm2"], rate: [0.1, 2.0, 0.1, 2.0]}
-    assert varied(points(tmp_path, "+dataset.split.confirm=0.1,0.2")) == {"dataset.split.confirm": [0.1, 0.2]}
-    assert varied(points(tmp_path, "seed=3")) == {}
+    found = varied(
+        points(
+            tmp_path,
+            ["model=tiny", f"{rate}=1e-1", "dataset.limit=40"],
+            ["model=smollm2", f"{rate}=2", "dataset.limit=40"],
+        )
+    )
+    assert found == {"model": ["tiny", "smollm2"], rate: [0.1, 2.0]}
+    shares = [["+dataset.split.confirm=0.1"], ["+dataset.split.confirm=0.2"]]
+    assert varied(points(tmp_path, *shares)) == {"dataset.split.confirm": [0.1, 0.2]}
+    assert varied(points(tmp_path, ["seed=3"], ["seed=3"])) == {}
 
 
 def test_a_point_that_says_nothing_of_a_setting_has_what_its_experiment_says(tmp_path: Path) -> None:
-    listed = [[TONE, "seed=3"], [TONE, f"{EPOCHS}=4"], [TONE, "model=tiny"]]
-    found = varied([SimpleNamespace(composed=compose(tmp_path, each)) for each in listed])  # type: ignore[misc]
+    found = varied(points(tmp_path, ["seed=3"], [f"{EPOCHS}=4"], ["model=tiny"]))
     assert found == {"seed": [3, 7, 7], EPOCHS: [2, 4, 2], "model": [None, None, "tiny"]}
 
 

@@ -15,6 +15,7 @@ from ftbuild.cli.export import is_smoke
 from ftbuild.cli.options import Options
 from ftbuild.compose import compose
 from ftbuild.composed import Composed
+from ftbuild.defaults_lists import few
 from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.history import Run
 from ftbuild.lookup import LedgerFolder, look_up
@@ -30,7 +31,6 @@ from ftbuild.world import World
 
 BEST = "best"
 USE = "ftbuild promote POINT NAME"
-LONGEST = 60  # of the settings in the first comment, which is the line that lists of experiments show
 
 
 def promote(options: Options) -> int:
@@ -41,7 +41,8 @@ def promote(options: Options) -> int:
             the point was built from has changed since; or a file cannot say what was typed.
     """
     word, given = _asked(options)
-    run = _run(word, options)
+    sweep = sweep_report.latest(world_of(options))
+    run = _run(word, sweep, options)
     name = own_conf.named(given, f"ftbuild promote {run.run_id} {{}}")
     _refuse_unfit(run, options)
     world = world_of(options)
@@ -50,15 +51,14 @@ def promote(options: Options) -> int:
     own_conf.refuse_taken(world.root, "experiment", name, {target: ""})
     point = compose(world.root, overrides)
     graph = _unchanged(run, point, world)
-    written = {target: _text(run, point, name)}
-    told = own_conf.write(world.root, "experiment", name, written)
     try:
+        told = own_conf.write(world.root, "experiment", name, {target: _text(run, point, name, sweep)})
         again = compose(world.root, [f"+experiment={name}"])
         is_same = _plain(again.tree) == _plain(point.tree) and set(_graph(again, world).actions) == set(graph.actions)
-    except ConfigError:
+    except (ConfigError, KeyError):
         is_same = False
     if not is_same:
-        target.unlink()
+        target.unlink(missing_ok=True)
         typed = " ".join(promoting.changes(overrides))
         raise ConfigError(Problem(f"no file says what was typed: {typed}", "command line", fix=BY_HAND))
     print(f"wrote {told}")
@@ -82,14 +82,13 @@ def _asked(options: Options) -> tuple[str, str]:
     raise ConfigError(Problem("promote takes a point and a name", "command line", fix=USE))
 
 
-def _run(word: str, options: Options) -> Run:
+def _run(word: str, sweep: SweepInput | None, options: Options) -> Run:
     """Return the run of a point: of the best or one by its name in the newest sweep, else as `find_run` does.
 
     Raises:
         ConfigError: there is none, or the point has failed.
         StoreError: its run.json cannot be read.
     """
-    sweep = sweep_report.latest(world_of(options))
     if word == BEST:
         if sweep is None or sweep.best is None:
             what = f"no point of {sweep.name} is the best" if sweep else "no sweep was built here"
@@ -112,7 +111,7 @@ def _no_point(word: str, sweep: SweepInput | None) -> ConfigError:
     if sweep is None:
         return ConfigError(Problem(f"no point {word!r}: no sweep was built here", "command line", fix=USE))
     names = [each.name for each in sweep.points]
-    fix = f"its points are {'; '.join(names)}."
+    fix = f"its points are {few(names)}."
     if close := nearest(word, names):
         fix = f"the nearest is {close}; {fix}"
     return ConfigError(Problem(f"no point {word!r} in {sweep.name}, the newest sweep", "command line", fix=fix))
@@ -165,11 +164,13 @@ def _plain(node: Any) -> Any:
     return node
 
 
-def _text(run: Run, point: Composed, name: str) -> str:
-    changed = " ".join(map(shortened, promoting.changes(point.overrides)))
-    if len(changed) > LONGEST:
-        changed = words.count(len(promoting.changes(point.overrides)), "setting changed", "settings changed")
-    about = f"{point.description.rstrip('.') or point.experiment}, with {changed}.   ftbuild +experiment={name}"
+def _text(run: Run, point: Composed, name: str, sweep: SweepInput | None) -> str:
+    changed = promoting.changes(point.overrides)
+    own = next((each for each in sweep.points if each.run_id == run.run_id), None) if sweep is not None else None
+    said = own.name if own is not None else " ".join(map(shortened, changed))
+    others = len(changed) - len(said.split()) if own is not None else 0
+    said += f" and {words.count(others, 'other setting')}" if others > 0 else ""
+    about = f"{point.description.rstrip('.') or point.experiment}, with {said}.   ftbuild +experiment={name}"
     return promoting.text(point.overrides, point.tree, about, list(_origin(run)))
 
 
