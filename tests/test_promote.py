@@ -77,6 +77,13 @@ def test_a_file_composes_to_what_was_typed(tmp_path: Path, typed: list[str]) -> 
     assert kept.experiment == "mine"
 
 
+@pytest.mark.parametrize("typed", [["style.rules.banned=[a,b]", "style.rules.banned.0=c"], ["style.rules.banned.1=c"]])
+def test_an_item_of_a_list_is_nothing_that_a_file_can_say(typed: list[str]) -> None:
+    tree = {"style": {"rules": {"banned": ["c", "b"]}}}
+    with pytest.raises(KeyError):
+        promoting.text([TONE, *typed], tree, "Mine.", [])
+
+
 def test_several_experiments_and_one_of_ones_own_are_inherited(tmp_path: Path) -> None:
     Own(tmp_path).experiment("longer", "defaults: [tone_formal]\nmethod: {hyperparameters: {n_epochs: 5}}\n")
     Own(tmp_path).experiment("shorter", "dataset: {limit: 30}\n")
