@@ -169,11 +169,11 @@ def point_latest(world: World, folder: Path) -> None:
         durable.link(folder.name, latest)
 
 
-def by_result(world: World) -> dict[str, Run]:
-    """Return the newest run of each result."""
-    found: dict[str, Run] = {}
+def by_result(world: World) -> dict[tuple[str, str], Run]:
+    """Return the newest run of each experiment and result."""
+    found: dict[tuple[str, str], Run] = {}
     for run in listed(world)[0]:
-        found.setdefault(run.told["result_id"], run)
+        found.setdefault((run.told["experiment"], run.told["result_id"]), run)
     return found
 
 

@@ -82,6 +82,7 @@ def test_json_has_every_value_and_null_for_what_is_not_there(runs: Runs) -> None
         "trained_tokens": None,
         "job_id": None,
         "cost_usd": None,
+        "sweep": None,
         "overrides": ["+experiment=tone"],
         "path": f"outputs/runs/{OTHER}",
         "latest": False,
@@ -98,13 +99,27 @@ def test_json_has_every_value_and_null_for_what_is_not_there(runs: Runs) -> None
 
 
 def test_markdown_is_a_table_of_github(runs: Runs) -> None:
-    runs.write(OLD, overrides=["+experiment=tone", "style.system='a|b'"])
+    runs.write(OLD, overrides=["+experiment=tone", "style.system='a|b'"], sweep={"name": "tone-0a1b2c3d"})
     assert runs.run("runs", "--format", "md").out == (
-        "| run | experiment | when | seconds | verdict and ending | metric | tokens | job | cost | overrides |\n"
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        "| run | experiment | when | seconds | verdict and ending | metric | tokens | job | cost | sweep "
+        "| overrides |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         f"| {OLD} | tone | 3 March 2025, 10:42 UTC | 112.0 | better, goal met | style.all_kept 0.90 (0.85 to 0.95) "
-        "| 12,400 | ftjob-1 | no money | style.system='a\\|b' |\n"
+        "| 12,400 | ftjob-1 | no money | tone-0a1b2c3d | style.system='a\\|b' |\n"
     )
+
+
+def test_a_run_says_of_which_sweep_it_is_a_point_and_is_found_beside_the_others(runs: Runs) -> None:
+    runs.write(OLD, sweep={"name": "tone-0a1b2c3d", "looks": 2})
+    runs.write(NEW)
+    runs.write(OTHER, sweep={"name": "tone-00000000"})
+    told = runs.json("runs", "--sort", "sweep")["runs"]
+    assert [(each["run_id"], each["sweep"]) for each in told] == [
+        (OTHER, "tone-00000000"),
+        (OLD, "tone-0a1b2c3d"),
+        (NEW, None),
+    ]
+    assert "no money, ftjob-1, sweep tone-0a1b2c3d" in " ".join(runs.run("runs", columns=70).out.split())
 
 
 def test_they_are_sorted_by_a_column_and_a_dash_turns_them_round(runs: Runs) -> None:
@@ -125,7 +140,7 @@ def test_a_misspelt_column_is_answered_with_the_nearest(runs: Runs) -> None:
     assert runs.own.refused("runs", "--sort", "-secnds") == (
         "command line: --sort: no column 'secnds'\n"
         "    Fix: the nearest is seconds; there are run, experiment, when, seconds, verdict, ending, metric, tokens, "
-        "job, cost, overrides.\n"
+        "job, cost, sweep, overrides.\n"
     )
 
 

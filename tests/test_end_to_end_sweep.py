@@ -8,7 +8,7 @@ import pytest
 from project_fixture import Project
 from rehearsal_fixture import recorded, with_conf
 
-from ftbuild.report.words import CONFIRMED
+from ftbuild.report.words import CONFIRMED, REHEARSED
 
 pytestmark = pytest.mark.slow
 
@@ -88,10 +88,13 @@ def test_the_winner_alone_is_asked_on_the_confirm_split_once_the_sweep_has_ended
             0,
         )
         word = CONFIRMED[found["verdict"]].capitalize()
-        first, second = ended.out.splitlines()[-2:]
+        first, second, _, page_of = ended.out.splitlines()[-4:]
         assert first.startswith(f"Winner {winner}: character F-score ")
         assert second.startswith(f"Asked again on {counts['confirm']} examples that nobody had looked at: ")
         assert second.endswith(f" to base. {word}.")
+        values = json.loads((project.folder / page_of.removeprefix("The sweep: ")).with_name("sweep.json").read_bytes())
+        assert values["points"][values["winner"]["point"] - 1]["name"] == winner
+        assert values["winner"]["confirmed"] == found
         page = (project.folder / won["path"] / "report.html").read_text()
         assert "The winner of a sweep" in page
         assert f"On {counts['confirm']} examples that nobody had looked at" in page
@@ -117,3 +120,113 @@ def test_points_that_part_their_examples_otherwise_have_no_winner_to_ask(project
         assert ended.code == 0, ended.err
         assert "No winner was asked on the confirm split: the points differ in dataset.split" in ended.out
         assert all("confirmed" not in project.run_json(each)["sweep"] for each in all_runs(project))
+
+
+def test_a_sweep_leaves_a_page_and_its_values_and_the_same_command_writes_them_no_second_time(project: Project) -> None:
+    with with_conf(project, CONF):
+        asked = ("-m", *BUILD, "method.hyperparameters.n_epochs=1,2", "dataset.limit=100,4")
+        ended = project.run(*asked, COLUMNS="300")
+        [name] = {each.name for each in (project.folder / "outputs" / "sweeps").iterdir() if not each.is_symlink()}
+        folder = project.folder / "outputs" / "sweeps" / name
+        assert ended.out.splitlines()[-1] == f"The sweep: outputs/sweeps/{name}/report.html"
+        told = json.loads((folder / "sweep.json").read_bytes())
+        assert told["settings"] == ["dataset.limit", "method.hyperparameters.n_epochs"]
+        points = told["points"]
+        assert [list(each["settings"].values()) for each in points] == [[100, 1], [4, 1], [100, 2], [4, 2]]
+        assert [each["error"] is None for each in points] == [True, False, True, False]
+        assert points[1]["error"].startswith("2 examples to learn from, at least 10 are needed\n")
+        for each in points[::2]:
+            assert (folder / each["report"]).resolve() == project.folder / f"outputs/runs/{each['run_id']}/report.html"
+            run = project.run_json(f"outputs/runs/{each['run_id']}")
+            assert run["sweep"]["name"] == name
+            chrf = next(m for m in run["metrics"] if (m["metric"], m["slice"]) == ("chrf", None))
+            assert each["results"]["metrics"] == [chrf]
+            assert each["trained_tokens"] > 0
+            assert each["cost_usd"] == 0
+        page = (folder / "report.html").read_text()
+        assert REHEARSED in page
+        assert points[1]["error"].splitlines()[0] in page
+        before = [(each.name, each.stat().st_mtime_ns) for each in sorted(folder.iterdir())]
+        assert project.run(*asked, COLUMNS="300").out.splitlines()[-1] == ended.out.splitlines()[-1]
+        assert [(each.name, each.stat().st_mtime_ns) for each in sorted(folder.iterdir())] == before
+        assert project.run("runs", COLUMNS="300").out.count(name) == 2
+
+
+def test_a_promoted_point_is_built_with_nothing_left_to_do(project: Project) -> None:
+    with with_conf(project, CONF):
+        real = [each for each in BUILD if each != "provider=rehearsal"]
+        asked = ("-m", *real, "model=tiny", "dataset.limit=60", "method.hyperparameters.n_epochs=1,2")
+        ended = project.run(*asked)
+        assert ended.code == 0, ended.err
+        launched = project.store().creates()
+        assert len(launched) == 2
+        told = json.loads((project.folder / "outputs/sweeps/latest/sweep.json").read_bytes())
+        other = next(each for n, each in enumerate(told["points"], 1) if n != told["best"])
+        kept = project.run("promote", "best", "mine")
+        assert (kept.code, kept.err) == (0, "")
+        assert kept.out.startswith("wrote conf/experiment/mine.yaml (")
+        assert project.run("promote", other["name"], "other").code == 0
+        best = told["points"][told["best"] - 1]
+        text = (project.folder / "conf/experiment/mine.yaml").read_text()
+        assert f"# Promoted from run {best['run_id']} of " in text
+        assert f"n_epochs: {best['settings']['method.hyperparameters.n_epochs']}\n" in text
+        for name, point in (("mine", best), ("other", other)):
+            built = project.run(f"+experiment={name}")
+            assert built.out.startswith("Nothing to do: 11 cached. "), built.out + built.err
+            run, before = project.run_json(), project.run_json(f"outputs/runs/{point['run_id']}")
+            assert (run["experiment"], run["result_id"]) == (name, before["result_id"])
+        assert project.store().creates() == launched
+        (project.folder / "conf/goal/ours.yaml").write_text(CONF["goal/ours.yaml"].replace("0.0", "0.1"))
+        late = project.run("promote", "best", "late")
+        assert (late.code, "has changed since, or its results are gone: verdict" in late.err) == (2, True)
+
+
+PLAIN = ("evaluation=plain", "goal=plain", "method=none", "dataset.limit=300")
+NO_MODEL = {
+    "evaluation/plain.yaml": """\
+# No model at all.   ftbuild +experiment=tone_formal evaluation=plain
+arms: {echo: {kind: echo}, rules: {kind: rules}}
+scorers: {chrf: {}}
+concurrency: 8
+""",
+    "goal/plain.yaml": """\
+# Ours.   ftbuild +experiment=tone_formal goal=plain
+metric: chrf
+arm: rules
+against: echo
+require:
+  good_enough: {at_least: 0.0}
+""",
+}
+
+
+def test_a_promoted_file_says_where_it_comes_from_and_is_not_left_behind_where_it_cannot_say_all(
+    project: Project,
+) -> None:
+    with with_conf(project, NO_MODEL):
+        ended = project.run("-m", "+experiment=tone_formal", *PLAIN, "style.rules.slang=never,null")
+        assert ended.code == 0, ended.err
+        name = project.run_json()["sweep"]["name"]
+        assert project.run("promote", "slang=null", "mine").code == 0
+        run_id = project.run_json()["run_id"]
+        text = (project.folder / "conf/experiment/mine.yaml").read_text()
+        said, *origin = [line.removeprefix("# ") for line in text.split("defaults:")[0].splitlines()[1:]]
+        assert said == (
+            "Casual message in, formal message out, with slang=null and 4 other settings.   ftbuild +experiment=mine"
+        )
+        number = r"[-+]?\d\.\d\d"
+        between = rf"{number} \({number} to {number}\)"
+        form = (
+            rf"Promoted from run {run_id} of .* UTC, a point of sweep {name}\. Character F-score {between} on the test "
+            rf"split, {between} to echo; among 2 looks \(Holm, p .*\): .*\."
+        )
+        assert re.fullmatch(form, " ".join(origin)), origin
+        again = project.run("promote", "latest", "mine")
+        assert (again.code, again.err.partition("\n")[0]) == (2, "conf/experiment/mine.yaml: is there already")
+
+        listed = ("style.rules.banned=[a,b]", "style.rules.banned.0=c")
+        assert project.run("+experiment=tone_formal", *PLAIN, *listed).code == 0
+        unsaid = project.run("promote", "latest", "listed")
+        assert unsaid.code == 2
+        assert unsaid.err.startswith("command line: no file says what was typed: evaluation=plain ")
+        assert not (project.folder / "conf/experiment/listed.yaml").exists()

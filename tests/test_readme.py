@@ -19,6 +19,7 @@ SHOWN: list[tuple[str, str]] = re.findall(r"`(conf/\S+)`:\n\n```yaml\n(.*?)```",
 RUN_ELSEWHERE = {
     "pip install -e '.[embedded]' && ftbuild +experiment=tone_formal": "tests/test_end_to_end_tone_formal.py",
     "pip install -e '.[dev]' && pytest": ".ci/run",
+    "ftbuild promote best mine": "tests/test_end_to_end_sweep.py",
 }
 
 
@@ -82,7 +83,14 @@ def test_the_space_has_as_many_points_as_it_says(tmp_path: Path) -> None:
 def test_the_tree_names_what_exists() -> None:
     tree = README.split("## The tree")[1]
     named = re.findall(r"^([a-z]+/\S*)", tree, re.MULTILINE)
-    made_by_a_build = {"datasets/built/", "outputs/runs/", "outputs/smoke/", "outputs/.ftbuild/", "outputs/wandb/"}
+    made_by_a_build = {
+        "datasets/built/",
+        "outputs/runs/",
+        "outputs/sweeps/",
+        "outputs/smoke/",
+        "outputs/.ftbuild/",
+        "outputs/wandb/",
+    }
     assert [each for each in named if each not in made_by_a_build and not (ROOT / each).exists()] == []
 
 

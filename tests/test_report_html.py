@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import replace
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from page_fixture import Page
 from report_fixture import SYSTEM, report_input
 
 from ftbuild.report import charts, misses
@@ -14,46 +14,6 @@ from ftbuild.report.input import ReportInput
 from ftbuild.report.marks import Piece, mark
 from ftbuild.report.misses import INVENTED, LOST, Snippet
 from ftbuild.report.view import SIGNS, view
-
-VOID = {"meta", "link", "br", "input", "img", "line", "circle", "path"}
-
-
-class Page(HTMLParser):
-    """Collects what a page loads, its ids and text, and the tags left open or closed twice."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.loads: list[str] = []
-        self.ids: list[str] = []
-        self.links: list[str] = []
-        self.open: list[str] = []
-        self.crossed: list[str] = []
-        self.scripts = 0
-        self.said = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        named = {name: value or "" for name, value in attrs}
-        self.scripts += tag == "script"
-        self.ids += [named["id"]] if "id" in named else []
-        if tag == "a":
-            self.links.append(named["href"])
-        else:
-            self.loads += [
-                named[name] for name in ("src", "href", "srcset", "action", "data", "poster") if name in named
-            ]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        pass
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.crossed.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        self.said += data
 
 
 def test_page_is_well_formed_and_every_link_stays_in_it():

@@ -25,7 +25,7 @@ STOREYS = (
     ("providers", "trackers", "embedded", "evaluate", "report"),
     # The shell, from its own top down.
     ("origins", "outside", "trees", "voice"),
-    ("yaml_marks", "composed", "merging", "workers", "editor_schemas", "profiles"),
+    ("yaml_marks", "composed", "merging", "workers", "editor_schemas", "profiles", "promoting"),
     ("config_files", "defaults_lists", "lookup", "partitions", "tool_files", "tool_results", "answer_forms", "judging"),
     ("resolving",),
     ("config_problems", "outcome", "history", "planfile", "compiling"),
@@ -35,8 +35,8 @@ STOREYS = (
     ("described",),
     ("points", "runs", "run_diff", "descent"),
     ("lockfile", "estimates", "foresight", "tracking", "sweep"),
-    ("gates", "elsewhere", "durations"),
-    ("site", "paying"),
+    ("gates", "elsewhere"),
+    ("site", "paying", "sweep_report"),
     ("cli",),
 )
 SIDEWAYS = {

@@ -4,10 +4,11 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftbuild import history, lockfile, planfile, runs, tracking
+from ftbuild import lockfile, planfile, runs, sweep_report, tracking
 from ftbuild.cache import cache_folder
 from ftbuild.cli import gate_text, sweep_text
 from ftbuild.cli.layout import columns, hang
@@ -53,6 +54,7 @@ def build(options: Options) -> int:
     options = of_points(options, points)
     tracking.refuse_unready(points, world.environment)
     endings, sweep = _built(graph, points, store, world, options)
+    page = _page(points, endings, sweep, world, options) if options.multirun else None
     if options.format in gate_text.FORMS:
         print(gate_text.FORMS[options.format](_ended(points, endings)))
     elif not options.multirun:
@@ -60,12 +62,14 @@ def build(options: Options) -> int:
         _tell(ending, points[0], world.now() - started)
     else:
         rows = [
-            Row(point.name, each.said, _results(each), is_best=point is sweep.best)
+            Row(point.name, each.said, each.results, is_best=point is sweep.best)
             for point, each in zip(points, endings, strict=True)
         ]
         print(table(rows, columns()))
         if said := sweep_text.text(sweep, columns()):
             print(said)
+        if page is not None:
+            print(f"\nThe sweep: {page.relative_to(world.root)}")
     _track(points, endings, world, options)
     if sweep.error is not None:
         raise sweep.error
@@ -75,22 +79,29 @@ def build(options: Options) -> int:
 def _ended(points: Sequence[Point], endings: "Sequence[_Ending]") -> list[gate_text.Ended]:
     """Return how the points ended, for CI."""
     return [
-        gate_text.Ended(" ".join([point.composed.experiment, point.name]).strip(), each.said, _results(each))
+        gate_text.Ended(" ".join([point.composed.experiment, point.name]).strip(), each.said, each.results)
         for point, each in zip(points, endings, strict=True)
     ]
 
 
-def _results(ending: "_Ending") -> Mapping[str, Any] | None:
-    return runs.results(ending.done) if ending.path else None
+def _page(
+    points: Sequence[Point], endings: "Sequence[_Ending]", sweep: Sweep, world: World, options: Options
+) -> Path | None:
+    """Write the report of a sweep and return it, None where too little of it was built."""
+    ends = [
+        sweep_report.End(point, each.done, each.said, each.run, each.results)
+        for point, each in zip(points, endings, strict=True)
+    ]
+    return sweep_report.write(world, ends, sweep, f"ftbuild -m {shlex.join(options.command)}")
 
 
 def _track(points: Sequence[Point], endings: "Sequence[_Ending]", world: World, options: Options) -> None:
     """Send the runs where they are wanted, and say what came of it."""
-    finished = []
-    for point, ending in zip(points, endings, strict=True):
-        run = history.read(world.root / ending.path) if ending.path and tracking.wanted(point) else None
-        if isinstance(run, Run):
-            finished.append(tracking.Finished(point, ending.done, run))
+    finished = [
+        tracking.Finished(point, ending.done, ending.run)
+        for point, ending in zip(points, endings, strict=True)
+        if ending.run is not None and tracking.wanted(point)
+    ]
     sys.stdout.flush()
     for line in tracking.track(finished, world, asked_by(options)):
         print(line, file=sys.stderr)
@@ -154,13 +165,18 @@ def world_of(options: Options) -> World:
 
 @dataclass(frozen=True)
 class _Ending:
-    """How a point ended: the exit code, a line for people, the part of the build that is its own, its run's folder."""
+    """How a point ended: the exit code, a line for people, the part of the build that is its own, its run."""
 
     code: ExitCode
     said: str
     done: Build
     idle: bool = False
-    path: str = ""
+    run: Run | None = None
+
+    @cached_property
+    def results(self) -> Mapping[str, Any] | None:
+        """Return what its comparison came to, None where it was not built to its end."""
+        return runs.results(self.done) if self.run is not None else None
 
 
 def _built(
@@ -213,9 +229,14 @@ def _ends(
     sweep: Sweep, points: Sequence[Point], done: Build, site: "Site | None", world: World
 ) -> tuple[list[_Ending], Sweep]:
     """Return how the points ended, each by itself and all together."""
+    name = sweep_report.name_of(points)
     points = sweep.with_winner(points)
+    is_sweep = sum(all(each in done.ran for each in point.ids) for point in points) > 1
     own, known = owners(points), runs.by_result(world)
-    ends = [_finished(point, part_of(done, point, own), sweep.told_of(point), site, world, known) for point in points]
+    ends = []
+    for point in points:
+        told = {"name": name, **(sweep.told_of(point) or {})} if is_sweep else None
+        ends.append(_finished(point, part_of(done, point, own), told, site, world, known))
     return ends, sweep
 
 
@@ -225,7 +246,7 @@ def _finished(
     sweep: Mapping[str, Any] | None,
     site: "Site | None",
     world: World,
-    known: Mapping[str, Run],
+    known: Mapping[tuple[str, str], Run],
 ) -> _Ending:
     """Return how a point ended, its dataset and run written; `sweep` is what it is among other points.
 
@@ -236,7 +257,7 @@ def _finished(
         return _failed(point, done)
     runs.check_out_dataset(world, point.composed, done)
     idle = all(ran.status == "HIT" for ran in done.ran.values())
-    run = known.get(result_id(done))
+    run = known.get((point.composed.experiment, result_id(done)))
     if run is None and idle:
         run = runs.restore(world, point.composed.experiment, done)
     if run is None:
@@ -255,8 +276,7 @@ def _finished(
     verdict = f"{ended(told, str.upper)}, {when(told['started_at'], world.now())}"
     is_missed = told["ending"] not in ("met", None) and not told.get("rehearsed")  # what is made up misses nothing
     code = ExitCode.GOAL if is_missed else ExitCode.DONE
-    path = str(run.folder.relative_to(world.root))
-    return _Ending(code, f"{verdict}. {report}" if not point.name else f"{verdict}   {report}", done, idle, path)
+    return _Ending(code, f"{verdict}. {report}" if not point.name else f"{verdict}   {report}", done, idle, run)
 
 
 def _refuse_unlocked(point: Point, graph: Graph, world: World) -> None:
@@ -291,7 +311,8 @@ def _tell(ending: _Ending, point: Point, seconds: float) -> None:
         return
     from ftbuild.report.terminal import summary
 
+    assert ending.run is not None
     gathered = runs.report_input(ending.done)
-    this = {"path": ending.path, "command": command_line(point), "seconds": seconds}
+    this = {"path": ending.run.told["path"], "command": command_line(point), "seconds": seconds}
     shown = replace(gathered, run={**gathered.run, **this})
     print("\n" + summary(shown, columns()))

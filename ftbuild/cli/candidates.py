@@ -74,7 +74,7 @@ def _said(option: str) -> str:
 
 
 def _names(verb: str, before: Sequence[str], root: Path) -> list[Candidate]:
-    """Return the names that the verb takes at this place: runs, jobs, sources or shells."""
+    """Return the names that the verb takes at this place: points, runs, jobs, sources or shells."""
     given = [
         word
         for earlier, word in pairwise(before)
@@ -82,8 +82,9 @@ def _names(verb: str, before: Sequence[str], root: Path) -> list[Candidate]:
     ]
     wanted = VERBS[verb].words.split()[len(given) :]
     match wanted[:1]:
-        case ["RUN"]:
-            return [each for each in _runs(World.at(root)) if each.word not in given]
+        case ["RUN" | "POINT" as what]:
+            best = _best(World.at(root)) if what == "POINT" else []
+            return [*best, *(each for each in _runs(World.at(root)) if each.word not in given)]
         case ["JOB"]:
             return list(_jobs(verb, root))
         case ["SOURCE|PATH:LINE"]:
@@ -111,6 +112,14 @@ def _runs(world: World) -> Iterator[Candidate]:
         if not path.parent.is_symlink():
             with suppress(OSError, ValueError, KeyError, TypeError):
                 yield Candidate(path.parent.name, headline(json.loads(path.read_bytes())))
+
+
+def _best(world: World) -> list[Candidate]:
+    """Return the best of the newest sweep, if it has one."""
+    from ftbuild.sweep_report import latest
+
+    sweep = latest(world)
+    return [Candidate("best", f"of {sweep.name}: {sweep.points[sweep.best - 1].name}")] if sweep and sweep.best else []
 
 
 def _jobs(verb: str, root: Path) -> Iterator[Candidate]:

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from ftbuild import packed
-from ftbuild.cli import importing
+from ftbuild.cli import importing, own_conf
 from ftbuild.cli.options import Options
 from ftbuild.cli.reading import reading
 from ftbuild.dataset.split import split_of
@@ -31,7 +31,6 @@ from ftbuild.settings.source import SourceKind
 from ftbuild.source_files import Place, contents
 from ftbuild.sources import READERS, csv_rows, huggingface, tables
 from ftbuild.sources.filters import LEFT_OUT
-from ftbuild.store import durable
 from ftbuild.stream import whole
 from ftbuild.trees import find_root, group_options
 
@@ -39,7 +38,6 @@ SAMPLE = 500
 SIGNS = {";": "a semicolon", "\t": "a tab"}
 LEAST_GROUPS = 4  # in every split
 SEEDS = 200
-NAME = re.compile(r"[a-z0-9_]+")
 GROUPED = re.compile(r"(group|topic|thread|situation|conversation|ticket|session|user|customer)(_?id)?|.+_id", re.I)
 INPUTS = ("input", "prompt", "question", "query", "request", "source", "text", "casual", "user", "before")
 TARGETS = ("target", "output", "completion", "answer", "response", "reply", "label", "formal", "assistant", "after")
@@ -101,7 +99,7 @@ def init(options: Options) -> int:
         root / "conf" / "source" / f"{source}.yaml": _source(found, shown, name, path),
         root / "conf" / "experiment" / f"{name}.yaml": _experiment(name, source, path, split, found.kind),
     }
-    told = _write(root, "experiment", name, written)
+    told = own_conf.write(root, "experiment", name, written)
     if broken:
         print(render(broken), file=sys.stderr)
     print(f"{os.path.relpath(path)}: {found.said()}{_but(broken, examples)}")
@@ -135,30 +133,12 @@ def _tests_written(root: Path, name: str, path: Path, found: Questions) -> int:
         root / "conf" / "source" / f"{source}.yaml": importing.source(path, name, lines.relative_to(root), found),
         root / "conf" / "experiment" / f"{name}.yaml": importing.experiment(path, name, source, judged=judged),
     }
-    told = _write(root, "experiment", name, written)
+    told = own_conf.write(root, "experiment", name, written)
     if found.problems:
         print(*dict.fromkeys(found.problems), sep="\n", file=sys.stderr)  # all of them, but what all tests share once
     print(f"{os.path.relpath(path)}: {found.said}, {len(found.listed):,} of them carried over\nwrote {told}")
     print(f"Look at it: ftbuild show +experiment={name} --split test")
     return int(ExitCode.DONE)
-
-
-def _write(root: Path, group: str, name: str, written: Mapping[Path, str]) -> str:
-    """Write the files, of which one is the option `name` of a group, and return what was written.
-
-    Raises:
-        ConfigError: one of them is there already, or the option would hide one of ours.
-    """
-    for target in written:
-        if target.exists():
-            fix = "take another name, or delete it."
-            raise ConfigError(Problem("is there already", os.path.relpath(target), fix=fix))
-    if name in group_options(root, group):
-        fix = "take another name; yours would hide it."
-        raise ConfigError(Problem(f"ftbuild has conf/{group}/{name}.yaml itself", "command line", fix=fix))
-    for target, text in written.items():
-        durable.write(target, text.encode())
-    return ", ".join(f"{os.path.relpath(target)} ({text.count(chr(10))} lines)" for target, text in written.items())
 
 
 def _free_name(root: Path, name: str, path: Path) -> str:
@@ -224,7 +204,7 @@ def _documents_written(root: Path, name: str, path: Path, shown: str, listed: Se
             f"documents: {source}\nn_passages: 3\n"
         ),
     }
-    told = _write(root, "retrieval", name, written)
+    told = own_conf.write(root, "retrieval", name, written)
     print(f"{os.path.relpath(path)}: {said}\nwrote {told}")
     print(f"Put passages before the questions of an experiment:\nftbuild show +experiment=NAME {into}")
     return int(ExitCode.DONE)
@@ -233,11 +213,7 @@ def _documents_written(root: Path, name: str, path: Path, shown: str, listed: Se
 def _asked(options: Options) -> tuple[str, Path]:
     if len(options.words) != 1 or options.source is None:
         raise ConfigError(Problem("init takes a name and a file", "command line", fix="ftbuild init NAME --from FILE"))
-    name = options.words[0]
-    if not NAME.fullmatch(name):
-        plain = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_") or "mine"
-        fix = f"ftbuild init {plain} --from {options.source}"
-        raise ConfigError(Problem(f"{name!r} is no name of an experiment: a-z, 0-9 and _", "command line", fix=fix))
+    name = own_conf.named(options.words[0], f"ftbuild init {{}} --from {options.source}")
     return name, Path(options.source)
 
 

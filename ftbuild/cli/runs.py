@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from typing import Any
@@ -32,16 +32,22 @@ COLUMNS = {
     "tokens": attrgetter("trained_tokens"),
     "job": attrgetter("job_id"),
     "cost": attrgetter("cost_usd"),
+    "sweep": attrgetter("sweep"),
     "overrides": attrgetter("overridden"),
 }
 NEWEST_FIRST = "-when"
-HEAD = ("run", "experiment", "when", "seconds", "verdict and ending", "metric", "tokens", "job", "cost", "overrides")
+HEAD = (
+    "run", "experiment", "when", "seconds", "verdict and ending", "metric", "tokens", "job", "cost", "sweep",
+    "overrides",
+)  # fmt: skip
 NUMBERS = (3, 6)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A run as a line of the table; what nobody recorded is None. `mean, low, high` are those of the judged arm."""
+    """A run as a line of the table; what nobody recorded is None. `mean, low, high` are those of the judged arm,
+    `sweep` the one that it was built in last.
+    """
 
     run_id: str
     experiment: str
@@ -58,6 +64,7 @@ class Row:
     trained_tokens: int | None
     job_id: str | None
     cost_usd: float | None
+    sweep: str | None
     overrides: Sequence[str]
     path: str
     latest: bool
@@ -86,6 +93,7 @@ class Row:
             "" if self.trained_tokens is None else f"{self.trained_tokens:,}",
             self.job_id or "",
             cost(self.cost_usd),
+            self.sweep or "",
             self.overridden,
         )
 
@@ -94,10 +102,12 @@ class Row:
 
         `widest` is how wide the name may be for the ending to stand beside it.
         """
-        name, experiment, at, _, ended, measured, _, job, money, overridden = self.cells(now)
+        name, experiment, at, _, ended, measured, _, job, money, sweep, overridden = self.cells(now)
         tokens = "" if self.trained_tokens is None else count(self.trained_tokens, "trained token")
-        other = "" if experiment in self.run_id else experiment
-        told = ", ".join(part for part in (other, measured, at, duration(self.seconds), tokens, money, job) if part)
+        other, sweep = "" if experiment in self.run_id else experiment, f"sweep {sweep}" if sweep else ""
+        told = ", ".join(
+            part for part in (other, measured, at, duration(self.seconds), tokens, money, job, sweep) if part
+        )
         first = f"  {name:{widest}}   {ended}"
         head = [first] if len(first) <= width else [f"  {name}", hang("      ", ended, width)]
         return "\n".join([*head, *(hang("      ", part, width) for part in (told, overridden) if part)])
@@ -215,6 +225,7 @@ def _row(run: Run, latest: str | None) -> Row:
         trained_tokens=report["training"]["trained_tokens"] if report["training"] else None,
         job_id=next(iter(run.told["jobs"]), None),
         cost_usd=run.told["cost_usd"],
+        sweep=sweep.get("name") if isinstance(sweep := run.told.get("sweep"), Mapping) else None,
         overrides=run.told["overrides"],
         path=os.path.relpath(run.folder),
         latest=run.run_id == latest,

@@ -120,6 +120,11 @@ VERBS = {
         ("--smoke", "--yes", "--keep-days", "--format"),
         ("text", "json"),
     ),
+    "promote": Verb(
+        "write a point of a sweep as an experiment of your own: best, a run, or the point's name",
+        "promote:promote",
+        words="POINT NAME",
+    ),
     "export": Verb(
         "write a model that was trained here as a folder for transformers, or for PEFT",
         "export:export",

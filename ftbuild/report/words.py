@@ -151,9 +151,24 @@ def won(sweep: Mapping[str, Any], results: Mapping[str, Any]) -> str:
     assert metric is not None
     after = value(metric["arms"][results["arm"]]["mean"])
     gain = _gained(metric["differences"].get(results["against"]), results["against"])
+    return f"{metric['label']} {after} on the test split{gain}; {among_looks(sweep)}"
+
+
+def among_looks(sweep: Mapping[str, Any]) -> str:
+    """Return the verdict of a point among all that were judged: `looks, verdict, p` of it."""
     p = "" if sweep["p"] is None else f", p {p_value(sweep['p'])}"
-    among = f"among {sweep['looks']} looks (Holm{p}): {VERDICTS[sweep['verdict']]}"
-    return f"{metric['label']} {after} on the test split{gain}; {among}"
+    return f"among {sweep['looks']} looks (Holm{p}): {VERDICTS[sweep['verdict']]}"
+
+
+def came_to(results: Mapping[str, Any]) -> str:
+    """Return what a run came to by the metric of its verdict: value and difference with their intervals."""
+    metric = metric_of(results, results["verdict_metric"])
+    if metric is None:
+        return NO_VALUE
+    numbers = metric["arms"][results["arm"]]
+    between = f" ({interval(numbers)})" if interval(numbers) else ""
+    gain = _gained(metric["differences"].get(results["against"]), results["against"])
+    return f"{metric['label']} {value(numbers['mean'])}{between} on the test split{gain}"
 
 
 def confirmed(results: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ Pure. Knows nothing of scorers, arms or files. A metric of nothing has no value.
 """
 
 from ftbuild.stats.agreement import Agreement, agreement
+from ftbuild.stats.front import front
 from ftbuild.stats.gate import Ending, Judgement, judge, overall
 from ftbuild.stats.interval import Interval, interval
 from ftbuild.stats.multiple import holm
@@ -21,6 +22,7 @@ __all__ = [
     "Verdict",
     "agreement",
     "compare",
+    "front",
     "holm",
     "interval",
     "judge",
