@@ -1,6 +1,6 @@
 """The connection of a process to a cluster of Ray; the one import of that package.
 
-Source: docs.ray.io, `ray.init` of Ray 2.60 (2026-10).
+Source: docs.ray.io, `ray.init` of Ray 2.60 (2026-10); RFC 9113, 3.4, for who says what first.
 """
 
 import logging
@@ -17,6 +17,13 @@ from ftbuild.problem import Problem
 LOCAL, AUTO = "local", "auto"
 ADDRESS = re.compile(r"[\w.-]+:\d+")
 ANSWER_SECONDS = 5.0
+PREFACE, SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # what a client says first
+# It reports to nobody, hides no graphics card from a task, and asks who does not answer twice, not 20 times.
+USUAL = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_NUM_REDIS_GET_RETRIES": "2",
+}
 # The first is how Ray is told that no other machine will ever belong to a cluster, whatever its name says.
 ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
@@ -73,9 +80,9 @@ def n_processors() -> int:
 
 
 def package() -> Any:
-    """Return the package; it reports to nobody, and hides no graphics card from a task."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    """Return the package, with what it takes from the environment when it is imported."""
+    for name, value in USUAL.items():
+        os.environ.setdefault(name, value)
     import ray
 
     return ray
@@ -84,16 +91,21 @@ def package() -> Any:
 def _begin(address: str, **said: Any) -> None:
     try:
         package().init(address, log_to_driver=False, logging_level=logging.CRITICAL, **said)
-    except (OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # of many kinds, the plain one among them
         raise _unusable(address, str(error)) from error
 
 
 def _reach(address: str) -> None:
+    """Refuse in seconds what Ray would ask for minutes: an address where nobody says a word of HTTP/2, as gRPC does."""
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), ANSWER_SECONDS).close()
-    except OSError as error:
-        raise _unusable(address, error.strerror or str(error)) from error
+        with socket.create_connection((host, int(port)), ANSWER_SECONDS) as server:
+            server.sendall(PREFACE + SETTINGS)
+            answer = server.recv(len(SETTINGS), socket.MSG_WAITALL)
+    except (OSError, ValueError) as error:
+        raise _unusable(address, getattr(error, "strerror", None) or str(error)) from error
+    if answer[3:4] != SETTINGS[3:4]:
+        raise _unusable(address, "what answers there is not Ray")
 
 
 def _own_address() -> str:
@@ -101,6 +113,6 @@ def _own_address() -> str:
 
 
 def _unusable(address: str, said: str) -> ConfigError:
-    what = f"--ray {address}: no cluster that can be used: {said.strip().splitlines()[0]}"
+    what = f"--ray {address}: no cluster that can be used: {' '.join(said.split())}"
     fix = f"ray start --head on one machine, ray start --address=HOST:PORT on others; or --ray {LOCAL}."
     return ConfigError(Problem(what, "command line", fix=fix))
