@@ -91,6 +91,7 @@ def package() -> Any:
 def _begin(address: str, **said: Any) -> None:
     try:
         package().init(address, log_to_driver=False, logging_level=logging.CRITICAL, **said)
+        package()._private.worker._worker_logs_enabled = False  # it would tell of deaths among our data, on stdout
     except Exception as error:  # of many kinds, the plain one among them
         raise _unusable(address, str(error)) from error
 

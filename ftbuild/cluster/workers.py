@@ -5,6 +5,7 @@ import os
 import pickle
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -70,6 +71,7 @@ class RayWorkers:
         self._over_partitions = over_partitions
         self._here = Processes(n_here)
         self._lock = threading.Lock()
+        self._starter = ThreadPoolExecutor(1)  # the kernel ends a cluster with the thread that started it
         self._connected: tuple[Cluster, Tasks] | None = None
         self._folder: TemporaryDirectory[str] | None = None
 
@@ -92,6 +94,7 @@ class RayWorkers:
             if self._connected is not None:
                 self._connected[1].cancel(at_once=True)
                 package().shutdown()
+            self._starter.shutdown()
             if self._folder is not None:
                 self._folder.cleanup()
             self._connected = self._folder = None
@@ -101,7 +104,7 @@ class RayWorkers:
             if self._connected is None:
                 if self._address == LOCAL:
                     self._folder = TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
-                    found = start(self._n or self._n_here, self._folder.name)
+                    found = self._starter.submit(start, self._n or self._n_here, self._folder.name).result()
                 else:
                     found = connect(self._address)
                 self._connected = Cluster(found, self._n or n_processors(), environment()), Tasks()
