@@ -15,13 +15,14 @@ from typing import Any
 from ftbuild.cluster.connection import LOCAL, check, connect, environment, n_processors, package, start
 from ftbuild.cluster.tasks import Tasks
 from ftbuild.digest import of_bytes
-from ftbuild.errors import EvaluationError
+from ftbuild.errors import EvaluationError, Interrupted
 from ftbuild.partitions import Submit
 from ftbuild.problem import Problem
 from ftbuild.store.locks import using
 from ftbuild.store.store import Store
 from ftbuild.stream import whole
 from ftbuild.threads import in_thread
+from ftbuild.voice import INTERRUPTED
 from ftbuild.workers import Compute, Kept, Order, Processes, content_of
 
 AT_ONCE = 32  # actions that Ray gets at once; it lets them wait for its processors
@@ -81,8 +82,11 @@ class RayWorkers:
         Raises:
             ConfigError: nobody answers at the address, or a worker there has another ftbuild or Python.
             EvaluationError: who computed it died twice.
+            Interrupted: it is stopped.
         """
         cluster, tasks = await in_thread(self._connect)
+        if self._connected is None:
+            raise Interrupted(INTERRUPTED)  # while Ray was started
         if order.compute in self._over_partitions:
             return await self._here.run(store, replace(order, given={**order.given, "pool": cluster}))
         return await in_thread(partial(_sent, tasks, store, order))
