@@ -9,11 +9,10 @@ that wait for answers, one process at a time per action, and failures that stop 
 import asyncio
 import heapq
 import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from ftbuild.errors import FtbuildError, Interrupted
 from ftbuild.lookup import History, LedgerFolder, look_up
@@ -24,11 +23,11 @@ from ftbuild.problem import render
 from ftbuild.store.locks import KeyLock, Session, using
 from ftbuild.store.store import DamagedError, Record, Store
 from ftbuild.stream import whole
+from ftbuild.threads import in_thread
 from ftbuild.voice import INTERRUPTED, Console, Stopping, Voice
 from ftbuild.workers import Compute, Kept, Made, Order, Workers, keep
 from ftbuild.world import World
 
-T = TypeVar("T")
 _Class = Literal["pure", "data", "rest"]  # of actions; the last two ask somebody else
 _CLASSES: tuple[_Class, ...] = ("pure", "data", "rest")
 LOOK_SECONDS = 0.1
@@ -187,7 +186,7 @@ class _Walk:
 
     async def _pass_gate(self, which: "_Class", woken: "asyncio.Future[None]") -> None:
         """Ask the gate, in a thread: it may ask people, and Ctrl-C must still reach us."""
-        asked = asyncio.ensure_future(_in_thread(lambda: self._how.gate(self._done)))
+        asked = asyncio.ensure_future(in_thread(lambda: self._how.gate(self._done)))
         await asyncio.wait([asked, woken], return_when=asyncio.FIRST_COMPLETED)
         self._at_gate = None
         self._passed.add(which)
@@ -295,7 +294,7 @@ class _Walk:
             )
         else:
             ask = self._runners.remote[action.kind.name]
-            made = await _in_thread(lambda: ask(action, key, self._done, voice))
+            made = await in_thread(lambda: ask(action, key, self._done, voice))
             if action.kind.contract == "paid":
                 self._ledger.keep(key, {name: whole(content) for name, content in made.outputs.items()}, made.note)
             kept = keep(self._store, made)
@@ -362,29 +361,3 @@ def _listening(stopping: Stopping) -> Iterator["asyncio.Future[None]"]:
     finally:
         with suppress(ValueError, RuntimeError, NotImplementedError):
             loop.remove_signal_handler(signal.SIGINT)
-
-
-async def _in_thread(function: Callable[[], T]) -> T:
-    """Return what `function` returns, run in a thread that no exit waits for."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
-
-    def work() -> None:
-        result, error = None, None
-        try:
-            result = function()
-        except BaseException as raised:
-            error = raised
-        with suppress(RuntimeError):  # the loop has gone
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=work, name="remote", daemon=True).start()
-    return await future

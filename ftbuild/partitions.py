@@ -1,27 +1,62 @@
-"""One pure function over many partitions, in several processes, the results in order.
+"""One pure function over many partitions, worked on by several at once, the results in order.
 
-What comes out does not depend on how many there are. What is small, and what one process may do, is done right here: to
-start others takes longer than a few megabytes do.
+What comes out does not depend on who works, nor on how many. What is small, and what one alone may do, is done right
+here: to start others takes longer than a few megabytes do.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from itertools import chain
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ftbuild.stream import PIECE_BYTES
 from ftbuild.workers import begin, context
 
 Partition = TypeVar("Partition")
 Result = TypeVar("Result")
-AHEAD = 2  # partitions that wait for each process
+Submit = Callable[[Any], Callable[[], Any]]
+AHEAD = 2  # partitions that wait for each who works
+
+
+class Pool(Protocol):
+    """Who works on partitions, `n` of them at once."""
+
+    @property
+    def n(self) -> int:
+        """Return how many are worked on at once."""
+        ...
+
+    def open(self, work: Callable[[Any], Any]) -> AbstractContextManager[Submit]:
+        """Yield what takes a partition to be worked on, and returns what waits for the result."""
+        ...
+
+
+@dataclass(frozen=True)
+class OwnProcesses:
+    """Processes of this machine, started for one use."""
+
+    n: int
+
+    @contextmanager
+    def open(self, work: Callable[[Any], Any]) -> Iterator[Submit]:
+        """Yield what takes a partition to be worked on, and returns what waits for the result."""
+        with ProcessPoolExecutor(self.n, mp_context=context(), initializer=begin) as pool:
+            yield lambda partition: pool.submit(work, partition).result
+
+
+def pool_of(given: Mapping[str, Any]) -> Pool:
+    """Return who works on the partitions of an action: the pool it was `given`, else as many processes as `jobs`."""
+    pool: Pool = given.get("pool") or OwnProcesses(given.get("jobs", 1))
+    return pool
 
 
 def mapped(
     work: Callable[[Partition], Result],
     partitions: Iterable[Partition],
-    n_processes: int,
+    pool: Pool,
     n_bytes: Callable[[Partition], int],
 ) -> Iterator[Result]:
     """Yield what `work` makes of each partition, in their order; no more are held than are being worked on.
@@ -33,22 +68,22 @@ def mapped(
     """
     partitions = iter(partitions)
     first: list[Partition] = []
-    size = 0
-    while n_processes > 1 and (size <= PIECE_BYTES or len(first) < 2):
+    size, is_here = 0, pool.n < 2
+    while not is_here and (size <= PIECE_BYTES or len(first) < 2):
         try:
             first.append(next(partitions))
         except StopIteration:
-            n_processes = 1
+            is_here = True
         else:
             size += n_bytes(first[-1])
-    if n_processes < 2:
+    if is_here:
         yield from map(work, chain(first, partitions))
         return
-    with ProcessPoolExecutor(n_processes, mp_context=context(), initializer=begin) as pool:
-        waiting: deque[Future[Result]] = deque()
+    with pool.open(work) as submit:
+        waiting: deque[Callable[[], Result]] = deque()
         for partition in chain(first, partitions):
-            waiting.append(pool.submit(work, partition))
-            if len(waiting) >= AHEAD * n_processes:
-                yield waiting.popleft().result()
+            waiting.append(submit(partition))
+            if len(waiting) >= AHEAD * pool.n:
+                yield waiting.popleft()()
         while waiting:
-            yield waiting.popleft().result()
+            yield waiting.popleft()()

@@ -133,12 +133,17 @@ class Processes:
 def carry_out(store: Store, order: Order) -> Kept:
     """Read the inputs, compute, keep the outputs; what is printed goes to the log."""
     store.trust(order.good)
-    inputs = {role: _content(store, digest) for role, digest in order.inputs.items()}
+    inputs = {role: content_of(store, digest) for role, digest in order.inputs.items()}
     made = order.compute(json.loads(order.settings_text), inputs, order.given)
     return keep(store, made)
 
 
-def _content(store: Store, digest: str) -> Content:
+def content_of(store: Store, digest: str) -> Content:
+    """Return the bytes of an input, as a stream where they are many.
+
+    Raises:
+        DamagedError: they are gone or damaged.
+    """
     return store.stream(digest) if store.n_bytes(digest) > LARGE_BYTES else store.get(digest)
 
 
@@ -153,12 +158,12 @@ def keep(store: Store, made: Made) -> Kept:
 
 
 def _work(folder: str, order: Order) -> Kept:
-    with _printing_to(order.log):
+    with printing_to(order.log):
         return carry_out(Store(Path(folder)), order)
 
 
 @contextmanager
-def _printing_to(log: str) -> Iterator[None]:
+def printing_to(log: str) -> Iterator[None]:
     """Send what this process prints, and what libraries below Python print, to a file.
 
     Raises:

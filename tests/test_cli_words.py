@@ -64,8 +64,8 @@ def own(tmp_path: Path) -> Own:
         (
             ["--qqq=sk-abcdefghijklmnop"],
             "no option '--qqq'\n"
-            "    Fix: there are --multirun, --smoke, --cfg, --jobs, --keep-going, --locked, --plan, --format, --yes, "
-            "--max-cost, --help, --version.\n",
+            "    Fix: there are --multirun, --smoke, --cfg, --jobs, --ray, --keep-going, --locked, --plan, --format, "
+            "--yes, --max-cost, --help, --version.\n",
         ),
         (["plan", "--format", "xml"], "--format takes text or json or mermaid, not 'xml'\n    Fix: --format mermaid\n"),
         (["plan", "--format"], "--format takes text or json or mermaid, not ''\n    Fix: --format mermaid\n"),

@@ -49,6 +49,7 @@ PLACES = {
     "umask": Place(umask=0o077),
     "folder": Place(folder="elsewhere/a b/ünï"),
     "workers": Place(arguments=("--jobs", "4")),
+    "ray": Place(arguments=("--ray", "local", "--jobs", "2")),
     "conf": Place(conf=True),
 }
 ALL_AT_ONCE = Place(

@@ -11,7 +11,7 @@ from training_lines import supervised
 from ftbuild.digest import Hashed, of_bytes
 from ftbuild.errors import DataError
 from ftbuild.example import USUAL
-from ftbuild.partitions import mapped
+from ftbuild.partitions import OwnProcesses, mapped
 from ftbuild.runners import data
 from ftbuild.stream import PIECE_BYTES, Content, Gathered, Spool, lines, pieces, whole
 
@@ -50,7 +50,9 @@ def digests(outputs: Mapping[str, Content]) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_the_bytes_do_not_depend_on_how_many_processes_make_them(source: Path) -> None:
+def test_the_bytes_do_not_depend_on_how_many_processes_make_them(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("stream", "source_files"):  # what is held is one partition
+        monkeypatch.setattr(f"ftbuild.{module}.HELD_BYTES", PIECE_BYTES)
     made = []
     for jobs in (1, 2):
         read = ingested(source, jobs)
@@ -75,18 +77,18 @@ def test_a_finding_in_a_later_piece_has_its_line(source: Path, tmp_path: Path) -
 
 def test_results_come_in_the_order_of_the_partitions() -> None:
     expected = [n * n for n in range(20)]
-    for n_processes in (1, 3):
-        assert list(mapped(square, iter(range(20)), n_processes, large)) == expected
-    assert list(mapped(square, iter(()), 2, large)) == []
+    for n in (1, 3):
+        assert list(mapped(square, iter(range(20)), OwnProcesses(n), large)) == expected
+    assert list(mapped(square, iter(()), OwnProcesses(2), large)) == []
     with pytest.raises(ZeroDivisionError):
-        list(mapped(upside_down, iter(range(3)), 2, large))
+        list(mapped(upside_down, iter(range(3)), OwnProcesses(2), large))
 
 
 def test_processes_are_started_for_what_is_large_alone() -> None:
     here = os.getpid()
-    assert set(mapped(process, iter(range(20)), 2, lambda _: PIECE_BYTES // 20)) == {here}
-    assert set(mapped(process, iter(range(1)), 2, large)) == {here}
-    assert here not in set(mapped(process, iter(range(2)), 2, large))
+    assert set(mapped(process, iter(range(20)), OwnProcesses(2), lambda _: PIECE_BYTES // 20)) == {here}
+    assert set(mapped(process, iter(range(1)), OwnProcesses(2), large)) == {here}
+    assert here not in set(mapped(process, iter(range(2)), OwnProcesses(2), large))
 
 
 def large(_: int) -> int:

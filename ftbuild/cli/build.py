@@ -120,7 +120,7 @@ def _as_planned(options: Options, path: str) -> Options:
     kept = planfile.read(Path(path))
     again = parse("build", [*kept["command"], *(["-m"] if kept["multirun"] else [])])
     allowed = replace(again, yes=options.yes, max_cost=options.max_cost, keep_going=options.keep_going)
-    return replace(allowed, plan=path, folder=options.folder, jobs=options.jobs)
+    return replace(allowed, plan=path, folder=options.folder, jobs=options.jobs, ray=options.ray)
 
 
 def composed_of(options: Options) -> Compositions:

@@ -29,7 +29,7 @@ from ftbuild.world import World
 SCHEMA_VERSION = 1
 NEEDED = ("openai", "hydra-core", "omegaconf", "pydantic", "filelock")
 OF_EMBEDDED = ("torch", "tokenizers", "safetensors", "llguidance", "starlette", "uvicorn")
-OPTIONAL = ("wandb", "duckdb", "pyarrow")
+OPTIONAL = ("wandb", "duckdb", "pyarrow", "ray")
 WANDB = ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL")
 State = Literal["ok", "missing", "warning", "failed"]
 MARKS: Mapping[State, str] = {"ok": "ok", "missing": "-", "warning": "!", "failed": "FAILED"}

@@ -29,6 +29,7 @@ VALUED = {
     "--format": "text",
     "--cfg": "job",
     "--jobs": "4",
+    "--ray": "auto",
     "--out": "FILE",
     "--plan": "FILE",
     "--attest": "FOLDER",
@@ -72,7 +73,8 @@ REPEATED = ("--metadata",)
 class Options:
     """A parsed command line. `words` are neither options nor overrides: names, for verbs that take them.
 
-    `jobs` is how many actions are computed at once, None as many as there are cores; `retried` is a job that is to be
+    `jobs` is how many actions are computed at once, None as many as there are cores; `ray` is the cluster that computes
+    them, None this machine; `retried` is a job that is to be
     launched once more, which no option says but the verb.
     """
 
@@ -91,6 +93,7 @@ class Options:
     adapter: bool = False
     yes: bool = False
     jobs: int | None = None
+    ray: str | None = None
     retried: str | None = None
     keep_days: int | None = None
     max_cost: float | None = None

@@ -36,10 +36,12 @@ VERBS = {
     "build": Verb(
         "build everything an experiment asks for (no verb means build)",
         "build:build",
-        (*COMPOSED, "--cfg", "--jobs", "--keep-going", "--locked", "--plan", "--format", *PAYING),
+        (*COMPOSED, "--cfg", "--jobs", "--ray", "--keep-going", "--locked", "--plan", "--format", *PAYING),
         ("text", "github", "junit", "md"),
     ),
-    "dataset": Verb("build the data and no more", "dataset:dataset", (*COMPOSED, "--cfg", "--jobs", "--keep-going")),
+    "dataset": Verb(
+        "build the data and no more", "dataset:dataset", (*COMPOSED, "--cfg", "--jobs", "--ray", "--keep-going")
+    ),
     "plan": Verb(
         "say what a build would do, and why",
         "plan:plan",

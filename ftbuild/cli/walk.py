@@ -16,6 +16,7 @@ from ftbuild.world import World
 
 if TYPE_CHECKING:
     from ftbuild.cli.console import TerminalConsole
+    from ftbuild.workers import Workers
 
 
 class Walker:
@@ -24,11 +25,10 @@ class Walker:
     def __init__(self, points: Sequence[Point], store: Store, world: World, options: Options) -> None:
         from ftbuild.site import Site
         from ftbuild.voice import Stopping
-        from ftbuild.workers import Processes
 
         self._store, self._world, self._options = store, world, options
         self._stopping, self._jobs = Stopping(), options.jobs or cores()
-        self._workers = Processes(self._jobs)
+        self._workers, self._at_once = workers(options, self._jobs)
         self._console: TerminalConsole | None = None
         self._paid = 0.0
         words = asked_by(options)
@@ -67,7 +67,7 @@ class Walker:
 
         how = How(
             self._workers,
-            self._jobs,
+            self._at_once,
             max(point.composed.settings.provider.at_once for point in _each_provider(points)),
             options.keep_going or options.multirun,
             self._stopping,
@@ -103,6 +103,22 @@ def walked(
         yield walker.walk(graph, points, apart(points) if options.multirun else None), walker
     finally:
         walker.end()
+
+
+def workers(options: Options, jobs: int) -> "tuple[Workers, int]":
+    """Return who computes pure actions, and how many they get at once.
+
+    Raises:
+        ConfigError: Ray is asked for and not installed, or its address is none.
+    """
+    if options.ray is not None:
+        from ftbuild.cluster.workers import AT_ONCE, RayWorkers
+        from ftbuild.runners.pure import OVER_PARTITIONS
+
+        return RayWorkers(options.ray, jobs, options.jobs, OVER_PARTITIONS), options.jobs or AT_ONCE
+    from ftbuild.workers import Processes
+
+    return Processes(jobs), jobs
 
 
 def asked_by(options: Options) -> Sequence[str] | None:

@@ -30,7 +30,7 @@ from ftbuild.dataset.times import latest_times, split_in
 from ftbuild.digest import of_value, short
 from ftbuild.errors import DataError
 from ftbuild.example import LEARNT_FROM, SPLITS, USUAL, Example, Origin, Split, said_in
-from ftbuild.partitions import mapped
+from ftbuild.partitions import mapped, pool_of
 from ftbuild.problem import Problem
 from ftbuild.render.lacking import lacking
 from ftbuild.render.lacking import problem as lacking_problem
@@ -88,7 +88,7 @@ def ingest(settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, An
     said = settings.get("response_format")
     form = ResponseFormat.from_json(json.loads(said)) if said is not None else None
     work = partial(_read, settings["name"], source, form)
-    for each in mapped(work, pieces_of(files, source), given.get("jobs", 1), lambda piece: len(piece.content)):
+    for each in mapped(work, pieces_of(files, source), pool_of(given), lambda piece: len(piece.content)):
         spool.add(each.lines)
         n += each.n
         found += each.problems
@@ -190,7 +190,7 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     work = partial(_prepare, Ways(recipe, redacting, terms, settings["licences"], frozenset(shares), grounds))
     told, beside = Spool(given.get("scratch")), Spool(given.get("scratch"))
     parts: list[Prepared] = []
-    for each in mapped(work, partitions, given.get("jobs", 1), lambda part: len(part.lines)):
+    for each in mapped(work, partitions, pool_of(given), lambda part: len(part.lines)):
         told.add(each.lines)
         beside.add(each.beside)
         parts.append(replace(each, lines=b"", beside=b""))
@@ -424,7 +424,7 @@ def render(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
     counts, without = dict.fromkeys(splits, 0), {split: Counter[str]() for split in splits}
     work = partial(_render, settings["method"], settings.get("reads", ()))
     parts = (Lines(split, each) for split in splits for each in lines(inputs[split]))
-    for each in mapped(work, parts, given.get("jobs", 1), lambda part: len(part.content)):
+    for each in mapped(work, parts, pool_of(given), lambda part: len(part.content)):
         spools[each.split].add(each.lines)
         counts[each.split] += each.n
         without[each.split] += each.wanting

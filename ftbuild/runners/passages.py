@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ftbuild.dataset.facts import Indexes
 from ftbuild.example import Example, Split
-from ftbuild.partitions import mapped
+from ftbuild.partitions import mapped, pool_of
 from ftbuild.problem import Problem
 from ftbuild.retrieval.grounding import Given, Library, block
 from ftbuild.retrieval.index import Index, Vectors
@@ -63,7 +63,7 @@ def documents(files: Contents, source: Source, given: Mapping[str, Any]) -> Docu
     spool, done = Output(given.get("scratch")), Documents()
     work = partial(_read, source.passage_characters or LONGEST)
     read = ((path, whole(content)) for path, content in files)
-    for said, n, problems in mapped(work, read, given.get("jobs", 1), lambda file: len(file[1])):
+    for said, n, problems in mapped(work, read, pool_of(given), lambda file: len(file[1])):
         spool.add(said)
         done.n, done.n_files = done.n + n, done.n_files + 1
         done.problems += problems

@@ -1,6 +1,6 @@
 """The pure actions by kind: what a worker process can compute. Heavy imports come with the first use."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ftbuild.runners.data import dataset, ingest, render
 from ftbuild.runners.measure import compare, score, targets
@@ -11,3 +11,4 @@ from ftbuild.workers import Compute
 PURE: Mapping[str, Compute] = {
     compute.__name__: compute for compute in (ingest, index, dataset, targets, render, score, compare, report)
 }
+OVER_PARTITIONS: Collection[Compute] = (ingest, dataset, render)  # what they read may be too large for one message

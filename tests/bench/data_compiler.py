@@ -196,11 +196,11 @@ def _memory(pid: int) -> int:
     return next((int(each.split()[1]) for each in lines if each.startswith("Pss:")), 0)
 
 
-def compiled(folder: Path, jobs: int) -> tuple[Cost, float, dict[str, str]]:
-    """Build the dataset anew; return the cost, the memory and the digest of every file."""
+def compiled(folder: Path, jobs: int, *said: str) -> tuple[Cost, float, dict[str, str]]:
+    """Build the dataset anew, with what else is said; return the cost, the memory and the digest of every file."""
     for name in ("outputs", "datasets"):
         subprocess.run(["rm", "-rf", str(folder / name)], check=True)
-    command = [sys.executable, "-m", "ftbuild", "dataset", "+experiment=many", "--jobs", str(jobs)]
+    command = [sys.executable, "-m", "ftbuild", "dataset", "+experiment=many", "--jobs", str(jobs), *said]
     with watched() as memory:
         cost = measure(command, folder, 3600)
     assert cost.code == 0, (folder / "said.log").read_text()[-2000:]
