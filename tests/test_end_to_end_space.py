@@ -28,7 +28,7 @@ def test_a_space_is_built_once_and_its_points_are_those_of_their_own_commands(pr
         assert "2 points: n_epochs=1, n_epochs=2" in planned.out
         ended = project.run(*asked)
         assert ended.code == 0, ended.err
-        assert [line.partition("   ")[0] for line in ended.out.splitlines() if "report.html" in line] == [
+        assert [line.partition("   ")[0] for line in ended.out.splitlines() if "/runs/" in line] == [
             "n_epochs=1",
             "n_epochs=2",
         ]
