@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from ftbuild.errors import DataError
 from ftbuild.example import USUAL
 from ftbuild.partitions import OwnProcesses, mapped
 from ftbuild.runners import data
+from ftbuild.slots import Slots
 from ftbuild.stream import PIECE_BYTES, Content, Gathered, Spool, lines, pieces, whole
+from ftbuild.workers import context
 
 N = 9000
 SOURCE = {"kind": "chat_jsonl", "path": "d/many.jsonl", "licence": "CC0-1.0", "origin": "here"}
@@ -89,6 +92,24 @@ def test_processes_are_started_for_what_is_large_alone() -> None:
     assert set(mapped(process, iter(range(20)), OwnProcesses(2), lambda _: PIECE_BYTES // 20)) == {here}
     assert set(mapped(process, iter(range(1)), OwnProcesses(2), large)) == {here}
     assert here not in set(mapped(process, iter(range(2)), OwnProcesses(2), large))
+
+
+@pytest.mark.parametrize("has_memory_files", [True, False])
+def test_what_is_handed_over_comes_back_whole_where_the_system_has_files_in_memory_and_where_not(
+    has_memory_files: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_memory_files:
+        monkeypatch.delattr("os.memfd_create")
+    long, short = os.urandom(PIECE_BYTES), b"short"
+    with Slots() as slots, ProcessPoolExecutor(1, mp_context=context()) as pool:
+        for each in (long, short, long):
+            assert slots.submit(pool, doubled, each)() == each + each
+        waiting = [slots.submit(pool, doubled, each) for each in (short, long)]
+        assert [each() for each in waiting] == [short + short, long + long]
+
+
+def doubled(content: bytes) -> bytes:
+    return content + content
 
 
 def large(_: int) -> int:

@@ -1,0 +1,60 @@
+"""Values handed to another process and back through a file in memory: a copy on each side, where a pipe makes many.
+
+What a value is made of does not matter; long bytes in it are copied once and not looked at.
+"""
+
+import os
+import pickle
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from typing import Any, BinaryIO
+
+
+class Slots(ExitStack):
+    """Files for one value at a time, as many as there are values under way at once; closed, they are gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._free: list[tuple[BinaryIO, str]] = []
+
+    def submit(self, pool: Executor, work: Callable[[Any], Any], value: Any) -> Callable[[], Any]:
+        """Have a process of a pool work on a value; return what waits for the result, to be called once."""
+        file, path = self._free.pop() if self._free else self._opened()
+        _put(file, value)
+        done = pool.submit(_worked, work, path)
+
+        def result() -> Any:
+            done.result()
+            made = _take(file)
+            self._free.append((file, path))
+            return made
+
+        return result
+
+    def _opened(self) -> tuple[BinaryIO, str]:
+        """Return a new file and the path by which another process opens it."""
+        if not hasattr(os, "memfd_create"):
+            named = tempfile.NamedTemporaryFile()  # noqa: SIM115 : closed with all others
+            return self.enter_context(named).file, named.name
+        file = self.enter_context(os.fdopen(os.memfd_create("ftbuild"), "w+b"))
+        return file, f"/proc/{os.getpid()}/fd/{file.fileno()}"
+
+
+def _worked(work: Callable[[Any], Any], path: str) -> None:
+    """Put what a function makes of the value in a slot in its place."""
+    with open(path, "r+b") as file:
+        _put(file, work(_take(file)))
+
+
+def _put(file: BinaryIO, value: Any) -> None:
+    file.seek(0)
+    pickle.dump(value, file, pickle.HIGHEST_PROTOCOL)
+    file.truncate()
+    file.flush()
+
+
+def _take(file: BinaryIO) -> Any:
+    file.seek(0)
+    return pickle.load(file)
