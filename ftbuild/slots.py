@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 
 class Slots(ExitStack):
@@ -17,7 +17,7 @@ class Slots(ExitStack):
 
     def __init__(self) -> None:
         super().__init__()
-        self._free: list[tuple[BinaryIO, str]] = []
+        self._free: list[tuple[IO[bytes], str]] = []
 
     def submit(self, pool: Executor, work: Callable[[Any], Any], value: Any) -> Callable[[], Any]:
         """Have a process of a pool work on a value; return what waits for the result, to be called once."""
@@ -33,7 +33,7 @@ class Slots(ExitStack):
 
         return result
 
-    def _opened(self) -> tuple[BinaryIO, str]:
+    def _opened(self) -> tuple[IO[bytes], str]:
         """Return a new file and the path by which another process opens it."""
         if not hasattr(os, "memfd_create"):
             named = tempfile.NamedTemporaryFile()  # noqa: SIM115 : closed with all others
@@ -48,13 +48,13 @@ def _worked(work: Callable[[Any], Any], path: str) -> None:
         _put(file, work(_take(file)))
 
 
-def _put(file: BinaryIO, value: Any) -> None:
+def _put(file: IO[bytes], value: Any) -> None:
     file.seek(0)
     pickle.dump(value, file, pickle.HIGHEST_PROTOCOL)
     file.truncate()
     file.flush()
 
 
-def _take(file: BinaryIO) -> Any:
+def _take(file: IO[bytes]) -> Any:
     file.seek(0)
     return pickle.load(file)
