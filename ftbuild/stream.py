@@ -163,6 +163,32 @@ class Output(Spool):
         return self._file.fileno()
 
 
+class Kept:
+    """The bytes of a stream, read from it once: they are kept as they pass, and read again from there."""
+
+    def __init__(self, stream: Stream, folder: str | None = None) -> None:
+        self._left = stream.pieces()
+        self._output = Output(folder)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes from their beginning."""
+        at = 0
+        while piece := self._output.read([(at, PIECE_BYTES)]) if at < self._output.n_bytes else self._next():
+            yield piece
+            at += len(piece)
+
+    def output(self) -> Output:
+        """Return what was kept, once all has passed."""
+        while self._next():
+            pass
+        return self._output
+
+    def _next(self) -> bytes:
+        piece = next(self._left, b"")
+        self._output.add(piece)
+        return piece
+
+
 def _nameless(folder: str) -> BinaryIO:
     """Return a new file without a name, one that can be given one where the system has such files."""
     if hasattr(os, "O_TMPFILE"):
