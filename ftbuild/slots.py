@@ -9,7 +9,10 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import IO, Any
+
+IN_MEMORY = hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir()  # else they lie in the folder for such files
 
 
 class Slots(ExitStack):
@@ -35,7 +38,7 @@ class Slots(ExitStack):
 
     def _opened(self) -> tuple[IO[bytes], str]:
         """Return a new file and the path by which another process opens it."""
-        if not hasattr(os, "memfd_create"):
+        if not IN_MEMORY:
             named = tempfile.NamedTemporaryFile()  # noqa: SIM115 : closed with all others
             return self.enter_context(named).file, named.name
         file = self.enter_context(os.fdopen(os.memfd_create("ftbuild"), "w+b"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from training_lines import supervised
 
+from ftbuild import slots
 from ftbuild.digest import Hashed, of_bytes
 from ftbuild.errors import DataError
 from ftbuild.example import USUAL
@@ -134,17 +135,16 @@ def test_processes_are_started_for_what_is_large_alone() -> None:
     assert here not in set(mapped(process, iter(range(2)), OwnProcesses(2), large))
 
 
-@pytest.mark.parametrize("has_memory_files", [True, False])
+@pytest.mark.parametrize("in_memory", sorted({False, slots.IN_MEMORY}))
 def test_what_is_handed_over_comes_back_whole_where_the_system_has_files_in_memory_and_where_not(
-    has_memory_files: bool, monkeypatch: pytest.MonkeyPatch
+    in_memory: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not has_memory_files:
-        monkeypatch.delattr("os.memfd_create")
+    monkeypatch.setattr(slots, "IN_MEMORY", in_memory)
     long, short = os.urandom(PIECE_BYTES), b"short"
-    with Slots() as slots, ProcessPoolExecutor(1, mp_context=context()) as pool:
+    with Slots() as own, ProcessPoolExecutor(1, mp_context=context()) as pool:
         for each in (long, short, long):
-            assert slots.submit(pool, doubled, each)() == each + each
-        waiting = [slots.submit(pool, doubled, each) for each in (short, long)]
+            assert own.submit(pool, doubled, each)() == each + each
+        waiting = [own.submit(pool, doubled, each) for each in (short, long)]
         assert [each() for each in waiting] == [short + short, long + long]
 
 
