@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import islice
 
 from ftbuild.dataset import lineage, offered, prices
 from ftbuild.dataset.card import Card
@@ -10,7 +11,7 @@ from ftbuild.runners import counting
 from ftbuild.runners.formats import each_line
 from ftbuild.settings import Provider, Settings
 from ftbuild.store.store import Store
-from ftbuild.stream import Content, Output
+from ftbuild.stream import FEW, Content, Output
 
 
 def described(
@@ -51,6 +52,7 @@ def _provenance(store: Store, made: Mapping[str, str], lines: Mapping[str, str])
     spool = Output(str(store.folder))
     entries = each_line(store.stream(made["provenance.jsonl"]))
     for split in splits_in(lines):
-        for number, line in enumerate(each_line(store.stream(lines[f"{split}.jsonl"])), 1):
-            spool.add(lineage.with_digest(next(entries), number, line) + b"\n")
+        numbered = enumerate(each_line(store.stream(lines[f"{split}.jsonl"])), 1)
+        while some := [*islice(numbered, FEW)]:
+            spool.add(b"".join([lineage.with_digest(next(entries), *each) + b"\n" for each in some]))
     return spool.content()

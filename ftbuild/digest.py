@@ -75,14 +75,6 @@ class Hashed(Running):
             yield piece
 
 
-def of_pieces(pieces: Iterable[bytes]) -> str:
-    """Return the sha256 of bytes that come a piece at a time."""
-    hashed = Hashed(pieces)
-    for _ in hashed:
-        pass
-    return hashed.digest
-
-
 def of_value(value: object) -> str:
     """Return the sha256 of the canonical JSON of `value`."""
     return of_bytes(canonical(value))

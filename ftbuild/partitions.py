@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, Protocol, TypeVar
 
+from ftbuild.slots import Slots
 from ftbuild.stream import PIECE_BYTES
 from ftbuild.workers import begin, context
 
@@ -43,8 +45,8 @@ class OwnProcesses:
     @contextmanager
     def open(self, work: Callable[[Any], Any]) -> Iterator[Submit]:
         """Yield what takes a partition to be worked on, and returns what waits for the result."""
-        with ProcessPoolExecutor(self.n, mp_context=context(), initializer=begin) as pool:
-            yield lambda partition: pool.submit(work, partition).result
+        with Slots() as slots, ProcessPoolExecutor(self.n, mp_context=context(), initializer=begin) as pool:
+            yield partial(slots.submit, pool, work)
 
 
 def pool_of(given: Mapping[str, Any]) -> Pool:

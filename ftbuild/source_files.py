@@ -12,12 +12,12 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-from ftbuild.digest import of_pieces, of_value
-from ftbuild.stream import HELD_BYTES, Content, File, pieces
+from ftbuild.digest import of_bytes, of_value
+from ftbuild.stream import HELD_BYTES, Content, File, Kept
 
 WILD = frozenset("*?[")
 SCRATCH = ("cache-", "tmp")  # what the package `datasets` writes beside a saved dataset
-Contents = Sequence[tuple[str, Content]]
+Contents = Sequence[tuple[str, bytes | Kept]]
 
 
 @dataclass(frozen=True)
@@ -88,23 +88,24 @@ def contents(given: Mapping[str, Any], path: str) -> Contents:
     Raises:
         OSError: one of them cannot be read.
     """
-    return [(name, _content(Path(file))) for name, file in given.get("files", [[path, given["path"]]])]
+    files = given.get("files", [[path, given["path"]]])
+    return [(name, _content(Path(file), given.get("scratch"))) for name, file in files]
 
 
-def _content(path: Path) -> Content:
-    return File(path) if path.stat().st_size > HELD_BYTES else path.read_bytes()
+def _content(path: Path, scratch: str | None) -> bytes | Kept:
+    return Kept(File(path), scratch) if path.stat().st_size > HELD_BYTES else path.read_bytes()
 
 
 def digest(files: Contents, given: Mapping[str, Any]) -> str:
     """Return the digest that stands for what was read."""
-    if "files" not in given:
-        return of_pieces(pieces(files[0][1]))
-    return _of_many([(name, of_pieces(pieces(content))) for name, content in files])
+    digests = [(name, of_bytes(each) if isinstance(each, bytes) else each.output().digest) for name, each in files]
+    return _of_many(digests) if "files" in given else digests[0][1]
 
 
 def kept(files: Contents, given: Mapping[str, Any]) -> dict[str, Content]:
     """Return the files as outputs of an action: `source`, or `source/NAME` for each of several."""
-    return {f"source/{name}" if "files" in given else "source": content for name, content in files}
+    outputs = {name: each if isinstance(each, bytes) else each.output().content() for name, each in files}
+    return {f"source/{name}" if "files" in given else "source": content for name, content in outputs.items()}
 
 
 def kept_names(outputs: Mapping[str, str], path: str) -> dict[str, str]:

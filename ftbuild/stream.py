@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 4 << 20
 HELD_BYTES = 16 << 20
+SHORT_BYTES = 1 << 16  # what is no longer is gathered before it is written to a file
 FEW = 4096  # lines that are gathered at once
 
 
@@ -91,9 +92,12 @@ class Spool:
             StoreError: the disk is full.
         """
         self.n_bytes += len(content)
-        self._held += content
-        if len(self._held) > HELD_BYTES:
-            self._put_down()
+        if self._file is not None and len(content) > SHORT_BYTES:
+            self._put_down(content)
+        else:
+            self._held += content
+            if len(self._held) > HELD_BYTES:
+                self._put_down()
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the bytes from their beginning."""
@@ -117,15 +121,16 @@ class Spool:
         """Return whether it is in memory."""
         return self._file is None
 
-    def _put_down(self) -> None:
-        """Write what is held to the file."""
+    def _put_down(self, more: bytes = b"") -> None:
+        """Write what is held to the file, and some bytes after it."""
         try:
             if self._file is None:
                 self._file = _nameless(self._folder or tempfile.gettempdir())
                 weakref.finalize(self, self._file.close)
-            rest = memoryview(self._held)
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            for each in (self._held, more):
+                rest = memoryview(each)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
         except OSError as error:
             where = self._folder or tempfile.gettempdir()
             said = (error.strerror or str(error)).lower()
@@ -161,6 +166,32 @@ class Output(Spool):
             return None
         self._put_down()
         return self._file.fileno()
+
+
+class Kept:
+    """The bytes of a stream, read from it once: they are kept as they pass, and read again from there."""
+
+    def __init__(self, stream: Stream, folder: str | None = None) -> None:
+        self._left = stream.pieces()
+        self._output = Output(folder)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes from their beginning."""
+        at = 0
+        while piece := self._output.read([(at, PIECE_BYTES)]) if at < self._output.n_bytes else self._next():
+            yield piece
+            at += len(piece)
+
+    def output(self) -> Output:
+        """Return what was kept, once all has passed."""
+        while self._next():
+            pass
+        return self._output
+
+    def _next(self) -> bytes:
+        piece = next(self._left, b"")
+        self._output.add(piece)
+        return piece
 
 
 def _nameless(folder: str) -> BinaryIO:

@@ -60,14 +60,16 @@ def is_learnt(message: Mapping[str, Any]) -> bool:
 
 
 def of_texts(texts: Sequence[str], encoding: str) -> list[int]:
-    """Return the tokens of each text.
+    """Return the tokens of each text; one that comes again is counted once: roles, tools, names of them.
 
     Raises:
         KeyError: there is no such encoding.
     """
     import toktok
 
-    return list(toktok.batch_count(texts, encoding, threads=1))
+    once = [*dict.fromkeys(texts)]
+    n_tokens = dict(zip(once, toktok.batch_count(once, encoding, threads=1), strict=True))
+    return [n_tokens[each] for each in texts]
 
 
 def _add(message: Mapping[str, Any], texts: list[str]) -> None:

@@ -3,17 +3,21 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 from training_lines import supervised
 
+from ftbuild import slots
 from ftbuild.digest import Hashed, of_bytes
 from ftbuild.errors import DataError
 from ftbuild.example import USUAL
 from ftbuild.partitions import OwnProcesses, mapped
 from ftbuild.runners import data
-from ftbuild.stream import PIECE_BYTES, Content, Gathered, Spool, lines, pieces, whole
+from ftbuild.slots import Slots
+from ftbuild.stream import PIECE_BYTES, Content, Gathered, Kept, Spool, lines, pieces, whole
+from ftbuild.workers import context
 
 N = 9000
 SOURCE = {"kind": "chat_jsonl", "path": "d/many.jsonl", "licence": "CC0-1.0", "origin": "here"}
@@ -75,6 +79,46 @@ def test_a_finding_in_a_later_piece_has_its_line(source: Path, tmp_path: Path) -
     assert str(caught.value).startswith(f"d/many.jsonl:{N - 2}: messages: 5 is not a list of messages")
 
 
+@pytest.mark.parametrize("held", [0, 1 << 40])
+def test_a_source_that_is_not_the_one_planned_with_is_refused_whether_it_is_held_or_read_as_it_is_needed(
+    source: Path, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftbuild.source_files.HELD_BYTES", held)
+    settings = {"source": SOURCE, "name": "many", "bytes": of_bytes(b"another")}
+    with pytest.raises(DataError) as caught:
+        data.ingest(settings, {}, {"path": str(source)})
+    assert str(caught.value) == "d/many.jsonl: changed while the build began\n    Fix: the same command again."
+
+
+@pytest.mark.parametrize("held", [0, 1 << 40])
+def test_a_source_is_kept_byte_for_byte_as_it_was_read(
+    source: Path, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftbuild.source_files.HELD_BYTES", held)
+    assert whole(ingested(source, 1)["source"]) == source.read_bytes()
+
+
+@pytest.mark.parametrize("held", [0, 1000])
+def test_what_is_kept_as_it_passes_is_read_once_however_often_and_how_far_it_is_gone_over(
+    held: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftbuild.stream.HELD_BYTES", held)
+
+    class Once:
+        n = 0
+
+        def pieces(self) -> Iterator[bytes]:
+            self.n += 1
+            yield from (b"aa", b"b", b"cccc")
+
+    once = Once()
+    kept = Kept(once, str(tmp_path))
+    assert next(kept.pieces()) == b"aa"
+    assert [whole(kept), whole(kept), whole(kept.output())] == [b"aabcccc"] * 3
+    assert (once.n, kept.output().digest) == (1, of_bytes(b"aabcccc"))
+    assert whole(Kept(Once(), str(tmp_path)).output()) == b"aabcccc"
+
+
 def test_results_come_in_the_order_of_the_partitions() -> None:
     expected = [n * n for n in range(20)]
     for n in (1, 3):
@@ -89,6 +133,23 @@ def test_processes_are_started_for_what_is_large_alone() -> None:
     assert set(mapped(process, iter(range(20)), OwnProcesses(2), lambda _: PIECE_BYTES // 20)) == {here}
     assert set(mapped(process, iter(range(1)), OwnProcesses(2), large)) == {here}
     assert here not in set(mapped(process, iter(range(2)), OwnProcesses(2), large))
+
+
+@pytest.mark.parametrize("in_memory", sorted({False, slots.IN_MEMORY}))
+def test_what_is_handed_over_comes_back_whole_where_the_system_has_files_in_memory_and_where_not(
+    in_memory: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "IN_MEMORY", in_memory)
+    long, short = os.urandom(PIECE_BYTES), b"short"
+    with Slots() as own, ProcessPoolExecutor(1, mp_context=context()) as pool:
+        for each in (long, short, long):
+            assert own.submit(pool, doubled, each)() == each + each
+        waiting = [own.submit(pool, doubled, each) for each in (short, long)]
+        assert [each() for each in waiting] == [short + short, long + long]
+
+
+def doubled(content: bytes) -> bytes:
+    return content + content
 
 
 def large(_: int) -> int:

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "ftbuild"
 # own storey only what SIDEWAYS allows.
 STOREYS = (
     ("errors", "problem", "digest", "digits", "rehearsal"),
-    ("stream", "remembered", "criteria", "chat", "completion", "example", "rows", "times", "tokens"),
+    ("stream", "slots", "remembered", "criteria", "chat", "completion", "example", "rows", "times", "tokens"),
     ("world", "cache", "packed", "source_files"),
     ("settings",),
     ("sources", "imports", "retrieval", "tools", "style", "dataset", "render", "rules", "scorers", "stats"),

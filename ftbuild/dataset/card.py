@@ -40,11 +40,11 @@ def fact(split: str, example: Mapping[str, Any], n_tokens: int, n_learnt: int) -
     return Fact(
         split=split,
         source=example["slices"]["source"],
-        slices=tuple((name, value) for name, value in example["slices"].items() if name != "source"),
+        slices=tuple([(name, value) for name, value in example["slices"].items() if name != "source"]),
         n_tokens=n_tokens,
         n_learnt=n_learnt,
         calls=tuple(map(len, turns)),
-        called=tuple(dict.fromkeys(call["function"]["name"] for turn in turns for call in turn)),
+        called=tuple(dict.fromkeys([call["function"]["name"] for turn in turns for call in turn])),
         has_tools="tools" in example,
     )
 

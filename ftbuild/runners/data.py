@@ -77,11 +77,9 @@ def ingest(settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, An
     """
     source = Source.model_validate_json(json.dumps({**settings["source"], "origin": ""}))
     files = source_files.contents(given, source.path)
-    if source_files.digest(files, given) != settings["bytes"]:
-        raise DataError(Problem("changed while the build began", source.path, fix="the same command again."))
     if source.kind == "documents":
         read = passages.documents(files, source, given)
-        outputs: dict[str, Content] = {"passages.jsonl": read.content, **source_files.kept(files, given)}
+        outputs = {"passages.jsonl": read.content, **_as_planned(files, settings["bytes"], source, given)}
         return Made(outputs, read.note(), _warnings(read.problems))
     spool, n, found, hint = Output(given.get("scratch")), 0, list[Problem](), ""
     left_out: Counter[str] = Counter()
@@ -94,10 +92,19 @@ def ingest(settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, An
         found += each.problems
         left_out += each.left_out
         hint = each.hint or hint
+    outputs = {"examples.jsonl": spool.content(), **_as_planned(files, settings["bytes"], source, given)}
     found = gathered(n, found, settings["name"], source)
     found += nothing(n, found, left_out, hint, source.path)
-    outputs = {"examples.jsonl": spool.content(), **source_files.kept(files, given)}
     return Made(outputs, note(n, left_out), _warnings(found))
+
+
+def _as_planned(
+    files: source_files.Contents, planned: str, source: Source, given: Mapping[str, Any]
+) -> dict[str, Content]:
+    """Return the files that were read as outputs, if they are those that the digest `planned` stands for."""
+    if source_files.digest(files, given) != planned:
+        raise DataError(Problem("changed while the build began", source.path, fix="the same command again."))
+    return source_files.kept(files, given)
 
 
 def _read(name: str, source: Source, form: ResponseFormat | None, piece: Piece) -> Read:
