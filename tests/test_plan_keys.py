@@ -266,3 +266,18 @@ def test_an_arm_without_passages_is_another_only_where_there_are_any() -> None:
     assert changed == {"base", "base scores", "verdict", "report"}
     with_passages = with_value(on, ("evaluation", "arms", "base"), {"kind": "base", "retrieval": True})
     assert ids(with_passages) == ids(on)
+
+
+@pytest.mark.parametrize(("temperature", "n_asked"), [(0.0, 1), (0.7, 2)])
+def test_where_nothing_is_drawn_a_base_model_is_asked_once_for_all_seeds(temperature: float, n_asked: int) -> None:
+    tree = with_value(FULL, ("request", "temperature"), temperature)
+    found = [graph({**tree, "seed": seed}) for seed in (1, 2)]
+    by_label = {
+        label: {action.id for each in found for action in each if action.label == label}
+        for label in ("base", "base scores", "job")
+    }
+    assert {label: len(names) for label, names in by_label.items()} == {
+        "base": n_asked,
+        "base scores": n_asked,
+        "job": 2,
+    }

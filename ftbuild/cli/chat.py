@@ -139,7 +139,7 @@ class Talk:
         settings = composed.settings
         self._models, self._connection, self._style = models, connection, settings.style
         sent = {name: value for name, value in settings.request.keyed().items() if name not in NOT_SENT}
-        self._parameters: dict[str, Any] = {**sent, "seed": settings.seed}
+        self._parameters: dict[str, Any] = {**sent, "seed": settings.sampling_seed}
         if tools := tools_of(composed):
             terms = Terms(names_told(tool.name for tool in tools), settings.request.strict_tools)
             flag = False if settings.calls_one_by_one else settings.request.parallel_tool_calls

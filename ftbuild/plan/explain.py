@@ -53,6 +53,7 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "opening": "evaluation.arms.{label}.opening",
         "retrieval": "evaluation.arms.{label}.retrieval",
         "examples": "evaluation.arms.{label}.examples",
+        "drawn": "seed",
         "expand": "style.expand",
         "request": "request",
         "seed": "seed",
@@ -80,7 +81,6 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "labelled": "judge.labelled",
         "provider": "judge.provider",
         "model": "judge.model",
-        "seed": "seed",
         "samples": "evaluation.samples",
     },
     "score": {

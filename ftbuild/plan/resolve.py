@@ -274,7 +274,7 @@ def _targets(graph: Graph, settings: Settings, dataset: str, split: str) -> Inpu
 def _asked(settings: Settings, results: Mapping[str, object]) -> dict[str, object]:
     """Return how a model is asked, and how dialogues are played and how often, where they are."""
     asked = settings.evaluation
-    said: dict[str, object] = {"request": settings.request.keyed(), "seed": settings.seed}
+    said: dict[str, object] = {"request": settings.request.keyed(), "seed": settings.sampling_seed}
     keyed: dict[str, object] = {"turns": asked.turns, "results": dict(results)} if asked.turns > 1 else {}
     return said | keyed | ({"samples": asked.samples} if asked.samples > 1 else {})
 
@@ -300,7 +300,7 @@ def _predict(
     elif arm.kind in ("base", "tuned"):
         keyed |= _asked(settings, results)
     if arm.examples:
-        keyed["examples"] = arm.examples
+        keyed |= {"examples": arm.examples, "drawn": settings.seed}
         inputs.append(Input("shots", dataset, "train.jsonl"))
     if arm.kind == "base":
         keyed["provider"] = (arm.provider or settings.provider).keyed()
@@ -317,7 +317,7 @@ def _judge(
 ) -> str:
     """Return the judgements of one arm's answers, or of the labelled examples."""
     asked = settings.of_judge
-    keyed |= {"prompt": PROMPT_DIGEST, "rubric": settings.judge.rubric, "seed": settings.seed}
+    keyed |= {"prompt": PROMPT_DIGEST, "rubric": settings.judge.rubric}
     keyed |= {"provider": asked.provider.keyed(), "model": asked.model.keyed()}
     return graph.add(Action(JUDGE, label, stage, keyed, inputs))
 

@@ -222,7 +222,7 @@ def _plays(
     sent = {name: value for name, value in shop.settings.request.keyed().items() if name not in NOT_SENT}
 
     def started(example: Mapping[str, Any], number: int) -> Play:
-        parameters = {**sent, "seed": shop.settings.seed + number}
+        parameters = {**sent, "seed": shop.settings.sampling_seed + number}
         begin = begun(example["messages"]) if asked.turns > 1 else len(example["messages"]) - 1
         # Calls recorded in another conversation are no results of this one.
         before = with_shots(example["messages"][:begin], shots)

@@ -20,7 +20,7 @@ from ftbuild.workers import Made
 def judge(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) -> Made:
     """Compare every sample of an arm's answers with its reference, or the two answers of every labelled pair."""
     pairs = action.settings.get("labelled") or _pairs(action, done, is_played=shop.settings.evaluation.turns > 1)
-    sent = {"temperature": 0.0, "max_completion_tokens": MAX_TOKENS, "seed": action.settings["seed"]}
+    sent = {"temperature": 0.0, "max_completion_tokens": MAX_TOKENS, "seed": 0}
     plays = {
         (number, order): play(Prompt((Message("user", text),), sent), 1, lambda _: None)
         for number, pair in enumerate(pairs)

@@ -66,6 +66,13 @@ class Settings(Node):
         return {name: arm for name, arm in self.evaluation.arms.items() if trains or arm.kind != "tuned"}
 
     @property
+    def sampling_seed(self) -> int:
+        """Return the seed of the requests: where nothing is drawn, one for all, so that a model is asked once for all
+        seeds of a sweep.
+        """
+        return self.seed if self.request.temperature > 0 else 0
+
+    @property
     def calls_one_by_one(self) -> bool:
         """Return whether calls that are made at once follow one another instead."""
         return self.dataset.parallel_calls == "one_by_one" or self.provider.parallel_tool_calls is False
