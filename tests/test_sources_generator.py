@@ -138,6 +138,14 @@ def test_the_answer_holds_the_values_that_were_said_in_the_order_of_the_tool() -
         ]
 
 
+def test_no_request_makes_the_same_call_twice() -> None:
+    few = {**FILE["values"], "city": CITIES[:20], "amount": [*range(1, 9)]}
+    file = {**FILE, "values": few}
+    calls = [each.messages[-1].tool_calls for each in made(file, calls={"one": 0, "two": 0, "three": 1})]
+    assert sum(map(len, calls)) > 300
+    assert all(len({(call.name, call.arguments) for call in each}) == len(each) for each in calls)
+
+
 def test_requests_read_as_sentences() -> None:
     for example in made():
         assert re.fullmatch(r"[A-Z0-9].*[.?]", example.raw)

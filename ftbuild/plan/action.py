@@ -31,7 +31,7 @@ class Kind:
     contract: Contract
 
 
-INGEST = Kind("ingest", 5, "pure")
+INGEST = Kind("ingest", 6, "pure")
 EMBED = Kind("embed", 1, "calls")
 INDEX = Kind("index", 1, "pure")
 DATASET = Kind("dataset", 3, "pure")

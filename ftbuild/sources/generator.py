@@ -137,7 +137,7 @@ def _part(
         for attempt in range(TRIES):
             draw = _Draw("calls", source.seed, split, phrasings, number, attempt)
             made_of = _request(material, arity, split, phrasings, draw)
-            if made_of.request not in known:
+            if made_of.request not in known and not _repeats(made_of.answer.tool_calls):
                 known.add(made_of.request)
                 made += 1
                 yield _example(made_of, name, source, split, phrasings)
@@ -145,6 +145,11 @@ def _part(
     if made < n - n_quiet:
         what = f"{made:,} different requests of {n - n_quiet:,} could be made for the {split} split"
         yield Problem(what, source.path, fix="add phrasings or values.", rule="few-requests", severity="warning")
+
+
+def _repeats(calls: Sequence[ToolCall]) -> bool:
+    """Return whether a call is made twice, which no model should learn."""
+    return len({(call.name, call.arguments) for call in calls}) < len(calls)
 
 
 @dataclass(frozen=True)
