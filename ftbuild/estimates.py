@@ -23,7 +23,7 @@ ASKED = ("base", "tuned")  # arms whose answers a provider gives
 def estimates(planned: Sequence[Planned], points: Sequence[Point], store: Store) -> dict[str, Estimate]:
     """Return what each action will cost, by id; nothing for what is done, under way, or made on this machine."""
     own, by_id = owners(points), {one.action.id: one for one in planned}
-    sizes: dict[tuple[str, Split], Sizes | None] = {}
+    known: dict[tuple[str, Split], Sizes | None] = {}
     found = {}
     for one in planned:
         point = asked_as(own[one.action.id], one.action)
@@ -36,16 +36,16 @@ def estimates(planned: Sequence[Planned], points: Sequence[Point], store: Store)
             continue
         lines = next(name for name in point.ids if by_id[name].action.kind.name == "render")
         split: Split = "confirm" if one.action.stage == "confirm" else "test"
-        if (lines, split) not in sizes:
-            sizes[lines, split] = _sizes(by_id[lines], store, split)
-        found[one.action.id] = _estimate(one, point.composed.settings, _with_shots(sizes[lines, split], one))
+        if (lines, split) not in known:
+            known[lines, split] = sizes(by_id[lines], store, split)
+        found[one.action.id] = _estimate(one, point.composed.settings, _with_shots(known[lines, split], one))
     return found
 
 
 def of_job(point: Point, planned: Sequence[Planned], store: Store) -> Estimate:
     """Return what the job of a point costs, whoever has launched it."""
     lines = next(one for one in planned if one.action.kind is RENDER and one.action.id in point.ids)
-    return cost.of_job(point.composed.settings, _sizes(lines, store))
+    return cost.of_job(point.composed.settings, sizes(lines, store))
 
 
 def is_asked(one: Planned) -> bool:
@@ -82,7 +82,7 @@ def _with_shots(sizes: Sizes | None, one: Planned) -> Sizes | None:
     return replace(sizes, test_tokens=sizes.test_tokens + sizes.n_test * n * sizes.train_tokens // sizes.n_train)
 
 
-def _sizes(lines: Planned, store: Store, asked: Split = "test") -> Sizes | None:
+def sizes(lines: Planned, store: Store, asked: Split = "test") -> Sizes | None:
     """Return how much there is to learn from, and in the split that is `asked`; None while it is not built."""
     if lines.record is None:
         return None

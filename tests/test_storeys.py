@@ -35,7 +35,7 @@ STOREYS = (
     ("described",),
     ("points", "runs", "run_diff", "descent"),
     ("lockfile", "estimates", "foresight", "tracking", "sweep"),
-    ("gates", "elsewhere"),
+    ("gates", "elsewhere", "durations"),
     ("site", "paying", "sweep_report"),
     ("cli",),
 )

@@ -15,12 +15,12 @@ from ftbuild.cli.options import Options
 from ftbuild.errors import ExitCode, StoreError
 from ftbuild.lookup import LedgerFolder, Planned, look_up
 from ftbuild.plan import drawing
-from ftbuild.plan.action import DATASET
+from ftbuild.plan.action import DATASET, JOB
 from ftbuild.plan.estimate import NOTHING, Estimate
 from ftbuild.points import Point, apart, has_more_to_say, one_graph
 from ftbuild.problem import render
 from ftbuild.rehearsal import makes_up
-from ftbuild.report.words import asked, exact
+from ftbuild.report.words import asked, duration, exact
 from ftbuild.store.store import Store
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ WORDS = {
 }
 STAGES = ("data", "train", "test", "confirm")
 REASONS_AT_MOST = 3
+SECONDS_TOLD = 10
 
 
 def plan(options: Options) -> int:
@@ -83,7 +84,7 @@ def _print(
         foresight = _foresight(points, planned, store)
         print("\n".join(_goal(points[0].composed.tree["goal"], foresight, width)))
     print(_table(planned, apart(points), costs, width))
-    print(_tail(planned, paid, options, width))
+    print(_tail(planned, paid, options, width, _expected(points, planned, store), len(points)))
 
 
 def _head(points: list[Point], width: int) -> str:
@@ -206,19 +207,37 @@ def _paid(estimate: Estimate) -> Iterator[str]:
         yield estimate.dollars()
 
 
-def _tail(planned: list[Planned], paid: "Bill | None", options: Options, width: int) -> str:
-    count = Counter(WORDS[one.status] for one in planned)
-    hits = count.pop("cached", 0)
-    if not count:
+def _expected(points: list[Point], planned: list[Planned], store: Store) -> str:
+    """Return how long the plan will take, "" where nothing like it has run or it is a matter of seconds."""
+    if all(one.status == "HIT" for one in planned):
+        return ""
+    from ftbuild.durations import expected  # slow, and there is nothing to say otherwise
+
+    found = expected(planned, points, store)
+    if found.seconds < SECONDS_TOLD:
+        return ""
+    rest = f"; not counted, for none has run here: {', '.join(found.unknown)}" if found.unknown else ""
+    return f"about {duration(found.seconds)} one after the other, as earlier ones took here{rest}."
+
+
+def _tail(
+    planned: list[Planned], paid: "Bill | None", options: Options, width: int, time: str = "", n_points: int = 1
+) -> str:
+    statuses = Counter(WORDS[one.status] for one in planned)
+    hits = statuses.pop("cached", 0)
+    if not statuses:
         return f"\nPlan: nothing to do, {hits} cached."
-    runs = count.pop("run", 0)
+    runs = statuses.pop("run", 0)
     parts = [
         *([f"{runs} action{'s' if runs > 1 else ''} to run"] if runs else []),
-        *([f"{count['attach']} to attach to"] if count["attach"] else []),
-        *([f"{count['wait']} to wait for"] if count["wait"] else []),
-        *(f"{count[word]} {word}" for word in ("failed", "blocked") if count[word]),
+        *([f"{statuses['attach']} to attach to"] if statuses["attach"] else []),
+        *([f"{statuses['wait']} to wait for"] if statuses["wait"] else []),
+        *(f"{statuses[word]} {word}" for word in ("failed", "blocked") if statuses[word]),
         f"{hits} cached",
     ]
+    if n_points > 1:
+        jobs = sum(one.action.kind is JOB and one.status in ("RUN", "MAYBE") for one in planned)
+        parts = [f"{n_points} points", f"{jobs} new job{'s' * (jobs != 1)}", *parts]
     roots = [one for one in planned if one.status in ("RUN", "FAILED", "ATTACH", "WAIT")]
     why = list(dict.fromkeys(reason for one in roots for reason in one.reasons))
     rest = f"; and {len(why) - REASONS_AT_MOST} more" if len(why) > REASONS_AT_MOST else ""
@@ -226,6 +245,7 @@ def _tail(planned: list[Planned], paid: "Bill | None", options: Options, width: 
     lines = [
         "\n" + hang("Plan: ", f"{', '.join(parts)}. {_money(paid)}", width),
         *(["Without paying: add provider.rehearsed=true."] if paid and paid.is_paid else []),
+        *([hang("Time: ", time, width)] if time else []),
         hang("Why: ", f"{'; '.join(why[:REASONS_AT_MOST])}{rest}.", width),
     ]
     failed = [one.reasons[0].split()[0] for one in roots if one.status == "FAILED"]
