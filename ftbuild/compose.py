@@ -15,33 +15,29 @@ from typing import Any
 
 import yaml
 from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
-from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from omegaconf.resolvers import oc
 from pydantic import ValidationError
 
 from ftbuild import config_problems, defaults_lists, spaces
-from ftbuild.composed import SMOKE, Composed, Swept
+from ftbuild.composed import SMOKE, Asked, Composed, Swept
 from ftbuild.config_files import ConfigFiles
 from ftbuild.config_problems import COMMAND_LINE
 from ftbuild.errors import ConfigError
-from ftbuild.merging import Merged, Merging, plain, typed
+from ftbuild.halving import Halving
+from ftbuild.merging import Merged, Merging, initialised, plain, typed
 from ftbuild.origins import Origin, Origins, in_value
 from ftbuild.outside import Outside
 from ftbuild.problem import Problem, nearest
 from ftbuild.settings import Settings
 from ftbuild.settings.contradictions import contradictions
-from ftbuild.trees import GROUPS, experiments, find_root, shipped_conf, trees
+from ftbuild.trees import GROUPS, experiments, find_root
 
 __all__ = ["SMOKE", "Composed", "Outside", "Swept", "compose", "compose_sweep", "experiments", "find_root", "to_yaml"]
 
@@ -98,10 +94,11 @@ def compose_sweep(
             for each, values in zip(parsed, choices, strict=True)
             if not values
         ]
-        points, where = [], ""
+        points, halved, where = [], [], ""
         for line in lines:
             try:
                 asked = conf.spread(before, line)
+                halved.append(conf.halving([*before, *line]))
                 where = where or next((at.path for each in asked for at in each.places.values() if at), "")
             except ConfigError as error:
                 problems += error.problems
@@ -111,9 +108,33 @@ def compose_sweep(
                     points.append(conf.compose(each.overrides, places=each.places))
                 except ConfigError as error:
                     problems += error.problems
+        if any(each != halved[0] for each in halved):
+            said = "the points fall behind by different rules of sweep.halving, or some by none"
+            problems.append(Problem(said, COMMAND_LINE, fix="choose one space for all of them."))
         if problems:
             raise ConfigError(*config_problems.ordered(problems))
-        return Swept.once(points, where) if has_space else Swept(points)
+        return replace(Swept.once(points, where), halving=halved[0]) if has_space else Swept(points)
+
+
+def compose_each(root: Path, asked: Sequence[Asked], outside: Outside | None = None) -> list[Composed]:
+    """Return the settings of points that are asked for one by one, in plain words.
+
+    Raises:
+        ConfigError: as `compose`, with the problems of all of them.
+    """
+    found: list[Composed] = []
+    problems: list[Problem] = []
+    with _hydra(root, outside or Outside()) as conf:
+        for each in asked:
+            parsed, wrong = conf.parse(each.words)
+            places = {typed(one): each.origins.get(spaces.bare(one.get_key_element())) for one in parsed}
+            try:
+                found.append(conf.compose(parsed, wrong, places))
+            except ConfigError as error:
+                problems += error.problems
+    if problems:
+        raise ConfigError(*config_problems.ordered(problems))
+    return found
 
 
 def to_yaml(composed: Composed) -> str:
@@ -194,6 +215,11 @@ class _Trees:
             rest = [each for each in given if spaces.bare(each.get_key_element()) not in said]
             asked.append(_Asked([*rest, *plain, *ours], places))
         return asked
+
+    def halving(self, parsed: Sequence[Override]) -> Halving | None:
+        """Return how the points of the space that is chosen, and was spread, are given up early."""
+        space = self._space(parsed)
+        return spaces.halving(space[0], self._values) if space is not None else None
 
     def compose_one(self, parsed: Sequence[Override], problems: Sequence[Problem]) -> Composed:
         """Return the one point that the overrides ask for.
@@ -479,21 +505,5 @@ def _placed(problem: Problem, origin: Origin | None) -> Problem:
 
 @contextmanager
 def _hydra(root: Path, outside: Outside) -> Iterator[_Trees]:
-    own_first = [str(tree.resolve()) for tree in trees(root)[:-1]]
-
-    class UserTree(SearchPathPlugin):
-        """Puts the user's conf/ in front of ours, in this process only."""
-
-        def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-            for tree in own_first:
-                search_path.prepend(provider="project", path=f"file://{tree}", anchor="main")
-
-    plugins = Plugins.instance()
-    plugins.register(UserTree)
-    OmegaConf.register_new_resolver("oc.env", outside.variable, replace=True)
-    try:
-        with initialize_config_dir(config_dir=str(shipped_conf().resolve()), version_base="1.3", job_name="ftbuild"):
-            yield _Trees(root, outside)
-    finally:
-        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
-        plugins.plugin_type_to_subclass_list[SearchPathPlugin].remove(UserTree)
+    with initialised(root, outside):
+        yield _Trees(root, outside)

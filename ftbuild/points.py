@@ -73,7 +73,7 @@ def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke:
             each,
             (*words, *(("--smoke",) if smoke else ())),
             tuple(names),
-            " ".join(_shortened(word) for word in words if word not in common) or (len(said) > 1) * UNCHANGED,
+            " ".join(shortened(word) for word in words if word not in common) or (len(said) > 1) * UNCHANGED,
             judged=not smoke,
         )
         for each, words, names in zip(found.points, said, ids, strict=True)
@@ -81,7 +81,7 @@ def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke:
     return graph, points
 
 
-def _shortened(word: str) -> str:
+def shortened(word: str) -> str:
     """Return an override as it would be said: n_epochs=2."""
     return re.sub(r"^[\w.+@/]*[.+](?=[\w]+=)", "", word)
 

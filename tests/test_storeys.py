@@ -24,7 +24,7 @@ STOREYS = (
     ("plan", "store", "ledger"),
     ("providers", "trackers", "embedded", "evaluate", "report"),
     # The shell, from its own top down.
-    ("origins", "outside", "trees", "voice"),
+    ("origins", "outside", "trees", "voice", "halving"),
     ("yaml_marks", "composed", "merging", "workers", "editor_schemas", "profiles"),
     ("config_files", "defaults_lists", "lookup", "partitions", "tool_files", "tool_results", "answer_forms", "judging"),
     ("resolving",),

@@ -54,7 +54,7 @@ def adopt(options: Options) -> int:
     action = next((each for each in graph if each.kind is JOB), None)
     if action is None:
         raise ConfigError(Problem(f"{point.composed.experiment} trains nothing", "command line"))
-    with walked(graph.up_to("render"), points, store, world, options) as (done, _):
+    with walked(graph.up_to("render"), points, store, world, options) as done:
         key = action.key(done.digests(action))
     ledger = LedgerFolder(world)
     usd = of_job(point, look_up(graph, store, ledger), store).cost_usd

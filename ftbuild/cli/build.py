@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 from ftbuild import history, lockfile, planfile, runs, tracking
 from ftbuild.cache import cache_folder
 from ftbuild.cli import gate_text, sweep_text
+from ftbuild.cli.chosen import driver_of
+from ftbuild.cli.driven import Left
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options, parse
 from ftbuild.cli.points_table import Row, table
 from ftbuild.cli.verbs import VERBS
-from ftbuild.cli.walk import Walker, asked_by, walked
+from ftbuild.cli.walk import Walker, asked_by, names_of, walking
 from ftbuild.composed import SMOKE
 from ftbuild.compositions import Compositions, compositions
 from ftbuild.errors import ConfigError, ExitCode, FtbuildError, PlanError, worst
 from ftbuild.history import Run
 from ftbuild.lookup import LedgerFolder, look_up
-from ftbuild.outcome import Build, found, result_id
+from ftbuild.outcome import Build, result_id
 from ftbuild.plan.graph import Graph
 from ftbuild.points import Point, command_line, one_graph, owners, part_of
 from ftbuild.problem import Problem, render
@@ -52,7 +54,18 @@ def build(options: Options) -> int:
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
     options = of_points(options, points)
     tracking.refuse_unready(points, world.environment)
-    endings, sweep = _built(graph, points, store, world, options)
+    if options.locked:
+        for point in points:
+            _refuse_unlocked(point, graph, world)
+    driver = driver_of(composed, points, smoke_overrides(options), store, world, options)
+    options = replace(options, multirun=options.multirun or driver is not None)
+    if options.plan is not None:
+        planned = look_up(driver.upcoming()[0] if driver else graph, store, LedgerFolder(world))
+        planfile.refuse_drift(Path(options.plan), planfile.read(Path(options.plan)), planned)
+    with walking(() if driver else points, store, world, options) as walker:
+        left = driver.run(walker) if driver else None
+        graph, points = (left.graph, left.points) if left else (graph, points)
+        endings, sweep = _built(graph, points, store, world, options, walker, left)
     if options.format in gate_text.FORMS:
         print(gate_text.FORMS[options.format](_ended(points, endings)))
     elif not options.multirun:
@@ -64,6 +77,8 @@ def build(options: Options) -> int:
             for point, each in zip(points, endings, strict=True)
         ]
         print(table(rows, columns()))
+        for each in left.stopped if left else ():
+            print(hang("", each, columns()))
         if said := sweep_text.text(sweep, columns()):
             print(said)
     _track(points, endings, world, options)
@@ -164,27 +179,28 @@ class _Ending:
 
 
 def _built(
-    graph: Graph, points: Sequence[Point], store: Store, world: World, options: Options
+    graph: Graph,
+    points: Sequence[Point],
+    store: Store,
+    world: World,
+    options: Options,
+    walker: Walker,
+    chosen: Left | None,
 ) -> tuple[list[_Ending], Sweep]:
     """Build the graph and write what each point leaves behind: its dataset, its run, `latest`."""
-    planned = look_up(graph, store, LedgerFolder(world))
-    if options.plan is not None:
-        planfile.refuse_drift(Path(options.plan), planfile.read(Path(options.plan)), planned)
-    if options.locked:
-        for point in points:
-            _refuse_unlocked(point, graph, world)
-    if (done := found(planned, store)) is not None:
+    told = chosen.told if chosen else {}
+    if (done := walker.found(graph)) is not None:
         try:
-            sweep = sweep_of(graph, points, done)
+            sweep = replace(sweep_of(graph, points, done), chosen=told)
             if sweep.asked is None:
                 return _ends(sweep, points, done, None, world)
-            if (more := found(look_up(sweep.asked.graph, store, LedgerFolder(world)), store)) is not None:
+            if (more := walker.found(sweep.asked.graph)) is not None:
                 return _ends(sweep.confirmed_by(more), points, _both(done, more), None, world)
         except DamagedError as error:
             store.set_aside(error.digest)
-    with walked(graph, points, store, world, options) as (done, walker):
-        both, sweep = confirmed(sweep_of(graph, points, done), done, walker)
-        return _ends(sweep, points, both, walker.site, world)
+    done = walker.walk(graph, points, names_of(points, options), chosen.known if chosen else ())
+    both, sweep = confirmed(replace(sweep_of(graph, points, done), chosen=told), done, walker)
+    return _ends(sweep, points, both, walker.site, world)
 
 
 def confirmed(sweep: Sweep, done: Build, walker: Walker) -> tuple[Build, Sweep]:

@@ -25,7 +25,7 @@ def dataset(options: Options) -> int:
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
     data = graph.up_to("render")
     width = max(len(point.name) for point in points)
-    with walked(data, points, store, world, of_points(options, points)) as (done, _):
+    with walked(data, points, store, world, of_points(options, points)) as done:
         for point in points:
             part = done.part(name for name in point.ids if name in data.actions)
             if len(part.ran) == sum(name in data.actions for name in point.ids):

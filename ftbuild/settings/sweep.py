@@ -85,12 +85,23 @@ class Random(Node):
     drawn: Annotated[dict[str, Draw], BeforeValidator(without_nulls)] = Field(alias="from", min_length=1)
 
 
+class Halving(Node):
+    """Every point begins with the first value of the one key of `rungs`, and the share `keep` of them, the best on the
+    validation split but at least one, goes on to the next; those with the last value are built in full.
+
+    Values rise; the last of them may be null, for all there is.
+    """
+
+    rungs: Axes = Field(min_length=1, max_length=1)
+    keep: float = Field(gt=0, lt=1)
+
+
 class Sweep(Node):
     """The points of a sweep. Keys are those of the command line, of values and of groups alike.
 
     `grid` is every combination. The lists of a group of `zip` have one length and are walked together. `random` draws
     points. The three are multiplied with one another. `list` has whole points beside them. Of all these, `exclude`
-    leaves out the ones that have all its values.
+    leaves out the ones that have all its values. With `halving` most of them are given up early.
     """
 
     sparse: ClassVar[bool] = True
@@ -99,3 +110,4 @@ class Sweep(Node):
     random: Random | None = None
     points: list[Setting] = Field(default=[], alias="list")
     exclude: list[Setting] = []
+    halving: Halving | None = None
