@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ftbuild.halving import Halving
 from ftbuild.origins import Origin, Origins
 from ftbuild.problem import Problem
+from ftbuild.search import Search
 from ftbuild.source_files import Place
 
 if TYPE_CHECKING:
@@ -70,11 +71,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Swept:
-    """The points of a sweep in order, what is to be told of them, and how most of them are given up early."""
+    """The points of a sweep in order, what is to be told of them, and how points are chosen where not all are built."""
 
     points: Sequence[Composed]
     notes: Sequence[Problem] = ()
-    halving: Halving | None = None
+    chosen_by: Halving | Search | None = None
 
     @classmethod
     def once(cls, points: Sequence[Composed], where: str) -> "Swept":

@@ -29,6 +29,7 @@ from ftbuild.composed import Composed, Swept, from_json, to_json
 from ftbuild.errors import StoreError
 from ftbuild.halving import Halving
 from ftbuild.problem import Problem
+from ftbuild.search import Search
 from ftbuild.store import durable
 from ftbuild.trees import PACKAGE, trees
 
@@ -92,9 +93,9 @@ class Compositions:
         return self._said.notes
 
     @property
-    def halving(self) -> Halving | None:
-        """Return how most of the points are given up early, None where none is."""
-        return self._said.halving
+    def chosen_by(self) -> Halving | Search | None:
+        """Return how points are chosen, None where all are built."""
+        return self._said.chosen_by
 
     @cached_property
     def _said(self) -> Swept:
@@ -103,7 +104,7 @@ class Compositions:
         assert self._entry is not None
         kept: Mapping[str, Any] = json.loads(self._entry.composed)
         notes = [Problem(**each) for each in kept["notes"]]
-        return Swept(from_json(kept), notes, Halving.from_json(kept["halving"]) if kept["halving"] else None)
+        return Swept(from_json(kept), notes, _rule(kept["chosen_by"]))
 
     def attached(self) -> bytes | None:
         """Return the document that was attached to these very compositions, None if there is none."""
@@ -160,14 +161,22 @@ def compositions(
 def _fresh(path: Path, rests_on: Mapping[str, Any], swept: Swept) -> _Entry | None:
     """Return a new entry, None for compositions that JSON would change, as one with a key that is a number."""
     try:
-        halving = swept.halving.to_json() if swept.halving is not None else None
+        rule = swept.chosen_by
+        said = [type(rule).__name__, rule.to_json()] if rule is not None else None
         notes = [asdict(each) for each in swept.notes]
-        content = json.dumps({**to_json(swept.points), "notes": notes, "halving": halving})
+        content = json.dumps({**to_json(swept.points), "notes": notes, "chosen_by": said})
     except (TypeError, ValueError):
         return None
     if [each.tree for each in from_json(json.loads(content))] != [each.tree for each in swept.points]:
         return None
     return _Entry(path, json.dumps(rests_on).encode(), content.encode())
+
+
+def _rule(kept: Sequence[Any] | None) -> Halving | Search | None:
+    if kept is None:
+        return None
+    name, said = kept
+    return Halving.from_json(said) if name == Halving.__name__ else Search.from_json(said)
 
 
 def _holds(rests_on: Mapping[str, Any], files: Mapping[str, os.stat_result], environment: Mapping[str, str]) -> bool:

@@ -28,7 +28,7 @@ from ftbuild.origins import Origin
 from ftbuild.outside import Outside
 from ftbuild.trees import shipped_conf, trees
 
-__all__ = ["Merged", "Merging", "initialised", "plain", "typed"]
+__all__ = ["Merged", "Merging", "initialised", "is_off", "of_space", "plain", "typed"]
 
 LOOKED_AT = re.compile(r"\$\{([A-Za-z_]\w*)(?:\.\w+)*\}")
 
@@ -201,3 +201,14 @@ def plain(config: DictConfig, *, resolve: bool) -> dict[str, Any]:
     tree = OmegaConf.to_container(config, resolve=resolve)
     assert isinstance(tree, dict)
     return {str(key): value for key, value in tree.items()}
+
+
+def of_space(override: Override) -> bool:
+    """Return whether an override is about the search space."""
+    return override.key_or_group.partition(".")[0] == "sweep"
+
+
+def is_off(override: Override) -> bool:
+    """Return whether an override says that there is no space."""
+    is_no = override.is_delete() or override.value() in (None, "none")
+    return override.key_or_group == "sweep" and is_no

@@ -21,10 +21,10 @@ from ftbuild import config_problems
 from ftbuild.errors import ConfigError
 from ftbuild.halving import Halving, rises
 from ftbuild.origins import Origin, Origins
+from ftbuild.search import Range, Search, few_digits
 from ftbuild.settings import Draw, Settings, Sweep
 from ftbuild.settings.contradictions import Contradiction
 
-DRAWN_DIGITS = 4  # significant ones: enough to search by, and few enough to type
 PLAIN = re.compile(r"(?!(true|false|null|nan|inf)$)[A-Za-z_][\w/.-]*", re.ASCII | re.IGNORECASE)
 FIXES = {"experiment": "ftbuild -m +experiment=NAME,NAME", "sweep": "leave it out."}  # of keys that no space sets
 
@@ -76,13 +76,38 @@ def spread(
     ]
 
 
-def halving(node: Any, read: Read) -> Halving | None:
-    """Return how a space that was spread gives its points up early, None where it does not."""
-    said = _read(node).halving
-    if said is None:
+def chosen_by(node: Any, origins: Origins, read: Read) -> Halving | Search | None:
+    """Return how the points of a space that was spread are chosen, None where all of them are built."""
+    space = _read(node)
+    if (halving := space.halving) is not None:
+        [(key, values)] = halving.rungs.items()
+        return Halving(key, tuple(values if not isinstance(values, str) else read(key, values) or ()), halving.keep)
+    if (search := space.search) is None:
         return None
-    [(key, values)] = said.rungs.items()
-    return Halving(key, tuple(values if not isinstance(values, str) else read(key, values) or ()), said.keep)
+    keys = {
+        key: _range(draw) or [spelt(each) for each in _listed(draw, key, read)] for key, draw in search.drawn.items()
+    }
+    when = {
+        key: {other: [spelt(each) for each in values] for other, values in said.items()}
+        for key, said in search.when.items()
+    }
+    places = {key: _place(origins.of(f"sweep.search.from.{key}")) for key in keys}
+    asked = {name: getattr(search, name) for name in ("n_trials", "sampler", "seed", "at_once", "finalists")}
+    return Search(**asked, keys=keys, when=when, places=places)
+
+
+def _range(draw: Draw) -> Range | None:
+    if draw.low is None or draw.high is None:
+        return None
+    return Range(draw.low, draw.high, draw.log, draw.whole)
+
+
+def _listed(draw: Draw, key: str, read: Read) -> Sequence[Any]:
+    return (draw.choices if not isinstance(draw.choices, str) else read(key, draw.choices)) or ()
+
+
+def _place(origin: Origin | None) -> tuple[str, int | None, str] | None:
+    return (origin.path, origin.line, str(origin.tree)) if origin else None
 
 
 def _read(node: Any) -> Sweep:
@@ -126,6 +151,8 @@ class _Spreading:
         ]
         last = self._last_rung()
         self._look_at_keys([*axes, *([[last]] if last else []), listed])
+        if self._space.search is not None:
+            return self._searched([*axes, listed])
         if not axes and not listed:
             self._fault("sweep", "no point: it has no grid, zip, random or list", "sweep=none is no sweep.")
         multiplied = product(*map(self._left_open, axes)) if axes else ()
@@ -168,6 +195,32 @@ class _Spreading:
                 chance = Chance(f"{random.seed} {key}")
                 drawn[key] = [Said(_drawn(draw, choices, chance.random()), at) for _ in range(random.n)]
         yield [dict(zip(drawn, values, strict=True)) for values in zip(*drawn.values(), strict=True)]
+
+    def _searched(self, others: Sequence[Sequence[Point]]) -> list[Point]:
+        """Return the one point that a search starts from, which says nothing of its own."""
+        search = self._space.search
+        assert search is not None
+        if any(others) or self._space.halving is not None or self._space.exclude:
+            self._fault(
+                "sweep.search", "a search has no other points beside it", "leave out grid, list, halving and so on."
+            )
+        before: list[str] = []
+        for key, draw in search.drawn.items():
+            at = f"sweep.search.from.{key}"
+            self._look_at_keys([[{key: Said(None, at)}], []])
+            if bare(key) in self._typed:
+                self._fault(at, f"{key} is on the command line too", "leave it out there.")
+            if draw.choices is not None:
+                self._values(key, draw.choices, at)
+            before.append(key)
+        for key, said in search.when.items():
+            at = f"sweep.search.when.{key}"
+            for other in [key, *said]:
+                if other not in before:
+                    self.faults.append(Contradiction(at, f"nothing draws {other!r}", before, other))
+                elif other != key and key in before and before.index(other) > before.index(key):
+                    self._fault(at, f"{other} is drawn after {key}", "put it before that in sweep.search.from.")
+        return [] if self.faults else [{}]
 
     def _last_rung(self) -> Point:
         """Return what every point of a halving ends with, nothing where there is none."""
@@ -256,4 +309,4 @@ def _drawn(draw: Draw, choices: Sequence[Any] | None, chance: float) -> Any:
         value = (low.ln() + at * (high.ln() - low.ln())).exp() if draw.log else low + at * (high - low)
         if draw.whole:
             return min(int(value // 1), int(draw.high))
-        return min(max(float(f"{value:.{DRAWN_DIGITS}g}"), draw.low), draw.high)
+        return few_digits(value, draw.low, draw.high)

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ftbuild.cli.build import composed_of, smoke_overrides, world_of
+from ftbuild.cli.build import composed_of, world_of
 from ftbuild.cli.named_job import known
 from ftbuild.cli.options import Options
+from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.cli.walk import walked
 from ftbuild.digest import short
 from ftbuild.elsewhere import take

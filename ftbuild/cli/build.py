@@ -15,9 +15,9 @@ from ftbuild.cli.driven import Left
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options, parse
 from ftbuild.cli.points_table import Row, table
+from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.cli.verbs import VERBS
 from ftbuild.cli.walk import Walker, asked_by, names_of, walking
-from ftbuild.composed import SMOKE
 from ftbuild.compositions import Compositions, compositions
 from ftbuild.errors import ConfigError, ExitCode, FtbuildError, PlanError, worst
 from ftbuild.history import Run
@@ -57,7 +57,7 @@ def build(options: Options) -> int:
     if options.locked:
         for point in points:
             _refuse_unlocked(point, graph, world)
-    driver = driver_of(composed, points, smoke_overrides(options), store, world, options)
+    driver = driver_of(composed, graph, points, store, world, options)
     options = replace(options, multirun=options.multirun or driver is not None)
     if options.plan is not None:
         planned = look_up(driver.upcoming()[0] if driver else graph, store, LedgerFolder(world))
@@ -151,12 +151,6 @@ def composed_of(options: Options) -> Compositions:
 def of_points(options: Options, points: Sequence[Point]) -> Options:
     """Return the options with -m where there are several points, as a space asks for."""
     return replace(options, multirun=options.multirun or len(points) > 1)
-
-
-def smoke_overrides(options: Options) -> list[str]:
-    """Return what a smoke run sets where the command line does not."""
-    given = {override.partition("=")[0].lstrip("+") for override in options.overrides}
-    return [override for override in SMOKE if override.partition("=")[0] not in given] if options.smoke else []
 
 
 def world_of(options: Options) -> World:

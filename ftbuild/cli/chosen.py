@@ -5,18 +5,31 @@ from collections.abc import Sequence
 from ftbuild.cli.driven import Driver
 from ftbuild.cli.options import Options
 from ftbuild.cli.rungs import Rungs
+from ftbuild.cli.smoke import smoke_overrides
+from ftbuild.cli.trials import Trials, memory
 from ftbuild.compositions import Compositions
+from ftbuild.halving import Halving
+from ftbuild.plan.graph import Graph
 from ftbuild.points import Point
+from ftbuild.search import refuse_without_optuna
 from ftbuild.store.store import Store
 from ftbuild.world import World
 
 
 def driver_of(
-    composed: Compositions, points: Sequence[Point], given: Sequence[str], store: Store, world: World, options: Options
+    composed: Compositions, graph: Graph, points: Sequence[Point], store: Store, world: World, options: Options
 ) -> Driver | None:
-    """Return the driver of a sweep, None for one whose points are all built; `given` are overrides that the command
-    line does not say.
+    """Return the driver of a sweep, None for one whose points are all built.
+
+    Raises:
+        ConfigError: it searches, and Optuna is not there.
     """
-    if composed.halving is None:
+    given = smoke_overrides(options)
+    rule = composed.chosen_by
+    if rule is None:
         return None
-    return Driver(Rungs(composed.halving, points), given, store, world, options)
+    if isinstance(rule, Halving):
+        return Driver(Rungs(rule, points), given, store, world, options)
+    refuse_without_optuna()
+    [point] = points
+    return Driver(Trials(rule, point, memory(rule, graph, point, store)), given, store, world, options)

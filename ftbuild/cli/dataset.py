@@ -3,8 +3,9 @@
 import os
 
 from ftbuild import runs
-from ftbuild.cli.build import composed_of, of_points, smoke_overrides, world_of
+from ftbuild.cli.build import composed_of, of_points, world_of
 from ftbuild.cli.options import Options
+from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.cli.walk import walked
 from ftbuild.errors import ExitCode
 from ftbuild.points import one_graph

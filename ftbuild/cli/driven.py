@@ -17,7 +17,7 @@ from ftbuild.cli.options import Options
 from ftbuild.cli.walk import Walker
 from ftbuild.composed import Asked, Composed, Swept
 from ftbuild.compositions import Compositions
-from ftbuild.errors import ConfigError, EvaluationError, FtbuildError
+from ftbuild.errors import ConfigError, CostError, EvaluationError, FtbuildError
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, Ran, found
 from ftbuild.plan.action import RENDER
@@ -57,6 +57,10 @@ class Chooser(Protocol):
 
     def tell(self, found: Sequence[Outcome]) -> str:
         """Take what came of those who were asked for last, and return it in words."""
+        ...
+
+    def ends_at(self, error: CostError) -> bool:
+        """Return whether those who were asked for are done without, for they cost too much."""
         ...
 
     def finalists(self) -> Sequence[Trial]:
@@ -133,7 +137,12 @@ class Driver:
             if done is None:
                 names = apart(points) or dict.fromkeys(graph.actions, points[0].name)
                 look = partial(_refuse_unvalidated, points, graph)
-                done = walker.walk(graph, points, names, known, look)
+                try:
+                    done = walker.walk(graph, points, names, known, look)
+                except CostError as error:
+                    if not self._chooser.ends_at(error):
+                        raise
+                    break
             known |= done.ran
             said = self._chooser.tell([_outcome(*each, done) for each in zip(trials, points, strict=True)])
             if before is None:
@@ -253,3 +262,19 @@ def told(head: str, rows: Sequence[tuple[str, ...]]) -> str:
     from ftbuild.cli.grid import aligned
 
     return "\n".join([hang("", head, columns()), *(f"  {line}" for line in aligned(rows))])
+
+
+def worth(found: Outcome) -> tuple[str, str]:
+    """Return what a trial is worth, and on how many examples; of one that failed, why."""
+    from ftbuild.report import words
+
+    if found.worth is None:
+        return "failed", found.error
+    return words.value(found.worth["mean"]), words.count(found.worth["n"], "example")
+
+
+def label(found: Sequence[Outcome]) -> str:
+    """Return what people call the metric."""
+    from ftbuild.scorers import metric_of
+
+    return next((metric_of(each.worth["metric"]).label for each in found if each.worth), "no value")

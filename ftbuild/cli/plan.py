@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftbuild import planfile
-from ftbuild.cli.build import composed_of, smoke_overrides, world_of
+from ftbuild.cli.build import composed_of, world_of
 from ftbuild.cli.chosen import driver_of
 from ftbuild.cli.layout import columns, hang, label_width
 from ftbuild.cli.options import Options
+from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.errors import ExitCode, StoreError
 from ftbuild.lookup import LedgerFolder, Planned, look_up
 from ftbuild.plan import drawing
@@ -48,7 +49,7 @@ def plan(options: Options) -> int:
     world = world_of(options)
     store = Store(world.store)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
-    driver = driver_of(composed, points, smoke_overrides(options), store, world, options)
+    driver = driver_of(composed, graph, points, store, world, options)
     if driver is not None:
         graph, points = driver.upcoming()
     planned = look_up(graph, store, LedgerFolder(world))

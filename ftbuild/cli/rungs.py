@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ftbuild.cli.driven import Outcome, Trial, nobody, told
+from ftbuild.cli.driven import Outcome, Trial, label, nobody, told, worth
 from ftbuild.composed import Asked
+from ftbuild.errors import CostError
 from ftbuild.halving import Halving, Ladder
 from ftbuild.points import UNCHANGED, Point, shortened
 from ftbuild.report import words
@@ -50,12 +51,16 @@ class Rungs:
             }
         )
         rows = [
-            (each.trial.name, *_worth(each), "goes on" if on else "stops")
+            (each.trial.name, *worth(each), "goes on" if on else "stops")
             for each, on in zip(found, goes_on, strict=True)
         ]
         n = sum(goes_on)
-        head = f"{rung}, {_label(found)} on the validation split: {n} of {len(found)} {'goes' if n == 1 else 'go'} on"
+        head = f"{rung}, {label(found)} on the validation split: {n} of {len(found)} {'goes' if n == 1 else 'go'} on"
         return told(f"{head} to {self.rung(self._ladder.rung)}", rows)
+
+    def ends_at(self, _error: CostError) -> bool:
+        """Return that a rung whose points cost too much ends the sweep."""
+        return False
 
     def finalists(self) -> list[Trial]:
         """Return who has come to the last rung.
@@ -108,15 +113,3 @@ class Rungs:
         return Trial(
             point.name or UNCHANGED, Asked((*others, self._word(self._ladder.rung)), point.composed.origins.typed)
         )
-
-
-def _worth(found: Outcome) -> tuple[str, str]:
-    if found.worth is None:
-        return "failed", found.error
-    return words.value(found.worth["mean"]), words.count(found.worth["n"], "example")
-
-
-def _label(found: Sequence[Outcome]) -> str:
-    from ftbuild.scorers import metric_of
-
-    return next((metric_of(each.worth["metric"]).label for each in found if each.worth), "no value")
