@@ -6,6 +6,7 @@ split is looked at by nobody on the way.
 """
 
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +19,14 @@ from ftbuild.cli.walk import Walker
 from ftbuild.composed import Asked, Composed, Swept
 from ftbuild.compositions import Compositions
 from ftbuild.errors import ConfigError, CostError, EvaluationError, FtbuildError
+from ftbuild.estimates import estimates
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, Ran, found
 from ftbuild.plan.action import RENDER
+from ftbuild.plan.estimate import Estimate, total
 from ftbuild.plan.graph import Graph
 from ftbuild.plan.splits import validating
-from ftbuild.points import Point, apart, one_graph
+from ftbuild.points import Point, apart, has_more_to_say, one_graph
 from ftbuild.problem import Problem, render
 from ftbuild.store.store import DamagedError, Store
 from ftbuild.world import World
@@ -76,7 +79,13 @@ class Chooser(Protocol):
         ...
 
     def to_come(self) -> str:
-        """Return in words what may follow those who are tried first."""
+        """Return in words what may follow those who were asked for, "" where nothing does."""
+        ...
+
+    def later(self) -> Sequence[tuple[Sequence[Trial], int]]:
+        """Return who may be tried after those who were asked for, and how many of them at most, round by round; the
+        last are built in full. Nothing where that is not known.
+        """
         ...
 
     def to_json(self) -> Mapping[str, Any]:
@@ -124,6 +133,17 @@ class Driver:
             self._chooser.tell([_outcome(*each, done) for each in zip(trials, points, strict=True)])
         return self._points(self._chooser.finalists())
 
+    def most_to_come(self) -> Estimate:
+        """Return what those who may follow cost at most: in each round the dearest of them."""
+        found: list[Estimate] = []
+        later = self._chooser.later()
+        for number, (trials, n) in enumerate(later, 1):
+            graph, points = self._points(trials) if number == len(later) else self._validated(trials)
+            costs = self._costs(graph, points)
+            each = [total(costs[name] for name in point.ids) for point in points]
+            found += sorted(each, key=lambda one: math.inf if one.cost_usd is None else one.cost_usd)[-n:]
+        return total(found)
+
     def run(self, walker: Walker) -> Left:
         """Try who is to be tried, and return who is left.
 
@@ -136,7 +156,7 @@ class Driver:
             done = before = self._found(graph, points)
             if done is None:
                 names = apart(points) or dict.fromkeys(graph.actions, points[0].name)
-                look = partial(_refuse_unvalidated, points, graph)
+                look = partial(self._look, graph, points, is_first=not walker.has_walked)
                 try:
                     done = walker.walk(graph, points, names, known, look)
                 except CostError as error:
@@ -160,6 +180,25 @@ class Driver:
         except DamagedError:
             return None
         return done
+
+    def _costs(self, graph: Graph, points: Sequence[Point]) -> Mapping[str, Estimate]:
+        return estimates(look_up(graph, self._store, LedgerFolder(self._world)), points, self._store)
+
+    def _look(self, graph: Graph, points: Sequence[Point], done: Build, *, is_first: bool) -> None:
+        """Refuse points that cannot be told from each other, and a sweep that may come to cost too much.
+
+        Raises:
+            ConfigError: nothing has been paid.
+        """
+        _refuse_unvalidated(points, graph, done)
+        allowed = self._options.max_cost
+        if not is_first or allowed is None or not any(map(has_more_to_say, points)):
+            return
+        most = total([*self._costs(graph, points).values(), self.most_to_come()])
+        if most.cost_usd is not None and most.cost_usd > allowed:
+            what = f"{most.dollars()} at most with what may follow: more than --max-cost {allowed:g}"
+            fix = "a higher --max-cost, fewer points or rungs, or provider.rehearsed=true."
+            raise CostError(Problem(what, "command line", why="Nothing was sent.", fix=fix))
 
     def _validated(self, trials: Sequence[Trial]) -> tuple[Graph, list[Point]]:
         """Return the trials as points that are asked on the validation split alone, and the graph of all."""

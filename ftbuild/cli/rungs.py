@@ -89,6 +89,14 @@ class Rungs:
         ]
         return f"then {', then '.join(said)}, built in full and tested" if said else ""
 
+    def later(self) -> list[tuple[list[Trial], int]]:
+        """Return who may be on each rung above this one, and how many of them at most."""
+        on_it, n = [self._points[number] for number in self._ladder.on_it], len(self._points)
+        return [
+            ([self._trial(point, rung) for point in on_it], self._halving.n_on(rung, n))
+            for rung in range(self._ladder.rung + 1, len(self._halving.values))
+        ]
+
     def stopped(self) -> list[str]:
         """Return a line for each rung: who stopped there, and what each was worth."""
         lines = []
@@ -105,11 +113,9 @@ class Rungs:
         return f"{self._halving.key}={spelt(self._halving.values[rung])}"
 
     def _on_it(self) -> list[Trial]:
-        return [self._trial(self._points[number]) for number in self._ladder.on_it]
+        return [self._trial(self._points[number], self._ladder.rung) for number in self._ladder.on_it]
 
-    def _trial(self, point: Point) -> Trial:
-        """Return a point as it stands on the rung: the word that comes last is that of its last one."""
+    def _trial(self, point: Point, rung: int) -> Trial:
+        """Return a point as it stands on a rung: the word that comes last is that of its last one."""
         *others, _ = point.composed.overrides
-        return Trial(
-            point.name or UNCHANGED, Asked((*others, self._word(self._ladder.rung)), point.composed.origins.typed)
-        )
+        return Trial(point.name or UNCHANGED, Asked((*others, self._word(rung)), point.composed.origins.typed))

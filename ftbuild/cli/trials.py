@@ -87,6 +87,10 @@ class Trials:
         first = "; ".join(self._trial(values).name for values in self._asked)
         return f"first {first}; {more}then the best {n} built in full and tested"
 
+    def later(self) -> list[tuple[list[Trial], int]]:
+        """Return nobody: what will be drawn is not known."""
+        return []
+
     def stopped(self) -> list[str]:
         """Return what the search came to: how many trials, the best of them, those that failed, and why it ended."""
         failed = [number for number, each in enumerate(self._tried, 1) if each.worth is None]
