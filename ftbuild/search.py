@@ -78,6 +78,13 @@ class Tried:
         return self.worth["mean"] if self.worth else None
 
 
+def ends(drawn: Range | Sequence[str]) -> list[Any]:
+    """Return the two ends of a range, as they are drawn, or all choices."""
+    if not isinstance(drawn, Range):
+        return list(drawn)
+    return [int(each) if drawn.whole else each for each in (drawn.low, drawn.high)]
+
+
 def few_digits(value: Any, low: float, high: float) -> float:
     """Return a number between two with few digits."""
     return min(max(float(f"{value:.{DRAWN_DIGITS}g}"), low), high)

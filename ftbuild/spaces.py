@@ -92,8 +92,8 @@ def chosen_by(node: Any, origins: Origins, read: Read) -> Halving | Search | Non
         for key, said in search.when.items()
     }
     places = {key: _place(origins.of(f"sweep.search.from.{key}")) for key in keys}
-    asked = {name: getattr(search, name) for name in ("n_trials", "sampler", "seed", "at_once", "finalists")}
-    return Search(**asked, keys=keys, when=when, places=places)
+    how = (search.n_trials, search.sampler, search.seed, search.at_once, search.finalists)
+    return Search(*how, keys, when, places)
 
 
 def _range(draw: Draw) -> Range | None:

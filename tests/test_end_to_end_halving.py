@@ -125,3 +125,17 @@ def test_a_sweep_without_validation_examples_is_refused_with_its_place_before_an
             "    Nothing was trained.\n"
             "    Fix: dataset.split.validation=0.1, more data, or a sweep that gives no point up early.\n"
         )
+
+
+def test_with_the_tiny_model_it_ends_in_half_the_steps_of_the_full_grid(project: Project) -> None:
+    with with_conf(project, CONF):
+        halving = f"sweep.halving={{rungs:{{{EPOCHS}:[1,4]}},keep:0.25}}"
+        asked = ("+experiment=tone_formal", "evaluation=ours", "goal=ours", "model=tiny", "dataset.limit=60")
+        ended = project.run(*asked, "sweep=ours", halving, COLUMNS="300")
+        assert ended.code == 0, ended.err
+        store = project.store()
+        steps = sorted(len(store.steps(each)) for each in store.job_ids())
+        assert len(steps) == 5
+        assert steps[:4] == [steps[0]] * 4
+        assert 2 * sum(steps) <= 4 * steps[-1]
+        assert steps[-1] == 4 * steps[0] > 0

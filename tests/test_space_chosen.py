@@ -51,8 +51,10 @@ def test_what_the_command_line_sets_cannot_rise(own: Own) -> None:
 def test_points_with_other_metrics_or_other_splits_are_not_told_from_each_other(own: Own) -> None:
     space = f"grid:\n  dataset.split.seed: [1, 2]\nhalving:\n  rungs: {{{EPOCHS}: [1, 3]}}\n  keep: 0.5\n"
     assert refused(own, space) == (
-        "conf/dataset/by_group.yaml: dataset.split: the points differ in dataset.split, so none of them is known to be"
+        "conf/dataset/by_group.yaml:3: dataset.split: the points differ in dataset.split, so none of them is known to be"
         " better\n"
+        "    Nothing was trained.\n"
+        "    Fix: the same for all of them, or a sweep that gives none up early.\n"
     )
 
 
@@ -86,3 +88,16 @@ search:
 def test_a_sampler_that_is_not_there(own: Own) -> None:
     space = f"search:\n  n_trials: 3\n  sampler: gp\n  from: {{{RATE}: {{low: 1, high: 2}}}}\n"
     assert refused(own, space) == "conf/sweep/mine.yaml:4: sweep.search.sampler: 'gp' should be 'tpe' or 'random'\n"
+
+
+def test_a_value_that_no_point_can_have_is_refused_before_any_is_tried(own: Own) -> None:
+    space = f"""\
+search:
+  n_trials: 3
+  from:
+    seed: {{low: 1, high: 9, int: true}}
+    {EPOCHS}: [1, many]
+"""
+    assert refused(own, space) == (f"conf/sweep/mine.yaml:6: {EPOCHS}: 'many' should be a valid integer or 'auto'\n")
+    rungs = f"grid:\n  seed: [1, 2]\nhalving:\n  rungs: {{{EPOCHS}: [0, 3]}}\n  keep: 0.5\n"
+    assert refused(own, rungs).startswith(f"conf/sweep/mine.yaml:5: {EPOCHS}: ")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ftbuild.cli.driven import Driver
+from ftbuild.cli.driven import Chooser, Driver
 from ftbuild.cli.options import Options
 from ftbuild.cli.rungs import Rungs
 from ftbuild.cli.smoke import smoke_overrides
@@ -11,7 +11,7 @@ from ftbuild.compositions import Compositions
 from ftbuild.halving import Halving
 from ftbuild.plan.graph import Graph
 from ftbuild.points import Point
-from ftbuild.search import refuse_without_optuna
+from ftbuild.search import Search, refuse_without_optuna
 from ftbuild.store.store import Store
 from ftbuild.world import World
 
@@ -22,14 +22,20 @@ def driver_of(
     """Return the driver of a sweep, None for one whose points are all built.
 
     Raises:
-        ConfigError: it searches, and Optuna is not there.
+        ConfigError: a value of it is wrong, or it searches and Optuna is not there.
     """
-    given = smoke_overrides(options)
     rule = composed.chosen_by
     if rule is None:
         return None
+    chooser = _chooser(rule, graph, points, store)
+    driver = Driver(chooser, smoke_overrides(options), store, world, options)
+    driver.probe()
+    return driver
+
+
+def _chooser(rule: Halving | Search, graph: Graph, points: Sequence[Point], store: Store) -> Chooser:
     if isinstance(rule, Halving):
-        return Driver(Rungs(rule, points), given, store, world, options)
+        return Rungs(rule, points)
     refuse_without_optuna()
     [point] = points
-    return Driver(Trials(rule, point, memory(rule, graph, point, store)), given, store, world, options)
+    return Trials(rule, point, memory(rule, graph, point, store))

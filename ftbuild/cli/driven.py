@@ -82,6 +82,10 @@ class Chooser(Protocol):
         """Return in words what may follow those who were asked for, "" where nothing does."""
         ...
 
+    def probes(self) -> Sequence[Trial]:
+        """Return points that between them have every value that may be tried, or its bounds."""
+        ...
+
     def later(self) -> Sequence[tuple[Sequence[Trial], int]]:
         """Return who may be tried after those who were asked for, and how many of them at most, round by round; the
         last are built in full. Nothing where that is not known.
@@ -113,6 +117,15 @@ class Driver:
     def __init__(self, chooser: Chooser, given: Sequence[str], store: Store, world: World, options: Options) -> None:
         self._chooser, self._given, self._store, self._world = chooser, given, store, world
         self._options = options
+
+    def probe(self) -> None:
+        """Refuse values that no point can have before any is tried, where any will be.
+
+        Raises:
+            ConfigError: with the place of one.
+        """
+        if self._chooser.ask():
+            self._composed(self._chooser.probes())
 
     @property
     def to_come(self) -> str:
@@ -211,12 +224,14 @@ class Driver:
         return graph, found
 
     def _points(self, trials: Sequence[Trial]) -> tuple[Graph, list[Point]]:
-        from ftbuild.compose import Outside, compose_each
-
-        outside = Outside(self._world.environment)
-        swept = Swept(compose_each(self._world.root, [each.asked for each in trials], outside))
+        swept = Swept(self._composed(trials))
         graph, points = one_graph(Compositions(None, swept), self._given, self._store, smoke=self._options.smoke)
         return graph, [replace(point, name=each.name) for point, each in zip(points, trials, strict=True)]
+
+    def _composed(self, trials: Sequence[Trial]) -> Sequence[Composed]:
+        from ftbuild.compose import Outside, compose_each
+
+        return compose_each(self._world.root, [each.asked for each in trials], Outside(self._world.environment))
 
 
 def refuse_unlike(composed: Sequence[Composed]) -> None:
@@ -258,7 +273,7 @@ def _unvalidated(composed: Composed) -> Problem:
 
 def _problem(composed: Composed, key: str, said: str, fix: str) -> Problem:
     origin = composed.origins.of(key)
-    place = (origin.path, origin.line) if origin else ("command line", None)
+    place = (origin.in_tree, origin.line) if origin else ("command line", None)
     return Problem(f"{key}: {said}", *place, why="Nothing was trained.", fix=fix)
 
 

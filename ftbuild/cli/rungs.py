@@ -89,6 +89,10 @@ class Rungs:
         ]
         return f"then {', then '.join(said)}, built in full and tested" if said else ""
 
+    def probes(self) -> list[Trial]:
+        """Return the first point on every rung."""
+        return [self._trial(self._points[0], rung) for rung in range(len(self._halving.values))]
+
     def later(self) -> list[tuple[list[Trial], int]]:
         """Return who may be on each rung above this one, and how many of them at most."""
         on_it, n = [self._points[number] for number in self._ladder.on_it], len(self._points)

@@ -14,7 +14,7 @@ from ftbuild.plan.splits import validating
 from ftbuild.points import Point, shortened
 from ftbuild.problem import render
 from ftbuild.report import words
-from ftbuild.search import Search, Tried, Values, best, remember, remembered, suggest, to_ask, typed
+from ftbuild.search import Search, Tried, Values, best, ends, remember, remembered, suggest, to_ask, typed
 from ftbuild.store.store import Store
 
 LISTED_AT_MOST = 5
@@ -86,6 +86,14 @@ class Trials:
         more = f"then {rest} more, each drawn from what those before it were worth; " if rest else ""
         first = "; ".join(self._trial(values).name for values in self._asked)
         return f"first {first}; {more}then the best {n} built in full and tested"
+
+    def probes(self) -> list[Trial]:
+        """Return a point for each choice and each end of a range, the others as first drawn, or as that needs them."""
+        found = []
+        for key, drawn in self._search.keys.items():
+            needed = {other: said[0] for other, said in self._search.when.get(key, {}).items()}
+            found += [self._trial({**self._asked[0], **needed, key: end}) for end in ends(drawn)]
+        return found
 
     def later(self) -> list[tuple[list[Trial], int]]:
         """Return nobody: what will be drawn is not known."""
