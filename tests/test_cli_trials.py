@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ftbuild.cli.driven import Outcome
+from ftbuild.cli.choosing import Outcome
 from ftbuild.cli.trials import Trials, memory
 from ftbuild.composed import Composed
 from ftbuild.errors import CostError, EvaluationError
@@ -33,7 +33,9 @@ def tell(trials: Trials, *means: float | None) -> str:
         Outcome(trial, None if mean is None else {**worth, "mean": mean}, "" if mean is not None else "it failed")
         for trial, mean in zip(asked, means, strict=True)
     ]
-    return trials.tell(found)
+    said = trials.tell(found)
+    trials.keep()
+    return said
 
 
 def test_a_trial_is_asked_for_in_words_and_knows_the_line_that_draws_it(tmp_path: Path) -> None:
@@ -72,6 +74,17 @@ def test_a_search_ends_with_the_trials_that_the_money_allows(tmp_path: Path) -> 
         "The search has ended early: command line: one paid job, about $2.00 in all: more than --max-cost 1"
     )
     assert len(Trials(search(), point(), tmp_path / "memory").ask()) == 1  # the next command goes on
+
+
+def test_what_was_told_is_written_once_it_is_kept_and_once_only(tmp_path: Path) -> None:
+    path = tmp_path / "memory"
+    trials = Trials(search(), point(), path)
+    [trial] = trials.ask()
+    trials.tell([Outcome(trial, {"metric": "chrf", "n": 5, "mean": 0.5, "lower_is_better": False})])
+    assert not path.exists()  # a plan writes nothing
+    tell(trials, 0.25)
+    trials.keep()
+    assert [each.mean for each in remembered(path)] == [0.5, 0.25]
 
 
 def test_where_no_trial_has_a_value_nothing_is_built(tmp_path: Path) -> None:

@@ -51,8 +51,17 @@ def test_what_the_command_line_sets_cannot_rise(own: Own) -> None:
 def test_points_with_other_metrics_or_other_splits_are_not_told_from_each_other(own: Own) -> None:
     space = f"grid:\n  dataset.split.seed: [1, 2]\nhalving:\n  rungs: {{{EPOCHS}: [1, 3]}}\n  keep: 0.5\n"
     assert refused(own, space) == (
-        "conf/dataset/by_group.yaml:3: dataset.split: the points differ in dataset.split, so none of them is known to be"
-        " better\n"
+        "conf/dataset/by_group.yaml:3: dataset.split: the points differ in dataset.split, so none of them is known to"
+        " be better\n"
+        "    Nothing was trained.\n"
+        "    Fix: the same for all of them, or a sweep that gives none up early.\n"
+    )
+
+
+def test_a_search_that_draws_the_metric_cannot_tell_its_trials_from_each_other(own: Own) -> None:
+    space = "search:\n  n_trials: 3\n  from:\n    goal.metric: [chrf, style.all_kept]\n"
+    assert refused(own, space) == (
+        "conf/sweep/mine.yaml:5: goal.metric: the points differ in goal.metric, so none of them is known to be better\n"
         "    Nothing was trained.\n"
         "    Fix: the same for all of them, or a sweep that gives none up early.\n"
     )

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from ftbuild.cli.driven import Chooser, Driver
+from ftbuild.cli.choosing import Chooser
+from ftbuild.cli.driven import Driver
 from ftbuild.cli.options import Options
 from ftbuild.cli.rungs import Rungs
 from ftbuild.cli.smoke import smoke_overrides

@@ -11,14 +11,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-from ftbuild.cli.layout import columns, hang
+from ftbuild.cli.choosing import Chooser, Outcome, Trial
 from ftbuild.cli.options import Options
 from ftbuild.cli.walk import Walker
-from ftbuild.composed import Asked, Composed, Swept
+from ftbuild.composed import Composed, Swept
 from ftbuild.compositions import Compositions
-from ftbuild.errors import ConfigError, CostError, EvaluationError, FtbuildError
+from ftbuild.errors import ConfigError, CostError, ProviderError, StoreError
 from ftbuild.estimates import estimates
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, Ran, found
@@ -32,69 +32,6 @@ from ftbuild.store.store import DamagedError, Store
 from ftbuild.world import World
 
 SPLIT = "dataset.split"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A point on its way: what sets it apart from the others, and the words that ask for it."""
-
-    name: str
-    asked: Asked
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a trial is worth on the validation split, `n` and `mean` by a metric; None where it failed by `error`."""
-
-    trial: Trial
-    worth: Mapping[str, Any] | None
-    error: str = ""
-
-
-class Chooser(Protocol):
-    """Who says which points are tried next, and which are left in the end."""
-
-    def ask(self) -> Sequence[Trial]:
-        """Return who is tried next, nobody where only the finalists are left."""
-        ...
-
-    def tell(self, found: Sequence[Outcome]) -> str:
-        """Take what came of those who were asked for last, and return it in words."""
-        ...
-
-    def ends_at(self, error: CostError) -> bool:
-        """Return whether those who were asked for are done without, for they cost too much."""
-        ...
-
-    def finalists(self) -> Sequence[Trial]:
-        """Return who is built in full.
-
-        Raises:
-            EvaluationError: nobody is left.
-        """
-        ...
-
-    def stopped(self) -> Sequence[str]:
-        """Return lines about who was given up."""
-        ...
-
-    def to_come(self) -> str:
-        """Return in words what may follow those who were asked for, "" where nothing does."""
-        ...
-
-    def probes(self) -> Sequence[Trial]:
-        """Return points that between them have every value that may be tried, or its bounds."""
-        ...
-
-    def later(self) -> Sequence[tuple[Sequence[Trial], int]]:
-        """Return who may be tried after those who were asked for, and how many of them at most, round by round; the
-        last are built in full. Nothing where that is not known.
-        """
-        ...
-
-    def to_json(self) -> Mapping[str, Any]:
-        """Return how they were chosen, for run.json."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -119,13 +56,13 @@ class Driver:
         self._options = options
 
     def probe(self) -> None:
-        """Refuse values that no point can have before any is tried, where any will be.
+        """Refuse values that no point can have, or by which points cannot be told from each other, before any is tried.
 
         Raises:
             ConfigError: with the place of one.
         """
         if self._chooser.ask():
-            self._composed(self._chooser.probes())
+            refuse_unlike(self._composed(self._chooser.probes()))
 
     @property
     def to_come(self) -> str:
@@ -176,8 +113,10 @@ class Driver:
                     if not self._chooser.ends_at(error):
                         raise
                     break
+            _refuse_outage(done)
             known |= done.ran
             said = self._chooser.tell([_outcome(*each, done) for each in zip(trials, points, strict=True)])
+            self._chooser.keep()
             if before is None:
                 print(said, file=sys.stderr)
         graph, points = self._points(self._chooser.finalists())
@@ -262,6 +201,18 @@ def _refuse_unvalidated(points: Sequence[Point], graph: Graph, done: Build) -> N
                 raise ConfigError(_unvalidated(point.composed))
 
 
+def _refuse_outage(done: Build) -> None:
+    """Refuse to call points worse that failed for no reason of their own: the same command tries them again.
+
+    Raises:
+        FtbuildError: the provider could not be reached or has no room, or the store could not be written.
+    """
+    for error in done.failed.values():
+        is_theirs = isinstance(error, ProviderError) and error.status not in (400, 404, 422)
+        if is_theirs or isinstance(error, StoreError):
+            raise error
+
+
 def _unvalidated(composed: Composed) -> Problem:
     return _problem(
         composed,
@@ -303,32 +254,3 @@ def _scores(point: Point, done: Build) -> bytes | None:
     """
     ran = done.ran.get(point.ids[-1])
     return done.store.get(ran.record.outputs["scores.jsonl"]) if ran is not None else None
-
-
-def nobody(found: Sequence[Outcome]) -> FtbuildError:
-    """Return the error of a sweep in which nobody is left."""
-    said = "; ".join(f"{each.trial.name}: {each.error or 'no answer has a value'}" for each in found)
-    return EvaluationError(f"no point is left to build: {said}")
-
-
-def told(head: str, rows: Sequence[tuple[str, ...]]) -> str:
-    """Return a table with its head, for the terminal."""
-    from ftbuild.cli.grid import aligned
-
-    return "\n".join([hang("", head, columns()), *(f"  {line}" for line in aligned(rows))])
-
-
-def worth(found: Outcome) -> tuple[str, str]:
-    """Return what a trial is worth, and on how many examples; of one that failed, why."""
-    from ftbuild.report import words
-
-    if found.worth is None:
-        return "failed", found.error
-    return words.value(found.worth["mean"]), words.count(found.worth["n"], "example")
-
-
-def label(found: Sequence[Outcome]) -> str:
-    """Return what people call the metric."""
-    from ftbuild.scorers import metric_of
-
-    return next((metric_of(each.worth["metric"]).label for each in found if each.worth), "no value")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ftbuild.cli.driven import Outcome, Trial, label, nobody, told, worth
+from ftbuild.cli.choosing import Outcome, Trial, label, nobody, told, worth
 from ftbuild.composed import Asked
 from ftbuild.errors import CostError
 from ftbuild.halving import Halving, Ladder
@@ -57,6 +57,9 @@ class Rungs:
         n = sum(goes_on)
         head = f"{rung}, {label(found)} on the validation split: {n} of {len(found)} {'goes' if n == 1 else 'go'} on"
         return told(f"{head} to {self.rung(self._ladder.rung)}", rows)
+
+    def keep(self) -> None:
+        """Keep nothing: every value is found again by what it was made of."""
 
     def ends_at(self, _error: CostError) -> bool:
         """Return that a rung whose points cost too much ends the sweep."""

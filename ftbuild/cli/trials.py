@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ftbuild.cli.driven import Outcome, Trial, label, nobody, told, worth
+from ftbuild.cli.choosing import Outcome, Trial, label, nobody, told, worth
 from ftbuild.composed import Asked
 from ftbuild.digest import of_value
 from ftbuild.errors import CostError
@@ -37,6 +37,7 @@ class Trials:
     def __init__(self, search: Search, point: Point, path: Path) -> None:
         self._search, self._point, self._path = search, point, path
         self._tried = remembered(path)
+        self._n_kept = len(self._tried)
         self._asked: Sequence[Values] = ()
         self._ended = ""
 
@@ -47,10 +48,9 @@ class Trials:
         return [self._trial(values) for values in self._asked]
 
     def tell(self, found: Sequence[Outcome]) -> str:
-        """Take what they are worth, remember it, and say which is the best by now."""
+        """Take what they are worth, and say which is the best by now."""
         number = len(self._tried)
         new = [Tried(values, each.worth, each.error) for values, each in zip(self._asked, found, strict=True)]
-        remember(self._path, new)
         self._tried += new
         ahead = best(self._tried, 1)
         rows = [
@@ -59,6 +59,11 @@ class Trials:
         ]
         head = f"{len(self._tried)} of {words.count(self._search.n_trials, 'trial')}"
         return told(f"{head}, {label(found)} on the validation split", rows)
+
+    def keep(self) -> None:
+        """Remember the trials that were told."""
+        remember(self._path, self._tried[self._n_kept :])
+        self._n_kept = len(self._tried)
 
     def ends_at(self, error: CostError) -> bool:
         """Return whether the search ends with the trials that it has, the next costing too much."""
