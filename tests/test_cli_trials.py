@@ -4,15 +4,19 @@ import json
 from pathlib import Path
 
 import pytest
+from settings_fixture import FULL, graph
 
 from ftbuild.cli.choosing import Outcome
+from ftbuild.cli.driven import refuse_outage
 from ftbuild.cli.trials import Trials, memory
 from ftbuild.composed import Composed
-from ftbuild.errors import CostError, EvaluationError
+from ftbuild.errors import CostError, EvaluationError, FtbuildError, JobError, ProviderError, StoreError
 from ftbuild.origins import Origins
+from ftbuild.outcome import Build
 from ftbuild.points import Point
 from ftbuild.problem import Problem
 from ftbuild.search import Range, Search, remembered
+from ftbuild.store.store import Store
 
 DEAR = CostError(Problem("one paid job, about $2.00 in all: more than --max-cost 1", "command line"))
 
@@ -87,6 +91,30 @@ def test_what_was_told_is_written_once_it_is_kept_and_once_only(tmp_path: Path) 
     assert [each.mean for each in remembered(path)] == [0.5, 0.25]
 
 
+@pytest.mark.parametrize(
+    ("error", "is_its_own"),
+    [
+        (JobError("it diverged"), True),
+        (ProviderError("no such rate", status=400), True),
+        (ProviderError("no room today", status=503), False),
+        (ProviderError("too many requests", status=429), False),
+        (ProviderError("the key is refused", status=401), False),
+        (ProviderError("cannot be reached"), False),
+        (StoreError("the disk is full"), False),
+    ],
+)
+def test_only_what_failed_for_a_reason_of_its_own_counts_as_a_failed_trial(
+    tmp_path: Path, error: FtbuildError, is_its_own: bool
+) -> None:
+    done = Build(Store(tmp_path), {}, {"job": error})
+    if is_its_own:
+        refuse_outage(done)
+    else:
+        with pytest.raises(type(error)) as raised:
+            refuse_outage(done)
+        assert raised.value is error
+
+
 def test_where_no_trial_has_a_value_nothing_is_built(tmp_path: Path) -> None:
     trials = Trials(search(1), point(), tmp_path / "memory")
     tell(trials, None)
@@ -95,10 +123,6 @@ def test_where_no_trial_has_a_value_nothing_is_built(tmp_path: Path) -> None:
 
 
 def test_more_trials_are_the_same_search_and_other_settings_are_another(tmp_path: Path) -> None:
-    from settings_fixture import FULL, graph
-
-    from ftbuild.store.store import Store
-
     store, given, other = Store(tmp_path), graph(FULL), graph(FULL | {"seed": 8})
     one, two = (Point(point().composed, (), tuple(each.actions)) for each in (given, other))
     places = [

@@ -113,7 +113,7 @@ class Driver:
                     if not self._chooser.ends_at(error):
                         raise
                     break
-            _refuse_outage(done)
+            refuse_outage(done)
             known |= done.ran
             said = self._chooser.tell([_outcome(*each, done) for each in zip(trials, points, strict=True)])
             self._chooser.keep()
@@ -201,7 +201,7 @@ def _refuse_unvalidated(points: Sequence[Point], graph: Graph, done: Build) -> N
                 raise ConfigError(_unvalidated(point.composed))
 
 
-def _refuse_outage(done: Build) -> None:
+def refuse_outage(done: Build) -> None:
     """Refuse to call points worse that failed for no reason of their own: the same command tries them again.
 
     Raises:
