@@ -15,33 +15,30 @@ from typing import Any
 
 import yaml
 from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
-from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from omegaconf.resolvers import oc
 from pydantic import ValidationError
 
 from ftbuild import config_problems, defaults_lists, spaces
-from ftbuild.composed import SMOKE, Composed, Swept
+from ftbuild.composed import SMOKE, Asked, Composed, Swept
 from ftbuild.config_files import ConfigFiles
 from ftbuild.config_problems import COMMAND_LINE
 from ftbuild.errors import ConfigError
-from ftbuild.merging import Merged, Merging, plain, typed
+from ftbuild.halving import Halving
+from ftbuild.merging import Merged, Merging, initialised, is_off, of_space, plain, typed
 from ftbuild.origins import Origin, Origins, in_value
 from ftbuild.outside import Outside
 from ftbuild.problem import Problem, nearest
+from ftbuild.search import Search
 from ftbuild.settings import Settings
 from ftbuild.settings.contradictions import contradictions
-from ftbuild.trees import GROUPS, experiments, find_root, shipped_conf, trees
+from ftbuild.trees import GROUPS, experiments, find_root
 
 __all__ = ["SMOKE", "Composed", "Outside", "Swept", "compose", "compose_sweep", "experiments", "find_root", "to_yaml"]
 
@@ -98,10 +95,11 @@ def compose_sweep(
             for each, values in zip(parsed, choices, strict=True)
             if not values
         ]
-        points, where = [], ""
+        points, rules, where = [], [], ""
         for line in lines:
             try:
-                asked = conf.spread(before, line)
+                asked, chosen_by = conf.spread(before, line)
+                rules.append(chosen_by)
                 where = where or next((at.path for each in asked for at in each.places.values() if at), "")
             except ConfigError as error:
                 problems += error.problems
@@ -111,9 +109,22 @@ def compose_sweep(
                     points.append(conf.compose(each.overrides, places=each.places))
                 except ConfigError as error:
                     problems += error.problems
+        if any(each != rules[0] for each in rules) or (len(rules) > 1 and isinstance(rules[0], Search)):
+            said = "several spaces with a search, or with several halvings"
+            problems.append(Problem(said, COMMAND_LINE, fix="ask for one of them."))
         if problems:
             raise ConfigError(*config_problems.ordered(problems))
-        return Swept.once(points, where) if has_space else Swept(points)
+        return replace(Swept.once(points, where), chosen_by=rules[0]) if has_space else Swept(points)
+
+
+def compose_each(root: Path, asked: Sequence[Asked], outside: Outside | None = None) -> list[Composed]:
+    """Return the settings of points that are asked for one by one, in plain words.
+
+    Raises:
+        ConfigError: as `compose`, for the first that is wrong.
+    """
+    with _hydra(root, outside or Outside()) as conf:
+        return [conf.compose_words(each) for each in asked]
 
 
 def to_yaml(composed: Composed) -> str:
@@ -168,8 +179,11 @@ class _Trees:
         """Return whether the overrides, or the files that they choose, ask for a space."""
         return self._space(parsed) is not None
 
-    def spread(self, given: Sequence[Override], parsed: Sequence[Override]) -> list[_Asked]:
-        """Return what asks for each point of the space that is chosen, or the one point where none is.
+    def spread(
+        self, given: Sequence[Override], parsed: Sequence[Override]
+    ) -> tuple[list[_Asked], Halving | Search | None]:
+        """Return what asks for each point of the space that is chosen, or the one point where none is, and how its
+        points are chosen from where not all are built.
 
         A point is asked for in plain words, as they would be typed. What is `given` gives way to them.
 
@@ -179,7 +193,7 @@ class _Trees:
         plain = self._without_space(given, parsed)
         space = self._space([*given, *parsed])
         if space is None:
-            return [_Asked([*given, *plain])]
+            return [_Asked([*given, *plain])], None
         values = {spaces.bare(each.get_key_element()): each.value() for each in plain if not each.is_delete()}
         asked = []
         for words in spaces.spread(*space, self._options, values, self._values):
@@ -193,7 +207,17 @@ class _Trees:
             said = {spaces.bare(word.key) for word in words}
             rest = [each for each in given if spaces.bare(each.get_key_element()) not in said]
             asked.append(_Asked([*rest, *plain, *ours], places))
-        return asked
+        return asked, spaces.chosen_by(*space, self._values)
+
+    def compose_words(self, asked: Asked) -> Composed:
+        """Return the settings that plain words ask for.
+
+        Raises:
+            ConfigError: as `compose`.
+        """
+        parsed, problems = self.parse(asked.words)
+        places = {typed(each): asked.origins.get(spaces.bare(each.get_key_element())) for each in parsed}
+        return self.compose(parsed, problems, places)
 
     def compose_one(self, parsed: Sequence[Override], problems: Sequence[Problem]) -> Composed:
         """Return the one point that the overrides ask for.
@@ -210,7 +234,7 @@ class _Trees:
         more += [
             Problem(f"{typed(each)!r} asks for several points", COMMAND_LINE, fix="leave it out: here is room for one.")
             for each in rest
-            if self.has_space(rest) and _of_space(each) and not _is_off(each)
+            if self.has_space(rest) and of_space(each) and not is_off(each)
         ]
         return self.compose(self._without_space((), rest), [*problems, *more])
 
@@ -219,9 +243,9 @@ class _Trees:
 
         Words that ask for a space and come to none stay: what is wrong with them is told where they are composed.
         """
-        if not self.has_space([*given, *parsed]) and not any(map(_is_off, parsed)):
+        if not self.has_space([*given, *parsed]) and not any(map(is_off, parsed)):
             return list(parsed)
-        plain = [each for each in parsed if not _of_space(each)]
+        plain = [each for each in parsed if not of_space(each)]
         return [*plain, self._parsed("sweep=none")] if self.has_space([*given, *plain]) else plain
 
     def _space(self, parsed: Sequence[Override]) -> tuple[Any, Origins] | None:
@@ -230,7 +254,7 @@ class _Trees:
         Raises:
             ConfigError: an override of it cannot be set.
         """
-        said = [each for each in parsed if self._is_group(each) or _of_space(each)]
+        said = [each for each in parsed if self._is_group(each) or of_space(each)]
         asked = tuple(map(typed, said))
         if asked not in self._spaces:
             self._spaces[asked] = self._space_said(said)
@@ -238,7 +262,7 @@ class _Trees:
 
     def _space_said(self, said: Sequence[Override]) -> tuple[Any, Origins] | None:
         groups = [each for each in said if self._is_group(each)]
-        if any(_is_off(each) or self._refused(each) for each in groups):
+        if any(is_off(each) or self._refused(each) for each in groups):
             return None
         if (merged := self._merged_by(groups)) is None:
             return None
@@ -463,37 +487,11 @@ def _chosen(parsed: Sequence[Override], group: str) -> list[str]:
     return [str(option) for value in values for option in (value if isinstance(value, list) else [value])]
 
 
-def _of_space(override: Override) -> bool:
-    return override.key_or_group.partition(".")[0] == "sweep"
-
-
-def _is_off(override: Override) -> bool:
-    """Return whether an override says that there is no space."""
-    is_no = override.is_delete() or override.value() in (None, "none")
-    return override.key_or_group == "sweep" and is_no
-
-
 def _placed(problem: Problem, origin: Origin | None) -> Problem:
     return replace(problem, path=origin.path, line=origin.line) if origin else problem
 
 
 @contextmanager
 def _hydra(root: Path, outside: Outside) -> Iterator[_Trees]:
-    own_first = [str(tree.resolve()) for tree in trees(root)[:-1]]
-
-    class UserTree(SearchPathPlugin):
-        """Puts the user's conf/ in front of ours, in this process only."""
-
-        def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-            for tree in own_first:
-                search_path.prepend(provider="project", path=f"file://{tree}", anchor="main")
-
-    plugins = Plugins.instance()
-    plugins.register(UserTree)
-    OmegaConf.register_new_resolver("oc.env", outside.variable, replace=True)
-    try:
-        with initialize_config_dir(config_dir=str(shipped_conf().resolve()), version_base="1.3", job_name="ftbuild"):
-            yield _Trees(root, outside)
-    finally:
-        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
-        plugins.plugin_type_to_subclass_list[SearchPathPlugin].remove(UserTree)
+    with initialised(root, outside):
+        yield _Trees(root, outside)

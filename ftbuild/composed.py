@@ -6,13 +6,15 @@ In JSON every distinct value of a top-level key is said once, so a sweep costs w
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftbuild.halving import Halving
 from ftbuild.origins import Origin, Origins
 from ftbuild.problem import Problem
+from ftbuild.search import Search
 from ftbuild.source_files import Place
 
 if TYPE_CHECKING:
@@ -60,11 +62,20 @@ class Composed:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A point in plain words, and by key where those stand that were not typed."""
+
+    words: tuple[str, ...]
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Swept:
-    """The points of a sweep in order, and what is to be told of them."""
+    """The points of a sweep in order, what is to be told of them, and how points are chosen where not all are built."""
 
     points: Sequence[Composed]
     notes: Sequence[Problem] = ()
+    chosen_by: Halving | Search | None = None
 
     @classmethod
     def once(cls, points: Sequence[Composed], where: str) -> "Swept":

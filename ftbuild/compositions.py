@@ -27,11 +27,13 @@ from typing import Any
 from ftbuild import __version__, digest
 from ftbuild.composed import Composed, Swept, from_json, to_json
 from ftbuild.errors import StoreError
+from ftbuild.halving import Halving
 from ftbuild.problem import Problem
+from ftbuild.search import Search
 from ftbuild.store import durable
 from ftbuild.trees import PACKAGE, trees
 
-FORMAT = 2
+FORMAT = 3
 ENTRIES_AT_MOST = 64
 RACY_SECONDS = 2
 COMPOSED_BY = {"hydra": "__init__.py", "omegaconf": "version.py", "pydantic": "version.py", "yaml": "__init__.py"}
@@ -76,28 +78,33 @@ class _Entry:
 class Compositions:
     """The compositions of one command line, in order, and one document that is kept with them."""
 
-    def __init__(
-        self, entry: _Entry | None, composed: Sequence[Composed] | None = None, notes: Sequence[Problem] = ()
-    ) -> None:
+    def __init__(self, entry: _Entry | None, swept: Swept | None = None) -> None:
         self._entry = entry
-        self._composed = composed
-        self._notes = notes
+        self._swept = swept
 
-    @cached_property
+    @property
     def points(self) -> Sequence[Composed]:
         """Return the compositions: one, or those of a sweep."""
-        return from_json(self._kept) if self._composed is None else self._composed
+        return self._said.points
 
     @property
     def notes(self) -> Sequence[Problem]:
         """Return what is to be told of the points."""
-        return [Problem(**each) for each in self._kept["notes"]] if self._composed is None else self._notes
+        return self._said.notes
+
+    @property
+    def chosen_by(self) -> Halving | Search | None:
+        """Return how points are chosen, None where all are built."""
+        return self._said.chosen_by
 
     @cached_property
-    def _kept(self) -> Mapping[str, Any]:
+    def _said(self) -> Swept:
+        if self._swept is not None:
+            return self._swept
         assert self._entry is not None
         kept: Mapping[str, Any] = json.loads(self._entry.composed)
-        return kept
+        notes = [Problem(**each) for each in kept["notes"]]
+        return Swept(from_json(kept), notes, _rule(kept["chosen_by"]))
 
     def attached(self) -> bytes | None:
         """Return the document that was attached to these very compositions, None if there is none."""
@@ -148,18 +155,28 @@ def compositions(
     entry = None if outside.changing else _fresh(path, rests_on, swept)
     if entry:
         entry.write()
-    return Compositions(entry, swept.points, swept.notes)
+    return Compositions(entry, swept)
 
 
 def _fresh(path: Path, rests_on: Mapping[str, Any], swept: Swept) -> _Entry | None:
     """Return a new entry, None for compositions that JSON would change, as one with a key that is a number."""
     try:
-        content = json.dumps({**to_json(swept.points), "notes": [asdict(each) for each in swept.notes]})
+        rule = swept.chosen_by
+        said = [type(rule).__name__, rule.to_json()] if rule is not None else None
+        notes = [asdict(each) for each in swept.notes]
+        content = json.dumps({**to_json(swept.points), "notes": notes, "chosen_by": said})
     except (TypeError, ValueError):
         return None
     if [each.tree for each in from_json(json.loads(content))] != [each.tree for each in swept.points]:
         return None
     return _Entry(path, json.dumps(rests_on).encode(), content.encode())
+
+
+def _rule(kept: Sequence[Any] | None) -> Halving | Search | None:
+    if kept is None:
+        return None
+    name, said = kept
+    return Halving.from_json(said) if name == Halving.__name__ else Search.from_json(said)
 
 
 def _holds(rests_on: Mapping[str, Any], files: Mapping[str, os.stat_result], environment: Mapping[str, str]) -> bool:

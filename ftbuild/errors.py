@@ -5,6 +5,7 @@ problems that caused it, the shell prints them.
 
     FtbuildError
       ConfigError       2   bad use or bad config
+        CostError       2   more than --max-cost or the budget allows
       PlanError         2   a kept plan, or a lock file, says something else
       DataError         1   problems found in data
       EvaluationError   5   an evaluation could not be finished
@@ -65,6 +66,10 @@ class ConfigError(FtbuildError):
     """The command line or a config file is wrong."""
 
     exit_code = ExitCode.CONFIG
+
+
+class CostError(ConfigError):
+    """It costs more than was allowed."""
 
 
 class PlanError(FtbuildError):

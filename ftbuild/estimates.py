@@ -35,10 +35,10 @@ def estimates(planned: Sequence[Planned], points: Sequence[Point], store: Store)
             found[one.action.id] = Estimate(None, 0 if free else None, estimated=True)
             continue
         lines = next(name for name in point.ids if by_id[name].action.kind.name == "render")
-        split: Split = "confirm" if one.action.stage == "confirm" else "test"
-        if (lines, split) not in known:
-            known[lines, split] = sizes(by_id[lines], store, split)
-        found[one.action.id] = _estimate(one, point.composed.settings, _with_shots(known[lines, split], one))
+        which = (lines, one.action.split)
+        if which not in known:
+            known[which] = sizes(by_id[lines], store, one.action.split)
+        found[one.action.id] = _estimate(one, point.composed.settings, _with_shots(known[which], one))
     return found
 
 

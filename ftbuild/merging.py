@@ -1,26 +1,59 @@
 """What the points of a sweep share: each file is read once, and the files of a choice of groups merged once.
 
-Does what Hydra does, in the order and by the code of Hydra, without reading everything again for each point.
+Does what Hydra does, in the order and by the code of Hydra, without reading everything again for each point. It also
+starts Hydra on the trees of a project.
 """
 
 import copy
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from hydra import initialize_config_dir
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra._internal.defaults_list import create_defaults_list
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ResultDefault
 from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.resolvers import oc
 
 from ftbuild.origins import Origin
+from ftbuild.outside import Outside
+from ftbuild.trees import shipped_conf, trees
 
-__all__ = ["Merged", "Merging", "plain", "typed"]
+__all__ = ["Merged", "Merging", "initialised", "is_off", "of_space", "plain", "typed"]
 
 LOOKED_AT = re.compile(r"\$\{([A-Za-z_]\w*)(?:\.\w+)*\}")
+
+
+@contextmanager
+def initialised(root: Path, outside: Outside) -> Iterator[None]:
+    """Initialise Hydra on the trees of a project, in this process only; variables come from `outside`."""
+    own_first = [str(tree.resolve()) for tree in trees(root)[:-1]]
+
+    class UserTree(SearchPathPlugin):
+        """Puts the user's conf/ in front of ours."""
+
+        def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+            for tree in own_first:
+                search_path.prepend(provider="project", path=f"file://{tree}", anchor="main")
+
+    plugins = Plugins.instance()
+    plugins.register(UserTree)
+    OmegaConf.register_new_resolver("oc.env", outside.variable, replace=True)
+    try:
+        with initialize_config_dir(config_dir=str(shipped_conf().resolve()), version_base="1.3", job_name="ftbuild"):
+            yield
+    finally:
+        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
+        plugins.plugin_type_to_subclass_list[SearchPathPlugin].remove(UserTree)
 
 
 class Merging:
@@ -168,3 +201,14 @@ def plain(config: DictConfig, *, resolve: bool) -> dict[str, Any]:
     tree = OmegaConf.to_container(config, resolve=resolve)
     assert isinstance(tree, dict)
     return {str(key): value for key, value in tree.items()}
+
+
+def of_space(override: Override) -> bool:
+    """Return whether an override is about the search space."""
+    return override.key_or_group.partition(".")[0] == "sweep"
+
+
+def is_off(override: Override) -> bool:
+    """Return whether an override says that there is no space."""
+    is_no = override.is_delete() or override.value() in (None, "none")
+    return override.key_or_group == "sweep" and is_no

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ftbuild import elsewhere, gates
-from ftbuild.errors import ConfigError, DataError, ProviderError, StoreError
+from ftbuild.errors import ConfigError, CostError, DataError, ProviderError, StoreError
 from ftbuild.estimates import TO_COME, Bill, bill, estimates
 from ftbuild.ledger.budget import NO_LIMIT, Reservations, name_of
 from ftbuild.lookup import LedgerFolder, Planned, look_up
@@ -292,7 +292,7 @@ def refuse_dear(found: Bill, max_cost: float | None) -> None:
     if found.total.cost_usd > max_cost:
         fix = f"--max-cost {_up(found.total.cost_usd):g}, fewer epochs or examples, or provider.rehearsed=true."
         what = f"{found}: more than --max-cost {max_cost:g}"
-        raise ConfigError(Problem(what, "command line", why="Nothing was sent.", fix=fix))
+        raise CostError(Problem(what, "command line", why="Nothing was sent.", fix=fix))
 
 
 def budget(points: Sequence[Point]) -> float:
@@ -330,11 +330,11 @@ def confirm(found: Bill, consent: Consent) -> None:
         raise ConfigError(Problem("not paid for: nothing was sent", fix="the same command asks again."))
 
 
-def _beyond(found: Bill, limit: float, reserved: float) -> ConfigError:
+def _beyond(found: Bill, limit: float, reserved: float) -> CostError:
     others = f", ${reserved:,.2f} are spent or reserved already" if reserved else ""
     what = f"{found}{others}, and the budget is ${limit:,.2f}"
     fix = f"budget.usd={_up(reserved + (found.total.cost_usd or 0)):g}, or provider.rehearsed=true."
-    return ConfigError(Problem(what, "budget.usd", why="Nothing was sent.", fix=fix))
+    return CostError(Problem(what, "budget.usd", why="Nothing was sent.", fix=fix))
 
 
 def _up(usd: float) -> float:

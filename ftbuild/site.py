@@ -72,6 +72,12 @@ class Site:
         spent = total(self.costs[name] for name in point.ids if name in self.costs)
         return self._runs[number] | {"cost_usd": spent.cost_usd}
 
+    def expect(self, points: Sequence[Point]) -> None:
+        """Let points ask for something that were not there at first."""
+        known = {id(each) for each in self._points}
+        self._points += [each for each in points if id(each) not in known]
+        self._owners = owners(self._points)
+
     def go_on(self, point: Point, grown: Point, done: Build) -> None:
         """Let a point ask for more, after a walk that did `done`; its run stays the one that it is."""
         self._points[self._points.index(point)] = grown

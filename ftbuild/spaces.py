@@ -1,7 +1,8 @@
 """A search space spread out: the words of each of its points, as they would be typed.
 
 Owns the order of the points (grid, then zip, then random, what stands last varies fastest; then list), what is drawn,
-what is left out, and how Hydra's grammar spells a value. Knows nothing of Hydra: what reads its sweeps is passed in.
+what is left out, the last rung of each, and how Hydra's grammar spells a value. Knows nothing of Hydra: what reads its
+sweeps is passed in.
 What the command line sets a space leaves alone. `${...}` in a space is the points' own, resolved in each.
 """
 
@@ -18,11 +19,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from ftbuild import config_problems
 from ftbuild.errors import ConfigError
+from ftbuild.halving import Halving, rises
 from ftbuild.origins import Origin, Origins
+from ftbuild.search import Range, Search, few_digits
 from ftbuild.settings import Draw, Settings, Sweep
 from ftbuild.settings.contradictions import Contradiction
 
-DRAWN_DIGITS = 4  # significant ones: enough to search by, and few enough to type
 PLAIN = re.compile(r"(?!(true|false|null|nan|inf)$)[A-Za-z_][\w/.-]*", re.ASCII | re.IGNORECASE)
 FIXES = {"experiment": "ftbuild -m +experiment=NAME,NAME", "sweep": "leave it out."}  # of keys that no space sets
 
@@ -61,7 +63,7 @@ def spread(
         ConfigError: with all that is wrong in the space.
     """
     try:
-        space = TypeAdapter(dict[str, Sweep]).validate_json(json.dumps({"sweep": node}))["sweep"]
+        space = _read(node)
     except ValidationError as error:
         raise ConfigError(*config_problems.from_validation(error, Settings, origins, options)) from error
     spreading = _Spreading(space, typed, read)
@@ -72,6 +74,44 @@ def spread(
         [Word(key, f"{key}={spelt(said.value)}", origins.of(said.at)) for key, said in point.items()]
         for point in points
     ]
+
+
+def chosen_by(node: Any, origins: Origins, read: Read) -> Halving | Search | None:
+    """Return how the points of a space that was spread are chosen, None where all of them are built."""
+    space = _read(node)
+    if (halving := space.halving) is not None:
+        [(key, values)] = halving.rungs.items()
+        return Halving(key, tuple(values if not isinstance(values, str) else read(key, values) or ()), halving.keep)
+    if (search := space.search) is None:
+        return None
+    keys = {
+        key: _range(draw) or [spelt(each) for each in _listed(draw, key, read)] for key, draw in search.drawn.items()
+    }
+    when = {
+        key: {other: [spelt(each) for each in values] for other, values in said.items()}
+        for key, said in search.when.items()
+    }
+    places = {key: _place(origins.of(f"sweep.search.from.{key}")) for key in keys}
+    how = (search.n_trials, search.sampler, search.seed, search.at_once, search.finalists)
+    return Search(*how, keys, when, places)
+
+
+def _range(draw: Draw) -> Range | None:
+    if draw.low is None or draw.high is None:
+        return None
+    return Range(draw.low, draw.high, draw.log, draw.whole)
+
+
+def _listed(draw: Draw, key: str, read: Read) -> Sequence[Any]:
+    return (draw.choices if not isinstance(draw.choices, str) else read(key, draw.choices)) or ()
+
+
+def _place(origin: Origin | None) -> tuple[str, int | None, str] | None:
+    return (origin.path, origin.line, str(origin.tree)) if origin else None
+
+
+def _read(node: Any) -> Sweep:
+    return TypeAdapter(dict[str, Sweep]).validate_json(json.dumps({"sweep": node}))["sweep"]
 
 
 def bare(key: str) -> str:
@@ -109,13 +149,16 @@ class _Spreading:
             {key: Said(value, f"sweep.list[{number}]") for key, value in point.items()}
             for number, point in enumerate(self._space.points)
         ]
-        self._look_at_keys([*axes, listed])
+        last = self._last_rung()
+        self._look_at_keys([*axes, *([[last]] if last else []), listed])
+        if self._space.search is not None:
+            return self._searched([*axes, listed])
         if not axes and not listed:
             self._fault("sweep", "no point: it has no grid, zip, random or list", "sweep=none is no sweep.")
         multiplied = product(*map(self._left_open, axes)) if axes else ()
         whole: list[Point] = [{key: said for part in parts for key, said in part.items()} for parts in multiplied]
         whole += map(self._open, listed)
-        return [] if self.faults else self._less(whole)
+        return [] if self.faults else [{**point, **last} for point in self._less(whole)]
 
     def _left_open(self, axis: Sequence[Point]) -> list[Point]:
         """Return the points of an axis without what the command line sets; one, where that is all of it."""
@@ -153,6 +196,46 @@ class _Spreading:
                 drawn[key] = [Said(_drawn(draw, choices, chance.random()), at) for _ in range(random.n)]
         yield [dict(zip(drawn, values, strict=True)) for values in zip(*drawn.values(), strict=True)]
 
+    def _searched(self, others: Sequence[Sequence[Point]]) -> list[Point]:
+        """Return the one point that a search starts from, which says nothing of its own."""
+        search = self._space.search
+        assert search is not None
+        if any(others) or self._space.halving is not None or self._space.exclude:
+            self._fault(
+                "sweep.search", "a search has no other points beside it", "leave out grid, list, halving and so on."
+            )
+        before: list[str] = []
+        for key, draw in search.drawn.items():
+            at = f"sweep.search.from.{key}"
+            self._look_at_keys([[{key: Said(None, at)}], []])
+            if bare(key) in self._typed:
+                self._fault(at, f"{key} is on the command line too", "leave it out there.")
+            if draw.choices is not None:
+                self._values(key, draw.choices, at)
+            before.append(key)
+        for key, said in search.when.items():
+            at = f"sweep.search.when.{key}"
+            for other in [key, *said]:
+                if other not in before:
+                    self.faults.append(Contradiction(at, f"nothing draws {other!r}", before, other))
+                elif other != key and key in before and before.index(other) > before.index(key):
+                    self._fault(at, f"{other} is drawn after {key}", "put it before that in sweep.search.from.")
+        return [] if self.faults else [{}]
+
+    def _last_rung(self) -> Point:
+        """Return what every point of a halving ends with, nothing where there is none."""
+        if self._space.halving is None:
+            return {}
+        [(key, values)] = self._space.halving.rungs.items()
+        at = f"sweep.halving.rungs.{key}"
+        said = self._values(key, values, at)
+        if bare(key) in self._typed:
+            self._fault(at, f"{key} is on the command line too", "leave it out there, or sweep.halving=null.")
+        elif said and not rises([each.value for each in said]):
+            shown = spelt([each.value for each in said])
+            self._fault(at, f"{shown} are no two or more numbers that rise", "as [1,3]; the last may be null, for all.")
+        return {key: Said(said[-1].value, at)} if said else {}
+
     def _values(self, key: str, values: str | list[Any], at: str) -> list[Said]:
         """Return the values of a key, none where a fault is told of them."""
         if not isinstance(values, str):
@@ -173,7 +256,7 @@ class _Spreading:
                     self._fault(said.at, f"{key} is for the command line, and no space sets it", FIXES[name])
                 elif key.startswith("~"):
                     self._fault(said.at, f"{key} takes a key out, and a space sets it", f"{key[1:]}: null")
-                elif key in first and part is not parts[-1]:
+                elif key in first and (part is not parts[-1] or ".halving." in first[key]):
                     self._fault(at, f"{key} has its values in {first[key]} already", "say it once.")
                 first.setdefault(key, at)
         self._known = list(first)
@@ -226,4 +309,4 @@ def _drawn(draw: Draw, choices: Sequence[Any] | None, chance: float) -> Any:
         value = (low.ln() + at * (high.ln() - low.ln())).exp() if draw.log else low + at * (high - low)
         if draw.whole:
             return min(int(value // 1), int(draw.high))
-        return min(max(float(f"{value:.{DRAWN_DIGITS}g}"), draw.low), draw.high)
+        return few_digits(value, draw.low, draw.high)

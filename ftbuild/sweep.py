@@ -6,7 +6,7 @@ Each point has a run of its own; this says what none of them can know alone. It 
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ftbuild.digest import of_value
@@ -14,8 +14,8 @@ from ftbuild.errors import FtbuildError
 from ftbuild.lookup import History
 from ftbuild.outcome import Build, Ran
 from ftbuild.plan.action import COMPARE, CONFIRM, Stage
-from ftbuild.plan.confirm import confirming, has_confirm
 from ftbuild.plan.graph import Graph
+from ftbuild.plan.splits import confirming, has_confirm
 from ftbuild.points import Point
 from ftbuild.report.words import metric_of
 from ftbuild.runners.formats import parse_lines
@@ -59,7 +59,7 @@ class Sweep:
 
     `asked` is there where the winner can be asked on a confirm split, and `confirmed` has the results once it was,
     `n_before` how many others had been asked on the same examples by then; `unasked` says why it cannot although points
-    have such a split, `error` what kept it from being asked.
+    have such a split, `error` what kept it from being asked. `chosen` tells how others were given up, if any.
     """
 
     looks: Sequence[Look] = ()
@@ -69,6 +69,7 @@ class Sweep:
     n_before: int = 0
     unasked: str = ""
     error: FtbuildError | None = None
+    chosen: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def best(self) -> Point | None:
@@ -93,14 +94,15 @@ class Sweep:
         return [self.asked.point if each is self.asked.winner.point else each for each in points]
 
     def told_of(self, point: Point) -> dict[str, Any] | None:
-        """Return what run.json tells of a point as one of the sweep, None where it was no look."""
+        """Return what run.json tells of a point as one of the sweep, None where there is nothing to tell."""
         has_won = self.asked is not None and point is self.asked.point
         look = self.asked.winner if self.asked is not None and has_won else self._look_at(point)
         if look is None:
-            return None
+            return dict(self.chosen) or None
         own = next((each.found for each in self.seeds if look in each.looks), None)
         told: dict[str, Any] = {"looks": len(self.looks), "verdict": look.verdict, "p": look.p, "seeds": own}
         told |= {"winner": self.asked.winner.point.name} if self.asked is not None else {}
+        told |= self.chosen
         return told | ({"confirmed": self.confirmed, "asked_before": self.n_before} if has_won else {})
 
     def _look_at(self, point: Point) -> Look | None:

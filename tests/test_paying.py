@@ -22,8 +22,9 @@ from config_fixture import CONF, Ended, Own
 from hosted_fixture import AT_ELSEWHERE, KEY, PROFILE, profile
 from stub_server import Stub, job, listed, refusal, stub
 
-from ftbuild.cli.build import composed_of, smoke_overrides, world_of
+from ftbuild.cli.build import composed_of, world_of
 from ftbuild.cli.options import parse
+from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.errors import ConfigError, DataError
 from ftbuild.ledger.budget import LINES, Reservations
 from ftbuild.ledger.journal import Asked as AskedFor
@@ -122,6 +123,23 @@ def test_max_cost_refuses_what_costs_more(own: Own, server: Stub) -> None:
     changed(own, server, models=dear(100_000.0))
     said = refused(own, server, "--yes", "--max-cost", "0.50")
     assert re.match(r"command line: one paid job, about \$\d+\.\d\d in all .*: more than --max-cost 0\.5\n", said)
+
+
+def test_max_cost_is_for_all_rungs_of_a_halving_together(own: Own, server: Stub) -> None:
+    changed(own, server, models=dear(100_000.0))
+    asked = ("sweep=halving", "dataset.limit=60")
+    assert own.run("dataset", *AT_ELSEWHERE, *asked).code == 0
+    planned = own.run("plan", *AT_ELSEWHERE, *asked)
+    found = re.search(r"built in full and\s+tested:\s+about\s+\$([\d,.]+) at\s+most", planned.out)
+    first = re.search(r"6 paid\s+jobs,\s+about\s+\$([\d,.]+)\s+in\s+all", planned.out)
+    assert found is not None
+    assert first is not None
+    later, now = (float(each[1].replace(",", "")) for each in (found, first))
+    server.asked.clear()
+    said = refused(own, server, *asked, "--yes", "--max-cost", f"{now + later / 2:.2f}")
+    most = re.match(r"command line: about \$([\d,.]+) at most with what may follow: more than --max-cost ", said)
+    assert most is not None
+    assert float(most[1].replace(",", "")) == pytest.approx(now + later, abs=0.02)
 
 
 @pytest.mark.parametrize("unknown", [{"prices": None}, {"models": None}, {"models": {"tiny": {"id": "tiny"}}}])

@@ -24,7 +24,7 @@ STOREYS = (
     ("plan", "store", "ledger"),
     ("providers", "trackers", "embedded", "evaluate", "report"),
     # The shell, from its own top down.
-    ("origins", "outside", "threads", "trees", "voice"),
+    ("origins", "outside", "threads", "trees", "voice", "halving", "search"),
     ("yaml_marks", "composed", "merging", "workers", "editor_schemas", "profiles", "promoting"),
     ("config_files", "defaults_lists", "lookup", "partitions", "tool_files", "tool_results", "answer_forms", "judging"),
     ("resolving", "cluster"),
@@ -81,6 +81,7 @@ ONLY_IN = {
     "py3langid": ("scorers.constraints",),
     "transformers": (),
     "peft": (),
+    "optuna": ("search",),
 }
 
 LINES_AT_MOST = 500

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ftbuild.cli.build import composed_of, smoke_overrides, world_of
+from ftbuild.cli.build import composed_of, world_of
 from ftbuild.cli.named_job import known
 from ftbuild.cli.options import Options
+from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.cli.walk import walked
 from ftbuild.digest import short
 from ftbuild.elsewhere import take
@@ -54,7 +55,7 @@ def adopt(options: Options) -> int:
     action = next((each for each in graph if each.kind is JOB), None)
     if action is None:
         raise ConfigError(Problem(f"{point.composed.experiment} trains nothing", "command line"))
-    with walked(graph.up_to("render"), points, store, world, options) as (done, _):
+    with walked(graph.up_to("render"), points, store, world, options) as done:
         key = action.key(done.digests(action))
     ledger = LedgerFolder(world)
     usd = of_job(point, look_up(graph, store, ledger), store).cost_usd

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 from ftbuild import lockfile, planfile, runs, sweep_report, tracking
 from ftbuild.cache import cache_folder
 from ftbuild.cli import gate_text, sweep_text
+from ftbuild.cli.chosen import driver_of
+from ftbuild.cli.driven import Left
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options, parse
 from ftbuild.cli.points_table import Row, table
+from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.cli.verbs import VERBS
-from ftbuild.cli.walk import Walker, asked_by, walked
-from ftbuild.composed import SMOKE
+from ftbuild.cli.walk import Walker, asked_by, names_of, walking
 from ftbuild.compositions import Compositions, compositions
 from ftbuild.errors import ConfigError, ExitCode, FtbuildError, PlanError, worst
 from ftbuild.history import Run
 from ftbuild.lookup import LedgerFolder, look_up
-from ftbuild.outcome import Build, found, result_id
+from ftbuild.outcome import Build, result_id
 from ftbuild.plan.graph import Graph
 from ftbuild.points import Point, command_line, one_graph, owners, part_of
 from ftbuild.problem import Problem, render
@@ -53,7 +55,18 @@ def build(options: Options) -> int:
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
     options = of_points(options, points)
     tracking.refuse_unready(points, world.environment)
-    endings, sweep = _built(graph, points, store, world, options)
+    if options.locked:
+        for point in points:
+            _refuse_unlocked(point, graph, world)
+    driver = driver_of(composed, graph, points, store, world, options)
+    options = replace(options, multirun=options.multirun or driver is not None)
+    if options.plan is not None:
+        planned = look_up(driver.upcoming()[0] if driver else graph, store, LedgerFolder(world))
+        planfile.refuse_drift(Path(options.plan), planfile.read(Path(options.plan)), planned)
+    with walking(() if driver else points, store, world, options) as walker:
+        left = driver.run(walker) if driver else None
+        graph, points = (left.graph, left.points) if left else (graph, points)
+        endings, sweep = _built(graph, points, store, world, options, walker, left)
     page = _page(points, endings, sweep, world, options) if options.multirun else None
     if options.format in gate_text.FORMS:
         print(gate_text.FORMS[options.format](_ended(points, endings)))
@@ -66,6 +79,8 @@ def build(options: Options) -> int:
             for point, each in zip(points, endings, strict=True)
         ]
         print(table(rows, columns()))
+        for each in left.stopped if left else ():
+            print(hang("", each, columns()))
         if said := sweep_text.text(sweep, columns()):
             print(said)
         if page is not None:
@@ -149,12 +164,6 @@ def of_points(options: Options, points: Sequence[Point]) -> Options:
     return replace(options, multirun=options.multirun or len(points) > 1)
 
 
-def smoke_overrides(options: Options) -> list[str]:
-    """Return what a smoke run sets where the command line does not."""
-    given = {override.partition("=")[0].lstrip("+") for override in options.overrides}
-    return [override for override in SMOKE if override.partition("=")[0] not in given] if options.smoke else []
-
-
 def world_of(options: Options) -> World:
     """Return the world of the project; a smoke run has outputs of its own."""
     world = World.at(find_root(options.folder))
@@ -180,27 +189,28 @@ class _Ending:
 
 
 def _built(
-    graph: Graph, points: Sequence[Point], store: Store, world: World, options: Options
+    graph: Graph,
+    points: Sequence[Point],
+    store: Store,
+    world: World,
+    options: Options,
+    walker: Walker,
+    chosen: Left | None,
 ) -> tuple[list[_Ending], Sweep]:
     """Build the graph and write what each point leaves behind: its dataset, its run, `latest`."""
-    planned = look_up(graph, store, LedgerFolder(world))
-    if options.plan is not None:
-        planfile.refuse_drift(Path(options.plan), planfile.read(Path(options.plan)), planned)
-    if options.locked:
-        for point in points:
-            _refuse_unlocked(point, graph, world)
-    if (done := found(planned, store)) is not None:
+    told = chosen.told if chosen else {}
+    if (done := walker.found(graph)) is not None:
         try:
-            sweep = sweep_of(graph, points, done)
+            sweep = replace(sweep_of(graph, points, done), chosen=told)
             if sweep.asked is None:
                 return _ends(sweep, points, done, None, world)
-            if (more := found(look_up(sweep.asked.graph, store, LedgerFolder(world)), store)) is not None:
+            if (more := walker.found(sweep.asked.graph)) is not None:
                 return _ends(sweep.confirmed_by(more), points, _both(done, more), None, world)
         except DamagedError as error:
             store.set_aside(error.digest)
-    with walked(graph, points, store, world, options) as (done, walker):
-        both, sweep = confirmed(sweep_of(graph, points, done), done, walker)
-        return _ends(sweep, points, both, walker.site, world)
+    done = walker.walk(graph, points, names_of(points, options), chosen.known if chosen else ())
+    both, sweep = confirmed(replace(sweep_of(graph, points, done), chosen=told), done, walker)
+    return _ends(sweep, points, both, walker.site, world)
 
 
 def confirmed(sweep: Sweep, done: Build, walker: Walker) -> tuple[Build, Sweep]:
@@ -231,12 +241,12 @@ def _ends(
     """Return how the points ended, each by itself and all together."""
     name = sweep_report.name_of(points)
     points = sweep.with_winner(points)
-    is_sweep = sum(all(each in done.ran for each in point.ids) for point in points) > 1
+    has_page = sum(all(each in done.ran for each in point.ids) for point in points) > 1
     own, known = owners(points), runs.by_result(world)
     ends = []
     for point in points:
-        told = {"name": name, **(sweep.told_of(point) or {})} if is_sweep else None
-        ends.append(_finished(point, part_of(done, point, own), told, site, world, known))
+        told = {**({"name": name} if has_page else {}), **(sweep.told_of(point) or {})}
+        ends.append(_finished(point, part_of(done, point, own), told or None, site, world, known))
     return ends, sweep
 
 

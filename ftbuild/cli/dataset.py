@@ -3,8 +3,9 @@
 import os
 
 from ftbuild import runs
-from ftbuild.cli.build import composed_of, of_points, smoke_overrides, world_of
+from ftbuild.cli.build import composed_of, of_points, world_of
 from ftbuild.cli.options import Options
+from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.cli.walk import walked
 from ftbuild.errors import ExitCode
 from ftbuild.points import one_graph
@@ -25,7 +26,7 @@ def dataset(options: Options) -> int:
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
     data = graph.up_to("render")
     width = max(len(point.name) for point in points)
-    with walked(data, points, store, world, of_points(options, points)) as (done, _):
+    with walked(data, points, store, world, of_points(options, points)) as done:
         for point in points:
             part = done.part(name for name in point.ids if name in data.actions)
             if len(part.ran) == sum(name in data.actions for name in point.ids):

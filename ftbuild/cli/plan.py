@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftbuild import planfile
-from ftbuild.cli.build import composed_of, smoke_overrides, world_of
+from ftbuild.cli.build import composed_of, world_of
+from ftbuild.cli.chosen import driver_of
 from ftbuild.cli.layout import columns, hang, label_width
 from ftbuild.cli.options import Options
+from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.errors import ExitCode, StoreError
 from ftbuild.lookup import LedgerFolder, Planned, look_up
 from ftbuild.plan import drawing
@@ -47,6 +49,9 @@ def plan(options: Options) -> int:
     world = world_of(options)
     store = Store(world.store)
     graph, points = one_graph(composed, smoke_overrides(options), store, smoke=options.smoke)
+    driver = driver_of(composed, graph, points, store, world, options)
+    if driver is not None:
+        graph, points = driver.upcoming()
     planned = look_up(graph, store, LedgerFolder(world))
     foreseen, shown = None, planned
     if any(map(has_more_to_say, points)):
@@ -62,7 +67,10 @@ def plan(options: Options) -> int:
     elif options.format == "mermaid":
         print(drawing.mermaid(shown, apart(points)))
     else:
-        _print(points, shown, costs, foreseen.bill if foreseen else None, options, store)
+        to_come = driver.to_come if driver else ""
+        if driver and foreseen and (most := driver.most_to_come()) != NOTHING:
+            to_come += f": {most.dollars()} at most"
+        _print(points, shown, costs, foreseen.bill if foreseen else None, options, store, to_come)
     if foreseen and foreseen.problems:
         print(render(foreseen.problems), file=sys.stdout if options.format == "text" else sys.stderr)
     refused = foreseen and any(each.severity == "error" for each in foreseen.problems)
@@ -76,14 +84,17 @@ def _print(
     paid: "Bill | None",
     options: Options,
     store: Store,
+    to_come: str,
 ) -> None:
     width = columns()
     print(_head(points, width))
     trains = points[0].composed.tree["method"]["type"] != "none"
     if trains and not options.smoke and len({json.dumps(point.composed.tree["goal"]) for point in points}) == 1:
-        foresight = _foresight(points, planned, store)
+        foresight = None if to_come else _foresight(points, planned, store)
         print("\n".join(_goal(points[0].composed.tree["goal"], foresight, width)))
     print(_table(planned, apart(points), costs, width))
+    if to_come:
+        print(hang(f"{'':8} ", to_come, width))
     print(_tail(planned, paid, options, width, _expected(points, planned, store), len(points)))
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from ftbuild import tokens
 from ftbuild.chat import Message, ToolCall
-from ftbuild.cli.build import composed_of, smoke_overrides, world_of
+from ftbuild.cli.build import composed_of, world_of
 from ftbuild.cli.layout import columns, hang, width_of
 from ftbuild.cli.options import Options
+from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.composed import Composed
 from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.example import LEARNT_FROM, SPLITS

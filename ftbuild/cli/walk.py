@@ -2,13 +2,15 @@
 
 import json
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ftbuild.cli.layout import label_width
 from ftbuild.cli.options import Options
-from ftbuild.outcome import Build
+from ftbuild.lookup import LedgerFolder, look_up
+from ftbuild.outcome import Build, found
 from ftbuild.plan.graph import Graph
 from ftbuild.points import Point, apart
 from ftbuild.store.store import Store
@@ -16,31 +18,63 @@ from ftbuild.world import World
 
 if TYPE_CHECKING:
     from ftbuild.cli.console import TerminalConsole
+    from ftbuild.site import Site
+    from ftbuild.voice import Stopping
     from ftbuild.workers import Workers
 
 
 class Walker:
-    """Who takes the walks of one command, over what `points` ask for at first: its processes and its surroundings."""
+    """Who takes the walks of one command, over what `points` ask for at first: its processes and its surroundings.
+
+    Nothing of it is there before the first walk.
+    """
 
     def __init__(self, points: Sequence[Point], store: Store, world: World, options: Options) -> None:
-        from ftbuild.site import Site
-        from ftbuild.voice import Stopping
-
-        self._store, self._world, self._options = store, world, options
-        self._stopping, self._jobs = Stopping(), options.jobs or cores()
-        self._workers, self._at_once = workers(options, self._jobs)
+        self._points, self._store, self._world, self._options = points, store, world, options
+        self._jobs = options.jobs or cores()
         self._console: TerminalConsole | None = None
         self._paid = 0.0
-        words = asked_by(options)
-        self.site: Site = Site(world, store, points, self._aside, self._stopping, self._jobs, options.retried, words)
+
+    @cached_property
+    def site(self) -> "Site":
+        """Return what the actions need around them."""
+        from ftbuild.site import Site
+
+        words = asked_by(self._options)
+        given = (self._world, self._store, self._points, self._aside, self._stopping)
+        return Site(*given, self._jobs, self._options.retried, words)
+
+    @cached_property
+    def _stopping(self) -> "Stopping":
+        from ftbuild.voice import Stopping
+
+        return Stopping()
+
+    @cached_property
+    def _workers(self) -> "tuple[Workers, int]":
+        return workers(self._options, self._jobs)
+
+    @property
+    def has_walked(self) -> bool:
+        """Return whether there was a walk; until then everything asked for was there."""
+        return "site" in self.__dict__
+
+    def found(self, graph: Graph) -> Build | None:
+        """Return the build in which nothing has to run, None where something has to."""
+        return found(look_up(graph, self._store, LedgerFolder(self._world)), self._store)
 
     def walk(
-        self, graph: Graph, points: Sequence[Point], names: Mapping[str, str] | None, known: Container[str] = ()
+        self,
+        graph: Graph,
+        points: Sequence[Point],
+        names: Mapping[str, str] | None,
+        known: Container[str] = (),
+        look: Callable[[Build], None] = lambda _done: None,
     ) -> Build:
         """Run what has no record, telling of it, and return what happened.
 
         `names` say for which points of a sweep an action is; of what is `known` to be done nothing is told. What
-        --max-cost allows is for all walks together.
+        --max-cost allows is for all walks together. `look` is taken at the data before anything is paid.
 
         Raises:
             FtbuildError: as `engine.build`.
@@ -60,14 +94,15 @@ class Walker:
         consent = Consent(options.yes, allowed)
         gate = Gate(graph, points, self._store, self._world, consent, console.say, options.retried)
         gate.look()
+        self.site.expect(points)
 
         def pass_gate(done: Build) -> None:
+            look(done)
             gate.pass_(done)
             self.site.costs = {**self.site.costs, **gate.spent}
 
         how = How(
-            self._workers,
-            self._at_once,
+            *self._workers,
             max(point.composed.settings.provider.at_once for point in _each_provider(points)),
             options.keep_going or options.multirun,
             self._stopping,
@@ -82,27 +117,38 @@ class Walker:
 
     def end(self) -> None:
         """End the processes, and take away what nothing was written to."""
-        self._workers.stop()
-        self.site.release()
+        if self.has_walked:
+            self._workers[0].stop()
+            self.site.release()
 
     def _aside(self) -> AbstractContextManager[None]:
         return self._console.aside() if self._console is not None else nullcontext()
 
 
 @contextmanager
-def walked(
-    graph: Graph, points: Sequence[Point], store: Store, world: World, options: Options
-) -> Iterator[tuple[Build, Walker]]:
-    """Run what has no record, telling of it, and yield what happened and who can go on from there.
+def walking(points: Sequence[Point], store: Store, world: World, options: Options) -> Iterator[Walker]:
+    """Yield who takes the walks of a command, and end it."""
+    walker = Walker(points, store, world, options)
+    try:
+        yield walker
+    finally:
+        walker.end()
+
+
+@contextmanager
+def walked(graph: Graph, points: Sequence[Point], store: Store, world: World, options: Options) -> Iterator[Build]:
+    """Run what has no record, telling of it, and yield what happened.
 
     Raises:
         FtbuildError: as `Walker.walk`.
     """
-    walker = Walker(points, store, world, options)
-    try:
-        yield walker.walk(graph, points, apart(points) if options.multirun else None), walker
-    finally:
-        walker.end()
+    with walking(points, store, world, options) as walker:
+        yield walker.walk(graph, points, names_of(points, options))
+
+
+def names_of(points: Sequence[Point], options: Options) -> Mapping[str, str] | None:
+    """Return for which points of a sweep an action is, None where one point is asked for."""
+    return apart(points) if options.multirun else None
 
 
 def workers(options: Options, jobs: int) -> "tuple[Workers, int]":

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ftbuild import packed, runs, source_files
-from ftbuild.cli.build import composed_of, smoke_overrides, world_of
+from ftbuild.cli.build import composed_of, world_of
 from ftbuild.cli.diff_text import excerpts
 from ftbuild.cli.layout import columns, hang
 from ftbuild.cli.options import Options
+from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.errors import ConfigError, ExitCode, StoreError
 from ftbuild.lookup import LedgerFolder, Planned, look_up
 from ftbuild.origins import Origin

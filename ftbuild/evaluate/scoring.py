@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ftbuild.scorers import Case, Metric, Score, Scorer
+from ftbuild.scorers import Case, Metric, Score, Scorer, metric_of
 
 
 def score(samples: Iterable[Sequence[Case]], scorers: Sequence[Scorer]) -> Iterator[dict[str, Any]]:
@@ -26,6 +26,16 @@ def score(samples: Iterable[Sequence[Case]], scorers: Sequence[Scorer]) -> Itera
             "detail": {each.metric: each.detail for each in found[worst] if each.detail is not None},
             **({"sample": worst} if worst else {}),
         }
+
+
+def evaluation(lines: Iterable[Mapping[str, Any]], metric: str) -> dict[str, Any]:
+    """Return what score lines come to by one metric: its name, n, the mean, None where n is 0, and which way is better.
+
+    Who chooses by it, among checkpoints or points, gives those of the validation split.
+    """
+    values = [each["scores"][metric] for each in lines if each["scores"].get(metric) is not None]
+    mean = sum(values) / len(values) if values else None
+    return {"metric": metric, "n": len(values), "mean": mean, "lower_is_better": metric_of(metric).lower_is_better}
 
 
 def scores(scorer: Scorer, case: Case) -> list[Score]:

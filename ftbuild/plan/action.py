@@ -13,10 +13,12 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ftbuild.digest import canonical, of_bytes
+from ftbuild.example import Split
 
 Contract = Literal["pure", "paid", "calls"]
 Stage = Literal["data", "train", "test", "confirm"]
-CONFIRM = " confirm"  # ends the label of an action that does on the confirm split what another does on the test split
+# What ends the label of an action that does on another split what one without it does on the test split.
+CONFIRM, VALIDATION = " confirm", " validation"
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,14 @@ class Action:
     @property
     def arm(self) -> str:
         """Return the arm whose answers it asks for, where that is what it does."""
-        return self.label.removesuffix(CONFIRM)
+        return self.label.removesuffix(CONFIRM).removesuffix(VALIDATION)
+
+    @property
+    def split(self) -> Split:
+        """Return the split whose examples it asks for, where that is what it does."""
+        return (
+            "confirm" if self.label.endswith(CONFIRM) else "validation" if self.label.endswith(VALIDATION) else "test"
+        )
 
     def preimage(self, digests: Mapping[str, str]) -> dict[str, Any]:
         """Return what the key is the digest of; `digests` maps each role to the digest of its content."""

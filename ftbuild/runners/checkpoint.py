@@ -4,8 +4,8 @@ The examples of the verdict are not among them, so the choice takes nothing away
 """
 
 import json
-from typing import Any
 
+from ftbuild.evaluate.scoring import evaluation
 from ftbuild.ledger.checkpoints import choose as chosen
 from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
@@ -36,17 +36,10 @@ def choose(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice)
         voice.say(f"step {each['step']} answers {len(examples):,} validation examples")
         answers = answered(shop, "tuned", model, examples, (), voice)
         predictions: Content = written(shop, action, examples, answers)
-        each["evaluation"] = _evaluation(action, {**inputs, "predictions": predictions})
+        scored = score(action.settings, {**inputs, "predictions": predictions}, {}).outputs["scores.jsonl"]
+        each["evaluation"] = evaluation(parse_lines(scored), action.settings["metric"])
     found = chosen(job, "best_evaluation")
     best = next(each for each in job["checkpoints"] if each["step"] == found.step)["evaluation"]
     metric = metric_of(best["metric"])
     note = f"step {found.step} of {last}: {metric.label} {best['mean']:.3f} on {best['n']:,} validation examples"
     return Made({"job.json": json.dumps(job, indent=1).encode() + b"\n"}, note)
-
-
-def _evaluation(action: Action, inputs: dict[str, Content]) -> dict[str, Any]:
-    name = action.settings["metric"]
-    lines = parse_lines(score(action.settings, inputs, {}).outputs["scores.jsonl"])
-    values = [each["scores"][name] for each in lines if each["scores"].get(name) is not None]
-    mean = sum(values) / len(values) if values else None
-    return {"metric": name, "n": len(values), "mean": mean, "lower_is_better": metric_of(name).lower_is_better}

@@ -7,7 +7,7 @@ from typing import Any
 
 from ftbuild.chat import Message, said
 from ftbuild.ledger.checkpoints import choose
-from ftbuild.plan.confirm import CONFIRMED
+from ftbuild.plan.splits import CONFIRMED
 from ftbuild.render.back import conversation
 from ftbuild.report.input import ReportInput
 from ftbuild.report.words import REHEARSED

@@ -1,6 +1,6 @@
 """A search space: which points a sweep has. It is spread before anything else is read, and no point knows of it."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 
@@ -85,12 +85,41 @@ class Random(Node):
     drawn: Annotated[dict[str, Draw], BeforeValidator(without_nulls)] = Field(alias="from", min_length=1)
 
 
+class Halving(Node):
+    """Every point begins with the first value of the one key of `rungs`, and the share `keep` of them, the best on the
+    validation split but at least one, goes on to the next; those with the last value are built in full.
+
+    Values rise; the last of them may be null, for all there is.
+    """
+
+    rungs: Axes = Field(min_length=1, max_length=1)
+    keep: float = Field(gt=0, lt=1)
+
+
+class Search(Node):
+    """Points that Optuna draws, `n_trials` of them, each from what those before it were worth on the validation split;
+    the best, `finalists` of them, are built in full.
+
+    A key of `when` is drawn only where every other key it names has one of the values there. `at_once` trials are
+    drawn and trained together, so that none of them knows of the others.
+    """
+
+    n_trials: int = Field(ge=1)
+    sampler: Literal["tpe", "random"] = "tpe"
+    seed: int = Field(default=1, ge=0)
+    at_once: int = Field(default=1, ge=1)
+    finalists: int = Field(default=1, ge=1)
+    drawn: Annotated[dict[str, Draw], BeforeValidator(without_nulls)] = Field(alias="from", min_length=1)
+    when: dict[str, dict[str, list[Any]]] = {}
+
+
 class Sweep(Node):
     """The points of a sweep. Keys are those of the command line, of values and of groups alike.
 
     `grid` is every combination. The lists of a group of `zip` have one length and are walked together. `random` draws
     points. The three are multiplied with one another. `list` has whole points beside them. Of all these, `exclude`
-    leaves out the ones that have all its values.
+    leaves out the ones that have all its values. With `halving` most of them are given up early. A
+    `search` stands alone.
     """
 
     sparse: ClassVar[bool] = True
@@ -99,3 +128,5 @@ class Sweep(Node):
     random: Random | None = None
     points: list[Setting] = Field(default=[], alias="list")
     exclude: list[Setting] = []
+    halving: Halving | None = None
+    search: Search | None = None

@@ -1,7 +1,9 @@
-"""The winner of a sweep is asked once more, on examples that nobody has looked at.
+"""A point asked on another split than the one of its verdict: before that on validation, after it on confirm.
 
-Pure. The actions are those that asked it on the test split, for the arm that is judged and the one that it is compared
-with: they read the confirm split instead, and differ in nothing else. Its report is drawn anew, with what came of it.
+Pure. The actions are those that ask it on the test split: they read the other split instead, and differ in nothing
+else. On the validation split the judged arm alone is asked, and nothing of the test split is. On the confirm split,
+whose examples nobody has looked at, the winner of a sweep is asked once more with the arm that it is compared with; its
+report is drawn anew, with what came of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,12 +20,16 @@ from ftbuild.plan.action import (
     REPORT,
     SCORE,
     TARGETS,
+    VALIDATION,
     Action,
     Input,
+    Stage,
 )
 from ftbuild.plan.graph import Graph
 
+ELSEWHERE: Mapping[str, tuple[str, Stage]] = {"confirm": (CONFIRM, "confirm"), "validation": (VALIDATION, "train")}
 MOVED = (TARGETS, PREDICT, JUDGE, SCORE)  # kinds that read the examples of a split
+USUAL_ARM = "tuned"  # what a comparison judges that does not say it
 CONFIRMED = "confirmed"  # the role of what came of it in the report
 
 
@@ -31,6 +37,22 @@ def has_confirm(graph: Graph, ids: Sequence[str]) -> bool:
     """Return whether a point has examples that nobody has looked at."""
     rendered = next(graph.actions[name] for name in ids if graph.actions[name].kind is RENDER)
     return any(each.role == "confirm" for each in rendered.inputs)
+
+
+def validating(graph: Graph, ids: Sequence[str]) -> Graph:
+    """Return the actions that say what the judged arm of a point is worth on the validation split, and no others.
+
+    The last of them has its scores. Its job waits for no other arm.
+    """
+    own = Graph({name: graph.actions[name] for name in ids})
+    [compare] = (each for each in own if each.kind is COMPARE)
+    judged = compare.settings.get("arm", USUAL_ARM)
+    [given] = (each for each in compare.inputs if each.role == judged)
+    scores = own.actions[_moved(own, given, "validation").action]
+    needed = {scores.id}
+    for action in reversed(own.actions.values()):
+        needed |= {each.action for each in action.inputs} if action.id in needed else set()
+    return Graph({name: replace(action, after=()) for name, action in own.actions.items() if name in needed})
 
 
 def confirming(graph: Graph, ids: Sequence[str], arms: Sequence[str], sweep: Mapping[str, Any]) -> Graph:
@@ -42,7 +64,7 @@ def confirming(graph: Graph, ids: Sequence[str], arms: Sequence[str], sweep: Map
     [compare] = (each for each in own if each.kind is COMPARE)
     [report] = (each for each in own if each.kind is REPORT)
     del own.actions[report.id]
-    inputs = [_moved(own, each) for each in compare.inputs if each.role in arms]
+    inputs = [_moved(own, each, "confirm") for each in compare.inputs if each.role in arms]
     inputs += [each for each in compare.inputs if each.role not in compare.settings["arms"]]  # the judge's labels
     settings = {name: value for name, value in compare.settings.items() if name != "levers"}
     settings |= {"arms": list(arms), "goal": _of_the_verdict(settings["goal"], arms)}
@@ -52,17 +74,18 @@ def confirming(graph: Graph, ids: Sequence[str], arms: Sequence[str], sweep: Map
     return own
 
 
-def _moved(graph: Graph, given: Input) -> Input:
-    """Return an input with what makes it reading the confirm split, where it reads the test split."""
+def _moved(graph: Graph, given: Input, split: str) -> Input:
+    """Return an input with what makes it reading another split, where it reads the test split."""
     action = graph.actions[given.action]
     if action.kind is DATASET and given.output == "test.jsonl":
-        return replace(given, output="confirm.jsonl")
+        return replace(given, output=f"{split}.jsonl")
     if action.kind not in MOVED:
         return given
-    inputs = tuple(_moved(graph, each) for each in action.inputs)
+    inputs = tuple(_moved(graph, each, split) for each in action.inputs)
     if inputs == action.inputs:
         return given
-    moved = Action(action.kind, f"{action.label}{CONFIRM}", "confirm", action.settings, inputs)
+    ending, stage = ELSEWHERE[split]
+    moved = Action(action.kind, f"{action.label}{ending}", stage, action.settings, inputs)
     return replace(given, action=graph.add(moved))
 
 

@@ -1,13 +1,13 @@
-"""The winner of a sweep on the confirm split: the actions of the test split with another input, and nothing else."""
+"""A point on another split than that of its verdict: the actions of the test split with another input, no more."""
 
 from typing import Any
 
 import pytest
 from settings_fixture import FULL, graph
 
-from ftbuild.plan.action import COMPARE, CONFIRM, JOB, PREDICT, RENDER, REPORT, Action
-from ftbuild.plan.confirm import CONFIRMED, confirming, has_confirm
+from ftbuild.plan.action import COMPARE, CONFIRM, DATASET, JOB, PREDICT, RENDER, REPORT, TARGETS, Action
 from ftbuild.plan.graph import Graph
+from ftbuild.plan.splits import CONFIRMED, confirming, has_confirm, validating
 
 GOAL = {
     "metric": "chrf",
@@ -85,3 +85,49 @@ def test_without_a_share_there_is_no_such_split() -> None:
     assert [has_confirm(each, list(each.actions)) for each in (graph(FULL), graph(KEPT))] == [False, True]
     asked = [each for each in graph(FULL) if each.kind is PREDICT]
     assert {each.output for action in asked for each in action.inputs if each.role == "examples"} == {"test.jsonl"}
+
+
+def validated(tree: dict[str, Any]) -> tuple[Graph, Graph]:
+    given = graph(tree)
+    return given, validating(given, list(given.actions))
+
+
+@pytest.mark.parametrize("tree", [FULL, FULL | {"evaluation": FULL["evaluation"] | EVERY}])
+def test_a_point_that_is_validated_asks_its_tuned_arm_alone_and_reads_no_test_example(tree: dict[str, Any]) -> None:
+    given, found = validated(tree)
+    assert [each.label for each in found if each.kind is PREDICT] == ["tuned validation"]
+    made_by = {each.action: found.actions[each.action].kind for action in found for each in action.inputs}
+    read = {
+        (made_by[each.action], each.output) for action in found for each in action.inputs if each.role == "examples"
+    }
+    of_targets = {(TARGETS, "test.jsonl")}  # so it is called whatever the split
+    assert read == {(DATASET, "validation.jsonl")} | (of_targets if tree is not FULL else set())
+    rendered = next(each.id for each in given if each.kind is RENDER)
+    assert rendered in found.actions
+    assert list(found)[-1].label == "tuned scores validation"
+
+
+def test_its_job_is_that_of_the_point_and_waits_for_no_other_arm() -> None:
+    given, found = validated(FULL)
+    [job], [whole] = ([each for each in one if each.kind is JOB] for one in (found, given))
+    assert (job.id, job.after) == (whole.id, ())
+    assert whole.after
+    again = Graph()
+    again.merge(found)
+    again.merge(given)
+    assert set(again.actions) == {*found.actions, *given.actions}
+
+
+def test_each_action_of_it_is_one_of_the_test_split_but_for_the_examples_it_reads() -> None:
+    given, found = validated(FULL)
+    by_label = {action.label: action for action in given}
+    new = [each for each in found if each.id not in given.actions]
+    assert [(each.label, each.stage, each.split) for each in new] == [
+        ("tuned validation", "train", "validation"),
+        ("tuned scores validation", "train", "validation"),
+    ]
+    for each in new:
+        twin = by_label[each.label.removesuffix(" validation")]
+        assert (each.kind, each.settings_text, each.arm) == (twin.kind, twin.settings_text, twin.label)
+        differing = [own.role for own, other in zip(each.inputs, twin.inputs, strict=True) if own != other]
+        assert differing == (["examples"] if each.kind is PREDICT else ["examples", "predictions"])

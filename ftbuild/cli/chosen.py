@@ -1,0 +1,42 @@
+"""Which driver a sweep has, where it gives points up early."""
+
+from collections.abc import Sequence
+
+from ftbuild.cli.choosing import Chooser
+from ftbuild.cli.driven import Driver
+from ftbuild.cli.options import Options
+from ftbuild.cli.rungs import Rungs
+from ftbuild.cli.smoke import smoke_overrides
+from ftbuild.cli.trials import Trials, memory
+from ftbuild.compositions import Compositions
+from ftbuild.halving import Halving
+from ftbuild.plan.graph import Graph
+from ftbuild.points import Point
+from ftbuild.search import Search, refuse_without_optuna
+from ftbuild.store.store import Store
+from ftbuild.world import World
+
+
+def driver_of(
+    composed: Compositions, graph: Graph, points: Sequence[Point], store: Store, world: World, options: Options
+) -> Driver | None:
+    """Return the driver of a sweep, None for one whose points are all built.
+
+    Raises:
+        ConfigError: a value of it is wrong, or it searches and Optuna is not there.
+    """
+    rule = composed.chosen_by
+    if rule is None:
+        return None
+    chooser = _chooser(rule, graph, points, store)
+    driver = Driver(chooser, smoke_overrides(options), store, world, options)
+    driver.probe()
+    return driver
+
+
+def _chooser(rule: Halving | Search, graph: Graph, points: Sequence[Point], store: Store) -> Chooser:
+    if isinstance(rule, Halving):
+        return Rungs(rule, points)
+    refuse_without_optuna()
+    [point] = points
+    return Trials(rule, point, memory(rule, graph, point, store))

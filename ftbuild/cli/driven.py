@@ -1,0 +1,256 @@
+"""A sweep of which most points are given up early: what each is worth on the validation split, and who goes on.
+
+One driver: it asks who is next, composes and walks them as one graph, and tells what came of it, until only those are
+left that are built in full. Every point on the way is an ordinary one, so whatever was done before is found. The test
+split is looked at by nobody on the way.
+"""
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from ftbuild.cli.choosing import Chooser, Outcome, Trial
+from ftbuild.cli.options import Options
+from ftbuild.cli.walk import Walker
+from ftbuild.composed import Composed, Swept
+from ftbuild.compositions import Compositions
+from ftbuild.errors import ConfigError, CostError, ProviderError, StoreError
+from ftbuild.estimates import estimates
+from ftbuild.lookup import LedgerFolder, look_up
+from ftbuild.outcome import Build, Ran, found
+from ftbuild.plan.action import RENDER
+from ftbuild.plan.estimate import Estimate, total
+from ftbuild.plan.graph import Graph
+from ftbuild.plan.splits import validating
+from ftbuild.points import Point, apart, has_more_to_say, one_graph
+from ftbuild.problem import Problem, render
+from ftbuild.store.store import DamagedError, Store
+from ftbuild.world import World
+
+SPLIT = "dataset.split"
+
+
+@dataclass(frozen=True)
+class Left:
+    """The points that are left to be built in full, as one graph.
+
+    `known` are the actions that were done on the way, `stopped` lines about who was given up, `told` is for run.json.
+    """
+
+    graph: Graph
+    points: list[Point]
+    known: Mapping[str, Ran]
+    stopped: Sequence[str]
+    told: Mapping[str, Any]
+
+
+class Driver:
+    """Asks, composes, walks and tells; `given` are overrides that the command line does not say."""
+
+    def __init__(self, chooser: Chooser, given: Sequence[str], store: Store, world: World, options: Options) -> None:
+        self._chooser, self._given, self._store, self._world = chooser, given, store, world
+        self._options = options
+
+    def probe(self) -> None:
+        """Refuse values that no point can have, or by which points cannot be told from each other, before any is tried.
+
+        Raises:
+            ConfigError: with the place of one.
+        """
+        if self._chooser.ask():
+            refuse_unlike(self._composed(self._chooser.probes()))
+
+    @property
+    def to_come(self) -> str:
+        """Return in words what may follow those who are tried first."""
+        return self._chooser.to_come()
+
+    def upcoming(self) -> tuple[Graph, list[Point]]:
+        """Return what a build would begin with, what is done already being told; the finalists where all of it is.
+
+        Raises:
+            ConfigError: the points cannot be told from each other.
+            EvaluationError: nobody is left.
+        """
+        while trials := self._chooser.ask():
+            graph, points = self._validated(trials)
+            if (done := self._found(graph, points)) is None:
+                return graph, points
+            self._chooser.tell([_outcome(*each, done) for each in zip(trials, points, strict=True)])
+        return self._points(self._chooser.finalists())
+
+    def most_to_come(self) -> Estimate:
+        """Return what those who may follow cost at most: in each round the dearest of them."""
+        found: list[Estimate] = []
+        later = self._chooser.later()
+        for number, (trials, n) in enumerate(later, 1):
+            graph, points = self._points(trials) if number == len(later) else self._validated(trials)
+            costs = self._costs(graph, points)
+            each = [total(costs[name] for name in point.ids) for point in points]
+            found += sorted(each, key=lambda one: math.inf if one.cost_usd is None else one.cost_usd)[-n:]
+        return total(found)
+
+    def run(self, walker: Walker) -> Left:
+        """Try who is to be tried, and return who is left.
+
+        Raises:
+            FtbuildError: as `Walker.walk`; or nobody is left.
+        """
+        known: dict[str, Ran] = {}
+        while trials := self._chooser.ask():
+            graph, points = self._validated(trials)
+            done = before = self._found(graph, points)
+            if done is None:
+                names = apart(points) or dict.fromkeys(graph.actions, points[0].name)
+                look = partial(self._look, graph, points, is_first=not walker.has_walked)
+                try:
+                    done = walker.walk(graph, points, names, known, look)
+                except CostError as error:
+                    if not self._chooser.ends_at(error):
+                        raise
+                    break
+            refuse_outage(done)
+            known |= done.ran
+            said = self._chooser.tell([_outcome(*each, done) for each in zip(trials, points, strict=True)])
+            self._chooser.keep()
+            if before is None:
+                print(said, file=sys.stderr)
+        graph, points = self._points(self._chooser.finalists())
+        return Left(graph, points, known, self._chooser.stopped(), self._chooser.to_json())
+
+    def _found(self, graph: Graph, points: Sequence[Point]) -> Build | None:
+        """Return what was done before, None where something is missing, or scores are not whole."""
+        if (done := found(look_up(graph, self._store, LedgerFolder(self._world)), self._store)) is None:
+            return None
+        try:
+            for point in points:
+                _scores(point, done)
+        except DamagedError:
+            return None
+        return done
+
+    def _costs(self, graph: Graph, points: Sequence[Point]) -> Mapping[str, Estimate]:
+        return estimates(look_up(graph, self._store, LedgerFolder(self._world)), points, self._store)
+
+    def _look(self, graph: Graph, points: Sequence[Point], done: Build, *, is_first: bool) -> None:
+        """Refuse points that cannot be told from each other, and a sweep that may come to cost too much.
+
+        Raises:
+            ConfigError: nothing has been paid.
+        """
+        _refuse_unvalidated(points, graph, done)
+        allowed = self._options.max_cost
+        if not is_first or allowed is None or not any(map(has_more_to_say, points)):
+            return
+        most = total([*self._costs(graph, points).values(), self.most_to_come()])
+        if most.cost_usd is not None and most.cost_usd > allowed:
+            what = f"{most.dollars()} at most with what may follow: more than --max-cost {allowed:g}"
+            fix = "a higher --max-cost, fewer points or rungs, or provider.rehearsed=true."
+            raise CostError(Problem(what, "command line", why="Nothing was sent.", fix=fix))
+
+    def _validated(self, trials: Sequence[Trial]) -> tuple[Graph, list[Point]]:
+        """Return the trials as points that are asked on the validation split alone, and the graph of all."""
+        whole, points = self._points(trials)
+        refuse_unlike([point.composed for point in points])
+        graph, found = Graph(), []
+        for point in points:
+            ids = graph.merge(validating(whole, point.ids))
+            found.append(replace(point, ids=tuple(ids)))
+        return graph, found
+
+    def _points(self, trials: Sequence[Trial]) -> tuple[Graph, list[Point]]:
+        swept = Swept(self._composed(trials))
+        graph, points = one_graph(Compositions(None, swept), self._given, self._store, smoke=self._options.smoke)
+        return graph, [replace(point, name=each.name) for point, each in zip(points, trials, strict=True)]
+
+    def _composed(self, trials: Sequence[Trial]) -> Sequence[Composed]:
+        from ftbuild.compose import Outside, compose_each
+
+        return compose_each(self._world.root, [each.asked for each in trials], Outside(self._world.environment))
+
+
+def refuse_unlike(composed: Sequence[Composed]) -> None:
+    """Refuse points that cannot be told from each other by what they are worth on the validation split.
+
+    Raises:
+        ConfigError: with what they differ in, or that there is no such split.
+    """
+    first = composed[0]
+    for key in ("goal.metric", SPLIT):
+        names = key.split(".")
+        if len({json.dumps(_in(each.tree, names), sort_keys=True) for each in composed}) > 1:
+            said = f"the points differ in {key}, so none of them is known to be better"
+            raise ConfigError(
+                _problem(first, key, said, "the same for all of them, or a sweep that gives none up early.")
+            )
+    if not any(_in(first.tree, [*SPLIT.split("."), each]) for each in ("validation", "validation_from", "test_from")):
+        raise ConfigError(_unvalidated(first))
+
+
+def _refuse_unvalidated(points: Sequence[Point], graph: Graph, done: Build) -> None:
+    """Refuse points whose validation split came out empty, before anything is paid."""
+    for point in points:
+        lines = next(name for name in point.ids if graph.actions[name].kind is RENDER)
+        if lines in done.ran:
+            counts = json.loads(done.store.get(done.ran[lines].record.outputs["manifest.json"]))["counts"]
+            if not counts["validation"]:
+                raise ConfigError(_unvalidated(point.composed))
+
+
+def refuse_outage(done: Build) -> None:
+    """Refuse to call points worse that failed for no reason of their own: the same command tries them again.
+
+    Raises:
+        FtbuildError: the provider could not be reached or has no room, or the store could not be written.
+    """
+    for error in done.failed.values():
+        is_theirs = isinstance(error, ProviderError) and error.status not in (400, 404, 422)
+        if is_theirs or isinstance(error, StoreError):
+            raise error
+
+
+def _unvalidated(composed: Composed) -> Problem:
+    return _problem(
+        composed,
+        f"{SPLIT}.validation",
+        "there is no validation example, and who goes on is chosen on them",
+        f"{SPLIT}.validation=0.1, more data, or a sweep that gives no point up early.",
+    )
+
+
+def _problem(composed: Composed, key: str, said: str, fix: str) -> Problem:
+    origin = composed.origins.of(key)
+    place = (origin.in_tree, origin.line) if origin else ("command line", None)
+    return Problem(f"{key}: {said}", *place, why="Nothing was trained.", fix=fix)
+
+
+def _in(tree: Mapping[str, Any], names: Sequence[str]) -> Any:
+    found: Any = tree
+    for name in names:
+        found = found.get(name)
+    return found
+
+
+def _outcome(trial: Trial, point: Point, done: Build) -> Outcome:
+    from ftbuild.evaluate.scoring import evaluation
+    from ftbuild.runners.formats import parse_lines
+
+    if (content := _scores(point, done)) is not None:
+        return Outcome(trial, evaluation(parse_lines(content), point.composed.tree["goal"]["metric"]))
+    error = next((done.failed[name] for name in point.ids if name in done.failed), None)
+    said = render(error.problems).partition("\n")[0] if error else "what it shares with others has failed"
+    return Outcome(trial, None, said)
+
+
+def _scores(point: Point, done: Build) -> bytes | None:
+    """Return the scores that a point was validated for, None where it failed.
+
+    Raises:
+        DamagedError: they are not whole.
+    """
+    ran = done.ran.get(point.ids[-1])
+    return done.store.get(ran.record.outputs["scores.jsonl"]) if ran is not None else None
