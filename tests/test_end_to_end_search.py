@@ -33,7 +33,7 @@ def test_a_search_killed_in_the_middle_goes_on_where_it_was_and_is_extended_by_m
     with with_conf(project, {**CONF, "sweep/drawn.yaml": SPACE}):
         planned = project.run("plan", *SEARCHED, COLUMNS="250")
         assert planned.code == 0, planned.err
-        assert "then 4 more, each drawn from what those before it were worth; then the best 1 trial" in planned.out
+        assert "then 4 more, each drawn from what those before it were worth; then the best built" in planned.out
 
         client = project.start(*SEARCHED)
         until(lambda: "2 of 5 trials" in client.err or client.process.poll() is not None, HANGS_SECONDS)

@@ -86,11 +86,11 @@ class Trials:
         left = self._search.n_trials - len(self._tried)
         if not left:
             return ""
-        n = words.count(min(self._search.finalists, self._search.n_trials), "trial")
+        n = min(self._search.finalists, self._search.n_trials)
         rest = left - len(self._asked)
         more = f"then {rest} more, each drawn from what those before it were worth; " if rest else ""
         first = "; ".join(self._trial(values).name for values in self._asked)
-        return f"first {first}; {more}then the best {n} built in full and tested"
+        return f"first {first}; {more}then the best{f' {n}' if n > 1 else ''} built in full and tested"
 
     def probes(self) -> list[Trial]:
         """Return a point for each choice and each end of a range, the others as first drawn, or as that needs them."""
