@@ -1,9 +1,10 @@
 """Talk of a build on stderr: one line an action, and a live line where there is a terminal.
 
 The lines come in the order of the graph: one that is finished early waits for those before it. In a
-sweep they come as they are finished, each with its point. Without a terminal progress is said in
-plain lines. Either way a thread of its own says it, so that an action with nothing new to tell still
-shows that it is at work: every second on a terminal, every ten seconds in plain lines.
+sweep they come as they are finished, each with its point, and the live line has others below it, one
+for each point at work. Without a terminal progress is said in plain lines. Either way a thread of its
+own says it, so that an action with nothing new to tell still shows that it is at work: every second on
+a terminal, every ten seconds in plain lines.
 """
 
 import shutil
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from ftbuild.cli.layout import NARROWEST_LABEL
+from ftbuild.cli.live_points import LivePoints
 from ftbuild.errors import FtbuildError
 from ftbuild.plan.action import Action
 from ftbuild.problem import render
@@ -30,6 +32,8 @@ ECHO_WIDTH = len("^C")
 WIDEST = 104
 NARROWEST_NOTE = 20
 CLEAR = "\r\x1b[K"
+UP, BELOW = "\x1b[{}A", "\x1b[J"
+ROWS_LEFT = 4  # of a terminal, for what is said above the live lines
 
 
 @dataclass
@@ -45,8 +49,9 @@ class TerminalConsole:
     """The console of the command line; `close` when the build is over, however it ended.
 
     `order` are the ids of the actions in the order they are told in, `points` says which point of a
-    sweep an action belongs to; with points nothing is held back; `label_width` is that of the longest label. Of actions
-    that are `known` to be done, which an earlier walk told, nothing is said.
+    sweep an action belongs to; with points nothing is held back, and those that are `named` have a live line each;
+    `label_width` is that of the longest label. Of actions that are `known` to be done, which an earlier walk told,
+    nothing is said.
     """
 
     def __init__(
@@ -57,11 +62,14 @@ class TerminalConsole:
         points: Mapping[str, str] | None = None,
         known: Container[str] = (),
         label_width: int = NARROWEST_LABEL,
+        named: Sequence[str] = (),
     ) -> None:
         self._out = out or sys.stderr
         self._live = self._out.isatty()
         self.every_seconds = every_seconds or (LIVE_EVERY_SECONDS if self._live else PLAIN_EVERY_SECONDS)
         self._points = points or {}
+        self._live_points = LivePoints(named, self._points) if self._live and len(named) > 1 else None
+        self._drawn = 1  # lines
         self._known = known
         self._label_width = label_width
         self._waiting = [] if points else list(order)
@@ -97,6 +105,8 @@ class TerminalConsole:
         """Say what came of an action; hits are held back until something runs."""
         with self._lock:
             self._running.pop(action.id, None)
+            if self._live_points is not None:
+                self._live_points.done(action.id)
             if action.id not in self._known:
                 self._held[action.id] = (action, status, note, seconds)
             self._release()
@@ -105,6 +115,8 @@ class TerminalConsole:
         """Say at once that an action has failed, where the build goes on without it."""
         with self._lock:
             self._running.pop(action.id, None)
+            if self._live_points is not None:
+                self._live_points.failed(action.id, action.label)
             if self._points:
                 point = self._points.get(action.id, "")
                 self.say(f"{action.label} {f'[{point}] ' if point else ''}failed: {render(error.problems)}")
@@ -113,7 +125,7 @@ class TerminalConsole:
         """Say a line that stays, in a sweep with the point whose action it is of."""
         point = self._points.get(action.id) if action is not None else None
         with self._lock:
-            self._out.write((CLEAR if self._live else "") + (f"[{point}] " if point else "") + text + "\n")
+            self._out.write((self._cleared() if self._live else "") + (f"[{point}] " if point else "") + text + "\n")
             self._draw()
             self._out.flush()
 
@@ -164,7 +176,13 @@ class TerminalConsole:
         if self._live and self._running and not self._paused:
             # A line as wide as the terminal would wrap, and half of it could not be taken away; nor could it after
             # a Ctrl-C, which is shown as ^C behind it.
-            self._out.write(CLEAR + self._now(None)[: _columns() - 1 - ECHO_WIDTH])
+            lines = [self._now(None)]
+            if self._live_points is not None:
+                said = {name: f"{each.action.label}  {each.text}" for name, each in self._running.items()}
+                lines += self._live_points.lines(said, _rows() - ROWS_LEFT)
+            width = _columns() - 1 - ECHO_WIDTH
+            self._out.write(self._cleared() + "\n".join(line[:width] for line in lines))
+            self._drawn = len(lines)
             self._out.flush()
 
     def _now(self, stage: str | None) -> str:
@@ -197,9 +215,19 @@ class TerminalConsole:
 
     def _clear(self) -> None:
         if self._live:
-            self._out.write(CLEAR)
+            self._out.write(self._cleared())
             self._out.flush()
+
+    def _cleared(self) -> str:
+        """Return what takes the live lines away."""
+        up = UP.format(self._drawn - 1) + BELOW if self._drawn > 1 else ""
+        self._drawn = 1
+        return CLEAR + up
 
 
 def _columns() -> int:
     return shutil.get_terminal_size((WIDEST + 1, 24)).columns
+
+
+def _rows() -> int:
+    return shutil.get_terminal_size((WIDEST + 1, 24)).lines

@@ -88,7 +88,11 @@ class Walker:
         options = self._options
         widest = label_width(action.label for action in graph)
         self._console = console = TerminalConsole(
-            order=list(graph.actions), points=names, known=known, label_width=widest
+            order=list(graph.actions),
+            points=names,
+            known=known,
+            label_width=widest,
+            named=[each.name for each in points] if names else (),
         )
         allowed = None if options.max_cost is None else options.max_cost - self._paid
         consent = Consent(options.yes, allowed)
