@@ -55,9 +55,10 @@ def test_sweep_builds_the_dataset_once_and_asks_the_base_once(project: Project) 
         for number, run in ((1, first), (2, second))
     ]
     looks = r"Of 2 looks at once \(Holm\): too few examples to tell: n_epochs=1, n_epochs=2"
+    page = r"The sweep: outputs/sweeps/tone_formal-[0-9a-f]{8}/report\.html"
     value, gain = r"0\.\d\d \(0\.\d\d to 0\.\d\d\)", r"\S+ \(\S+ to \S+\) to base"
     rows = [r" +style rules, all kept +difference", *(rf"n_epochs={n}   {value} +{gain}(   best)?" for n in (1, 2)), ""]
-    assert re.fullmatch("\n".join([*rows, *told, looks]) + "\n", ended.out), ended.out
+    assert re.fullmatch("\n".join([*rows, *told, looks, "", page]) + "\n", ended.out), ended.out
 
 
 def test_answers_of_one_model_are_not_taken_for_those_of_another_with_its_name(project: Project) -> None:
