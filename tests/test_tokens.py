@@ -14,10 +14,12 @@ with warnings.catch_warnings():
     import bpe_openai
 
 LANGUAGES = 'The quick brown fox. 明日の会議は三時からです。 Встреча перенесена. 🙂 naïve  \n\n\t1234567 {"a": [1.5]}'
+# What a later Unicode made a letter is one to the newer of two tables alone, and splits words otherwise.
+ASSIGNED = st.characters(exclude_categories=["Cn", "Cs"])
 
 
 @pytest.mark.parametrize("encoding", ["o200k_base", "cl100k_base"])
-@given(st.text(max_size=200))
+@given(st.text(ASSIGNED, max_size=200))
 @example(LANGUAGES)
 @example("<|endoftext|>")
 def test_a_text_counts_what_another_implementation_counts(encoding: str, text: str) -> None:
