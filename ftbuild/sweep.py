@@ -138,14 +138,14 @@ def best(looks: Sequence[Look]) -> Look | None:
     """Return the look with the best mean of the judged arm by the goal's metric, of equal ones the first; None where
     none has a value.
     """
-    valued = [(mean, each) for each in looks if (mean := _mean(each)) is not None]
+    valued = [(worth, each) for each in looks if (worth := worth_of(each.results)) is not None]
     return max(valued, key=lambda one: one[0])[1] if valued else None
 
 
-def _mean(look: Look) -> float | None:
-    """Return the mean of the judged arm, larger where it is better."""
-    found = metric_of(look.results, look.results["verdict_metric"])
-    mean: float | None = found["arms"][look.results["arm"]]["mean"] if found is not None else None
+def worth_of(results: Mapping[str, Any]) -> float | None:
+    """Return the mean of the judged arm by the metric of the verdict, larger where it is better."""
+    found = metric_of(results, results["verdict_metric"])
+    mean: float | None = found["arms"][results["arm"]]["mean"] if found is not None else None
     return -mean if mean is not None and found is not None and found["lower_is_better"] else mean
 
 

@@ -20,10 +20,9 @@ from ftbuild.plan.action import JOB
 from ftbuild.points import Point, command_line
 from ftbuild.problem import render
 from ftbuild.report.sweep_input import PointInput, SweepInput
-from ftbuild.report.words import metric_of
 from ftbuild.runners.formats import json_file
 from ftbuild.store import durable
-from ftbuild.sweep import Sweep
+from ftbuild.sweep import Sweep, worth_of
 from ftbuild.trees import GROUPS
 from ftbuild.world import World
 
@@ -200,22 +199,14 @@ def _front(points: Sequence[PointInput]) -> dict[str, Any]:
     """Return which points are on the front: of value and money where any was paid, else of value and training time."""
     from ftbuild.stats import front
 
-    valued = [(number, each, value) for number, each in enumerate(points, 1) if (value := _worth(each)) is not None]
+    judged = [(number, each, each.results) for number, each in enumerate(points, 1) if each.results is not None]
+    valued = [(number, each, value) for number, each, found in judged if (value := worth_of(found)) is not None]
     if len({each.results["verdict_metric"] for _, each, _ in valued if each.results}) > 1:
         return {"by": None, "points": []}
     by = "cost_usd" if any(each.cost_usd for _, each, _ in valued) else "training_seconds"
     known = [(number, cost, value) for number, each, value in valued if (cost := getattr(each, by)) is not None]
     found = [known[place][0] for place in front([(cost, value) for _, cost, value in known])]
     return {"by": by if known else None, "points": found}
-
-
-def _worth(point: PointInput) -> float | None:
-    """Return the mean of the judged arm by the metric of the verdict, larger where it is better."""
-    if point.results is None:
-        return None
-    metric = metric_of(point.results, point.results["verdict_metric"])
-    mean = metric["arms"][point.results["arm"]]["mean"] if metric is not None else None
-    return -mean if mean is not None and metric is not None and metric["lower_is_better"] else mean
 
 
 def _read(path: Path) -> bytes | None:
