@@ -26,6 +26,7 @@ STOREYS = (
     # The shell, from its own top down.
     ("origins", "outside", "threads", "trees", "voice", "halving", "search"),
     ("yaml_marks", "composed", "merging", "workers", "editor_schemas", "profiles", "promoting"),
+    ("improve",),
     ("config_files", "defaults_lists", "lookup", "partitions", "tool_files", "tool_results", "answer_forms", "judging"),
     ("resolving", "cluster"),
     ("config_problems", "outcome", "history", "planfile", "compiling"),

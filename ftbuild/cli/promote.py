@@ -13,21 +13,16 @@ from ftbuild.cli.build import world_of
 from ftbuild.cli.diff import find_run
 from ftbuild.cli.export import is_smoke
 from ftbuild.cli.options import Options
+from ftbuild.cli.rebuilt import graph_of_judged, unchanged
 from ftbuild.compose import compose
 from ftbuild.composed import Composed
 from ftbuild.defaults_lists import few
 from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.history import Run
-from ftbuild.lookup import LedgerFolder, look_up
-from ftbuild.plan.action import REPORT
-from ftbuild.plan.graph import Graph
 from ftbuild.points import shortened
 from ftbuild.problem import Problem, nearest
 from ftbuild.report import sweep_words, words
 from ftbuild.report.sweep_input import SweepInput
-from ftbuild.resolving import graph_of
-from ftbuild.store.store import Store
-from ftbuild.world import World
 
 BEST = "best"
 USE = "ftbuild promote POINT NAME"
@@ -50,11 +45,13 @@ def promote(options: Options) -> int:
     overrides = run.told["overrides"]
     own_conf.refuse_taken(world.root, "experiment", name, {target: ""})
     point = compose(world.root, overrides)
-    graph = _unchanged(run, point, world)
+    graph = unchanged(run, point, world)
     try:
         told = own_conf.write(world.root, "experiment", name, {target: _text(run, point, name, sweep)})
         again = compose(world.root, [f"+experiment={name}"])
-        is_same = _plain(again.tree) == _plain(point.tree) and set(_graph(again, world).actions) == set(graph.actions)
+        is_same = _plain(again.tree) == _plain(point.tree) and set(graph_of_judged(again, world).actions) == set(
+            graph.actions
+        )
     except (ConfigError, KeyError):
         is_same = False
     if not is_same:
@@ -134,27 +131,6 @@ def _refuse_unfit(run: Run, options: Options) -> None:
     if not promoting.changes(run.told["overrides"]):
         what = f"{run.run_id} is +experiment={run.told['experiment']} as it is: there is nothing to write"
         raise ConfigError(Problem(what, "command line", fix="name a run with overrides: ftbuild runs lists them."))
-
-
-def _graph(composed: Composed, world: World) -> Graph:
-    return graph_of(composed, Store(world.store), judged=True)
-
-
-def _unchanged(run: Run, point: Composed, world: World) -> Graph:
-    """Return the graph of a point, whose results are those of its run.
-
-    Raises:
-        ConfigError: they are not any more.
-    """
-    graph = _graph(point, world)
-    made = {each["key"] for each in run.told["actions"]}
-    for each in look_up(graph, Store(world.store), LedgerFolder(world)):
-        # The report of a winner that was asked once more is another than that of its point alone.
-        if each.action.kind is not REPORT and (each.record is None or each.key not in made):
-            what = f"what {run.run_id} was built from has changed since, or its results are gone: {each.action.label}"
-            why = "What it came to is not what the experiment would come to."
-            raise ConfigError(Problem(what, "command line", why=why, fix=f"build it anew: {run.told['command']}"))
-    return graph
 
 
 def _plain(node: Any) -> Any:

@@ -122,6 +122,13 @@ VERBS = {
         ("--smoke", "--yes", "--keep-days", "--format"),
         ("text", "json"),
     ),
+    "improve": Verb(
+        "say what a run got wrong and why, and propose what the next one could learn",
+        "improve:improve",
+        ("--format", *PAYING),
+        ("text", "json"),
+        "[RUN]",
+    ),
     "promote": Verb(
         "write a point of a sweep as an experiment of your own: best, a run, or the point's name",
         "promote:promote",

@@ -39,17 +39,17 @@ def has_confirm(graph: Graph, ids: Sequence[str]) -> bool:
     return any(each.role == "confirm" for each in rendered.inputs)
 
 
-def validating(graph: Graph, ids: Sequence[str]) -> Graph:
+def validating(graph: Graph, ids: Sequence[str], arms: Sequence[str] = ()) -> Graph:
     """Return the actions that say what the judged arm of a point is worth on the validation split, and no others.
 
-    The last of them has its scores. Its job waits for no other arm.
+    The last of them has its scores; where other `arms` are asked, the last are theirs, one for each in their order. Its
+    job waits for no other arm.
     """
     own = Graph({name: graph.actions[name] for name in ids})
     [compare] = (each for each in own if each.kind is COMPARE)
-    judged = compare.settings.get("arm", USUAL_ARM)
-    [given] = (each for each in compare.inputs if each.role == judged)
-    scores = own.actions[_moved(own, given, "validation").action]
-    needed = {scores.id}
+    given = {each.role: each for each in compare.inputs}
+    asked = arms or (compare.settings.get("arm", USUAL_ARM),)
+    needed = {_moved(own, given[arm], "validation").action for arm in asked}
     for action in reversed(own.actions.values()):
         needed |= {each.action for each in action.inputs} if action.id in needed else set()
     return Graph({name: replace(action, after=()) for name, action in own.actions.items() if name in needed})

@@ -34,7 +34,7 @@ def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
     ours = CAVEAT if given["run"]["provider"] == "embedded" else None
     gathered = ReportInput(
         results=results,
-        examples=_examples(settings["arms"], inputs),
+        examples=examples_of(settings["arms"], inputs),
         dataset=_dataset(given["sources"], inputs),
         training=_training(inputs, settings.get("checkpoint", "last")),
         actions=given["actions"],
@@ -67,7 +67,11 @@ def _sweep(sweep: Mapping[str, Any] | None, inputs: Mapping[str, Content]) -> di
     return None if sweep is None else {**sweep, CONFIRMED: json.loads(whole(inputs[CONFIRMED]))}
 
 
-def _examples(arms: list[str], inputs: Mapping[str, Content]) -> list[dict[str, Any]]:
+def examples_of(arms: Sequence[str], inputs: Mapping[str, Content]) -> list[dict[str, Any]]:
+    """Return the examples with what each arm answered and what that came to, as ReportInput has them.
+
+    `inputs` are the `examples`, their `provenance`, and of each arm `ARM.predictions` and `ARM.scores`.
+    """
     places = {each["id"]: each for each in parse_lines(inputs["provenance"])}
     scores = {arm: {each["id"]: each for each in parse_lines(inputs[f"{arm}.scores"])} for arm in arms}
     answers = {arm: texts(inputs[f"{arm}.predictions"]) for arm in arms}

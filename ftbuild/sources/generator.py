@@ -118,6 +118,30 @@ def read(content: bytes, name: str, source: Source) -> Iterator[Example | Proble
         yield from _part(material, source, name, split, phrasings, n, known)
 
 
+def for_learning(content: bytes, source: Source, tools: Sequence[str]) -> dict[str, Any]:
+    """Return what is learnt from in a file, as the file of another source: `tools` alone, and nothing of a test.
+
+    Values and phrasings keep their splits, for these follow from what is said.
+
+    Raises:
+        ValueError: the file cannot be used.
+    """
+    material = _material(content, source)
+    kept = [each for each in material.tools if each.name in tools]
+    learnt = {each.name: [*each.phrasings["train"], *each.phrasings["validation"]] for each in kept}
+    pools = {slot[2] or slot[1] for said in learnt.values() for each in said for slot in SLOT.finditer(each)}
+    values = {
+        pool: [
+            each.say if each.say == each.value else {"say": each.say, "value": each.value}
+            for each in dict.fromkeys([*by_split["train"], *by_split["validation"]])
+        ]
+        for pool, by_split in material.values.items()
+        if pool in pools
+    }
+    described = {each.name: {"arguments": [*each.arguments], "train": learnt[each.name]} for each in kept}
+    return {"values": values, "tools": described, "joiners": {"train": [*material.joiners["train"]]}}
+
+
 def _part(
     material: _Material, source: Source, name: str, split: Split, phrasings: str, n: int, known: set[str]
 ) -> Iterator[Example | Problem]:

@@ -1,0 +1,34 @@
+"""A run, found again: the graph of what it was built from, where its results are still those that it told of."""
+
+from ftbuild.composed import Composed
+from ftbuild.errors import ConfigError
+from ftbuild.history import Run
+from ftbuild.lookup import LedgerFolder, look_up
+from ftbuild.plan.action import REPORT
+from ftbuild.plan.graph import Graph
+from ftbuild.problem import Problem
+from ftbuild.resolving import graph_of
+from ftbuild.store.store import Store
+from ftbuild.world import World
+
+
+def graph_of_judged(composed: Composed, world: World) -> Graph:
+    """Return the graph of a composition that is judged."""
+    return graph_of(composed, Store(world.store), judged=True)
+
+
+def unchanged(run: Run, point: Composed, world: World) -> Graph:
+    """Return the graph of a point, whose results are those of its run.
+
+    Raises:
+        ConfigError: they are not any more.
+    """
+    graph = graph_of_judged(point, world)
+    made = {each["key"] for each in run.told["actions"]}
+    for each in look_up(graph, Store(world.store), LedgerFolder(world)):
+        # The report of a winner that was asked once more is another than that of its point alone.
+        if each.action.kind is not REPORT and (each.record is None or each.key not in made):
+            what = f"what {run.run_id} was built from has changed since, or its results are gone: {each.action.label}"
+            why = "What it came to is not what the experiment would come to."
+            raise ConfigError(Problem(what, "command line", why=why, fix=f"build it anew: {run.told['command']}"))
+    return graph
