@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ftbuild.example import SPLITS, Split
 from ftbuild.lookup import Planned
 from ftbuild.plan import cost
-from ftbuild.plan.action import CHOOSE, EMBED, JOB, JUDGE, RENDER
+from ftbuild.plan.action import CHOOSE, DRAFT, EMBED, JOB, JUDGE, RENDER
 from ftbuild.plan.cost import Sizes
 from ftbuild.plan.estimate import NOTHING, Estimate, total
 from ftbuild.points import Point, asked_as, owners
@@ -17,6 +17,7 @@ from ftbuild.settings import Settings
 from ftbuild.store.store import Store
 
 TO_COME = ("RUN", "MAYBE")
+ASKING = ("job", "choose", "judge", "embed", "draft")  # kinds of actions that ask a provider, whatever they say
 ASKED = ("base", "tuned")  # arms whose answers a provider gives
 
 
@@ -33,6 +34,9 @@ def estimates(planned: Sequence[Planned], points: Sequence[Point], store: Store)
         if one.action.kind is EMBED:
             free = cost.is_free(point.composed.settings.provider)
             found[one.action.id] = Estimate(None, 0 if free else None, estimated=True)
+            continue
+        if one.action.kind is DRAFT:
+            found[one.action.id] = cost.of_drafts(point.composed.settings, one.action.settings["prompts"])
             continue
         lines = next(name for name in point.ids if by_id[name].action.kind.name == "render")
         which = (lines, one.action.split)
@@ -51,7 +55,7 @@ def of_job(point: Point, planned: Sequence[Planned], store: Store) -> Estimate:
 def is_asked(one: Planned) -> bool:
     """Return whether an action asks a provider for something: a job, vectors, or the answers of a model."""
     kind = one.action.kind.name
-    return kind in ("job", "choose", "judge", "embed") or (kind == "predict" and one.action.settings["kind"] in ASKED)
+    return kind in ASKING or (kind == "predict" and one.action.settings["kind"] in ASKED)
 
 
 def provider_kind(one: Planned, point: Point) -> str:

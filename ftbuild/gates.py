@@ -168,10 +168,12 @@ def of_lines(points: Sequence[Point], planned: Sequence[Planned], store: Store, 
     found: dict[str, Problem] = {}
     checked = set()
     for point in points:
+        if jobs.isdisjoint(point.ids):
+            continue
         lines = next(by_id[name] for name in point.ids if by_id[name].action.kind is RENDER)
         provider = point.composed.tree["provider"]
         way = (lines.action.id, json.dumps(provider, sort_keys=True))
-        if lines.record is None or way in checked or jobs.isdisjoint(point.ids):
+        if lines.record is None or way in checked:
             continue
         checked.add(way)
         if provider["kind"] == "hosted":

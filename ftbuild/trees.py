@@ -9,7 +9,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 GROUPS = (
     "goal", "source", "dataset", "style", "tools", "retrieval", "model", "method", "provider", "evaluation", "tracker",
-    "schema", "judge", "sweep", "experiment",
+    "schema", "judge", "teacher", "sweep", "experiment",
 )  # fmt: skip
 
 

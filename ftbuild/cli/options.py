@@ -41,6 +41,7 @@ VALUED = {
     "--provider": "openai",
     "--split": "train",
     "--from": "FILE",
+    "--as": "NAME",
     "--count": "3",
     "--cases": "FILE",
     "--mode": "bfcl",
@@ -62,7 +63,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "--split": SPLITS,
     "--mode": ("bfcl",),
 }
-FIELDS = {"--from": "source"}  # whose field of Options has another name
+FIELDS = {"--from": "source", "--as": "name"}  # whose field of Options has another name
 NUMBERS = ("--jobs", "--keep-days", "--count", "--limit", "--port")
 AMOUNTS = ("--max-cost",)
 AMOUNT = re.compile(r"\d+(\.\d+)?")
@@ -107,6 +108,7 @@ class Options:
     provider: str | None = None
     split: str | None = None
     source: str | None = None
+    name: str | None = None
     count: int | None = None
     cases: str | None = None
     mode: str | None = None

@@ -129,6 +129,12 @@ VERBS = {
         ("text", "json"),
         "[RUN]",
     ),
+    "accept": Verb(
+        "make the entries of a proposal that you want into sources and the next experiment",
+        "accept:accept",
+        ("--as",),
+        words="PROPOSAL [ENTRY ...]",
+    ),
     "promote": Verb(
         "write a point of a sweep as an experiment of your own: best, a run, or the point's name",
         "promote:promote",

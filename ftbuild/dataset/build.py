@@ -16,12 +16,13 @@ from ftbuild.dataset import facts
 from ftbuild.dataset.facts import Fact, Indexes, Table
 from ftbuild.dataset.mix import Mix, mixed
 from ftbuild.digest import canonical_plain, raw
-from ftbuild.example import SPLITS, USUAL, Example, Origin, Split, sorted_json
+from ftbuild.example import LEARNT_FROM, SPLITS, USUAL, Example, Origin, Split, sorted_json
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares, Style
 from ftbuild.style.expand import expand
 
 SYSTEM = ("system", "developer")
+NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,13 @@ class Decided:
 
 
 def decide(
-    table: Table, limit: int | None, n_equal_answers: int = 0, mix: Mix | None = None, *, confirm: bool = False
+    table: Table,
+    limit: int | None,
+    n_equal_answers: int = 0,
+    mix: Mix | None = None,
+    *,
+    confirm: bool = False,
+    without: Mapping[str, str] = NOTHING,
 ) -> Decided:
     """Return what becomes of all prepared examples; the order of the rows does not matter.
 
@@ -122,22 +129,42 @@ def decide(
 
     Of duplicates a pinned one is kept, else the one whose source and place come first. One input with two targets
     in two splits leaks: it would let the model see what it is tested on. `mix` holds the shares of sources in the
-    training split.
+    training split. `without` are ids of examples to learn from that are left out, each with its place; one that tests,
+    or that is not there, is told.
     """
     kept = facts.unique(table)
-    splits = facts.ordered(table, kept, SPLITS if confirm else USUAL)
     dropped = {"equal answers": n_equal_answers, "duplicate": len(table) - len(kept)}
-    found: Sequence[Problem] = ()
+    kept, found = _left(table, kept, without)
+    dropped["dataset.without"] = len(table) - dropped["duplicate"] - len(kept)
+    splits = facts.ordered(table, kept, SPLITS if confirm else USUAL)
     if mix is not None:
         held = mixed(facts.places(table, splits["train"], mix.sources, mix.paths), mix.shares, mix.seed)
         splits = {**splits, "train": np.array([each.row for each in held.kept], np.int64)}
         dropped |= {f"over the share of {name}": n for name, n in held.left_out.items()}
-        found = held.problems
+        found = [*found, *held.problems]
     if limit is not None:
         fewer = facts.limited(splits, limit)
         dropped["limit"] = sum(map(len, splits.values())) - sum(map(len, fewer.values()))
         splits = fewer
     return Decided(splits, {reason: n for reason, n in dropped.items() if n}, facts.leaks(table, kept), found)
+
+
+def _left(table: Table, kept: Indexes, without: Mapping[str, str]) -> tuple[Indexes, list[Problem]]:
+    """Return the rows of `kept` that are not left out, and a warning for each id that leaves nothing out."""
+    if not without:
+        return kept, []
+    named = np.array([int(each, 16) for each in without], np.uint64)
+    learnt = np.isin(table["split"][kept], [SPLITS.index(each) for each in LEARNT_FROM])
+    out = learnt & np.isin(table["id"][kept], named)
+    gone, there = set(table["id"][kept[out]].tolist()), set(table["id"][kept].tolist())
+    wrong = []
+    for number, (name, place) in zip(named.tolist(), without.items(), strict=True):
+        if number not in gone:
+            how = "tests, and stays" if number in there else "is not there any more"
+            fix = "take it out of dataset.without."
+            what = f"dataset.without.{name}: the example of {place} {how}"
+            wrong.append(Problem(what, fix=fix, rule="without-nothing", severity="warning"))
+    return kept[~out], wrong
 
 
 def problems(decided: Decided, table: Table, paths: Sequence[str], needed: Sequence[Split] = SPLITS) -> list[Problem]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import yaml
 
-from ftbuild.improve.groups import NEEDS_PASSAGES, WRONG_TOOL, Group, label
+from ftbuild.improve.groups import LOST, NEEDS_PASSAGES, WRONG_TOOL, Group, label
 from ftbuild.improve.suspects import Suspect
 from ftbuild.report import misses, words
 from ftbuild.settings import Settings, Source
@@ -21,7 +21,8 @@ from ftbuild.sources import generator
 EntryKind = Literal["generator", "examples", "review", "setting", "suspects"]
 OF_CALLS = (WRONG_TOOL, misses.MISSING, misses.EXTRA, misses.VALUE)
 FEWEST = 50
-MISSES_AT_LEAST = 3  # of a kind, to propose data for it
+MISSES_AT_LEAST = 2  # of a kind, to propose data for it
+SHADOWS = (LOST, NEEDS_PASSAGES)  # kinds that say how a miss stands to other answers, and not what is wrong in it
 SUSPECTS_AT_MOST = 20
 ARITY = ("one", "two", "three")
 STILL_FALLING = 0.98  # of the validation loss before: an epoch that ends below it has more to learn
@@ -148,6 +149,24 @@ def of_settings(
         yield _setting("more_epochs", said, "method.hyperparameters.n_epochs", n + 1)
 
 
+def worth_examples(found: Sequence[Group]) -> list[Group]:
+    """Return the kinds of miss against which a teacher is asked for examples."""
+    return [each for each in found if each.kind not in SHADOWS and len(each.misses) >= MISSES_AT_LEAST]
+
+
+def of_drafts(
+    group: Group, lines: Sequence[str], by: str, licence: str, left_out: Mapping[str, int], tested: Mapping[str, int]
+) -> Entry:
+    """Return the entry of a teacher's drafts, as lines of OpenAI's form; `left_out` are those that are not among them,
+    by reason.
+    """
+    name = f"{named(group.kind)}_drafts"
+    out = "".join(f", {n} left out: {reason}" for reason, n in left_out.items() if n)
+    said = f"{why(group)}. {words.count(len(lines), 'draft')} by {by}{out}"
+    keys = {"file": f"{name}.jsonl", "licence": licence, "origin": f"Drafted by {by}, read and accepted"}
+    return Entry(name, "examples", said, group.aims(tested), keys, {f"{name}.jsonl": "".join(lines)})
+
+
 def _setting(name: str, said: str, key: str, value: Any) -> Entry:
     return Entry(name, "setting", said, (), {"key": key, "value": value})
 
@@ -169,7 +188,7 @@ def of_suspects(found: Sequence[Suspect]) -> Iterator[Entry]:
     shown = found[:SUSPECTS_AT_MOST]
     more = f", the {len(shown)} surest of which are listed" if len(shown) < len(found) else ""
     said = f"{words.count(len(found), 'training example')} may be labelled wrongly{more}; keep here what is wrong"
-    listed = [{"line": each.place, "why": "; ".join(each.why)} for each in shown]
+    listed = [{"id": each.id, "line": each.place, "why": "; ".join(each.why)} for each in shown]
     yield Entry("suspects", "suspects", said, (), {"drop": listed})
 
 

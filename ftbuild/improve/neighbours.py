@@ -26,11 +26,12 @@ ALIKE, APART = 0.8, 0.5  # texts are asked alike from here on, and answered othe
 
 @dataclass(frozen=True)
 class Learnt:
-    """A training example: its place as path:line, what is asked, what is answered, and the tools that it calls.
+    """A training example: its id, its place as path:line, what is asked and answered, and the tools that it calls.
 
     `calls` are names, sorted, once for every call; None where the answer is a text.
     """
 
+    id: str
     place: str
     asked: str
     answer: str

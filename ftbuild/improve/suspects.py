@@ -17,7 +17,9 @@ CONTRADICTION, ODD = 3.0, 2.0
 TOLD_FROM = 0.1  # how far two answers to one question are apart; below they are said in other words
 PER_KIND = 1.0
 FACTS = (misses.LOST, misses.INVENTED)
-ODD_FROM = 4.0  # median absolute deviations below the median
+ODD_FROM = 3.5  # standard deviations below the median
+LITTLE_SHARE = 0.1  # of the answers have little in common with what was asked
+NEARER_BY = 0.3
 USUAL_AT_LEAST = 20  # examples of texts, to know what is usual
 NORMAL = 1.4826  # of a normal distribution: its standard deviation in median absolute deviations
 
@@ -27,6 +29,7 @@ class Suspect:
     """A training example, `number` its place among them, that may be wrong; `why` in words, `weight` how surely."""
 
     number: int
+    id: str
     place: str
     why: Sequence[str]
     weight: float
@@ -44,6 +47,7 @@ def suspects(training: Training, kinds: Mapping[int, Sequence[str]]) -> list[Sus
     found = [
         Suspect(
             number,
+            training.learnt[number].id,
             training.learnt[number].place,
             [why for _, why in sorted(told, key=lambda each: -each[0])],
             sum(weight for weight, _ in told),
@@ -85,13 +89,22 @@ def _agreement(one: Learnt, other: Learnt) -> float:
 
 
 def _odd(training: Training) -> Iterator[tuple[int, float, str]]:
-    """Yield answers that have far less in common with what was asked than answers here usually have."""
+    """Yield answers that have far less in common with what was asked than answers here usually have.
+
+    Of those that have little, one that is nearer by far to what another was asked is told with its place.
+    """
     texts = [(number, each) for number, each in enumerate(training.learnt) if each.calls is None]
     if len(texts) < USUAL_AT_LEAST:
         return
     shares = np.array([similarity(each.asked, each.answer) for _, each in texts])
     median = float(np.median(shares))
     spread = NORMAL * float(np.median(np.abs(shares - median)))
-    for (number, _), share in zip(texts, shares, strict=True):
-        if spread and (median - share) / spread > ODD_FROM:
+    little = float(np.quantile(shares, LITTLE_SHARE))
+    for (number, each), share in zip(texts, shares, strict=True):
+        if share > little:
+            continue
+        other = next(iter(training.nearest(each.answer, 1, number)), None)
+        if other is not None and other.similarity - share > NEARER_BY:
+            yield number, CONTRADICTION, f"its answer fits what {other.learnt.place} asks"
+        elif (median - share) > ODD_FROM * spread:
             yield number, ODD, f"its answer has little to do with what was asked ({share:.2f}, usually {median:.2f})"

@@ -44,11 +44,12 @@ CHOOSE = Kind("choose", 1, "calls")
 PREDICT = Kind("predict", 1, "calls")
 JUDGE = Kind("judge", 1, "calls")
 SCORE = Kind("score", 2, "pure")
+DRAFT = Kind("draft", 1, "calls")  # of no build: `improve` asks for it
 COMPARE = Kind("compare", 3, "pure")
 REPORT = Kind("report", 5, "pure")
 
 
-_LIFE = (INGEST, EMBED, INDEX, DATASET, TARGETS, RENDER, JOB, CHOOSE, PREDICT, JUDGE, SCORE, COMPARE, REPORT)
+_LIFE = (INGEST, EMBED, INDEX, DATASET, TARGETS, RENDER, JOB, CHOOSE, PREDICT, JUDGE, SCORE, COMPARE, REPORT, DRAFT)
 KINDS = {kind.name: kind for kind in _LIFE}
 
 

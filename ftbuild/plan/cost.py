@@ -4,7 +4,7 @@ Pure. None is unknown, which is not nothing. Sources: OpenAI fine-tuning guide (
 OpenAI cookbook's data preparation notebook for how many epochs `auto` becomes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ftbuild.plan.estimate import NOTHING, Estimate
@@ -109,6 +109,13 @@ def of_pairs(settings: Settings, n: int | None, n_tokens: int) -> Estimate:
         return Estimate(None, 0 if is_free(settings.provider) else None, estimated=True)
     around = len(PROMPT + (settings.judge.rubric or "")) // CHARACTERS_PER_TOKEN
     n_in, n_out = ORDERS * (n_tokens + n * around), ORDERS * n * MAX_TOKENS
+    return Estimate(n_in + n_out, of_tokens(settings, n_in, n_out), estimated=True)
+
+
+def of_drafts(settings: Settings, prompts: Sequence[str]) -> Estimate:
+    """Return what replies to prompts cost at most; `settings` are those of the teacher."""
+    n_in = sum(map(len, prompts)) // CHARACTERS_PER_TOKEN
+    n_out = len(prompts) * settings.request.max_completion_tokens
     return Estimate(n_in + n_out, of_tokens(settings, n_in, n_out), estimated=True)
 
 

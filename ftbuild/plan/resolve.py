@@ -152,6 +152,7 @@ def _dataset(
                 **_retrieval(settings),
                 **({"confirm": True} if settings.dataset.has_confirm else {}),
                 **({"tests_only": True} if settings.dataset.tests_only else {}),
+                **({"without": [*settings.dataset.without.items()]} if settings.dataset.without else {}),
             },
             tuple(inputs),
         )

@@ -204,7 +204,8 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     table, paths, companies = _joined(parts)
     mix = Mix(shares, recipe.shares.seed, names, paths) if shares else None
     n_equal_answers, confirm = sum(each.n_equal_answers for each in parts), settings.get("confirm", False)
-    decided = decide(table, settings["limit"], n_equal_answers, mix, confirm=confirm)
+    without = dict(settings.get("without", ()))
+    decided = decide(table, settings["limit"], n_equal_answers, mix, confirm=confirm, without=without)
     wrong = _by_row(parts, "wrong")
     redacted = _by_row(parts, "redacted")
     kept = {row for rows in decided.splits.values() for row in rows.tolist()} if wrong or redacted else set()

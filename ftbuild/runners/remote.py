@@ -8,6 +8,7 @@ from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.runners.answers import predict
 from ftbuild.runners.checkpoint import choose
+from ftbuild.runners.draft import draft
 from ftbuild.runners.job import job
 from ftbuild.runners.judge import judge
 from ftbuild.runners.vectors import embed
@@ -15,7 +16,7 @@ from ftbuild.runners.workshop import Workshop
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
 
-REMOTE = {"embed": embed, "job": job, "choose": choose, "predict": predict, "judge": judge}
+REMOTE = {"embed": embed, "job": job, "choose": choose, "predict": predict, "judge": judge, "draft": draft}
 
 
 def remote(shop: Callable[[Action], Workshop]) -> dict[str, Ask]:

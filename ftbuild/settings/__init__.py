@@ -21,6 +21,7 @@ from ftbuild.settings.schema import JsonSchema, Schemas
 from ftbuild.settings.source import Source
 from ftbuild.settings.style import Style, StyleRules
 from ftbuild.settings.sweep import Draw, Random, Sweep
+from ftbuild.settings.teacher import Teacher
 from ftbuild.settings.tools import Argument, Tool, Tools
 from ftbuild.settings.tracker import Tracker
 from ftbuild.settings.training import Hyperparameters, Method, Model, Package, RandomWeights
@@ -29,7 +30,7 @@ from ftbuild.settings.training import Hyperparameters, Method, Model, Package, R
 class Settings(Node):
     """Everything a build is asked to do. `seed` is for training and sampling; the split has its own."""
 
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"tracker", "budget", "sweep"})
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"tracker", "budget", "sweep", "teacher"})
     seed: int = Field(ge=0, le=2147483647)
     goal: Goal
     dataset: Dataset
@@ -43,6 +44,7 @@ class Settings(Node):
     provider: Provider
     evaluation: Evaluation
     judge: Judge = Judge()
+    teacher: Teacher = Teacher()
     tracker: Tracker
     budget: Budget = Budget()
     sweep: Sweep = Sweep()
@@ -131,6 +133,7 @@ __all__ = [
     "StyleRules",
     "SuffixRule",
     "Sweep",
+    "Teacher",
     "TextSimilarity",
     "Tool",
     "Tools",

@@ -10,6 +10,8 @@ from ftbuild.settings.node import Node, without_nulls
 from ftbuild.settings.source import Source
 from ftbuild.times import seconds
 
+ExampleId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
 
 class Shares(Node):
     """Share of the groups that go to validation and to test; the rest trains. `seed` draws them.
@@ -96,7 +98,8 @@ class Dataset(Node):
     `deduplicate` says which examples are one: `exact` those that say the same, `near` also those that differ
     in case, width, spaces or punctuation alone. `redact` takes personal values and secrets out, rule by rule.
     `parallel_calls` leaves several calls at once as they are (`keep`), or makes one follow the other (`one_by_one`),
-    as it does unasked where a provider takes no parallel calls.
+    as it does unasked where a provider takes no parallel calls. `without` leaves examples out of what is learnt from,
+    by the id that `ftbuild blame` tells, each with its place, for people.
     """
 
     sources: Annotated[dict[str, Source], BeforeValidator(without_nulls)]
@@ -105,6 +108,7 @@ class Dataset(Node):
     deduplicate: Literal["exact", "near"] = "exact"
     parallel_calls: Literal["keep", "one_by_one"] = "keep"
     redact: Redact = Redact()
+    without: Annotated[dict[ExampleId, str], BeforeValidator(without_nulls)] = {}
 
     @property
     def has_confirm(self) -> bool:

@@ -1,0 +1,197 @@
+"""`ftbuild accept PROPOSAL [ENTRY ...] [--as NAME]`: chosen entries become sources, and the next experiment uses them.
+
+All is checked before anything stays: the data are read, nothing in them may be derived from a test example, and the
+experiment composes. What was written is text for git; nothing is built.
+"""
+
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ftbuild.cli import own_conf
+from ftbuild.cli.build import world_of
+from ftbuild.cli.options import Options
+from ftbuild.cli.rebuilt import graph_of_judged
+from ftbuild.compose import compose
+from ftbuild.composed import Composed
+from ftbuild.dataset.wall import Wall
+from ftbuild.errors import ConfigError, DataError, ExitCode
+from ftbuild.improve import proposal as proposals
+from ftbuild.improve import review
+from ftbuild.improve.accepting import Accepted, accepted, next_name
+from ftbuild.improve.entries import Entry
+from ftbuild.improve.proposal import Proposal
+from ftbuild.lookup import LedgerFolder, look_up
+from ftbuild.plan.action import DATASET
+from ftbuild.problem import Problem, nearest
+from ftbuild.runners.formats import parse_lines
+from ftbuild.settings import Source
+from ftbuild.sources import read as read_source
+from ftbuild.store import durable
+from ftbuild.store.store import Store
+from ftbuild.world import World
+
+FOLDER = Path("datasets") / "proposals"
+HELD_OUT = ("test", "confirm")
+
+
+def accept(options: Options) -> int:
+    """Write what the chosen entries come to, and say how it is built.
+
+    Raises:
+        ConfigError: no such proposal or entry; a name that is taken; an experiment that does not compose.
+        DataError: the proposal or its data cannot be read, or an example is derived from one that tests.
+    """
+    if not options.words or options.overrides:
+        raise ConfigError(Problem("accept takes a proposal", "command line", fix=_known(world_of(options))))
+    world = world_of(options)
+    folder = _folder(options.words[0], options, world)
+    shown = os.path.relpath(folder)
+    proposal = proposals.read(_texts(folder), shown)
+    chosen = _chosen(proposal, options.words[1:], shown)
+    name = own_conf.named(options.name or next_name(proposal.experiment), f"ftbuild accept {shown} --as {{}}")
+    composed = compose(world.root, proposal.overrides)
+    reviewed = {each.name: _reviewed(each, shown) for each in chosen if each.kind == "review"}
+    made = accepted(proposal, chosen, name, composed.tree, reviewed)
+    _check(made, composed, shown, world)
+    told = _write(made, composed, proposal, chosen, world)
+    print("\n".join(f"wrote {each}" for each in told))
+    print(f"Look at it: git diff, ftbuild plan +experiment={name}     Build it: ftbuild +experiment={name}")
+    return int(ExitCode.DONE)
+
+
+def _known(world: World) -> str:
+    found = sorted(path.parent for path in (world.root / FOLDER).glob(f"*/{proposals.FILE}"))
+    if not found:
+        return "ftbuild improve writes one."
+    return f"ftbuild accept {os.path.relpath(found[-1])}"
+
+
+def _folder(word: str, options: Options, world: World) -> Path:
+    """Return the folder of a proposal, by its path or the name of its run.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    for found in (options.folder / word, world.root / FOLDER / word):
+        if (found / proposals.FILE).is_file():
+            return found
+    raise ConfigError(Problem(f"no proposal {word!r}", "command line", fix=_known(world)))
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    """Return the files of a folder by name.
+
+    Raises:
+        DataError: one of them is no UTF-8.
+    """
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_file():
+            try:
+                found[path.name] = path.read_bytes().decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                raise DataError(Problem(f"not UTF-8 (byte {error.start})", os.path.relpath(path))) from None
+    return found
+
+
+def _chosen(proposal: Proposal, names: Sequence[str], shown: str) -> list[Entry]:
+    known = [each.name for each in proposal.entries]
+    for name in names:
+        if name not in known:
+            close = nearest(name, known)
+            fix = f"the nearest is {close}." if close else f"there are {', '.join(known)}."
+            raise ConfigError(Problem(f"no entry {name!r} in {shown}", "command line", fix=fix))
+    chosen = [each for each in proposal.entries if not names or each.name in names]
+    if not chosen:
+        raise ConfigError(Problem("the proposal has no entries", shown, fix="ftbuild improve proposes some."))
+    return chosen
+
+
+def _reviewed(entry: Entry, shown: str) -> str:
+    """Return the chat lines of a review that was filled in.
+
+    Raises:
+        DataError: rows that are not, with their lines.
+    """
+    [(name, text)] = entry.files.items()
+    lines, problems = review.lines_of(text, entry.said, f"{shown}/{name}")
+    if any(each.severity == "error" for each in problems):
+        raise DataError(*problems)
+    return lines
+
+
+def _check(made: Accepted, composed: Composed, shown: str, world: World) -> None:
+    """Say nothing where every new example can be read and none is derived from one that tests.
+
+    Raises:
+        DataError: with the places.
+    """
+    problems: list[Problem] = []
+    wall = Wall(_held_out(composed, world)) if made.sources else None
+    for name, said in made.sources.items():
+        source = Source.model_validate(said)
+        examples, found = read_source(made.files[said["path"]].encode(), name, source)
+        problems += [each for each in found if each.severity == "error"]
+        for each in examples:
+            twin = wall.twin(each.to_json()) if wall is not None and each.only != "test" else None
+            if twin is not None:
+                problems.append(_derived(each.path, each.line, twin, shown))
+    if problems:
+        raise DataError(*problems)
+
+
+def _derived(path: str, line: int, twin: Any, shown: str) -> Problem:
+    return Problem(
+        f"derived from {twin.path}:{twin.line}, which is in the {twin.split} split ({twin.how})",
+        path,
+        line,
+        why="The next test would tell how well it was learnt by heart.",
+        fix=f"write another in {shown}, or leave it out.",
+        rule="test-example-in-training",
+    )
+
+
+def _held_out(composed: Composed, world: World) -> Iterator[Mapping[str, Any]]:
+    """Yield the examples that test, of the data as they were built.
+
+    Raises:
+        ConfigError: they were not.
+    """
+    store = Store(world.store)
+    planned = look_up(graph_of_judged(composed, world), store, LedgerFolder(world))
+    record = next(each.record for each in planned if each.action.kind is DATASET)
+    if record is None:
+        fix = f"ftbuild dataset {shlex.join(composed.overrides)}"
+        raise ConfigError(Problem("the data are not built, so nothing is known of what tests", "", fix=fix))
+    for split in HELD_OUT:
+        if f"{split}.jsonl" in record.outputs:
+            yield from parse_lines(store.get(record.outputs[f"{split}.jsonl"]))
+
+
+def _write(made: Accepted, composed: Composed, proposal: Proposal, chosen: Sequence[Entry], world: World) -> list[str]:
+    """Write all of it, the experiment last, or nothing.
+
+    Raises:
+        ConfigError: a file is there already, or the experiment does not compose.
+    """
+    said = ", ".join(each.name for each in chosen)
+    about = f"{composed.description.rstrip('.') or composed.experiment}, and {said}.   ftbuild +experiment={made.name}"
+    comments = [f"Accepted from datasets/proposals/{proposal.run or ''}.".replace("/.", ".")]
+    experiment = world.root / "conf" / "experiment" / f"{made.name}.yaml"
+    files = {world.root / path: text for path, text in made.files.items()}
+    own_conf.refuse_taken(world.root, "experiment", made.name, {**files, experiment: ""})
+    files[experiment] = made.experiment(about, comments)
+    written: list[Path] = []
+    try:
+        for path, text in files.items():
+            durable.write(path, text.encode())
+            written.append(path)
+        compose(world.root, [f"+experiment={made.name}"])
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+    return [f"{os.path.relpath(path)} ({text.count(chr(10))} lines)" for path, text in files.items()]
