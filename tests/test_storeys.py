@@ -46,7 +46,7 @@ SIDEWAYS = {
     "completion": {"chat"},
     "example": {"chat", "criteria", "remembered", "rows"},
     "tokens": {"rows"},
-    "dataset": {"style", "tools"},
+    "dataset": {"retrieval", "style", "tools"},
     "sources": {"rules", "tools"},
     "imports": {"sources", "tools"},
     "rules": {"render", "tools"},
