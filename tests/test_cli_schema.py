@@ -18,7 +18,7 @@ from ftbuild.trees import GROUPS, group_options
 NAMES = (*GROUPS, "config")
 DRAWN = schemas({group: list(group_options(CONF.parent, group)) for group in GROUPS})
 SAID = """\
-16 schemas in .ftbuild/schemas (--out FOLDER puts them elsewhere)
+17 schemas in .ftbuild/schemas (--out FOLDER puts them elsewhere)
 yaml.schemas in .vscode/settings.json says which is for which file: VS Code needs nothing else
 Neovim: vim.lsp.config("yamlls", {settings = {yaml = {schemas = vim.json.decode(table.concat(vim.fn.readfile(\
 ".vscode/settings.json"), "\\n"))["yaml.schemas"]}}})

@@ -169,6 +169,7 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
         "Provider.variables",
         "Settings.budget",
         "Settings.sweep",
+        "Settings.teacher",
         "Settings.tracker",
         "Source.origin",
     ]

@@ -7,6 +7,7 @@ experiment composes. What was written is text for git; nothing is built.
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,9 @@ from ftbuild.cli.options import Options
 from ftbuild.cli.rebuilt import graph_of_judged
 from ftbuild.compose import compose
 from ftbuild.composed import Composed
-from ftbuild.dataset.wall import Wall
+from ftbuild.dataset.wall import Twin, Wall
 from ftbuild.errors import ConfigError, DataError, ExitCode
 from ftbuild.improve import proposal as proposals
-from ftbuild.improve import review
 from ftbuild.improve.accepting import Accepted, accepted, next_name
 from ftbuild.improve.entries import Entry
 from ftbuild.improve.proposal import Proposal
@@ -31,6 +31,7 @@ from ftbuild.settings import Source
 from ftbuild.sources import read as read_source
 from ftbuild.store import durable
 from ftbuild.store.store import Store
+from ftbuild.tool_files import tools_of
 from ftbuild.world import World
 
 FOLDER = Path("datasets") / "proposals"
@@ -53,8 +54,7 @@ def accept(options: Options) -> int:
     chosen = _chosen(proposal, options.words[1:], shown)
     name = own_conf.named(options.name or next_name(proposal.experiment), f"ftbuild accept {shown} --as {{}}")
     composed = compose(world.root, proposal.overrides)
-    reviewed = {each.name: _reviewed(each, shown) for each in chosen if each.kind == "review"}
-    made = accepted(proposal, chosen, name, composed.tree, reviewed)
+    made = accepted(proposal, chosen, name, composed.tree, {})
     _check(made, composed, shown, world)
     told = _write(made, composed, proposal, chosen, world)
     print("\n".join(f"wrote {each}" for each in told))
@@ -110,19 +110,6 @@ def _chosen(proposal: Proposal, names: Sequence[str], shown: str) -> list[Entry]
     return chosen
 
 
-def _reviewed(entry: Entry, shown: str) -> str:
-    """Return the chat lines of a review that was filled in.
-
-    Raises:
-        DataError: rows that are not, with their lines.
-    """
-    [(name, text)] = entry.files.items()
-    lines, problems = review.lines_of(text, entry.said, f"{shown}/{name}")
-    if any(each.severity == "error" for each in problems):
-        raise DataError(*problems)
-    return lines
-
-
 def _check(made: Accepted, composed: Composed, shown: str, world: World) -> None:
     """Say nothing where every new example can be read and none is derived from one that tests.
 
@@ -131,19 +118,21 @@ def _check(made: Accepted, composed: Composed, shown: str, world: World) -> None
     """
     problems: list[Problem] = []
     wall = Wall(_held_out(composed, world)) if made.sources else None
+    tools = tuple(tools_of(composed))
     for name, said in made.sources.items():
         source = Source.model_validate(said)
         examples, found = read_source(made.files[said["path"]].encode(), name, source)
         problems += [each for each in found if each.severity == "error"]
         for each in examples:
-            twin = wall.twin(each.to_json()) if wall is not None and each.only != "test" else None
+            told = replace(each, tools=each.tools or tools)
+            twin = wall.twin(told.to_json()) if wall is not None and each.only != "test" else None
             if twin is not None:
                 problems.append(_derived(each.path, each.line, twin, shown))
     if problems:
         raise DataError(*problems)
 
 
-def _derived(path: str, line: int, twin: Any, shown: str) -> Problem:
+def _derived(path: str, line: int, twin: Twin, shown: str) -> Problem:
     return Problem(
         f"derived from {twin.path}:{twin.line}, which is in the {twin.split} split ({twin.how})",
         path,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ftbuild.chat import Tool
 from ftbuild.cli.options import Options
 from ftbuild.cli.seen import Seen
 from ftbuild.cli.walk import walked
@@ -61,11 +62,11 @@ def drafted(
         for name, group in asked.items():
             content = store.get(done.ran[name].record.outputs["replies.jsonl"])
             read = drafts([each["reply"] for each in parse_lines(content)], teacher.model.id, group.kind, tools)
-            lines, left_out = _fit(read, seen.training, wall)
+            lines, left_out = _fit(read, seen.training, wall, tuple(tools))
             yield entries.of_drafts(group, lines, teacher.model.id, teacher.licence, left_out, seen.slices)
 
 
-def _fit(read: Drafts, training: Training, wall: Wall) -> tuple[list[str], dict[str, int]]:
+def _fit(read: Drafts, training: Training, wall: Wall, tools: tuple[Tool, ...]) -> tuple[list[str], dict[str, int]]:
     """Return the drafts that are new as lines, and how many are not among them, by reason."""
     known = {folded(each.asked) for each in training.learnt}
     left_out = {"not of the form asked for": read.n_unread, "asked already": 0, "derived from a test example": 0}
@@ -76,7 +77,7 @@ def _fit(read: Drafts, training: Training, wall: Wall) -> tuple[list[str], dict[
         [example], _ = read_source(line.encode(), "drafts", source)
         if (said := folded(example.raw)) in known:
             left_out["asked already"] += 1
-        elif wall.twin(example.to_json()) is not None:
+        elif wall.twin(replace(example, tools=tools).to_json()) is not None:
             left_out["derived from a test example"] += 1
         else:
             known.add(said)

@@ -1,6 +1,7 @@
 """How sources become a dataset."""
 
 import math
+import re
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,7 +11,7 @@ from ftbuild.settings.node import Node, without_nulls
 from ftbuild.settings.source import Source
 from ftbuild.times import seconds
 
-ExampleId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+ID = re.compile(r"[0-9a-f]{16}")
 
 
 class Shares(Node):
@@ -108,7 +109,13 @@ class Dataset(Node):
     deduplicate: Literal["exact", "near"] = "exact"
     parallel_calls: Literal["keep", "one_by_one"] = "keep"
     redact: Redact = Redact()
-    without: Annotated[dict[ExampleId, str], BeforeValidator(without_nulls)] = {}
+    without: Annotated[dict[str, str], BeforeValidator(without_nulls)] = {}
+
+    @model_validator(mode="after")
+    def _leaves_examples_out(self) -> "Dataset":
+        if wrong := [name for name in self.without if not ID.fullmatch(name)]:
+            raise ValueError(f"without.{wrong[0]}: an example's id has 16 of the digits 0-9 and a-f")
+        return self
 
     @property
     def has_confirm(self) -> bool:
