@@ -17,7 +17,7 @@ CONFIG_HAS = (
     "evaluation, judge, teacher, tracker, budget, sweep."
 )
 STYLE_HAS = "style has language, system, rules, slang, expand. For another style: style=formal."
-GROUPS = "goal, source, dataset, style, tools, retrieval, model, method and 7 more"
+GROUPS = "goal, source, dataset, style, tools, retrieval, model, method and 8 more"
 
 
 def there_are(group: str, *own: str) -> str:

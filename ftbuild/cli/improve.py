@@ -50,7 +50,8 @@ def improve(options: Options) -> int:
     if len(options.words) > 1 or others:
         what = "improve takes a run, and a teacher"
         raise ConfigError(Problem(what, "command line", fix="ftbuild improve latest teacher=gpt_4_1"))
-    run, world = find_run(options.words[0] if options.words else "latest", options), world_of(options)
+    world = world_of(options)
+    run = _run(options.words[0] if options.words else "latest", options, world)
     _refuse_unfit(run, options)
     composed = compose(world.root, [*run.told["overrides"], *options.overrides])
     graph = unchanged(run, composed, world)
@@ -73,6 +74,19 @@ def improve(options: Options) -> int:
     else:
         print(improve_text.text(seen.facts(), found, suspected, proposal, written, columns()))
     return int(ExitCode.DONE)
+
+
+def _run(word: str, options: Options, world: World) -> Run:
+    """Return the run.
+
+    Raises:
+        ConfigError: there is none, or it has not come to its end.
+    """
+    folder = world.outputs / "runs" / word
+    if folder.is_dir() and not (folder / "run.json").is_file():
+        what = f"{word} has not come to its end, or is under way: nothing is known of what it got wrong"
+        raise ConfigError(Problem(what, "command line", fix="build it to its end: the same command goes on."))
+    return find_run(word, options)
 
 
 def _refuse_unfit(run: Run, options: Options) -> None:

@@ -53,7 +53,8 @@ def text(
 ) -> str:
     """Return all of it, at most `width` wide where the words allow it."""
     blocks = [[hang("", each, width) for each in _head(facts)]]
-    blocks += [list(_group(each, facts, width)) for each in found]
+    shown: set[str] = set()
+    blocks += [list(_group(each, facts, shown, width)) for each in found]
     if suspected:
         blocks.append(list(_suspects(suspected, width)))
     blocks.append(list(_proposed(proposal, written, width)))
@@ -79,7 +80,8 @@ def _head(facts: Facts) -> Iterator[str]:
         )
 
 
-def _group(group: Group, facts: Facts, width: int) -> Iterator[str]:
+def _group(group: Group, facts: Facts, shown: set[str], width: int) -> Iterator[str]:
+    """Yield a group with a few examples, of those that are not `shown` yet."""
     told = group.evidence()
     tested, n_tested = group.tested
     yield hang(
@@ -93,7 +95,9 @@ def _group(group: Group, facts: Facts, width: int) -> Iterator[str]:
     if group.tools:
         said = ", ".join(f"{name} {n}" for name, n in Counter(group.tools).most_common(5))
         yield hang("      ", f"tools: {said}", width)
-    for miss in sorted(group.misses, key=_surest)[:EXAMPLES_AT_MOST]:
+    fresh = [each for each in sorted(group.misses, key=_surest) if each.example["id"] not in shown]
+    for miss in fresh[:EXAMPLES_AT_MOST]:
+        shown.add(miss.example["id"])
         yield from _example(miss, facts.arm, width)
 
 

@@ -46,7 +46,7 @@ JUDGE = Kind("judge", 1, "calls")
 SCORE = Kind("score", 2, "pure")
 DRAFT = Kind("draft", 1, "calls")  # of no build: `improve` asks for it
 COMPARE = Kind("compare", 3, "pure")
-REPORT = Kind("report", 5, "pure")
+REPORT = Kind("report", 6, "pure")
 
 
 _LIFE = (INGEST, EMBED, INDEX, DATASET, TARGETS, RENDER, JOB, CHOOSE, PREDICT, JUDGE, SCORE, COMPARE, REPORT, DRAFT)

@@ -2,7 +2,8 @@
 
 Owns the choice and the order of examples a report shows. Judges nothing: it reads the scores. A miss
 is an answer that fails `style.all_kept`, loses or invents a fact, does not make exactly the calls wanted, or does not
-fit its schema or differs from the reference in a field, or does not meet a constraint or a criterion of its own.
+fit its schema or differs from the reference in a field, does not meet a constraint or a criterion of its own, or is
+not what its passages hold.
 """
 
 import json
@@ -16,6 +17,13 @@ from ftbuild.report.words import whole_of
 LOST, INVENTED, STYLE, EMPTY = "lost", "invented", "style", "empty"
 MISSING, EXTRA, VALUE, MISFIT = "call.missing", "call.extra", "call.value", "call.misfit"
 FORM, FIELD, CRITERION = "form", "field", "criterion"
+# Of answers out of passages: the metric that says it, and the value that it then has.
+GROUNDING = {
+    "grounding.answers": 0,
+    "grounding.abstains": 0,
+    "grounding.citation": 0,
+    "grounding.invented": 1,
+}
 ORDER = (LOST, INVENTED, MISSING, EXTRA, VALUE, MISFIT, FORM, FIELD, CRITERION)  # before the rules of style
 SEED = 7
 
@@ -29,6 +37,10 @@ _KINDS = {
     FORM: "breaks its schema",
     FIELD: "gets a field wrong",
     CRITERION: "breaks a criterion",
+    "grounding.answers": "does not answer what its passages hold",
+    "grounding.abstains": "answers what its passages do not hold",
+    "grounding.citation": "names another passage, or none",
+    "grounding.invented": "answers with a number that no passage holds",
     EMPTY: "answers nothing",
     STYLE: "breaks a style rule",
     "style.contractions": "uses a contraction",
@@ -48,6 +60,7 @@ _TOLD_BY = {
     "facts.": "lose or invent a fact",
     "tool_calls.": "make other calls than those wanted",
     "json_schema.": "break their schema or get a field wrong",
+    "grounding.": "are not what their passages hold",
 }
 _WORDS = {
     LOST: "lost",
@@ -69,6 +82,10 @@ _ADVICE = {
     FORM: "Ask with a response format: a server that honours it lets no answer break its schema.",
     FIELD: "Write texts with many different values for these fields, and some in which a field is not said.",
     CRITERION: "Write requests that ask for the same, with targets that meet such criteria.",
+    "grounding.answers": "Write questions in other words than the passage that answers them, among several passages.",
+    "grounding.abstains": "Write questions that none of their passages answers, with a target that says so.",
+    "grounding.citation": "Write questions with several passages that are alike, and targets that name the right one.",
+    "grounding.invented": "Write questions on numbers, with targets that take them over from the passage.",
     EMPTY: "Look at the message first: nothing in it may resemble what the model learnt from.",
 }
 
@@ -165,6 +182,7 @@ def kinds(example: Mapping[str, Any], arm: str) -> list[str]:
     found += [kind for kind in ORDER if kind in pieces and kind not in (LOST, INVENTED)]
     if scores.get("json_schema.valid") == 0 and FORM not in found:
         found.append(FORM)
+    found += [metric for metric, wrong in GROUNDING.items() if scores.get(metric) == wrong]
     if not str(example["answers"].get(arm) or "").strip() and scores:
         return [*found, EMPTY]
     rules = sorted(m for m, value in scores.items() if whole_of(m) and value is not None and value < 1)
