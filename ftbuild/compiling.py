@@ -14,12 +14,12 @@ from ftbuild.plan.graph import Graph
 from ftbuild.source_files import Place
 from ftbuild.store.store import Store
 
-FORMAT = 5
+FORMAT = 6
 
 
 def write(
     graph: Graph,
-    points: Sequence[Sequence[str]],
+    points: Sequence[tuple[Sequence[str], Sequence[str]]],
     sources: Mapping[str, Place],
     files: Mapping[str, str],
     runs: Mapping[str, int],
@@ -28,8 +28,9 @@ def write(
 ) -> bytes:
     """Return the document.
 
-    `points` are the ids of each point's actions, `sources` the place of each ingest's files by id, `files` the
-    digests of other files that were read for it, by path, `runs` the versions of what runs its tools, by name.
+    `points` are the ids of each point's actions and those of the round before, `sources` the place of each ingest's
+    files by id, `files` the digests of other files that were read for it, by path, `runs` the versions of what runs its
+    tools, by name.
     """
     numbers = {name: number for number, name in enumerate(graph.actions)}
     texts: dict[str, int] = {}
@@ -51,13 +52,15 @@ def write(
         "runs": dict(runs),
         "settings": list(texts),
         "nodes": nodes,
-        "points": [[numbers[name] for name in names] for names in points],
+        "points": [[[numbers[name] for name in names] for names in each] for each in points],
     }
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def read(document: bytes | None, store: Store, *, judged: bool) -> tuple[Graph, list[list[str]]] | None:
-    """Return the graph with the sources as they are now, and the ids of each point's actions.
+def read(
+    document: bytes | None, store: Store, *, judged: bool
+) -> tuple[Graph, list[tuple[list[str], list[str]]]] | None:
+    """Return the graph with the sources as they are now, and the ids of each point's actions and of the round before.
 
     None where there is no such document, where a source cannot be read, or where another file or what runs a tool has
     changed: then it is resolved anew, which says what is wrong.
@@ -82,7 +85,8 @@ def read(document: bytes | None, store: Store, *, judged: bool) -> tuple[Graph, 
         above = tuple(Input(role, names[at], output) for role, at, output in inputs)
         waits = tuple(names[at] for at in after)
         names.append(graph.add(Action(KINDS[kind], label, stage, SettingsText(text), above, waits)))
-    return graph, [[names[number] for number in numbers] for numbers in value["points"]]
+    points = [[[names[number] for number in numbers] for numbers in each] for each in value["points"]]
+    return graph, [(own, before) for own, before in points]
 
 
 def _version(name: str) -> int | None:

@@ -6,7 +6,7 @@ a sweep, and the file and line of every key. All problems of one composition are
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -25,16 +25,16 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from ftbuild import config_problems, defaults_lists, spaces
+from ftbuild import config_problems, defaults_lists, rounds, spaces
 from ftbuild.composed import SMOKE, Asked, Composed, Swept
 from ftbuild.config_files import ConfigFiles
 from ftbuild.config_problems import COMMAND_LINE
 from ftbuild.errors import ConfigError
 from ftbuild.halving import Halving
-from ftbuild.merging import Merged, Merging, initialised, is_off, of_space, plain, typed
+from ftbuild.merging import Merged, Merging, chosen, initialised, is_off, of_space, plain, typed
 from ftbuild.origins import Origin, Origins, in_value
 from ftbuild.outside import Outside
-from ftbuild.problem import Problem, nearest
+from ftbuild.problem import Problem
 from ftbuild.search import Search
 from ftbuild.settings import Settings
 from ftbuild.settings.contradictions import contradictions
@@ -84,6 +84,7 @@ def compose_sweep(
             for each in parsed
         ]
         read = [[conf.parse([text])[0] for text in values] for values in choices]
+        conf.varied = {text for values in choices if len(values) > 1 for text in values}
         lines = [[override for said in line for override in said] for line in product(*read)]
         has_space = any(conf.has_space([*before, *line]) for line in lines)
         if not multirun and not has_space:
@@ -155,6 +156,9 @@ class _Trees:
         self._spaces: dict[tuple[str, ...], tuple[Any, Origins] | None] = {}
         self._overrides: dict[str, Override] = {}
         self._experiments = experiments(root)
+        self._earlier: dict[tuple[str, ...], Composed] = {}
+        self._later: list[str] = []  # the rounds whose round before is being composed
+        self.varied: Collection[str] = ()  # the overrides that points differ in, which no round before has
 
     def parse(self, overrides: Sequence[str]) -> tuple[list[Override], list[Problem]]:
         """Return the overrides parsed, and what is wrong with the others; `experiment=x` means `+experiment=x`."""
@@ -201,7 +205,7 @@ class _Trees:
             for word in words:
                 override, problems = self.parse([word.text])
                 if problems:
-                    raise ConfigError(*(_placed(each, word.origin) for each in problems))
+                    raise ConfigError(*(config_problems.placed(each, word.origin) for each in problems))
                 ours += override
                 places[word.text] = word.origin
             said = {spaces.bare(word.key) for word in words}
@@ -313,7 +317,7 @@ class _Trees:
             tree = merged.with_values(values)
         except (HydraException, OmegaConfBaseException):
             return None
-        return self._validated(parsed, tree, Origins(merged.written, self._typed(parsed, places)))
+        return self._validated(parsed, tree, Origins(merged.written, self._typed(parsed, places)), places)
 
     def _by_hydra(self, parsed: Sequence[Override], problems: Sequence[Problem], places: Places) -> Composed:
         """Return the settings as Hydra composes them, or all that is wrong.
@@ -361,10 +365,12 @@ class _Trees:
             tree = plain(hydra_compose("config", overrides=lines), resolve=True)
         except (yaml.YAMLError, UnicodeDecodeError, HydraException, OmegaConfBaseException) as error:
             raise self._explained(error, parsed, origins) from error
-        return self._validated(parsed, tree, origins)
+        return self._validated(parsed, tree, origins, places)
 
-    def _validated(self, parsed: Sequence[Override], tree: dict[str, Any], origins: Origins) -> Composed:
-        name = "+".join(_chosen(parsed, "experiment"))
+    def _validated(
+        self, parsed: Sequence[Override], tree: dict[str, Any], origins: Origins, places: Places
+    ) -> Composed:
+        name = "+".join(chosen(parsed, "experiment"))
         tree.pop("sweep", None)  # points know of no space
         composed = Composed(
             experiment=name or "unnamed",
@@ -377,42 +383,49 @@ class _Trees:
             settings = composed.settings
         except ValidationError as error:
             raise ConfigError(*config_problems.from_validation(error, Settings, origins, self._options)) from error
-        if problems := config_problems.from_contradictions(contradictions(settings), origins):
+        if settings.round is not None:
+            composed = rounds.after(composed, self._before(composed, settings.round.after, parsed, places))
+        if problems := config_problems.from_contradictions(contradictions(composed.settings), origins):
             raise ConfigError(*problems)
         return composed
 
+    def _before(self, composed: Composed, name: str, parsed: Sequence[Override], places: Places) -> Composed:
+        """Return the experiment of the round before, with what the command line says of both.
+
+        Raises:
+            ConfigError: there is none of that name, it leads back to this one, or it cannot be composed.
+        """
+        self._later.append(composed.experiment)
+        try:
+            rounds.refuse(name, self._later, composed.origins, self._experiments)
+            both = [each for each in parsed if typed(each) not in {*places, *self.varied}]
+            values = [each for each in both if not self._is_group(each)]
+            taken = [each for each in both if self._is_group(each) and each.key_or_group not in rounds.OF_ONE_GROUP]
+            groups = [self._parsed(f"+experiment={name}"), *taken]
+            merged = self._merged_by(groups)
+            sources = (merged.tree["dataset"].get("sources") or {}) if merged is not None else {}
+            asked = [*groups, *(each for each in values if rounds.is_of_both(each.key_or_group, sources))]
+            words = tuple(map(typed, asked))
+            return self._earlier.setdefault(words, self._earlier.get(words) or self.compose(asked))
+        finally:
+            self._later.pop()
+
     def _refusal(self, override: Override, places: Places) -> list[Problem]:
         """Return what is wrong with an override before any file is read."""
-        return [_placed(each, places.get(typed(override))) for each in self._refused(override)]
+        return [config_problems.placed(each, places.get(typed(override))) for each in self._refused(override)]
 
     def _refused(self, override: Override) -> list[Problem]:
         group, text = override.key_or_group, override.input_line or ""
-        if group.partition("/")[0].partition(".")[0] == "hydra":
-            return [Problem(f"{text}: ftbuild has no settings of Hydra", COMMAND_LINE, fix="leave it out.")]
-        if not self._is_group(override):
-            if override.package is None and "/" not in group:
-                return []
-            close = nearest(group, self._options)
-            there = f"there are {defaults_lists.few(list(self._options))}."
-            fix = f"the nearest is {close!r}; {there}" if close else there
-            return [Problem(f"{text}: no group {group!r}", COMMAND_LINE, fix=fix)]
-        if override.is_delete():
-            return []
-        options = self._options[group]
-        value = override.value()
-        if value is None and group != "experiment":
-            return []
-        found = []
-        for option in value if isinstance(value, list) else [value]:
-            if str(option) not in options:
-                problem = defaults_lists.unknown_option(group, str(option), options, COMMAND_LINE, None)
-                found.append(replace(problem, what=f"{text.lstrip('+')}: {problem.what}"))
-        return found
+        if self._is_group(override):
+            value = [] if override.is_delete() else override.value()
+            return config_problems.unknown_options(text, value, group, self._options[group])
+        plain = override.package is None and "/" not in group
+        return config_problems.unknown_group(text, group, self._options, plain=plain)
 
     def _check_chosen(self, parsed: Sequence[Override], *, told: bool) -> None:
         """Refuse a config with open groups; quietly where other problems are told, which may be the cause."""
         filled = {each.key_or_group for each in parsed if self._is_group(each)}
-        names = _chosen(parsed, "experiment")
+        names = chosen(parsed, "experiment")
         files = self._files.texts
         asked = [f"experiment/{name}" for name in names]
         if problems := self._files.broken(asked):
@@ -469,8 +482,8 @@ class _Trees:
     def _explained(self, error: Exception, parsed: Sequence[Override], origins: Origins | None) -> ConfigError:
         """Return the error in our words: files that cannot be read, else defaults lists, else what Hydra said."""
         files = self._files.texts
-        chosen = [f"{each.key_or_group}/{name}" for each in parsed for name in _chosen([each], each.key_or_group)]
-        asked = ["config", *chosen]
+        groups = dict.fromkeys(each.key_or_group for each in parsed)
+        asked = ["config", *(f"{group}/{name}" for group in groups for name in chosen(parsed, group))]
         for names in (list(defaults_lists.reached(asked, files)), list(files)):
             if problems := self._files.broken(names):
                 return ConfigError(*problems)
@@ -479,16 +492,6 @@ class _Trees:
             if not isinstance(error, yaml.YAMLError | UnicodeDecodeError):
                 break
         return ConfigError(config_problems.from_hydra(str(error), origins))
-
-
-def _chosen(parsed: Sequence[Override], group: str) -> list[str]:
-    """Return the options of `group` that the overrides choose, in their order."""
-    values = [each.value() for each in parsed if each.key_or_group == group and not each.is_delete()]
-    return [str(option) for value in values for option in (value if isinstance(value, list) else [value])]
-
-
-def _placed(problem: Problem, origin: Origin | None) -> Problem:
-    return replace(problem, path=origin.path, line=origin.line) if origin else problem
 
 
 @contextmanager

@@ -29,6 +29,7 @@ class Composed:
     """One resolved config and where it came from.
 
     `tree` is the config as plain values; points of a sweep share what is equal in it, so it is not to be changed.
+    `before` is the experiment of the round before, None of a first round.
     """
 
     experiment: str
@@ -36,6 +37,12 @@ class Composed:
     overrides: tuple[str, ...]
     tree: Mapping[str, Any]
     origins: Origins
+    before: "Composed | None" = None
+
+    @property
+    def rounds(self) -> "list[Composed]":
+        """Return the rounds up to this one, the first of them first."""
+        return [*(self.before.rounds if self.before is not None else ()), self]
 
     @cached_property
     def settings(self) -> "Settings":
@@ -100,6 +107,11 @@ def to_json(composed: Sequence[Composed]) -> dict[str, Any]:
             known[id(origin)] = places.of([origin.path, origin.line, str(origin.tree)])
         return known[id(origin)]
 
+    def earlier(before: Composed | None) -> int:
+        if id(before) not in known:
+            known[id(before)] = values.of(None if before is None else to_json([before]))
+        return known[id(before)]
+
     def written(origins: Mapping[str, Origin]) -> int:
         if id(origins) not in known:
             known[id(origins)] = values.of({key: place(each) for key, each in origins.items()})
@@ -112,6 +124,7 @@ def to_json(composed: Sequence[Composed]) -> dict[str, Any]:
             values.of(list(each.overrides)),
             written(each.origins.files),
             written(each.origins.typed),
+            earlier(each.before),
             values.of(list(each.tree)),
             *(values.of(value) for value in each.tree.values()),
         ]
@@ -126,6 +139,13 @@ def from_json(value: Mapping[str, Any]) -> list[Composed]:
     places = [Origin(path, line, Path(tree)) for path, line, tree in value["places"]]
     maps: dict[int, dict[str, Origin]] = {}
 
+    befores: dict[int, Composed | None] = {}
+
+    def earlier(number: int) -> Composed | None:
+        if number not in befores:
+            befores[number] = from_json(values[number])[0] if values[number] is not None else None
+        return befores[number]
+
     def origins(number: int) -> dict[str, Origin]:
         if number not in maps:
             maps[number] = {key: places[at] for key, at in values[number].items()}
@@ -138,8 +158,9 @@ def from_json(value: Mapping[str, Any]) -> list[Composed]:
             overrides=tuple(values[overrides]),
             tree={name: values[number] for name, number in zip(values[names], tops, strict=True)},
             origins=Origins(origins(files), origins(typed)),
+            before=earlier(before),
         )
-        for experiment, description, overrides, files, typed, names, *tops in value["points"]
+        for experiment, description, overrides, files, typed, before, names, *tops in value["points"]
     ]
 
 

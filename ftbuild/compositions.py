@@ -33,7 +33,7 @@ from ftbuild.search import Search
 from ftbuild.store import durable
 from ftbuild.trees import PACKAGE, trees
 
-FORMAT = 3
+FORMAT = 4
 ENTRIES_AT_MOST = 64
 RACY_SECONDS = 2
 COMPOSED_BY = {"hydra": "__init__.py", "omegaconf": "version.py", "pydantic": "version.py", "yaml": "__init__.py"}
@@ -167,9 +167,13 @@ def _fresh(path: Path, rests_on: Mapping[str, Any], swept: Swept) -> _Entry | No
         content = json.dumps({**to_json(swept.points), "notes": notes, "chosen_by": said})
     except (TypeError, ValueError):
         return None
-    if [each.tree for each in from_json(json.loads(content))] != [each.tree for each in swept.points]:
+    if _trees(from_json(json.loads(content))) != _trees(swept.points):
         return None
     return _Entry(path, json.dumps(rests_on).encode(), content.encode())
+
+
+def _trees(points: Sequence[Composed]) -> list[list[Mapping[str, Any]]]:
+    return [[one.tree for one in each.rounds] for each in points]
 
 
 def _rule(kept: Sequence[Any] | None) -> Halving | Search | None:

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from typing_extensions import get_type_hints, is_typeddict
 
-from ftbuild.defaults_lists import few
-from ftbuild.origins import Origins
+from ftbuild.defaults_lists import few, unknown_option
+from ftbuild.origins import Origin, Origins
 from ftbuild.problem import Problem, nearest
 from ftbuild.settings.contradictions import Contradiction
 
@@ -30,6 +30,11 @@ def ordered(problems: Iterable[Problem]) -> list[Problem]:
     """Return the findings once each, files first by name and line, the command line last."""
     unique = {(problem.path, problem.line, problem.what): problem for problem in problems}
     return sorted(unique.values(), key=lambda each: (each.path == COMMAND_LINE, each.path, each.line or 0, each.what))
+
+
+def placed(problem: Problem, origin: Origin | None) -> Problem:
+    """Return a problem with the place where its words stand, where they were not typed."""
+    return replace(problem, path=origin.path, line=origin.line) if origin else problem
 
 
 def from_validation(error: ValidationError, root: type[BaseModel], origins: Origins, options: Options) -> list[Problem]:
@@ -132,6 +137,29 @@ def secret(text: str) -> Problem | None:
         why="Overrides are written to run files.",
         fix="put it in an environment variable and name the variable.",
     )
+
+
+def unknown_group(text: str, group: str, options: Options, *, plain: bool) -> list[Problem]:
+    """Return that an override of no group means one, where it is no `plain` key of a value."""
+    if group.partition("/")[0].partition(".")[0] == "hydra":
+        return [Problem(f"{text}: ftbuild has no settings of Hydra", COMMAND_LINE, fix="leave it out.")]
+    if plain:
+        return []
+    close, there = nearest(group, options), f"there are {few(list(options))}."
+    fix = f"the nearest is {close!r}; {there}" if close else there
+    return [Problem(f"{text}: no group {group!r}", COMMAND_LINE, fix=fix)]
+
+
+def unknown_options(text: str, chosen: object, group: str, options: Sequence[str]) -> list[Problem]:
+    """Return which of the options that an override chooses, one or a list, a group does not have; None is no choice."""
+    if chosen is None and group != "experiment":
+        return []
+    found = []
+    for option in chosen if isinstance(chosen, list) else [chosen]:
+        if str(option) not in options:
+            problem = unknown_option(group, str(option), options, COMMAND_LINE, None)
+            found.append(replace(problem, what=f"{text.lstrip('+')}: {problem.what}"))
+    return found
 
 
 def not_chosen(

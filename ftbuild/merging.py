@@ -184,6 +184,12 @@ def typed(override: Override) -> str:
     return override.input_line or ""
 
 
+def chosen(parsed: Sequence[Override], group: str) -> list[str]:
+    """Return the options of `group` that the overrides choose, in their order."""
+    values = [each.value() for each in parsed if each.key_or_group == group and not each.is_delete()]
+    return [str(option) for value in values for option in (value if isinstance(value, list) else [value])]
+
+
 def _top(override: Override) -> str:
     return override.key_or_group.partition(".")[0]
 

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import dropwhile
 from typing import Any
@@ -24,7 +24,8 @@ class Point:
     """One composition, the words after `ftbuild` that ask for it alone, and the ids of its actions in order.
 
     `name` is what sets it apart from the other points, "" for the only one; `arm` is the one that is asked for, where
-    it has a model of its own. A smoke run is not `judged`.
+    it has a model of its own. A smoke run is not `judged`. `before` is the round before with the actions of its job,
+    where some of them are none of the point's own: no run is theirs, but they are planned, paid for and told of.
     """
 
     composed: Composed
@@ -33,6 +34,14 @@ class Point:
     name: str = ""
     arm: str = ""
     judged: bool = True
+    before: "Point | None" = None
+
+
+def with_before(points: Iterable[Point], graph: Graph | None = None) -> list[Point]:
+    """Return the points and, last, the rounds before them, each that is another once; all of it being in a graph."""
+    points = list(points)
+    others = {each.before.ids: each.before for each in points if each.before}
+    return [*points, *(each for ids, each in others.items() if graph is None or graph.actions.keys() >= {*ids})]
 
 
 def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke: bool) -> tuple[Graph, list[Point]]:
@@ -52,33 +61,49 @@ def one_graph(found: Compositions, given: Sequence[str], store: Store, *, smoke:
         from ftbuild.resolving import graph_of
 
         graph = Graph()
-        ids = [graph.merge(graph_of(each, store, judged=not smoke)) for each in found.points]
+        ids: list[tuple[list[str], list[str]]] = []
+        asked: list[tuple[Composed, list[str]]] = []
+        for each in found.points:
+            own = graph_of(each, store, judged=not smoke)
+            graph.merge(own)
+            ids.append(own.parts())
+            asked += zip((each, *([each.before] if each.before else [])), ids[-1], strict=False)
         sources = {
             name: each.source_place(graph.actions[name].label)
-            for each, names in zip(found.points, ids, strict=True)
+            for each, names in asked
             for name in names
             if graph.actions[name].kind.name == "ingest"
         }
         readers = (tool_files.paths, tool_results.paths, judging.paths)
-        read = {path for each in found.points for paths in readers for path in paths(each)}
+        read = {path for each, _ in asked for paths in readers for path in paths(each)}
         files = {str(path): store.digest_of(path) for path in sorted(read)}
-        runs = {name: version for each in found.points for name, version in tool_results.versions(each).items()}
+        runs = {name: version for each, _ in asked for name, version in tool_results.versions(each).items()}
         found.attach(compiling.write(graph, ids, sources, files, runs, judged=not smoke))
     else:
         graph, ids = compiled
+    graph.borrowed = {name for _, before in ids for name in before} - {name for own, _ in ids for name in own}
     said = [tuple(dropwhile(lambda word: word in given, each.overrides)) for each in found.points]
     common = set.intersection(*map(set, said))
     points = [
         Point(
             each,
             (*words, *(("--smoke",) if smoke else ())),
-            tuple(names),
+            tuple(own),
             " ".join(shortened(word) for word in words if word not in common) or (len(said) > 1) * UNCHANGED,
             judged=not smoke,
+            before=_before(each, before, smoke=smoke),
         )
-        for each, words, names in zip(found.points, said, ids, strict=True)
+        for each, words, (own, before) in zip(found.points, said, ids, strict=True)
     ]
     return graph, points
+
+
+def _before(composed: Composed, ids: Sequence[str], *, smoke: bool) -> Point | None:
+    """Return the round before, None where it has no action of its own."""
+    before = composed.before
+    if before is None or not ids:
+        return None
+    return Point(before, before.overrides, tuple(ids), before.experiment, judged=not smoke)
 
 
 def shortened(word: str) -> str:
@@ -124,7 +149,7 @@ def asked_as(point: Point, action: Action) -> Point:
 def owners(points: Sequence[Point]) -> Mapping[str, Point]:
     """Return the first point of each action, by id."""
     found: dict[str, Point] = {}
-    for point in points:
+    for point in with_before(points):
         for name in point.ids:
             found.setdefault(name, point)
     return found
@@ -140,12 +165,17 @@ def part_of(done: Build, point: Point, owned: Mapping[str, Point]) -> Build:
 
 
 def apart(points: Sequence[Point]) -> dict[str, str]:
-    """Return for which points an action is, by id, for those that are not for all; nothing for a single point."""
+    """Return for which points an action is, by id, for those that are not for all; nothing for a single point, but
+    the round before for what is that round's alone.
+    """
     names: dict[str, list[str]] = {}
     for point in points:
         for name in point.ids:
             names.setdefault(name, []).append(point.name)
-    return {name: ", ".join(those) for name, those in names.items() if len(those) < len(points)}
+    found = {name: ", ".join(those) for name, those in names.items() if len(those) < len(points)}
+    for before in with_before(points)[len(points) :]:
+        found |= {name: before.name for name in before.ids if name not in names}
+    return found
 
 
 def command_line(point: Point) -> str:

@@ -8,7 +8,8 @@ from ftbuild.composed import Composed
 from ftbuild.errors import ConfigError, DataError
 from ftbuild.judging import labelled_of
 from ftbuild.plan.graph import Graph
-from ftbuild.plan.resolve import resolve
+from ftbuild.plan.resolve import resolve, resolve_job
+from ftbuild.plan.rounds import Before
 from ftbuild.problem import Problem
 from ftbuild.scorers import versions
 from ftbuild.store.store import Store
@@ -23,6 +24,34 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
         DataError: a source's file cannot be read, or the judge's labelled examples are none.
         ConfigError: there is no source, or a tool, or what runs it, cannot be read.
     """
+    before = _job_of(composed.before, store) if composed.before is not None else None
+    digests, scorers = _digests(composed, store), _scorers(composed)
+    return resolve(
+        composed.settings,
+        digests,
+        scorers,
+        judged=judged,
+        tools=tools_of(composed),
+        forms=forms_of(composed),
+        results=keyed_results(composed, store.digest_of),
+        labelled=labelled_of(composed),
+        before=before,
+    )
+
+
+def _job_of(composed: Composed, store: Store) -> Before:
+    """Return the job of the round before."""
+    digests, scorers = _digests(composed, store), _scorers(composed)
+    read = (tools_of(composed), forms_of(composed), keyed_results(composed, store.digest_of))
+    return resolve_job(composed.settings, digests, scorers, *read)
+
+
+def _scorers(composed: Composed) -> dict[str, int]:
+    return versions(composed.settings.evaluation.scorers, composed.settings.style)
+
+
+def _digests(composed: Composed, store: Store) -> dict[str, str]:
+    """Return the digest of each source's bytes."""
     if not composed.settings.dataset.of_examples:
         what = "is empty" if not composed.settings.dataset.sources else "has documents and no examples"
         raise ConfigError(Problem(f"dataset.sources {what}", "command line", fix="take an experiment."))
@@ -34,17 +63,7 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
             problems.append(_unreadable(composed, name, error))
     if problems:
         raise DataError(*problems)
-    scorers = versions(composed.settings.evaluation.scorers, composed.settings.style)
-    return resolve(
-        composed.settings,
-        digests,
-        scorers,
-        judged=judged,
-        tools=tools_of(composed),
-        forms=forms_of(composed),
-        results=keyed_results(composed, store.digest_of),
-        labelled=labelled_of(composed),
-    )
+    return digests
 
 
 def _unreadable(composed: Composed, name: str, error: OSError) -> Problem:

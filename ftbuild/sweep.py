@@ -162,8 +162,11 @@ def _asked(graph: Graph, winner: Look, n_looks: int) -> Asked:
     point, results = winner.point, winner.results
     arms = list(dict.fromkeys([results["against"], results["arm"]]))
     told = {"looks": n_looks, "verdict": winner.verdict, "p": winner.p}
-    grown = confirming(graph, point.ids, arms, told)
-    return Asked(winner, replace(point, ids=tuple(grown.actions)), grown)
+    before = point.before.ids if point.before is not None else ()
+    ids = [name for name in graph.actions if name in {*point.ids, *before}]
+    grown = confirming(graph, ids, arms, told)
+    own = [name for name in grown.actions if name in point.ids or name not in before]
+    return Asked(winner, replace(point, ids=tuple(own)), grown)
 
 
 def _n_before(asked: Asked, done: Build) -> int:

@@ -14,7 +14,7 @@ CONF = Path(__file__).parents[1] / "conf"
 TONE = "+experiment=tone_formal"
 CONFIG_HAS = (
     "the config has seed, goal, dataset, style, tools, schemas, retrieval, request, model, method, provider, "
-    "evaluation, judge, teacher, tracker, budget, sweep."
+    "evaluation, judge, teacher, tracker, budget, sweep, round."
 )
 STYLE_HAS = "style has language, system, rules, slang, expand. For another style: style=formal."
 GROUPS = "goal, source, dataset, style, tools, retrieval, model, method and 8 more"

@@ -167,6 +167,7 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
         "Provider.threads",
         "Provider.tools",
         "Provider.variables",
+        "Round.run",
         "Settings.budget",
         "Settings.sweep",
         "Settings.teacher",

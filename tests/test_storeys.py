@@ -30,7 +30,7 @@ STOREYS = (
     ("config_files", "defaults_lists", "lookup", "partitions", "tool_files", "tool_results", "answer_forms", "judging"),
     ("resolving", "cluster"),
     ("config_problems", "outcome", "history", "planfile", "compiling"),
-    ("spaces",),
+    ("spaces", "rounds"),
     ("compose", "engine"),
     ("compositions", "runners"),
     ("described",),

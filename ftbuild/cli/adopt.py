@@ -52,7 +52,7 @@ def adopt(options: Options) -> int:
     store = Store(world.store)
     graph, points = one_graph(composed_of(options), smoke_overrides(options), store, smoke=options.smoke)
     [point] = points
-    action = next((each for each in graph if each.kind is JOB), None)
+    action = next((graph.actions[name] for name in point.ids if graph.actions[name].kind is JOB), None)
     if action is None:
         raise ConfigError(Problem(f"{point.composed.experiment} trains nothing", "command line"))
     with walked(graph.up_to("render"), points, store, world, options) as done:

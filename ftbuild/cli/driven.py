@@ -159,7 +159,7 @@ class Driver:
         graph, found = Graph(), []
         for point in points:
             ids = graph.merge(validating(whole, point.ids))
-            found.append(replace(point, ids=tuple(ids)))
+            found.append(replace(point, ids=tuple(ids), before=None))
         return graph, found
 
     def _points(self, trials: Sequence[Trial]) -> tuple[Graph, list[Point]]:

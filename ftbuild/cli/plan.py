@@ -19,7 +19,7 @@ from ftbuild.lookup import LedgerFolder, Planned, look_up
 from ftbuild.plan import drawing
 from ftbuild.plan.action import DATASET, JOB
 from ftbuild.plan.estimate import NOTHING, Estimate
-from ftbuild.points import Point, apart, has_more_to_say, one_graph
+from ftbuild.points import Point, apart, has_more_to_say, one_graph, with_before
 from ftbuild.problem import render
 from ftbuild.rehearsal import makes_up
 from ftbuild.report.words import asked, duration, exact
@@ -54,10 +54,10 @@ def plan(options: Options) -> int:
         graph, points = driver.upcoming()
     planned = look_up(graph, store, LedgerFolder(world))
     foreseen, shown = None, planned
-    if any(map(has_more_to_say, points)):
+    if any(map(has_more_to_say, with_before(points))):
         from ftbuild import paying  # slow, and there is nothing to say otherwise
 
-        foreseen = paying.foresee(planned, points, store, world)
+        foreseen = paying.foresee(planned, with_before(points, graph), store, world)
         shown = list(foreseen.planned)
     costs = foreseen.costs if foreseen else {}
     if options.out is not None:
@@ -118,7 +118,8 @@ def _head(points: list[Point], width: int) -> str:
 
 def _foresight(points: list[Point], planned: list[Planned], store: Store) -> "Foresight | None":
     """Return what the data could show, None where it is not built yet, or the points have several."""
-    datasets = {one.action.id: one.record for one in planned if one.action.kind is DATASET}
+    own = {name for point in points for name in point.ids}
+    datasets = {one.action.id: one.record for one in planned if one.action.kind is DATASET and one.action.id in own}
     if len(datasets) != 1 or None in datasets.values():
         return None
     from ftbuild.foresight import foresee  # slow, and there is nothing to say before

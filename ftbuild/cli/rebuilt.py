@@ -26,6 +26,8 @@ def unchanged(run: Run, point: Composed, world: World) -> Graph:
     graph = graph_of_judged(point, world)
     made = {each["key"] for each in run.told["actions"]}
     for each in look_up(graph, Store(world.store), LedgerFolder(world)):
+        if each.action.id in graph.borrowed:
+            continue
         # The report of a winner that was asked once more is another than that of its point alone.
         if each.action.kind is not REPORT and (each.record is None or each.key not in made):
             what = f"what {run.run_id} was built from has changed since, or its results are gone: {each.action.label}"

@@ -12,7 +12,7 @@ from ftbuild.cli.options import Options
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, found
 from ftbuild.plan.graph import Graph
-from ftbuild.points import Point, apart
+from ftbuild.points import Point, apart, with_before
 from ftbuild.store.store import Store
 from ftbuild.world import World
 
@@ -96,7 +96,8 @@ class Walker:
         )
         allowed = None if options.max_cost is None else options.max_cost - self._paid
         consent = Consent(options.yes, allowed)
-        gate = Gate(graph, points, self._store, self._world, consent, console.say, options.retried)
+        asking = with_before(points, graph)
+        gate = Gate(graph, asking, self._store, self._world, consent, console.say, options.retried)
         gate.look()
         self.site.expect(points)
 
@@ -107,7 +108,7 @@ class Walker:
 
         how = How(
             *self._workers,
-            max(point.composed.settings.provider.at_once for point in _each_provider(points)),
+            max(point.composed.settings.provider.at_once for point in _each_provider(asking)),
             options.keep_going or options.multirun,
             self._stopping,
             pass_gate,
@@ -151,8 +152,8 @@ def walked(graph: Graph, points: Sequence[Point], store: Store, world: World, op
 
 
 def names_of(points: Sequence[Point], options: Options) -> Mapping[str, str] | None:
-    """Return for which points of a sweep an action is, None where one point is asked for."""
-    return apart(points) if options.multirun else None
+    """Return for which points of a sweep an action is, and which is that of the round before, None where neither is."""
+    return apart(points) if options.multirun or any(each.before for each in points) else None
 
 
 def workers(options: Options, jobs: int) -> "tuple[Workers, int]":

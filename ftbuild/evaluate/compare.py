@@ -9,6 +9,7 @@ from typing import Any
 
 from ftbuild.errors import EvaluationError
 from ftbuild.evaluate.trust import Trust
+from ftbuild.plan.rounds import BEFORE
 from ftbuild.problem import Problem, nearest
 from ftbuild.scorers import METRICS, TOP_METRICS, metric_of
 from ftbuild.scorers.judge import JUDGE
@@ -28,20 +29,28 @@ SLICE_AT_LEAST = 5
 Lines = Sequence[Mapping[str, Any]]
 
 
-def compare(arms: Mapping[str, Lines], goal: Goal, judged: bool = True, trusted: Trust | None = None) -> dict[str, Any]:
+def compare(
+    arms: Mapping[str, Lines],
+    goal: Goal,
+    judged: bool = True,
+    trusted: Trust | None = None,
+    aims: Sequence[str] | None = None,
+) -> dict[str, Any]:
     """Return the results of all arms, in their order, the goal judged on its arm.
 
     Every arm holds one score line per example, in any order. Metrics come top ones first, each
     followed by its slices: every value with 5 examples or more of a slice with 2 to 12 values. A
     metric without values has n 0 and nulls. Without `judged` the goal is empty, ending and
     verdict are null. `trusted` says how far the judge can be trusted, where there is one: its metric decides no
-    condition, which is then undecided and says why, unless it is admitted.
+    condition, which is then undecided and says why, unless it is admitted. `aims` are the slices that a round after
+    another should move, with what came of them; each of them is shown.
 
     Raises:
         EvaluationError: an arm lacks an example, the goal names an unknown metric or arm, or there
-            is no arm to judge, or none for the verdict to compare it with.
+            is no arm to judge, or none for the verdict to compare it with; no example is in a slice aimed at.
     """
     _check(arms, goal, judged)
+    refuse_unmeasured(aims or (), arms[goal.arm])
     table = _Table(arms, goal.arm)
     main = table.difference(goal.metric, None, goal.against) if judged else None
     lower = metric_of(goal.metric).lower_is_better
@@ -52,14 +61,15 @@ def compare(arms: Mapping[str, Lines], goal: Goal, judged: bool = True, trusted:
         "arm": goal.arm,
         "against": goal.against,
         "confidence": CONFIDENCE,
-        "metrics": _adjusted([_shown(table, metric, where) for metric, where in _rows(table, goal)]),
+        "metrics": _adjusted([_shown(table, metric, where) for metric, where in _rows(table, goal, aims or ())]),
         "goal": judgements,
         "ending": overall(each["ending"] for each in judgements) if judged else None,
-        "verdict": verdict(main, _margin(goal), lower) if main else None,
+        "verdict": verdict(main, _margin(goal, goal.against), lower) if main else None,
         "verdict_metric": goal.metric,
-        "margin": _margin(goal) if judged else None,
+        "margin": _margin(goal, goal.against) if judged else None,
         "n_test": len(table.ids),
         **({"judge": trusted.to_json()} if trusted is not None else {}),
+        **({"aims": _aims(table, goal, aims)} if aims is not None else {}),
     }
 
 
@@ -153,10 +163,41 @@ def _check(arms: Mapping[str, Lines], goal: Goal, judged: bool) -> None:
         raise EvaluationError(*problems)
 
 
-def _rows(table: _Table, goal: Goal) -> Iterator[tuple[str, str | None]]:
+def refuse_unmeasured(aims: Sequence[str], lines: Lines) -> None:
+    """Say nothing where test examples are in every slice that is aimed at; `lines` are the scores of an arm.
+
+    Raises:
+        EvaluationError: with the slices that are empty, and the values that there are.
+    """
+    problems = []
+    for aim in aims:
+        name, _, value = aim.partition("=")
+        values = sorted({line["slices"][name] for line in lines if name in line["slices"]})
+        if value not in values:
+            close = nearest(value, values)
+            there = f"its values there are {', '.join(values)}" if values else f"no test example has a {name}"
+            fix = f"the nearest is {name}={close}; {there}." if close else f"{there}."
+            problems.append(Problem(f"round.aims: no test example is in {aim!r}", fix=fix))
+    if problems:
+        raise EvaluationError(*problems)
+
+
+def _aims(table: _Table, goal: Goal, aims: Sequence[str]) -> list[dict[str, Any]]:
+    """Return of each slice aimed at what became of it since the round before, corrected for how many they are."""
+    differences = [table.difference(goal.metric, aim, BEFORE) for aim in aims]
+    lower = [metric_of(goal.metric).lower_is_better] * len(aims)
+    found = verdicts(differences, [_margin(goal, BEFORE)] * len(aims), lower)
+    corrected = holm([each.p_clustered for each in differences])
+    return [
+        {"slice": aim, "verdict": word, "p_adjusted": p} for aim, word, p in zip(aims, found, corrected, strict=True)
+    ]
+
+
+def _rows(table: _Table, goal: Goal, aims: Sequence[str]) -> Iterator[tuple[str, str | None]]:
     """Yield the metrics and slices shown, in order."""
     conditions = [*goal.require.values(), *goal.keep.values()]
     asked = {(each.metric or goal.metric, slice_of(each)) for each in conditions}
+    asked |= {(goal.metric, aim) for aim in aims}
     sliced = {metric.name for metric in TOP_METRICS} | {metric for metric, _ in asked}
     order = [metric.name for metric in METRICS]
     known = sorted(table.metrics, key=lambda name: order.index(name) if name in order else len(order))
@@ -236,11 +277,11 @@ def _gated(judgement: dict[str, Any], trusted: Trust | None) -> dict[str, Any]:
     return {**judgement, "ending": "undecided", "more_examples": None, "refused": "the judge is not admitted"}
 
 
-def _margin(goal: Goal) -> float:
-    """Return the difference that the goal asks for, else the usual margin."""
+def _margin(goal: Goal, arm: str) -> float:
+    """Return the difference to an arm that the goal asks for, else the usual margin."""
     asked = [
         each.by
         for each in goal.require.values()
-        if each.beats == goal.against and each.by > 0 and each.slice is None and each.metric in (None, goal.metric)
+        if each.beats == arm and each.by > 0 and each.slice is None and each.metric in (None, goal.metric)
     ]
     return min(asked, default=MARGIN)

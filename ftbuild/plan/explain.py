@@ -98,6 +98,7 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "against": "goal.against",
         "levers": "evaluation",
         "judge": "judge",
+        "aims": "round.aims",
     },
     "report": {"arms": "evaluation.arms"},
 }

@@ -8,9 +8,13 @@ from ftbuild.plan.action import Action
 
 @dataclass
 class Graph:
-    """Actions by id. Adding an action that is there already returns the one that is there."""
+    """Actions by id. Adding an action that is there already returns the one that is there.
+
+    `borrowed` are the ids of those that were made for another experiment, and that nothing else here needs.
+    """
 
     actions: dict[str, Action] = field(default_factory=dict)
+    borrowed: set[str] = field(default_factory=set)
 
     def add(self, action: Action) -> str:
         """Add `action`, whose inputs must be there, and return its id.
@@ -23,7 +27,20 @@ class Graph:
                 raise ValueError(f"{action.label}: input {each.role!r} comes from an action that is not in the graph")
         if not self.actions.keys() >= set(action.after):
             raise ValueError(f"{action.label}: it comes after an action that is not in the graph")
+        self.borrowed.discard(action.id)
         return self.actions.setdefault(action.id, action).id
+
+    def borrow(self, other: "Graph") -> None:
+        """Add all of another experiment's graph that is not here already."""
+        self.borrowed |= other.actions.keys() - self.actions.keys()
+        self.merge(other)
+
+    def parts(self) -> tuple[list[str], list[str]]:
+        """Return the ids of its own actions, and those of what is borrowed with all that this reads."""
+        wanted = set(self.borrowed)
+        for name, action in reversed(self.actions.items()):
+            wanted |= {each.action for each in action.inputs} if name in wanted else set()
+        return [name for name in self.actions if name not in self.borrowed], [n for n in self.actions if n in wanted]
 
     def merge(self, other: "Graph") -> list[str]:
         """Add all of `other`; return the ids of its actions, in its order.
@@ -35,8 +52,9 @@ class Graph:
         return list(other.actions)
 
     def up_to(self, kind: str) -> "Graph":
-        """Return the actions of a kind and all they rest on, in the order of this graph."""
-        wanted = {name for name, action in self.actions.items() if action.kind.name == kind}
+        """Return its own actions of a kind and all they rest on, in the order of this graph."""
+        own = self.actions.keys() - self.borrowed
+        wanted = {name for name in own if self.actions[name].kind.name == kind}
         for name, action in reversed(self.actions.items()):
             if name in wanted:
                 wanted |= {each.action for each in action.inputs} | {*action.after}

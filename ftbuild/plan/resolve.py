@@ -31,10 +31,11 @@ from ftbuild.plan.action import (
     Stage,
 )
 from ftbuild.plan.graph import Graph
+from ftbuild.plan.rounds import BEFORE, Before, Trained
 from ftbuild.scorers.judge import PROMPT_DIGEST
 from ftbuild.settings import Arm, Goal, Settings, Source
 from ftbuild.settings.contradictions import job_schema
-from ftbuild.settings.evaluation import ScorerName
+from ftbuild.settings.evaluation import ASKED, ScorerName
 from ftbuild.settings.graders import templates
 from ftbuild.tools.definitions import keyed as keyed_tools
 
@@ -50,37 +51,31 @@ def resolve(
     forms: Mapping[str, ResponseFormat] | None = None,
     results: Mapping[str, object] | None = None,
     labelled: Sequence[Mapping[str, Any]] = (),
+    before: Before | None = None,
 ) -> Graph:
     """Return the graph of one experiment.
 
     `source_digests` maps each source to the sha256 of its file's bytes, `scorer_versions` each scorer to its
     version; `tools` are those of the settings, read from wherever they stand; `forms` map the sources whose answers
     have one to it; `results` say of each tool that is run what runs it; without `judged` the comparison gives numbers
-    and no verdict; `labelled` are the judge's examples.
+    and no verdict; `labelled` are the judge's examples; `before` is what `resolve_job` returns of the round before.
     """
     graph = Graph()
     forms = forms or {}
     dataset = _dataset(graph, settings, source_digests, tools, forms)
-    lines = graph.add(
-        Action(
-            RENDER,
-            "lines",
-            "data",
-            {"method": settings.method.lines, **_graded(settings)},
-            tuple(Input(split, dataset, f"{split}.jsonl") for split in _splits(settings)),
-        )
-    )
+    lines = _lines(graph, settings, dataset)
+    if before is not None:
+        graph.borrow(before.graph)
     asked = _targets(graph, settings, dataset, "test")
     scores: dict[str, str] = {}
     predictions: dict[str, str] = {}
     check = _judge(graph, settings, "judge", "train", (), labelled=list(labelled)) if labelled else None
-    job = trained = None
+    job, trained = None, before.trained if before is not None else None
     for is_trained in (False, True):
         arms = {name: arm for name, arm in settings.arms.items() if (arm.kind == "tuned") == is_trained}
         if is_trained and arms:
-            job = trained = _job(graph, settings, lines, forms, tuple(scores.values()))
-            if settings.method.checkpoint == "best_evaluation":
-                trained = _choice(graph, settings, dataset, job, results or {}, scorer_versions)
+            job = _job(graph, settings, lines, forms, tuple(scores.values()))
+            trained = _trained(graph, settings, dataset, job, results or {}, scorer_versions)
         for name, arm in arms.items():
             predictions[name] = _predict(graph, settings, name, arm, asked, dataset, trained, results or {})
         for name in arms:
@@ -89,8 +84,29 @@ def resolve(
             said = {"samples": settings.evaluation.samples} if settings.evaluation.samples > 1 else {}
             judgement = _judge(graph, settings, f"{name} judged", stage, answers, **said) if check is not None else None
             scores[name] = _score(graph, settings, name, answers, judgement, dataset, scorer_versions)
-    _report(graph, settings, judged, dataset, asked, lines, job, trained, predictions, scores, check)
+    own = trained.job if job is not None and trained is not None else None
+    _report(graph, settings, judged, dataset, asked, lines, job, own, predictions, scores, check)
     return graph
+
+
+def resolve_job(
+    settings: Settings,
+    source_digests: Mapping[str, str],
+    scorer_versions: Mapping[str, int],
+    tools: Sequence[Tool] = (),
+    forms: Mapping[str, ResponseFormat] | None = None,
+    results: Mapping[str, object] | None = None,
+) -> Before:
+    """Return the job of an experiment for the round after it; what is given is as for `resolve`."""
+    graph = Graph()
+    dataset = _dataset(graph, settings, source_digests, tools, forms or {})
+    job = _job(graph, settings, _lines(graph, settings, dataset), forms or {}, ())
+    return Before(graph, _trained(graph, settings, dataset, job, results or {}, scorer_versions))
+
+
+def _lines(graph: Graph, settings: Settings, dataset: str) -> str:
+    splits = tuple(Input(split, dataset, f"{split}.jsonl") for split in _splits(settings))
+    return graph.add(Action(RENDER, "lines", "data", {"method": settings.method.lines, **_graded(settings)}, splits))
 
 
 def _splits(settings: Settings) -> Sequence[Split]:
@@ -245,6 +261,20 @@ def _job(
     )
 
 
+def _trained(
+    graph: Graph,
+    settings: Settings,
+    dataset: str,
+    job: str,
+    results: Mapping[str, object],
+    scorer_versions: Mapping[str, int],
+) -> Trained:
+    """Return the job with its checkpoint, which the validation split may have to choose."""
+    if settings.method.checkpoint == "best_evaluation":
+        job = _choice(graph, settings, dataset, job, results, scorer_versions)
+    return Trained(Input("job", job, "job.json"), _checkpoint(settings))
+
+
 def _choice(
     graph: Graph,
     settings: Settings,
@@ -287,18 +317,18 @@ def _predict(
     arm: Arm,
     asked: Input,
     dataset: str,
-    job: str | None,
+    trained: Trained | None,
     results: Mapping[str, object],
 ) -> str:
     inputs = [asked]
-    keyed: dict[str, object] = {"kind": arm.kind}
+    keyed: dict[str, object] = {"kind": "tuned" if arm.kind == BEFORE else arm.kind}
     if arm.retrieval is False and settings.retrieval.documents is not None:
         keyed["retrieval"] = False
     if arm.kind == "rules":
         keyed["substitute"] = [[old, new] for old, new in arm.substitute.items()]
         keyed["opening"] = arm.opening
         keyed["expand"] = [[short, long] for short, long in settings.style.expand.items()]
-    elif arm.kind in ("base", "tuned"):
+    elif arm.kind in ASKED:
         keyed |= _asked(settings, results)
     if arm.examples:
         keyed |= {"examples": arm.examples, "drawn": settings.seed}
@@ -306,10 +336,10 @@ def _predict(
     if arm.kind == "base":
         keyed["provider"] = (arm.provider or settings.provider).keyed()
         keyed["model"] = (arm.model or settings.model).keyed()
-    elif arm.kind == "tuned":
-        assert job is not None
-        inputs.append(Input("job", job, "job.json"))
-        keyed |= _checkpoint(settings)
+    elif arm.kind in ("tuned", BEFORE):
+        assert trained is not None
+        inputs.append(trained.job)
+        keyed |= trained.checkpoint
     return graph.add(Action(PREDICT, name, "test" if arm.kind == "tuned" else "train", keyed, tuple(inputs)))
 
 
@@ -374,7 +404,7 @@ def _report(
     asked: Input,
     lines: str,
     job: str | None,
-    trained: str | None,
+    trained: Input | None,
     predictions: Mapping[str, str],
     scores: Mapping[str, str],
     check: str | None,
@@ -396,6 +426,7 @@ def _report(
                 **({} if usual else named),
                 **(_levers(settings) if looked_at else {}),
                 **({"rehearsed": True} if settings.rehearses else {}),
+                **({"aims": settings.round.aims} if settings.round is not None and judged else {}),
                 **needed,
             },
             (
@@ -417,7 +448,7 @@ def _report(
     if settings.retrieval.documents is not None:
         inputs.append(Input("retrieval", dataset, "retrieval.json"))
     if job is not None and trained is not None:
-        inputs.append(Input("job", trained, "job.json"))
+        inputs.append(trained)
         inputs.append(Input("metrics", job, "metrics.jsonl"))
     chosen = _checkpoint(settings) if job is not None else {}
     graph.add(Action(REPORT, "report", "test", {"arms": arms, **chosen}, tuple(inputs)))

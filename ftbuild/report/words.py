@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any
 
+from ftbuild.plan.rounds import BEFORE
+
 NO_VALUE = "no value"
 HELD = 0.05  # of p, corrected
 MONTHS = (
@@ -248,11 +250,14 @@ def head_room(found: Mapping[str, Any]) -> str:
     """Return what the untrained arms reach and what is left to win, in a line."""
     best = found["arms"][found["best"]]
     ends = interval(best)
-    reached = f"{found['best']} reaches {value(best['mean'])}{f' ({ends})' if ends else ''} untrained"
+    how = "as it was" if found["best"] == BEFORE else "untrained"
+    reached = f"{found['best']} reaches {value(best['mean'])}{f' ({ends})' if ends else ''} {how}"
     side = ", lower is better" if found["lower_is_better"] else ""
     said = f"head-room {found['label']}{side}: {reached}, so at most {value(found['left'])} to win"
     enough = [name for name, each in found["arms"].items() if each["meets"]]
-    if enough:
+    if BEFORE in enough:
+        said += "; the round before met the goal already"
+    if enough := [name for name in enough if name != BEFORE]:
         said += f"; {' and '.join(enough)} met the goal untrained: method=none trains nothing"
     return said
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ftbuild.settings.dataset import Dataset, Redact, Shares
-from ftbuild.settings.evaluation import Arm, Evaluation, Request
+from ftbuild.settings.evaluation import ASKED, Arm, Evaluation, Request
 from ftbuild.settings.faults import Faults
 from ftbuild.settings.goal import Condition, Goal
 from ftbuild.settings.graders import Grader, ModelGrader, MultiGrader, PythonGrader, StringCheck, TextSimilarity
@@ -17,6 +17,7 @@ from ftbuild.settings.judge import Judge
 from ftbuild.settings.node import Node
 from ftbuild.settings.provider import Budget, Deployment, Ends, Limits, Prices, Provider, Spelling, SuffixRule, Tunable
 from ftbuild.settings.retrieval import Retrieval
+from ftbuild.settings.round import Round
 from ftbuild.settings.schema import JsonSchema, Schemas
 from ftbuild.settings.source import Source
 from ftbuild.settings.style import Style, StyleRules
@@ -48,6 +49,7 @@ class Settings(Node):
     tracker: Tracker
     budget: Budget = Budget()
     sweep: Sweep = Sweep()
+    round: Round | None = None
 
     @property
     def sources(self) -> dict[str, Source]:
@@ -82,7 +84,7 @@ class Settings(Node):
     @property
     def rehearses(self) -> bool:
         """Return whether an arm's answers or the judge's are made up, so that no number says anything of a model."""
-        asked = [arm.provider or self.provider for arm in self.arms.values() if arm.kind in ("base", "tuned")]
+        asked = [arm.provider or self.provider for arm in self.arms.values() if arm.kind in ASKED]
         judge = [self.of_judge.provider] if "judge" in self.evaluation.scorers else []
         return any(each.makes_up for each in (*asked, *judge))
 
@@ -123,6 +125,7 @@ __all__ = [
     "Redact",
     "Request",
     "Retrieval",
+    "Round",
     "Schemas",
     "Settings",
     "Shares",

@@ -78,11 +78,30 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
     yield from _templates(settings)
     yield from _retrieval(settings)
     yield from _dialogues(settings)
+    yield from _round(settings)
     at_once = settings.request.parallel_tool_calls and settings.dataset.parallel_calls == "keep"
     if at_once and settings.provider.parallel_tool_calls is False:
         fix = "dataset.parallel_calls=one_by_one makes one call follow the other; or leave the flag out."
         said = "true, and the provider takes no parallel calls"
         yield Contradiction("request.parallel_tool_calls", said, (), fix=fix)
+
+
+def _round(settings: "Settings") -> Iterator[Contradiction]:
+    """Yield that a round aims at no slice, that there is none before, or that its model cannot be asked."""
+    if settings.round is None:
+        for name, arm in settings.evaluation.arms.items():
+            if arm.kind == "before":
+                fix = "round.after=EXPERIMENT says which; the arm is then there without being said."
+                yield Contradiction(f"evaluation.arms.{name}.kind", "before, and round is null", (), fix=fix)
+        return
+    for number, aim in enumerate(settings.round.aims):
+        yield from _slice(f"round.aims[{number}]", aim, settings)
+    if settings.goal.arm == "before":
+        said = "before, and the round before is what others are compared with"
+        yield Contradiction("goal.arm", said, (), fix="goal.arm=tuned")
+    if settings.provider.deploys is not None and not settings.provider.is_ours:
+        said = f"given, and {settings.provider.title} answers only with what is deployed, one model at a time"
+        yield Contradiction("round.after", said, (), fix="round=null trains the same without the comparison.")
 
 
 def _dialogues(settings: "Settings") -> Iterator[Contradiction]:

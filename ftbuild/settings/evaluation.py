@@ -25,11 +25,15 @@ class Request(Node):
     strict_tools: Literal["base", "tuned"] | None = None
 
 
+ASKED = ("base", "tuned", "before")  # kinds of arms that ask a model
+
+
 class Arm(Node):
     """One way to answer.
 
     `echo` returns the input, `rules` substitutes words, sets sentence case and puts `opening`
-    first; `base` and `tuned` ask a model. `substitute` and `opening` belong to `rules`. `retrieval` says of a model
+    first; `base` and `tuned` ask a model, and so does `before`, which no file says: it is the model of the round
+    before, and there where `round` is. `substitute` and `opening` belong to `rules`. `retrieval` says of a model
     whether it is asked with the passages of the experiment's retrieval, null as all others: what it was tuned on does
     not change with it. `examples` is how many examples of the training split stand before each question as turns, the
     same ones before all, drawn by the seed. A `base` arm may ask another `model`, at a `provider` of its own, as the
@@ -38,7 +42,7 @@ class Arm(Node):
 
     sparse: ClassVar[bool] = True
 
-    kind: Literal["echo", "rules", "base", "tuned"]
+    kind: Literal["echo", "rules", "base", "tuned", "before"]
     substitute: dict[str, str] = {}
     opening: str = ""
     retrieval: bool | None = None
@@ -50,8 +54,9 @@ class Arm(Node):
         """Return what it is, for people; `has_passages` says whether the experiment retrieves any."""
         if self.kind in ("echo", "rules"):
             return {"echo": "the message, unchanged", "rules": "word substitutions, no model"}[self.kind]
-        trained = {"base": "the model before training", "tuned": "the model after training"}[self.kind]
-        parts = [self.model.title if self.model is not None else trained]
+        models = {"base": "before training", "tuned": "after training", "before": "of the round before"}
+        named = self.model.title if self.model is not None and self.kind == "base" else f"the model {models[self.kind]}"
+        parts = [named]
         if has_passages:
             parts.append("without passages" if self.retrieval is False else "with passages")
         if self.examples:
