@@ -13,6 +13,7 @@ from typing import Any
 
 from ftbuild.cli import own_conf
 from ftbuild.cli.build import world_of
+from ftbuild.cli.held_out import held_out
 from ftbuild.cli.options import Options
 from ftbuild.cli.rebuilt import graph_of_judged
 from ftbuild.compose import compose
@@ -26,7 +27,6 @@ from ftbuild.improve.proposal import Proposal
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.plan.action import DATASET
 from ftbuild.problem import Problem, nearest
-from ftbuild.runners.formats import parse_lines
 from ftbuild.settings import Source
 from ftbuild.sources import read as read_source
 from ftbuild.store import durable
@@ -35,7 +35,6 @@ from ftbuild.tool_files import tools_of
 from ftbuild.world import World
 
 FOLDER = Path("datasets") / "proposals"
-HELD_OUT = ("test", "confirm")
 
 
 def accept(options: Options) -> int:
@@ -144,7 +143,7 @@ def _derived(path: str, line: int, twin: Twin, shown: str) -> Problem:
 
 
 def _held_out(composed: Composed, world: World) -> Iterator[Mapping[str, Any]]:
-    """Yield the examples that test, of the data as they were built.
+    """Return the examples that test, of the data as they were built.
 
     Raises:
         ConfigError: they were not.
@@ -155,9 +154,7 @@ def _held_out(composed: Composed, world: World) -> Iterator[Mapping[str, Any]]:
     if record is None:
         fix = f"ftbuild dataset {shlex.join(composed.overrides)}"
         raise ConfigError(Problem("the data are not built, so nothing is known of what tests", "", fix=fix))
-    for split in HELD_OUT:
-        if f"{split}.jsonl" in record.outputs:
-            yield from parse_lines(store.get(record.outputs[f"{split}.jsonl"]))
+    return held_out(record.outputs, store)
 
 
 def _write(made: Accepted, composed: Composed, proposal: Proposal, chosen: Sequence[Entry], world: World) -> list[str]:

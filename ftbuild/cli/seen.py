@@ -8,6 +8,7 @@ from typing import Any
 
 from ftbuild.chat import Message, said
 from ftbuild.cli import improve_text
+from ftbuild.cli.held_out import held_out
 from ftbuild.completion import Completion, Dialogue
 from ftbuild.composed import Composed
 from ftbuild.history import Run
@@ -22,7 +23,6 @@ from ftbuild.runners.measure import score
 from ftbuild.runners.report import examples_of
 from ftbuild.settings import Settings
 
-HELD_OUT = ("test", "confirm")
 AS_IF = "target"  # the name under which the training answers are scored as if a model had given them
 
 
@@ -144,17 +144,19 @@ class Seen:
 
     def held_out(self) -> Iterator[Mapping[str, Any]]:
         """Yield the examples from which nothing may be learnt."""
-        for split in HELD_OUT:
-            if split in self.run.told["dataset"]["counts"]:
-                yield from parse_lines(self._data(split))
+        return held_out(self._dataset, self.done.store)
 
     def _learnt_from(self) -> list[tuple[dict[str, Any], Mapping[str, Any]]]:
         places = [each for each in parse_lines(self._data("provenance")) if each["split"] == "train"]
         return list(zip(parse_lines(self._data("train")), places, strict=True))
 
     def _data(self, name: str) -> bytes:
+        return self.done.store.get(self._dataset[f"{name}.jsonl"])
+
+    @property
+    def _dataset(self) -> Mapping[str, str]:
         ran = next(each for each in self.done.ran.values() if each.action.kind is DATASET)
-        return self.done.store.get(ran.record.outputs[f"{name}.jsonl"])
+        return ran.record.outputs
 
 
 def _learnt(example: Mapping[str, Any], place: str) -> Learnt:

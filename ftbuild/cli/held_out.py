@@ -1,0 +1,22 @@
+"""The examples of a built dataset from which nothing may be learnt, as the wall takes them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ftbuild.runners.formats import parse_lines
+from ftbuild.store.store import Store
+
+SPLITS = ("test", "confirm")
+
+
+def held_out(outputs: Mapping[str, str], store: Store) -> Iterator[dict[str, Any]]:
+    """Yield the examples that test or confirm, each with its place and split; `outputs` are those of the dataset."""
+    places: dict[str, list[Mapping[str, Any]]] = {split: [] for split in SPLITS}
+    for place in parse_lines(store.get(outputs["provenance.jsonl"])):
+        if place["split"] in places:
+            places[place["split"]].append(place)
+    for split in SPLITS:
+        if f"{split}.jsonl" in outputs:
+            examples = parse_lines(store.get(outputs[f"{split}.jsonl"]))
+            for example, place in zip(examples, places[split], strict=True):
+                yield {**example, "path": place["path"], "line": place["line"], "split": split}
