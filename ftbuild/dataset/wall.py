@@ -7,6 +7,9 @@ other values are made on purpose, and are no twins. An answer in words counts by
 
 How near two texts are is the share of character n-grams that they have in common (Dice's coefficient), looked up in an
 inverted index. No count over the guarded examples decides anything, so one more of them never takes a twin away.
+Measured on nine experiments (python -m tests.bench.wall): 1 false alarm among 6,804 examples to learn from; all copies
+seen, 96 % and more of those with one word for another, 34 of 40 written anew with the same values. What is said anew
+without a value in it is not seen; that takes a model.
 """
 
 import json
@@ -21,12 +24,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ftbuild.dataset.build import folded
+from ftbuild.problem import Problem
 from ftbuild.retrieval.grounding import without_context
 from ftbuild.retrieval.lexical import grams
 
 How = Literal["exact", "normalised", "near", "same values", "within a conversation"]
 
-# Measured on the shipped experiments: python -m tests.bench.wall.
 NEAR, LEAST_NEAR = 0.7, 0.6  # what is asked and what is answered: on average, and each of them
 SAME, LEAST_SAME = 0.5, 0.2  # the same where both name the same
 BARE = 0.8  # what is asked, where the values are such as many answers have
@@ -41,6 +44,15 @@ _NAME = re.compile(r"(?<=[^\W_] |[,;:] )[A-ZÀ-ÖØ-Þ][\w'-]+")
 _NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _IN_WORDS = re.compile(rf"\b(?:{'|'.join(_NUMBERS)})\b")
 
+RULE = "test-example-in-training"
+_SAID: Mapping[How, str] = {
+    "exact": "asks what a {split} example asks",
+    "normalised": "asks what a {split} example asks, but for case, spaces and punctuation",
+    "near": "is a {split} example with some words changed",
+    "same values": "is a {split} example in other words, with the same values",
+    "within a conversation": "has a turn in common with a {split} example",
+}
+
 Grams = frozenset[str]
 
 
@@ -51,6 +63,17 @@ class Twin(NamedTuple):
     line: int
     split: str
     how: How
+
+    def problem(self, path: str, line: int) -> Problem:
+        """Return what is wrong with the example at a place that was found to be made out of this one."""
+        return Problem(
+            f"{_SAID[self.how].format(split=self.split)}: {self.path}:{self.line}",
+            path,
+            line,
+            why="The score would tell what the model knows by heart, and not what it has learnt.",
+            fix="take it out, or write another with words and values of its own.",
+            rule=RULE,
+        )
 
 
 @dataclass(frozen=True)
@@ -212,15 +235,15 @@ class Wall:
 
         It is looked for as a copy first, then exchange by exchange: the nearest way of any of them is told.
         """
-        said = [each for each in exchanges(example) if each.asked]
-        if not said:
+        said = exchanges(example)
+        if not any(each.asked for each in said):
             return None
         if (number := self._exact.get(_asked(said))) is not None:
             return Twin(*self._places[number], "exact")
         if (number := self._folded.get(_folded(said))) is not None:
             return Twin(*self._places[number], "normalised")
         found: list[tuple[bool, int, How]] = []
-        for each in said:
+        for each in filter(lambda each: each.asked, said):
             for at in sorted({*self._index.from_(LEAST_NEAR, each.asked_grams), *self._by_key.get(each.key, ())}):
                 other, number = self._exchanges[at]
                 if (how := _out_of(each, other)) is not None:

@@ -165,6 +165,7 @@ def _dataset(
                 **({"deduplicate": "near"} if settings.dataset.deduplicate == "near" else {}),
                 **_redact(settings),
                 **_shares(settings),
+                **_walled(settings),
                 **_retrieval(settings),
                 **({"confirm": True} if settings.dataset.has_confirm else {}),
                 **({"tests_only": True} if settings.dataset.tests_only else {}),
@@ -197,8 +198,8 @@ def _index(graph: Graph, settings: Settings, documents: str, sources: Sequence[I
 
 
 def _read(source: Source) -> dict[str, object]:
-    """Return what decides how a source is read; its share of the mix does not."""
-    return {name: value for name, value in source.keyed().items() if name != "share"}
+    """Return what decides how a source is read; its share of the mix and the wall do not."""
+    return {name: value for name, value in source.keyed().items() if name not in ("share", "walled")}
 
 
 def _redact(settings: Settings) -> dict[str, object]:
@@ -211,6 +212,12 @@ def _shares(settings: Settings) -> dict[str, object]:
     """Return the shares of sources in the training split, where any has one."""
     shares = {name: each.share for name, each in settings.dataset.sources.items() if each.share is not None}
     return {"shares": shares} if shares else {}
+
+
+def _walled(settings: Settings) -> dict[str, object]:
+    """Return the sources that nothing made out of a test example may stand in, where there are any."""
+    walled = sorted(name for name, each in settings.dataset.sources.items() if each.walled)
+    return {"walled": walled} if walled else {}
 
 
 def _retrieval(settings: Settings) -> dict[str, object]:

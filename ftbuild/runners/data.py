@@ -41,7 +41,7 @@ from ftbuild.rows import reread
 from ftbuild.rules import examples as rules
 from ftbuild.rules.coverage import Company, Coverage, company
 from ftbuild.rules.pack import Pack
-from ftbuild.runners import counting, passages
+from ftbuild.runners import counting, passages, walled
 from ftbuild.runners.formats import Written, json_file, json_lines, parse_examples, parse_lines
 from ftbuild.runners.terms import terms_of
 from ftbuild.settings import Shares, Source, Style
@@ -210,7 +210,8 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     redacted = _by_row(parts, "redacted")
     kept = {row for rows in decided.splits.values() for row in rows.tolist()} if wrong or redacted else set()
     learnt = not settings.get("tests_only", False)
-    found = problems(decided, table, paths, [each for each in SPLITS if learnt or each not in LEARNT_FROM])
+    decided, found = walled.held(decided, told, table, names, paths, settings.get("walled", ()), given)
+    found += problems(decided, table, paths, [each for each in SPLITS if learnt or each not in LEARNT_FROM])
     found += _together(decided, table, companies, [each for row, each in wrong.items() if row in kept], learnt=learnt)
     at, at_beside = facts.offsets(table, "n_bytes"), facts.offsets(table, "n_beside")
     if learnt:

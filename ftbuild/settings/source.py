@@ -50,7 +50,7 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "documents": ((), ("passage_characters",)),
 }
 GENERATED_SLICES = ("calls", "parallel", "unseen")  # what a generator says of its examples
-OF_EXAMPLES = ("slices", "only", "share")  # what every other kind takes
+OF_EXAMPLES = ("slices", "only", "share", "walled")  # what every other kind takes
 ONE_FILE = ("generator", "sql")  # of several, each would be made up anew, or asked the same
 ONE_FOLDER = ("huggingface",)
 TESTS = ("at_least", "at_most", "equals", "one_of", "matches")
@@ -135,10 +135,11 @@ class Source(Node):
     split, every example being its own group without it; `schema` names the one of `schemas` that its answers fit, as
     JSON in a text or as they are; `slices` maps a slice's name to a field; `only` pins all of it to a split. `time`
     names the field that says when an example was said, ISO 8601 or seconds since 1970, for a split by time; `share` is
-    how much of the training split it makes up, by leaving some of it out. `documents` are no examples: Markdown or
-    text, cut into passages of at most `passage_characters`, which `retrieval` puts into prompts; `passage` names the
-    fields that say which of them an answer is taken from. `criteria` names the field with what an answer is to be like,
-    a list of {type: contains, value: ...}, for the scorer of that name.
+    how much of the training split it makes up, by leaving some of it out. Nothing that is learnt of a `walled` source
+    may be made out of a test example. `documents` are no examples: Markdown or text, cut into passages of at most
+    `passage_characters`, which `retrieval` puts into prompts; `passage` names the fields that say which of them an
+    answer is taken from. `criteria` names the field with what an answer is to be like, a list of
+    {type: contains, value: ...}, for the scorer of that name.
     `path` and `licence` are written beside every example, so they are keyed; `origin` is for people.
     """
 
@@ -167,6 +168,7 @@ class Source(Node):
     only: Split | None = None
     time: str | None = None
     share: float | None = Field(default=None, gt=0, lt=1)
+    walled: Annotated[bool | None, AfterValidator(lambda is_walled: is_walled or None)] = None  # false is as unsaid
     passage: PassageFields | None = None
     criteria: str | None = Field(default=None, min_length=1)
     passage_characters: int | None = Field(default=None, ge=80)
@@ -191,6 +193,8 @@ class Source(Node):
             self._fits_a_table()
         if self.share is not None and self.only not in (None, "train"):
             raise ValueError(f"share is for what is learnt from, and only: {self.only} keeps it out")
+        if self.walled and self.only in ("test", "confirm"):
+            raise ValueError(f"walled is for what is learnt from, and only: {self.only} keeps it out")
         return self
 
     def _fits_a_table(self) -> None:
