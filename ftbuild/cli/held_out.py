@@ -18,5 +18,5 @@ def held_out(outputs: Mapping[str, str], store: Store) -> Iterator[dict[str, Any
     for split in SPLITS:
         if f"{split}.jsonl" in outputs:
             examples = parse_lines(store.get(outputs[f"{split}.jsonl"]))
-            for example, place in zip(examples, places[split], strict=True):
-                yield {**example, "path": place["path"], "line": place["line"], "split": split}
+            for example, at in zip(examples, places[split], strict=True):
+                yield {**example, "path": at["path"], "line": at["line"], "split": split}
