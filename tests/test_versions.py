@@ -35,7 +35,7 @@ PINNED = {
     "render": (2, "ec7d684f3cbd5e9c3619e287933dffb37b6d9eea2eed954ddb9f28cc096d5db9"),
     "score": (2, "6e060287e70bf69ae1fe0f647d66218656e3ddb6da9bce2ce5c8570c3bed02a8"),
     "compare": (3, "66e51ebe0b873f4c2d9bc8d1f55b6bd16638cd6da57b0e01fe72b270a01b8bc2"),
-    "report": (5, "5c986946ff68323aec66e01023f31eebf8fa17b9338a0bc8370427ea57ac0ea5"),
+    "report": (6, "5c986946ff68323aec66e01023f31eebf8fa17b9338a0bc8370427ea57ac0ea5"),
 }
 SCORERS = {
     "style": (1, "c45c1ac98e63ce03aa8c78035e93dacde549dc2452daf8b12898d4ab429bbbc8"),

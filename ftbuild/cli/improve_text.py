@@ -12,7 +12,7 @@ from ftbuild.cli.layout import hang
 from ftbuild.improve.groups import Group, Miss, label
 from ftbuild.improve.proposal import Proposal
 from ftbuild.improve.suspects import Suspect
-from ftbuild.report import words
+from ftbuild.report import misses, words
 
 SCHEMA_VERSION = 1
 EXAMPLES_AT_MOST, PARTS_AT_MOST, SUSPECTS_AT_MOST = 2, 3, 5
@@ -92,9 +92,10 @@ def _group(group: Group, facts: Facts, shown: set[str], width: int) -> Iterator[
     if out:
         said = ", ".join(f"{each.where} ({each.missed} of {each.n})" for each in out)
         yield hang("      ", f"stands out in {said}", width)
-    if group.tools:
-        said = ", ".join(f"{name} {n}" for name, n in Counter(group.tools).most_common(5))
-        yield hang("      ", f"tools: {said}", width)
+    counted, what = (group.arguments, "arguments") if group.kind == misses.VALUE else (group.tools, "tools")
+    if counted:
+        said = ", ".join(f"{name} {n}" for name, n in Counter(counted).most_common(5))
+        yield hang("      ", f"{what}: {said}", width)
     fresh = [each for each in sorted(group.misses, key=_surest) if each.example["id"] not in shown]
     for miss in fresh[:EXAMPLES_AT_MOST]:
         shown.add(miss.example["id"])
@@ -171,6 +172,7 @@ def _group_json(group: Group, facts: Facts) -> Mapping[str, Any]:
         "evidence": group.evidence(),
         "parts": [{**asdict(each), "stands_out": each.stands_out} for each in group.parts],
         "tools": dict(group.tools),
+        "arguments": dict(group.arguments),
         "examples": [
             {
                 "id": each.example["id"],

@@ -118,8 +118,9 @@ def why(group: Group) -> str:
     said = [f"{label(group.kind)}: {len(group.misses)} of {group.n} validation examples"]
     if out := [f"{each.where} {each.missed} of {each.n}" for each in group.parts if each.stands_out]:
         said.append(f"most in {', '.join(out)}")
-    if group.tools:
-        said.append(f"of {', '.join(f'{name} {n}' for name, n in Counter(group.tools).most_common(5))}")
+    counted = group.arguments if group.kind == misses.VALUE else group.tools
+    if counted:
+        said.append(f"of {', '.join(f'{name} {n}' for name, n in Counter(counted).most_common(5))}")
     told = group.evidence()
     evidence = (
         (told["absent"], "with nothing like it in the training data"),

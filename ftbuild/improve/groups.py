@@ -54,8 +54,8 @@ class Part:
 class Group:
     """The misses of one kind among `n` examples, and of how many slices each has some, what stands out first.
 
-    `tools` counts the tools that should have been called; `tested` is how often the kind came up in the test split,
-    of which nothing else is known here.
+    `tools` counts the tools that should have been called, `arguments` those that were wrong, as tool.name; `tested` is
+    how often the kind came up in the test split, of which nothing else is known here.
     """
 
     kind: str
@@ -63,6 +63,7 @@ class Group:
     n: int
     parts: Sequence[Part]
     tools: Mapping[str, int]
+    arguments: Mapping[str, int]
     tested: tuple[int, int]
 
     def evidence(self) -> dict[Evidence, int]:
@@ -130,6 +131,13 @@ def _tools(example: Example, arm: str) -> set[str]:
     return {*_named(example, arm, "missing"), *(each["call"].partition("(")[0] for each in detail["differs"])}
 
 
+def _arguments(example: Example, arm: str) -> set[str]:
+    """Return the arguments that an arm got wrong, as tool.name."""
+    detail = (example["detail"].get(arm) or {}).get("tool_calls.exact_set")
+    differs = detail["differs"] if isinstance(detail, Mapping) else ()
+    return {f"{each['call'].partition('(')[0]}.{one['name']}" for each in differs for one in each["arguments"]}
+
+
 def groups(
     examples: Sequence[Example],
     arm: str,
@@ -154,7 +162,8 @@ def groups(
         mine = [each for each in missed.values() if kind in each.kinds]
         tools = Counter(tool for each in mine for tool in sorted(_tools(each.example, arm)))
         parts = _parts(examples, {each.example["id"] for each in mine})
-        made.append(Group(kind, mine, len(examples), parts, tools, (in_test[kind], len(tested))))
+        wrong = Counter(name for each in mine for name in _arguments(each.example, arm))
+        made.append(Group(kind, mine, len(examples), parts, tools, wrong, (in_test[kind], len(tested))))
     return sorted(made, key=lambda each: (-len(each.misses), each.kind))
 
 
