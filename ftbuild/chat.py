@@ -3,6 +3,7 @@
 Source of the names: OpenAI chat completions API reference (2026-11).
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -126,3 +127,15 @@ def said(message: Message) -> str:
     """Return what a message says, for people and for scorers of text: its content, then its calls, a line each."""
     parts = [part for part in (message.content, message.refusal) if part]
     return "\n".join([*parts, *(f"{each.name}({each.arguments})" for each in message.tool_calls)])
+
+
+def called(call: ToolCall) -> str:
+    """Return a call as people write it: get_weather(city="Lisbon")."""
+    try:
+        arguments = json.loads(call.arguments)
+    except ValueError:
+        arguments = None
+    if not isinstance(arguments, dict):
+        return f"{call.name}({call.arguments})"
+    given = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items())
+    return f"{call.name}({given})"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ftbuild.chat import Message, ToolCall
 
@@ -21,10 +21,33 @@ class Prompt:
     sample: int = 0
 
 
+class Likelihood(NamedTuple):
+    """How sure a model was of the `n` tokens of an answer: the mean of their natural log-probabilities, and by how much
+    the likeliest token of a place was ahead of the next, where it was least ahead; None where no rival was told.
+    """
+
+    mean: float
+    margin: float | None
+    n: int
+
+    @classmethod
+    def of(cls, tokens: Sequence[Mapping[str, Any]]) -> "Likelihood | None":
+        """Return that of tokens as chat completions tell them (`logprob`, `top_logprobs`), None of no token."""
+        if not tokens:
+            return None
+        rivals = [
+            sorted((each["logprob"] for each in token.get("top_logprobs") or ()), reverse=True) for token in tokens
+        ]
+        margins = [best - second for best, second, *_ in (each for each in rivals if len(each) > 1)]
+        mean = sum(token["logprob"] for token in tokens) / len(tokens)
+        return cls(round(mean, 6), round(min(margins), 6) if margins else None, len(tokens))
+
+
 @dataclass(frozen=True)
 class Completion:
     """What came back for one request. `finish_reason` is "none" where no model was asked.
 
+    `likelihood` is there where it was asked for and told, which is never of an answer that only calls tools.
     `raw` is the text of the response, kept with the request and nowhere else.
     """
 
@@ -34,6 +57,7 @@ class Completion:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     tool_calls: tuple[ToolCall, ...] = ()
+    likelihood: Likelihood | None = None
     raw: str | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -44,13 +68,15 @@ class Completion:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form kept in the store."""
         value: dict[str, Any] = {name: getattr(self, name) for name in PLAIN}
-        return value | ({"tool_calls": [each.to_json() for each in self.tool_calls]} if self.tool_calls else {})
+        value |= {"tool_calls": [each.to_json() for each in self.tool_calls]} if self.tool_calls else {}
+        return value | ({"likelihood": self.likelihood._asdict()} if self.likelihood is not None else {})
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Completion":
         """Return the completion that `to_json` wrote."""
         calls = tuple(ToolCall.from_json(each) for each in value.get("tool_calls", ()))
-        return cls(**{name: value[name] for name in PLAIN if name in value}, tool_calls=calls)
+        likelihood = Likelihood(**value["likelihood"]) if "likelihood" in value else None
+        return cls(**{name: value[name] for name in PLAIN if name in value}, tool_calls=calls, likelihood=likelihood)
 
 
 @dataclass(frozen=True)

@@ -210,6 +210,8 @@ UNNAMED = {
     "Package.name": "as Model.package",
     "Package.sha256": "as Model.package",
     "Package.version": "as Model.package",
+    "Request.logprobs": "keyed() in runners/answers.py, sent as it is",
+    "Request.top_logprobs": "keyed() in runners/answers.py, sent as it is",
     "Provider.response_format": "by its name, in lacking() of plan/gates.py",
     "Provider.tools": "by its name, in lacking() of plan/gates.py",
     "RandomWeights.heads": "as Model.random",

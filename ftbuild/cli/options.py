@@ -54,6 +54,8 @@ VALUED = {
     "--api-key-env": "NAME",
     "--host": "127.0.0.1",
     "--port": "8000",
+    "--by": "disagreement",
+    "--arms": "tuned,base",
 }
 # option -> all that it may say
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -62,6 +64,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "--provider": tuple(PACKS),
     "--split": SPLITS,
     "--mode": ("bfcl",),
+    "--by": ("disagreement", "uncertainty", "random"),
 }
 FIELDS = {"--from": "source", "--as": "name"}  # whose field of Options has another name
 NUMBERS = ("--jobs", "--keep-days", "--count", "--limit", "--port")
@@ -121,6 +124,8 @@ class Options:
     api_key_env: str | None = None
     host: str | None = None
     port: int | None = None
+    by: str | None = None
+    arms: str | None = None
     folder: Path = Path()
 
     @property

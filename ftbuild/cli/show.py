@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftbuild import tokens
-from ftbuild.chat import Message, ToolCall
+from ftbuild.chat import Message, called
 from ftbuild.cli.build import composed_of, world_of
 from ftbuild.cli.layout import columns, hang, width_of
 from ftbuild.cli.options import Options
@@ -166,7 +166,7 @@ def _left(role: str) -> str:
 
 def _message(message: Message, width: int, how: str) -> Iterator[str]:
     said = [part for text in (message.content, message.refusal) if text is not None for part in text.split("\n")]
-    said += [_call(each) for each in message.tool_calls]
+    said += [called(each) for each in message.tool_calls]
     mark = f"   {how}" if how else ""
     for number, part in enumerate(said or [""]):
         left = _left(message.role if number == 0 else "")
@@ -174,13 +174,3 @@ def _message(message: Message, width: int, how: str) -> Iterator[str]:
         gap = " " * max(0, width - len(mark) - width_of(wrapped[0]))
         yield f"{wrapped[0]}{gap}{mark}" if mark else wrapped[0]
         yield from wrapped[1:]
-
-
-def _call(call: ToolCall) -> str:
-    """Return a call as people write it: get_weather(city="Lisbon")."""
-    try:
-        arguments = json.loads(call.arguments)
-    except ValueError:
-        return f"{call.name}({call.arguments})"
-    given = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items())
-    return f"{call.name}({given})"

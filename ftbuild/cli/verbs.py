@@ -128,6 +128,11 @@ VERBS = {
         ("--format", *PAYING),
         ("text", "json"),
         "[RUN]",
+    "sample": Verb(
+        "choose logged answers that are worth a look, and write a file for a person to fill in",
+        "sample:sample",
+        ("--by", "--arms", "--count", "--limit", "--to", "--smoke", "--jobs", *PAYING),
+        words="SOURCE",
     ),
     "accept": Verb(
         "make the entries of a proposal that you want into sources and the next experiment",

@@ -34,7 +34,15 @@ class Done(NamedTuple):
     redacted: Mapping[str, int] = MappingProxyType({})
 
 
-def entry(origin: Origin, done: Done, split: Split, shares: "Shares", licence: str, has_share: bool) -> dict[str, Any]:
+def entry(
+    origin: Origin,
+    done: Done,
+    split: Split,
+    shares: "Shares",
+    licence: str,
+    has_share: bool,
+    consent: str | None = None,
+) -> dict[str, Any]:
     """Return the line of provenance of an example, as a JSON value.
 
     `transforms` says what was done to it, in that order; `because` names for its place in the split and for each
@@ -58,6 +66,7 @@ def entry(origin: Origin, done: Done, split: Split, shares: "Shares", licence: s
         **({"redacted": dict(done.redacted)} if done.redacted else {}),
         "because": because,
         "licence": licence,
+        **({"consent": consent} if consent is not None else {}),
     }
 
 

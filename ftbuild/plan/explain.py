@@ -27,6 +27,7 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "language": "style.language",
         "expand": "style.expand",
         "licences": "dataset.sources",
+        "consents": "dataset.sources",
         "shares": "dataset.sources",
         "redact": "dataset.redact",
         "retrieval": "retrieval",

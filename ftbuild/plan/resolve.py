@@ -161,6 +161,7 @@ def _dataset(
                 "language": style.language,
                 "expand": [[short, long] for short, long in style.expand.items()],
                 "licences": {name: source.licence for name, source in settings.sources.items()},
+                **_consents(settings),
                 **_tools(settings, tools),
                 **({"deduplicate": "near"} if settings.dataset.deduplicate == "near" else {}),
                 **_redact(settings),
@@ -198,8 +199,14 @@ def _index(graph: Graph, settings: Settings, documents: str, sources: Sequence[I
 
 
 def _read(source: Source) -> dict[str, object]:
-    """Return what decides how a source is read; its share of the mix and the wall do not."""
-    return {name: value for name, value in source.keyed().items() if name not in ("share", "walled")}
+    """Return what decides how a source is read; its share of the mix, the wall and who agreed to it do not."""
+    return {name: value for name, value in source.keyed().items() if name not in ("share", "walled", "consent")}
+
+
+def _consents(settings: Settings) -> dict[str, object]:
+    """Return who agreed to be learnt from, by source, where that is recorded."""
+    consents = {name: source.consent for name, source in settings.sources.items() if source.consent is not None}
+    return {"consents": consents} if consents else {}
 
 
 def _redact(settings: Settings) -> dict[str, object]:

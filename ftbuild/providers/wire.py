@@ -20,7 +20,7 @@ from openai.types import FileObject
 from openai.types.fine_tuning import FineTuningJob
 
 from ftbuild.chat import Message, ToolCall
-from ftbuild.completion import UNREADABLE, Completion
+from ftbuild.completion import UNREADABLE, Completion, Likelihood
 from ftbuild.errors import ProviderError
 from ftbuild.ledger.port import CREATE_TIMEOUT_SECONDS, JobEvent, JobRequest, JobState
 from ftbuild.problem import Problem
@@ -457,6 +457,7 @@ def _completion(told: Mapping[str, Any], raw: str, latency_seconds: float) -> Co
         TypeError, LookupError, AttributeError: it tells none.
     """
     choice, usage = told["choices"][0], told.get("usage") or {}
+    tokens = (choice.get("logprobs") or {}).get("content") or ()
     message = choice["message"]
     called = [each for each in message.get("tool_calls") or () if each.get("type", "function") == "function"]
     return Completion(
@@ -466,6 +467,7 @@ def _completion(told: Mapping[str, Any], raw: str, latency_seconds: float) -> Co
         prompt_tokens=usage.get("prompt_tokens") or 0,
         completion_tokens=usage.get("completion_tokens") or 0,
         tool_calls=tuple(_called(each.get("id"), **each["function"]) for each in called),
+        likelihood=Likelihood.of(tokens),
         raw=raw,
     )
 

@@ -7,7 +7,7 @@ all examples sees a fact of each; their lines wait on disk meanwhile.
 import json
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import islice
 from types import MappingProxyType
@@ -139,8 +139,8 @@ class Partition:
 class Ways:
     """What becomes of every example; `redacting` are the rules that take something out of it.
 
-    `licences` are those of the sources by name, `with_share` the sources that have a share of the mix, and `grounds`
-    the passages that go into prompts.
+    `licences` are those of the sources by name, `with_share` the sources that have a share of the mix, `grounds` the
+    passages that go into prompts, and `consents` what is recorded of those who said what a source holds.
     """
 
     recipe: Recipe
@@ -149,6 +149,7 @@ class Ways:
     licences: Mapping[str, str]
     with_share: Container[str]
     grounds: passages.Grounds | None = None
+    consents: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def leave_alone(self) -> bool:
@@ -194,7 +195,8 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     partitions = (Partition(number, each) for number, name in enumerate(names) for each in lines(inputs[name]))
     shares = settings.get("shares", {})
     terms = terms_of(settings, inputs, given)
-    work = partial(_prepare, Ways(recipe, redacting, terms, settings["licences"], frozenset(shares), grounds))
+    beside_all = (settings["licences"], frozenset(shares), grounds, settings.get("consents", {}))
+    work = partial(_prepare, Ways(recipe, redacting, terms, *beside_all))
     told, beside = Spool(given.get("scratch")), Spool(given.get("scratch"))
     parts: list[Prepared] = []
     for each in mapped(work, partitions, pool_of(given), lambda part: len(part.lines)):
@@ -306,7 +308,8 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
             wrong[len(told)] = found
         told.append(_line(origin, ready.told, ready.context))
         licence, has_share = ways.licences[origin.source], origin.source in ways.with_share
-        entry = lineage.entry(origin, ready.done, ready.split, recipe.shares, licence, has_share)
+        consent = ways.consents.get(origin.source)
+        entry = lineage.entry(origin, ready.done, ready.split, recipe.shares, licence, has_share, consent)
         if ways.grounds is not None:
             documents = ways.grounds.documents
             entry |= {"passages": ready.given.to_json(documents, ways.licences[documents])}

@@ -15,7 +15,8 @@ class Request(Node):
 
     `parallel_tool_calls` goes into every training line that has tools too, whatever its answer. `strict_tools` brings
     the tools into the subset of JSON Schema that strict calls take, with a `base` model or with a `tuned` one, which
-    takes less; answers are scored against the tools as they were.
+    takes less; answers are scored against the tools as they were. With `logprobs` an answer comes with how likely its
+    tokens were, and with `top_logprobs` of the likeliest in each place; not every server gives them.
     """
 
     sparse: ClassVar[bool] = True
@@ -23,6 +24,14 @@ class Request(Node):
     max_completion_tokens: int = Field(ge=1)
     parallel_tool_calls: bool | None = None
     strict_tools: Literal["base", "tuned"] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int | None, Field(ge=0, le=20)] = None
+
+    @model_validator(mode="after")
+    def _asks_for_logprobs(self) -> "Request":
+        if self.top_logprobs is not None and not self.logprobs:
+            raise ValueError("top_logprobs goes with logprobs: true")
+        return self
 
 
 ASKED = ("base", "tuned", "before")  # kinds of arms that ask a model

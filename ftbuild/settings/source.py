@@ -140,7 +140,8 @@ class Source(Node):
     `passage_characters`, which `retrieval` puts into prompts; `passage` names the fields that say which of them an
     answer is taken from. `criteria` names the field with what an answer is to be like, a list of
     {type: contains, value: ...}, for the scorer of that name.
-    `path` and `licence` are written beside every example, so they are keyed; `origin` is for people.
+    `path` and `licence` are written beside every example, so they are keyed, and so is `consent`: who agreed that what
+    was said is learnt from, and when, in words. `origin` is for people.
     """
 
     unkeyed: ClassVar[frozenset[str]] = frozenset({"origin"})
@@ -173,6 +174,7 @@ class Source(Node):
     criteria: str | None = Field(default=None, min_length=1)
     passage_characters: int | None = Field(default=None, ge=80)
     licence: str
+    consent: str | None = Field(default=None, min_length=1)
     origin: str
 
     @model_validator(mode="after")

@@ -1,0 +1,394 @@
+"""`ftbuild sample TRACES +experiment=NAME`: logged answers that are worth a look, in a file for a person to fill in.
+
+What was logged is redacted in memory, before anything of it is written or sent. Then the question is which of it to
+look at: the models of the experiment are asked, as they were in its test, where their answers tell. Chooses and asks;
+learns nothing: what is filled in is taken over by `ftbuild accept`.
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ftbuild import source_files
+from ftbuild.answer_forms import forms_of
+from ftbuild.chat import Message, ResponseFormat, Tool
+from ftbuild.cli.build import composed_of, world_of
+from ftbuild.cli.layout import columns, hang
+from ftbuild.cli.options import Options
+from ftbuild.cli.smoke import smoke_overrides
+from ftbuild.cli.walk import Walker, walking
+from ftbuild.composed import Composed
+from ftbuild.dataset import redact
+from ftbuild.dataset.build import Recipe
+from ftbuild.digest import of_bytes, short
+from ftbuild.errors import ConfigError, DataError, ExitCode
+from ftbuild.example import Example, splits_in
+from ftbuild.improve import review, sampling, traces
+from ftbuild.improve.sampling import By, Candidate, Chosen
+from ftbuild.improve.traces import Known, Pool
+from ftbuild.lookup import LedgerFolder, look_up
+from ftbuild.outcome import Build
+from ftbuild.plan.graph import Graph
+from ftbuild.points import Point, command_line, one_graph
+from ftbuild.probing import arms_of, probe
+from ftbuild.problem import Problem, nearest, render
+from ftbuild.report.words import count
+from ftbuild.runners.formats import dialogues, json_lines, parse_lines
+from ftbuild.settings import Source
+from ftbuild.settings.evaluation import ScorerOptions
+from ftbuild.source_files import Place
+from ftbuild.sources import note, read_files
+from ftbuild.sources.structured import formed
+from ftbuild.store import durable
+from ftbuild.store.place import refuse_network
+from ftbuild.store.store import Store
+from ftbuild.tool_files import tools_of
+from ftbuild.trees import group_options
+from ftbuild.world import World
+
+USE = "ftbuild sample SOURCE +experiment=NAME"
+LOGGED = "logged"  # as an arm: the answer that was given
+COUNT, AT_MOST = 50, 1000
+NONE_TO_JUDGE = ("documents", "generator", "functions", "bfcl", "dpo_jsonl")  # kinds without an answer that was given
+TRACES = "traces.jsonl"
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Where traces come from: the source, its name, its files, and the form of its answers where they have one."""
+
+    name: str
+    source: Source
+    place: Place
+    form: ResponseFormat | None = None
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What was chosen: the traces with their answers, how many could have been, and which arms answered."""
+
+    chosen: Sequence[Chosen]
+    n_able: int
+    arms: Sequence[str] = ()
+
+
+def sample(options: Options) -> int:
+    """Choose traces, and write what a person fills in.
+
+    Raises:
+        ConfigError: no source, no consent to it, no model to ask, or such a proposal is there already.
+        DataError: what is logged cannot be read.
+        FtbuildError: as a build, where models are asked.
+    """
+    by: By = options.by or "disagreement"  # type: ignore[assignment]
+    composed = composed_of(options).points[0]
+    given = _given(options, composed)
+    world = world_of(options)
+    folder = _folder(options, composed, given, by, world)
+    refuse_network(world.store)
+    store = Store(world.store)
+    graph, points = one_graph(composed_of(options), smoke_overrides(options), store, smoke=options.smoke)
+    arms = _arms(options, by, composed, graph)
+    _refuse_untrained(arms, graph, points, store, world)
+    found, left_out = _read(given)
+    with walking(points, store, world, options) as walker:
+        known = _known(graph, points, composed, walker)
+        pool = traces.pool(found, _rules(composed), known, composed.settings.seed, options.limit or AT_MOST)
+        _tell(given, composed, len(found), left_out, pool)
+        if not pool.traces:
+            fix = "fetch newer ones, or look at fewer filters: keep."
+            raise DataError(Problem("no trace is left to choose from", given.source.path, fix=fix))
+        sampled = _sampled(by, arms, pool, given, graph, points[0], store, walker, world)
+    chosen = sampled.chosen[: options.count or COUNT]
+    if not chosen:
+        raise DataError(_nothing(by, sampled, given))
+    lines = [_traced(each, by, pool, given, composed) for each in chosen]
+    counts = {"read": len(found), **left_out, **pool.left_out, "left": len(pool.traces)}
+    why = _why(by, sampled, len(chosen))
+    entry = _entry(why, given, counts, pool)
+    _write(folder, lines, entry, composed, options)
+    print(hang("chosen     ", why, columns()), file=sys.stderr)
+    shown = os.path.relpath(folder)
+    print(f"{shown}/{entry['file']}")
+    print(hang("", f"Fill in verdict (keep, edit or drop) and answer, then: ftbuild accept {shown}", columns()))
+    return int(ExitCode.DONE)
+
+
+# --- the traces ----------------------------------------------------------------------------------
+
+
+def _given(options: Options, composed: Composed) -> Traces:
+    """Return the source that the command line names.
+
+    Raises:
+        ConfigError: it names none, one that is learnt from already, or one without consent.
+    """
+    if len(options.words) != 1:
+        raise ConfigError(Problem("sample takes a source of traces", "command line", fix=USE))
+    [name] = options.words
+    known = group_options(composed_root(options), "source")
+    if name not in known:
+        close = nearest(name, known)
+        fix = f"the nearest is {close!r}." if close else f"write conf/source/{name}.yaml; ftbuild init helps."
+        raise ConfigError(Problem(f"no source {name!r}", "command line", fix=fix))
+    if composed.settings.dataset.sources.get(name) is not None:
+        fix = "name one that the experiment does not learn from."
+        raise ConfigError(Problem(f"{name} is a source of {composed.experiment} already", "command line", fix=fix))
+    asked = (*options.overrides, f"+source@dataset.sources.{name}={name}")
+    other = composed_of(replace(options, overrides=asked)).points[0]
+    source = other.settings.dataset.sources[name]
+    origin = other.origins.of(f"dataset.sources.{name}.path")
+    at = origin.path if origin else "command line"
+    if source.kind in NONE_TO_JUDGE:
+        what = f"a source of the kind {source.kind} holds no answers that were given"
+        raise ConfigError(Problem(what, at, fix="name logged ones: langfuse, langsmith, stored_completions, ..."))
+    if source.consent is None:
+        why = "What people said is learnt from only where they agreed, and it is written down who did and when."
+        fix = "write a line like this:  consent: Customers, by section 4 of the terms of 2026-03-01"
+        raise ConfigError(Problem(f"dataset.sources.{name}: no consent is recorded", at, why=why, fix=fix))
+    return Traces(name, source, other.source_place(name), forms_of(other).get(name))
+
+
+def composed_root(options: Options) -> Path:
+    """Return the root of the project that the options stand in."""
+    return world_of(options).root
+
+
+def _read(given: Traces) -> tuple[list[Example], Mapping[str, int]]:
+    """Return what was logged, and how much of it was left out and why; nothing of it is written.
+
+    Raises:
+        DataError: the files cannot be read, or hold lines that are none of their kind.
+    """
+    source = given.source
+    try:
+        files = source_files.contents(given.place.given(), source.path)
+    except OSError as error:
+        raise DataError(Problem(f"cannot be read: {(error.strerror or 'no file').lower()}", source.path)) from error
+    read = read_files(files, given.name, source)
+    examples, problems = read.examples, read.problems
+    if given.form is not None:
+        examples, problems = formed(examples, problems, source, given.form)
+    if any(each.severity == "error" for each in problems):
+        raise DataError(*problems)
+    if problems:
+        print(render(problems), file=sys.stderr)
+    return list(examples), read.left_out
+
+
+def _rules(composed: Composed) -> list[str]:
+    """Return the rules that redact: those of the experiment, all where it has none."""
+    asked = [name for name, on in composed.settings.dataset.redact.keyed().items() if on]
+    return asked or list(redact.RULES)
+
+
+def _known(graph: Graph, points: Sequence[Point], composed: Composed, walker: Walker) -> Known:
+    """Return what the dataset of the experiment asks; it is built where it is not there."""
+    data = graph.up_to("dataset")
+    done = walker.found(data) or walker.walk(data, points, None)
+    if done.failed:
+        raise next(iter(done.failed.values()))
+    ran = next(each for each in done.ran.values() if each.action.kind.name == "dataset")
+    outputs = ran.record.outputs
+    splits = {split: parse_lines(done.store.get(outputs[f"{split}.jsonl"])) for split in splits_in(outputs)}
+    return Known(splits, Recipe(composed.settings.style, composed.settings.dataset.split))
+
+
+def _tell(given: Traces, composed: Composed, n: int, left_out: Mapping[str, int], pool: Pool) -> None:
+    said = [(given.name, f"{note(n, left_out)}, of {given.place.path}")]
+    own = any(composed.settings.dataset.redact.keyed().values())
+    by = "" if own else "; by all rules, since the experiment names none"
+    said.append(("redacted", f"{redact.told(pool.redacted) or 'nothing found'}{by}"))
+    counted = [f"{n:,} {reason}" for reason, n in pool.left_out.items()]
+    said.append(("left", f"{len(pool.traces):,} to choose from{'; ' * bool(counted)}{', '.join(counted)}"))
+    for head, text in said:
+        print(hang(f"{head:9}  ", text, columns()), file=sys.stderr)
+
+
+# --- the choice ----------------------------------------------------------------------------------
+
+
+def _arms(options: Options, by: By, composed: Composed, graph: Graph) -> list[str]:
+    """Return who is asked.
+
+    Raises:
+        ConfigError: there are no such arms, or not as many as it takes.
+    """
+    goal, known = composed.settings.goal, [*arms_of(graph), LOGGED]
+    usual = {"random": [], "uncertainty": [goal.arm], "disagreement": [goal.arm, goal.against]}[by]
+    asked = options.arms.split(",") if options.arms else usual
+    n = len(usual)
+    if len(set(asked)) != n or len(asked) != n:
+        takes = {0: "asks nobody", 1: "asks one arm", 2: "asks two arms"}[n]
+        fix = f"--arms {','.join(usual)}" if usual else "leave --arms out."
+        raise ConfigError(Problem(f"--by {by} {takes}", "command line", fix=fix))
+    for name in asked:
+        if name not in known or (name == LOGGED and by != "disagreement"):
+            close = nearest(name, known)
+            fix = f"the nearest is {close!r}." if close else f"there are {', '.join(known)}."
+            raise ConfigError(Problem(f"no arm {name!r} to ask", "command line", fix=fix))
+    return asked
+
+
+def _refuse_untrained(arms: Sequence[str], graph: Graph, points: Sequence[Point], store: Store, world: World) -> None:
+    """Say nothing where every model that is to be asked is there.
+
+    Raises:
+        ConfigError: one is not trained yet.
+    """
+    asked = arms_of(graph)
+    trained = {each.action for arm in arms if arm != LOGGED for each in asked[arm].inputs if each.role == "job"}
+    if not trained:
+        return
+    for one in look_up(graph, store, LedgerFolder(world)):
+        if one.action.id in trained and one.record is None:
+            what = f"the model of {points[0].composed.experiment} is not trained yet"
+            fix = f"{command_line(points[0])} first, or --by random, which asks no model."
+            raise ConfigError(Problem(what, "command line", fix=fix))
+
+
+def _sampled(
+    by: By,
+    arms: Sequence[str],
+    pool: Pool,
+    given: Traces,
+    graph: Graph,
+    point: Point,
+    store: Store,
+    walker: Walker,
+    world: World,
+) -> Sampled:
+    """Return the traces worth a look, the most worth first; models are asked where that takes answers."""
+    composed = point.composed
+    asked = [arm for arm in arms if arm != LOGGED]
+    if not asked:
+        return Sampled(sampling.by_chance([Candidate(each.id) for each in pool.traces]), len(pool.traces))
+    content = json_lines(map(traces.line, pool.traces))
+    path = world.store / "traces" / f"{given.name}-{short(of_bytes(content))}.jsonl"
+    durable.write(path, content)
+    probed = probe(
+        graph, point, asked, given.name, given.source, path, world.root, store, with_likelihood=by == "uncertainty"
+    )
+    done = walker.walk(probed.graph, probed.points, None)
+    if done.failed:
+        raise next(iter(done.failed.values()))
+    places = {each["id"]: each["line"] for each in parse_lines(_output(done, probed.dataset, "provenance.jsonl"))}
+    answered = {arm: dialogues(_output(done, name, "predictions.jsonl")) for arm, name in probed.answers.items()}
+    offered = tools_of(composed)
+    candidates = []
+    for name, line in places.items():
+        trace = pool.traces[line - 1]
+        own = {arm: answered[arm][name][0] for arm in asked}
+        said = {arm: trace.target if arm == LOGGED else own[arm].first for arm in arms}
+        form = given.form.schema if given.form is not None else None
+        likelihood = own[asked[0]].last.likelihood
+        candidates.append(Candidate(trace.id, said, likelihood, trace.tools or offered, form))
+    drawn = {each.id: number for number, each in enumerate(pool.traces)}
+    candidates.sort(key=lambda each: drawn[each.id])
+    options = composed.settings.evaluation.scorers.get("tool_calls") or ScorerOptions()
+    if by == "disagreement":
+        return Sampled(sampling.by_disagreement(candidates, options), len(candidates), arms)
+    return Sampled(sampling.by_uncertainty(candidates), len(candidates), arms)
+
+
+def _output(done: Build, name: str, output: str) -> bytes:
+    return done.store.get(done.ran[name].record.outputs[output])
+
+
+def _nothing(by: By, sampled: Sampled, given: Traces) -> Problem:
+    """Return why nothing was chosen, though there was something to choose from."""
+    if by == "uncertainty":
+        what = f"the server told no log-probabilities in {count(sampled.n_able, 'answer')}"
+        why = "Not every server gives them, and none does for answers that only call tools."
+        return Problem(what, given.source.path, why=why, fix="--by disagreement goes without them.")
+    what = f"{' and '.join(sampled.arms)} agree on all of {count(sampled.n_able, 'trace')}"
+    return Problem(what, given.source.path, fix="--by random, or other arms: --arms ONE,OTHER.")
+
+
+def _why(by: By, sampled: Sampled, n: int) -> str:
+    """Return how the traces were chosen, in words."""
+    if by == "random":
+        return f"{count(n, 'trace')} drawn at random from {sampled.n_able:,}"
+    if by == "disagreement":
+        names = " and ".join(sampled.arms)
+        return f"{count(n, 'trace')}: {names} disagree on {len(sampled.chosen):,} of {sampled.n_able:,}, most first"
+    silent = sampled.n_able - len(sampled.chosen)
+    less = f"; {silent:,} answers came without log-probabilities, as those do that only call tools" if silent else ""
+    return f"{count(n, 'trace')}: where {sampled.arms[0]} is the least sure, of {sampled.n_able:,}{less}"
+
+
+# --- the proposal --------------------------------------------------------------------------------
+
+
+def _folder(options: Options, composed: Composed, given: Traces, by: By, world: World) -> Path:
+    """Return where the proposal goes.
+
+    Raises:
+        ConfigError: there is one already; somebody may have filled it in.
+    """
+    name = f"{composed.experiment}_{given.name}_{by}"
+    folder = Path(options.to) if options.to else world.built.parent / "proposals" / name
+    if folder.exists():
+        fix = f"accept it, take it away (rm -r {shlex.quote(os.path.relpath(folder))}), or --to another folder."
+        raise ConfigError(Problem("is there already", os.path.relpath(folder), fix=fix))
+    return folder
+
+
+def _traced(chosen: Chosen, by: By, pool: Pool, given: Traces, composed: Composed) -> dict[str, Any]:
+    """Return a trace as it lies beside the review."""
+    trace = next(each for each in pool.traces if each.id == chosen.candidate.id)
+    offered: Sequence[Tool] = trace.tools or tools_of(composed)
+    answers: Mapping[str, Message] = {arm: each for arm, each in chosen.candidate.answers.items() if arm != LOGGED}
+    return {
+        "id": trace.id,
+        "trace": f"{trace.path}:{trace.line}",
+        "source": given.name,
+        **traces.line(trace),
+        "answers": {arm: each.to_json() for arm, each in answers.items()},
+        "chosen": {"by": by, "value": round(chosen.value, 6), "why": chosen.why},
+        "callable": [each.name for each in offered],
+        **({"redacted": dict(trace.redacted)} if trace.redacted else {}),
+    }
+
+
+def _entry(why: str, given: Traces, counts: Mapping[str, int], pool: Pool) -> dict[str, Any]:
+    source = given.source
+    return {
+        "name": "review",
+        "kind": "review",
+        "why": why,
+        "file": "review.csv",
+        "traces": TRACES,
+        "source": given.name,
+        "licence": source.licence,
+        "consent": source.consent,
+        "origin": source.origin,
+        "counts": {**counts, **({"redacted": dict(pool.redacted)} if pool.redacted else {})},
+    }
+
+
+def _write(
+    folder: Path, lines: Sequence[Mapping[str, Any]], entry: Mapping[str, Any], composed: Composed, options: Options
+) -> None:
+    """Write the proposal; what says that it is one comes last."""
+    told = {
+        "experiment": composed.experiment,
+        "run": None,
+        "overrides": [each for each in options.overrides if not each.startswith("+experiment=")],
+        "entries": [dict(entry)],
+    }
+    shown = os.path.relpath(folder)
+    head = (
+        "# Logged answers to be looked at: fill in verdict and answer of the file, then take them over:\n"
+        f"#   ftbuild accept {shown}\n\n"
+    )
+    durable.write(folder / TRACES, review.traced(lines))
+    durable.write(folder / entry["file"], review.written(lines, "csv"))
+    written = yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=110)
+    durable.write(folder / "proposal.yaml", (head + written).encode())
