@@ -53,7 +53,8 @@ def probe(
 ) -> Probe:
     """Return what asks arms of an experiment, whose `graph` and `point` these are, about the chat lines at `path`.
 
-    `name` and `source` are those of the lines, `root` is the folder of the project. Nothing that the answers do not rest on is in it.
+    `name` and `source` are those of the lines, `root` is the folder of the project.
+    Nothing that the answers do not rest on is in it.
     """
     other = _composed(point.composed, name, source, path, root, with_likelihood=with_likelihood)
     asked = arms_of(graph)

@@ -9,64 +9,46 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ftbuild import source_files
-from ftbuild.answer_forms import forms_of
-from ftbuild.chat import Message, ResponseFormat, Tool
+from ftbuild.chat import Message, Tool
+from ftbuild.cli import logged
 from ftbuild.cli.build import composed_of, world_of
 from ftbuild.cli.layout import columns, hang
+from ftbuild.cli.logged import Traces
 from ftbuild.cli.options import Options
 from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.cli.walk import Walker, walking
 from ftbuild.composed import Composed
 from ftbuild.dataset import redact
-from ftbuild.dataset.build import Recipe
 from ftbuild.digest import of_bytes, short
 from ftbuild.errors import ConfigError, DataError, ExitCode
-from ftbuild.example import Example, splits_in
 from ftbuild.improve import review, sampling, traces
+from ftbuild.improve.entries import Entry
+from ftbuild.improve.proposal import FILE, Proposal
 from ftbuild.improve.sampling import By, Candidate, Chosen
-from ftbuild.improve.traces import Known, Pool
+from ftbuild.improve.traces import Pool
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build
 from ftbuild.plan.graph import Graph
 from ftbuild.points import Point, command_line, one_graph
 from ftbuild.probing import arms_of, probe
-from ftbuild.problem import Problem, nearest, render
+from ftbuild.problem import Problem, nearest
 from ftbuild.report.words import count
 from ftbuild.runners.formats import dialogues, json_lines, parse_lines
-from ftbuild.settings import Source
 from ftbuild.settings.evaluation import ScorerOptions
-from ftbuild.source_files import Place
-from ftbuild.sources import note, read_files
-from ftbuild.sources.structured import formed
+from ftbuild.sources import note
 from ftbuild.store import durable
 from ftbuild.store.place import refuse_network
 from ftbuild.store.store import Store
 from ftbuild.tool_files import tools_of
-from ftbuild.trees import group_options
 from ftbuild.world import World
 
-USE = "ftbuild sample SOURCE +experiment=NAME"
 LOGGED = "logged"  # as an arm: the answer that was given
 COUNT, AT_MOST = 50, 1000
-NONE_TO_JUDGE = ("documents", "generator", "functions", "bfcl", "dpo_jsonl")  # kinds without an answer that was given
-TRACES = "traces.jsonl"
-
-
-@dataclass(frozen=True)
-class Traces:
-    """Where traces come from: the source, its name, its files, and the form of its answers where they have one."""
-
-    name: str
-    source: Source
-    place: Place
-    form: ResponseFormat | None = None
+REVIEW, TRACES = "review.csv", "traces.jsonl"
 
 
 @dataclass(frozen=True)
@@ -88,7 +70,7 @@ def sample(options: Options) -> int:
     """
     by: By = options.by or "disagreement"  # type: ignore[assignment]
     composed = composed_of(options).points[0]
-    given = _given(options, composed)
+    given = logged.given(options, composed)
     world = world_of(options)
     folder = _folder(options, composed, given, by, world)
     refuse_network(world.store)
@@ -96,10 +78,10 @@ def sample(options: Options) -> int:
     graph, points = one_graph(composed_of(options), smoke_overrides(options), store, smoke=options.smoke)
     arms = _arms(options, by, composed, graph)
     _refuse_untrained(arms, graph, points, store, world)
-    found, left_out = _read(given)
+    found, left_out = logged.read(given)
     with walking(points, store, world, options) as walker:
-        known = _known(graph, points, composed, walker)
-        pool = traces.pool(found, _rules(composed), known, composed.settings.seed, options.limit or AT_MOST)
+        known = logged.known(graph, points, composed, walker)
+        pool = traces.pool(found, logged.rules(composed), known, composed.settings.seed, options.limit or AT_MOST)
         _tell(given, composed, len(found), left_out, pool)
         if not pool.traces:
             fix = "fetch newer ones, or look at fewer filters: keep."
@@ -111,93 +93,12 @@ def sample(options: Options) -> int:
     lines = [_traced(each, by, pool, given, composed) for each in chosen]
     counts = {"read": len(found), **left_out, **pool.left_out, "left": len(pool.traces)}
     why = _why(by, sampled, len(chosen))
-    entry = _entry(why, given, counts, pool)
-    _write(folder, lines, entry, composed, options)
+    _write(folder, _entry(why, given, counts, pool, lines), composed)
     print(hang("chosen     ", why, columns()), file=sys.stderr)
     shown = os.path.relpath(folder)
-    print(f"{shown}/{entry['file']}")
-    print(hang("", f"Fill in verdict (keep, edit or drop) and answer, then: ftbuild accept {shown}", columns()))
+    print(f"{shown}/{REVIEW}")
+    print(f"Fill in verdict (keep, edit or drop) and answer, then:\nftbuild accept {shown}")
     return int(ExitCode.DONE)
-
-
-# --- the traces ----------------------------------------------------------------------------------
-
-
-def _given(options: Options, composed: Composed) -> Traces:
-    """Return the source that the command line names.
-
-    Raises:
-        ConfigError: it names none, one that is learnt from already, or one without consent.
-    """
-    if len(options.words) != 1:
-        raise ConfigError(Problem("sample takes a source of traces", "command line", fix=USE))
-    [name] = options.words
-    known = group_options(composed_root(options), "source")
-    if name not in known:
-        close = nearest(name, known)
-        fix = f"the nearest is {close!r}." if close else f"write conf/source/{name}.yaml; ftbuild init helps."
-        raise ConfigError(Problem(f"no source {name!r}", "command line", fix=fix))
-    if composed.settings.dataset.sources.get(name) is not None:
-        fix = "name one that the experiment does not learn from."
-        raise ConfigError(Problem(f"{name} is a source of {composed.experiment} already", "command line", fix=fix))
-    asked = (*options.overrides, f"+source@dataset.sources.{name}={name}")
-    other = composed_of(replace(options, overrides=asked)).points[0]
-    source = other.settings.dataset.sources[name]
-    origin = other.origins.of(f"dataset.sources.{name}.path")
-    at = origin.path if origin else "command line"
-    if source.kind in NONE_TO_JUDGE:
-        what = f"a source of the kind {source.kind} holds no answers that were given"
-        raise ConfigError(Problem(what, at, fix="name logged ones: langfuse, langsmith, stored_completions, ..."))
-    if source.consent is None:
-        why = "What people said is learnt from only where they agreed, and it is written down who did and when."
-        fix = "write a line like this:  consent: Customers, by section 4 of the terms of 2026-03-01"
-        raise ConfigError(Problem(f"dataset.sources.{name}: no consent is recorded", at, why=why, fix=fix))
-    return Traces(name, source, other.source_place(name), forms_of(other).get(name))
-
-
-def composed_root(options: Options) -> Path:
-    """Return the root of the project that the options stand in."""
-    return world_of(options).root
-
-
-def _read(given: Traces) -> tuple[list[Example], Mapping[str, int]]:
-    """Return what was logged, and how much of it was left out and why; nothing of it is written.
-
-    Raises:
-        DataError: the files cannot be read, or hold lines that are none of their kind.
-    """
-    source = given.source
-    try:
-        files = source_files.contents(given.place.given(), source.path)
-    except OSError as error:
-        raise DataError(Problem(f"cannot be read: {(error.strerror or 'no file').lower()}", source.path)) from error
-    read = read_files(files, given.name, source)
-    examples, problems = read.examples, read.problems
-    if given.form is not None:
-        examples, problems = formed(examples, problems, source, given.form)
-    if any(each.severity == "error" for each in problems):
-        raise DataError(*problems)
-    if problems:
-        print(render(problems), file=sys.stderr)
-    return list(examples), read.left_out
-
-
-def _rules(composed: Composed) -> list[str]:
-    """Return the rules that redact: those of the experiment, all where it has none."""
-    asked = [name for name, on in composed.settings.dataset.redact.keyed().items() if on]
-    return asked or list(redact.RULES)
-
-
-def _known(graph: Graph, points: Sequence[Point], composed: Composed, walker: Walker) -> Known:
-    """Return what the dataset of the experiment asks; it is built where it is not there."""
-    data = graph.up_to("dataset")
-    done = walker.found(data) or walker.walk(data, points, None)
-    if done.failed:
-        raise next(iter(done.failed.values()))
-    ran = next(each for each in done.ran.values() if each.action.kind.name == "dataset")
-    outputs = ran.record.outputs
-    splits = {split: parse_lines(done.store.get(outputs[f"{split}.jsonl"])) for split in splits_in(outputs)}
-    return Known(splits, Recipe(composed.settings.style, composed.settings.dataset.split))
 
 
 def _tell(given: Traces, composed: Composed, n: int, left_out: Mapping[str, int], pool: Pool) -> None:
@@ -357,13 +258,10 @@ def _traced(chosen: Chosen, by: By, pool: Pool, given: Traces, composed: Compose
     }
 
 
-def _entry(why: str, given: Traces, counts: Mapping[str, int], pool: Pool) -> dict[str, Any]:
+def _entry(why: str, given: Traces, counts: Mapping[str, int], pool: Pool, lines: Sequence[Mapping[str, Any]]) -> Entry:
     source = given.source
-    return {
-        "name": "review",
-        "kind": "review",
-        "why": why,
-        "file": "review.csv",
+    said = {
+        "file": REVIEW,
         "traces": TRACES,
         "source": given.name,
         "licence": source.licence,
@@ -371,24 +269,12 @@ def _entry(why: str, given: Traces, counts: Mapping[str, int], pool: Pool) -> di
         "origin": source.origin,
         "counts": {**counts, **({"redacted": dict(pool.redacted)} if pool.redacted else {})},
     }
+    files = {REVIEW: review.written(lines, "csv").decode(), TRACES: review.traced(lines).decode()}
+    return Entry("review", "review", why, (), said, files)
 
 
-def _write(
-    folder: Path, lines: Sequence[Mapping[str, Any]], entry: Mapping[str, Any], composed: Composed, options: Options
-) -> None:
+def _write(folder: Path, entry: Entry, composed: Composed) -> None:
     """Write the proposal; what says that it is one comes last."""
-    told = {
-        "experiment": composed.experiment,
-        "run": None,
-        "overrides": [each for each in options.overrides if not each.startswith("+experiment=")],
-        "entries": [dict(entry)],
-    }
-    shown = os.path.relpath(folder)
-    head = (
-        "# Logged answers to be looked at: fill in verdict and answer of the file, then take them over:\n"
-        f"#   ftbuild accept {shown}\n\n"
-    )
-    durable.write(folder / TRACES, review.traced(lines))
-    durable.write(folder / entry["file"], review.written(lines, "csv"))
-    written = yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=110)
-    durable.write(folder / "proposal.yaml", (head + written).encode())
+    files = Proposal(composed.experiment, None, composed.overrides, [entry]).files(os.path.relpath(folder))
+    for name in sorted(files, key=lambda name: name == FILE):
+        durable.write(folder / name, files[name].encode())

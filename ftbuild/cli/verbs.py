@@ -128,6 +128,7 @@ VERBS = {
         ("--format", *PAYING),
         ("text", "json"),
         "[RUN]",
+    ),
     "sample": Verb(
         "choose logged answers that are worth a look, and write a file for a person to fill in",
         "sample:sample",

@@ -21,10 +21,14 @@ TOP = {"experiment": str, "run": (str, type(None)), "overrides": list, "entries"
 KEYS: Mapping[EntryKind, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "generator": ({"file": str, "like": str, "source": dict}, {}),
     "examples": ({"file": str, "licence": str, "origin": str}, {}),
-    "review": ({"file": str, "licence": str, "consent": str}, {}),
+    "review": (
+        {"file": str, "traces": str, "licence": str, "consent": str},
+        {"source": str, "origin": str, "counts": dict},
+    ),
     "setting": ({"key": str, "value": object}, {}),
     "suspects": ({"drop": list}, {}),
 }
+OF_FILES = ("file", "traces")  # keys that name a file beside the proposal
 HEAD = (
     "What {of} asks for, to be read and edited. Nothing of it is done until it is accepted, all or by name:",
     "  ftbuild accept {folder}",
@@ -92,7 +96,7 @@ def read(files: Mapping[str, str], folder: str) -> Proposal:
 
 def _entry(value: Mapping[str, Any], files: Mapping[str, str]) -> Entry:
     own = {name: each for name, each in value.items() if name not in ("name", "kind", "why", "aims")}
-    used = {value["file"]: files[value["file"]]} if "file" in value else {}
+    used = {value[each]: files[value[each]] for each in OF_FILES if each in value}
     return Entry(value["name"], value["kind"], value.get("why", ""), value.get("aims", []), own, used)
 
 
@@ -115,9 +119,10 @@ def _wrong_entry(value: Any, number: int, files: Mapping[str, str], shown: str, 
         return
     needed, more = own
     yield from _wrong(value, {"name": str, "kind": str, **needed}, {"why": str, "aims": list, **more}, at, shown, line)
-    name = value.get("file")
-    if isinstance(name, str) and name not in files:
-        yield Problem(f"{at}.file: there is no {name!r} beside it", shown, line("file"))
+    for key in OF_FILES:
+        name = value.get(key)
+        if isinstance(name, str) and name not in files:
+            yield Problem(f"{at}.{key}: there is no {name!r} beside it", shown, line(key))
 
 
 def _wrong(

@@ -167,10 +167,14 @@ def _unmeant(row: _Filled) -> Problem | None:
 
 def _left_out(n_unfilled: int, n: int, n_gone: int, path: str) -> Iterator[Problem]:
     if n_unfilled:
-        what = f"{n_unfilled:,} of {n:,} rows have no verdict, and are left out"
+        has = "has no verdict, and is" if n_unfilled == 1 else "have no verdict, and are"
+        what = f"{n_unfilled:,} of {n:,} rows {has} left out"
         yield Problem(what, path, rule="unfilled", severity="warning")
     if n_gone:
-        what = f"{n_gone:,} traces of the proposal have no row, and are left out"
+        has = (
+            "trace of the proposal has no row, and is" if n_gone == 1 else "traces of the proposal have no row, and are"
+        )
+        what = f"{n_gone:,} {has} left out"
         yield Problem(what, path, rule="row-gone", severity="warning")
 
 
