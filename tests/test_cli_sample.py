@@ -147,10 +147,10 @@ def test_a_person_gets_what_two_models_disagree_on_and_no_secret_goes_anywhere(b
     folder = proposal(built, "tone_formal_desk_disagreement")
     assert "\ndesk       7 examples; left out: 1 by praised, of desk.jsonl\n" in f"\n{ended.err}"
     assert "\nredacted   2 email, 2 phone; by all rules, since the experiment names none\n" in ended.err
-    assert (
-        "\nleft       4 to choose from; 1 asked as another trace is, 1 in the test split already, 1 in the train split "
-        in ended.err
+    left = (
+        "left 4 to choose from; 1 asked as another trace is, 1 in the test split already, 1 in the train split already"
     )
+    assert left in " ".join(ended.err.split())
     assert ended.out == (
         "outputs/smoke/proposals/tone_formal_desk_disagreement/review.csv\n"
         "Fill in verdict (keep, edit or drop) and answer, then:\n"

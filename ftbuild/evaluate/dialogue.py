@@ -113,6 +113,7 @@ def _together(before: Completion, answer: Completion) -> Completion:
         before.prompt_tokens + answer.prompt_tokens,
         before.completion_tokens + answer.completion_tokens,
         answer.tool_calls,
+        answer.likelihood,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ftbuild.chat import Message, Tool, said
 from ftbuild.completion import Likelihood
+from ftbuild.report.words import count
 from ftbuild.scorers.case import Case
 from ftbuild.scorers.chrf import Chrf
 from ftbuild.scorers.json_schema import FIELDS, JsonSchema
@@ -66,7 +67,7 @@ def by_chance(candidates: Sequence[Candidate]) -> list[Chosen]:
 
 def _unsure(candidate: Candidate, likelihood: Likelihood) -> Chosen:
     margin = f", least ahead of a rival by {likelihood.margin:.2f}" if likelihood.margin is not None else ""
-    why = f"unsure: {likelihood.mean:.2f} nats a token on average{margin}, {likelihood.n} tokens"
+    why = f"unsure: {likelihood.mean:.2f} nats a token on average{margin}, {count(likelihood.n, 'token')}"
     return Chosen(candidate, -likelihood.mean, why)
 
 

@@ -457,7 +457,6 @@ def _completion(told: Mapping[str, Any], raw: str, latency_seconds: float) -> Co
         TypeError, LookupError, AttributeError: it tells none.
     """
     choice, usage = told["choices"][0], told.get("usage") or {}
-    tokens = (choice.get("logprobs") or {}).get("content") or ()
     message = choice["message"]
     called = [each for each in message.get("tool_calls") or () if each.get("type", "function") == "function"]
     return Completion(
@@ -467,9 +466,17 @@ def _completion(told: Mapping[str, Any], raw: str, latency_seconds: float) -> Co
         prompt_tokens=usage.get("prompt_tokens") or 0,
         completion_tokens=usage.get("completion_tokens") or 0,
         tool_calls=tuple(_called(each.get("id"), **each["function"]) for each in called),
-        likelihood=Likelihood.of(tokens),
+        likelihood=_likelihood(choice.get("logprobs")),
         raw=raw,
     )
+
+
+def _likelihood(told: Any) -> Likelihood | None:
+    """Return how sure the model was, None where that is not told, or in another form than OpenAI's."""
+    try:
+        return Likelihood.of(told["content"] or ()) if told else None
+    except (TypeError, LookupError, AttributeError):
+        return None
 
 
 def _text(content: str | list[Mapping[str, Any]] | None) -> str:
