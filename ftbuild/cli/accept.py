@@ -6,6 +6,7 @@ experiment composes. What was written is text for git; nothing is built.
 
 import os
 import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +22,14 @@ from ftbuild.composed import Composed
 from ftbuild.dataset.wall import Twin, Wall
 from ftbuild.errors import ConfigError, DataError, ExitCode
 from ftbuild.improve import proposal as proposals
+from ftbuild.improve import review
 from ftbuild.improve.accepting import Accepted, accepted, next_name
 from ftbuild.improve.entries import Entry
 from ftbuild.improve.proposal import Proposal
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.plan.action import DATASET
-from ftbuild.problem import Problem, nearest
+from ftbuild.problem import Problem, nearest, render
+from ftbuild.rows import decoded, line
 from ftbuild.settings import Source
 from ftbuild.sources import read as read_source
 from ftbuild.store import durable
@@ -53,7 +56,8 @@ def accept(options: Options) -> int:
     chosen = _chosen(proposal, options.words[1:], shown)
     name = own_conf.named(options.name or next_name(proposal.experiment), f"ftbuild accept {shown} --as {{}}")
     composed = compose(world.root, proposal.overrides)
-    made = accepted(proposal, chosen, name, composed.tree, {})
+    reviewed = {each.name: _reviewed(each, folder) for each in chosen if each.kind == "review"}
+    made = accepted(proposal, chosen, name, composed.tree, reviewed)
     _check(made, composed, shown, world)
     told = _write(made, composed, proposal, chosen, world)
     print("\n".join(f"wrote {each}" for each in told))
@@ -84,15 +88,15 @@ def _texts(folder: Path) -> dict[str, str]:
     """Return the files of a folder by name.
 
     Raises:
-        DataError: one of them is no UTF-8.
+        DataError: one of them is no text.
     """
     found = {}
     for path in sorted(folder.iterdir()):
         if path.is_file():
-            try:
-                found[path.name] = path.read_bytes().decode("utf-8-sig")
-            except UnicodeDecodeError as error:
-                raise DataError(Problem(f"not UTF-8 (byte {error.start})", os.path.relpath(path))) from None
+            text = decoded(path.read_bytes())
+            if text is None:
+                raise DataError(Problem("neither UTF-8 nor UTF-16", os.path.relpath(path), fix="save it as UTF-8."))
+            found[path.name] = text
     return found
 
 
@@ -107,6 +111,25 @@ def _chosen(proposal: Proposal, names: Sequence[str], shown: str) -> list[Entry]
     if not chosen:
         raise ConfigError(Problem("the proposal has no entries", shown, fix="ftbuild improve proposes some."))
     return chosen
+
+
+def _reviewed(entry: Entry, folder: Path) -> str:
+    """Return the chat lines that a review was filled in to.
+
+    Raises:
+        DataError: with the rows that cannot be meant; or none was filled in.
+    """
+    path, traces = (folder / entry.said[each] for each in ("file", "traces"))
+    shown = os.path.relpath(path)
+    made, problems = review.lines_of(path.read_bytes(), traces.read_bytes(), shown)
+    if any(each.severity == "error" for each in problems):
+        raise DataError(*problems)
+    if not made:
+        fix = "write keep, edit or drop under verdict; with edit an answer, too."
+        raise DataError(Problem("nothing in it is to be learnt from", shown, fix=fix), *problems)
+    if problems:
+        print(render(problems), file=sys.stderr)
+    return b"".join(line(each) + b"\n" for each in made).decode()
 
 
 def _check(made: Accepted, composed: Composed, shown: str, world: World) -> None:

@@ -8,11 +8,13 @@ from ftbuild import source_files
 from ftbuild.answer_forms import forms_of
 from ftbuild.chat import ResponseFormat
 from ftbuild.cli.build import composed_of, world_of
+from ftbuild.cli.held_out import held_out
 from ftbuild.cli.options import Options
 from ftbuild.cli.walk import Walker
 from ftbuild.composed import Composed
 from ftbuild.dataset import redact
 from ftbuild.dataset.build import Recipe
+from ftbuild.dataset.wall import Wall
 from ftbuild.errors import ConfigError, DataError
 from ftbuild.example import Example, splits_in
 from ftbuild.improve.traces import Known
@@ -24,6 +26,7 @@ from ftbuild.settings import Source
 from ftbuild.source_files import Place
 from ftbuild.sources import read_files
 from ftbuild.sources.structured import formed
+from ftbuild.tool_files import tools_of
 from ftbuild.trees import group_options
 
 USE = "ftbuild sample SOURCE +experiment=NAME"
@@ -109,4 +112,5 @@ def known(graph: Graph, points: Sequence[Point], composed: Composed, walker: Wal
     ran = next(each for each in done.ran.values() if each.action.kind.name == "dataset")
     outputs = ran.record.outputs
     splits = {split: parse_lines(done.store.get(outputs[f"{split}.jsonl"])) for split in splits_in(outputs)}
-    return Known(splits, Recipe(composed.settings.style, composed.settings.dataset.split))
+    recipe = Recipe(composed.settings.style, composed.settings.dataset.split, tuple(tools_of(composed)))
+    return Known(splits, recipe, Wall(held_out(outputs, done.store)))

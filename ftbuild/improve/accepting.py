@@ -107,7 +107,9 @@ def _source(entry: Entry, path: str, proposal: Proposal, tree: Mapping[str, Any]
         }
     licence, origin = entry.said["licence"], entry.said.get("origin", f"Reviewed after {after}")
     consent = {"consent": entry.said["consent"]} if "consent" in entry.said else {}
-    return {"kind": "chat_jsonl", "path": path, "walled": True, "licence": licence, **consent, "origin": origin}
+    group = {"group": "group"} if entry.kind == "review" else {}
+    said = {"kind": "chat_jsonl", "path": path, **group, "walled": True, "licence": licence}
+    return {**said, **consent, "origin": origin}
 
 
 def _conf(entry: Entry, source: Mapping[str, Any], name: str) -> str:

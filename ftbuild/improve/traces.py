@@ -12,6 +12,7 @@ from typing import Any
 from ftbuild.chat import Message
 from ftbuild.dataset import redact
 from ftbuild.dataset.build import SYSTEM, Recipe, folded, prepared
+from ftbuild.dataset.wall import Twin, Wall
 from ftbuild.digest import of_value
 from ftbuild.example import Example, Split
 from ftbuild.retrieval.grounding import without_context
@@ -32,10 +33,15 @@ class Pool:
 
 
 class Known:
-    """What is asked in a dataset: its splits by name, each with its examples in their JSON form."""
+    """What is asked in a dataset: its splits by name, each with its examples in their JSON form.
 
-    def __init__(self, splits: Mapping[Split, Iterable[Mapping[str, Any]]], recipe: Recipe) -> None:
-        self._recipe = recipe
+    `recipe` is what is done to every example; before the `wall` nothing is chosen that is too near one that tests.
+    """
+
+    def __init__(
+        self, splits: Mapping[Split, Iterable[Mapping[str, Any]]], recipe: Recipe, wall: Wall | None = None
+    ) -> None:
+        self._recipe, self._wall = recipe, wall
         self._split: dict[str, Split] = {}
         for split, examples in splits.items():
             for each in examples:
@@ -48,8 +54,14 @@ class Known:
 
     def asked(self, trace: Example) -> str:
         """Return what is asked in a trace, as an example of the dataset would ask it."""
-        ready = prepared(trace, self._recipe)
-        return _asked((ready or trace).prompt)
+        return _asked(self._ready(trace).prompt)
+
+    def twin(self, trace: Example) -> Twin | None:
+        """Return the example that tests and that a trace is too near to, None where there is none."""
+        return self._wall.twin(self._ready(trace).to_json()) if self._wall is not None else None
+
+    def _ready(self, trace: Example) -> Example:
+        return prepared(trace, self._recipe) or trace
 
 
 def pool(found: Iterable[Example], rules: Sequence[str], known: Known, seed: int, at_most: int | None) -> Pool:
@@ -69,10 +81,14 @@ def pool(found: Iterable[Example], rules: Sequence[str], known: Known, seed: int
         else:
             seen.add(asked)
             kept.append(each)
-    drawn = sorted(kept, key=lambda each: of_value(["sample.v1", seed, each.id]))
-    if at_most is not None and len(drawn) > at_most:
-        left_out["not drawn"] += len(drawn) - at_most
-        drawn = drawn[:at_most]
+    drawn: list[Example] = []
+    for each in sorted(kept, key=lambda one: of_value(["sample.v1", seed, one.id])):
+        if len(drawn) == at_most:
+            left_out["not drawn"] += 1
+        elif (twin := known.twin(each)) is not None:
+            left_out[f"too near one in the {twin.split} split"] += 1
+        else:
+            drawn.append(each)
     return Pool(drawn, left_out, redact.totals(each.redacted for each in drawn))
 
 
