@@ -195,8 +195,10 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     partitions = (Partition(number, each) for number, name in enumerate(names) for each in lines(inputs[name]))
     shares = settings.get("shares", {})
     terms = terms_of(settings, inputs, given)
-    said = (settings["licences"], frozenset(shares), grounds, settings.get("consents", {}))
-    work = partial(_prepare, Ways(recipe, redacting, terms, *said))
+    work = partial(
+        _prepare,
+        Ways(recipe, redacting, terms, settings["licences"], frozenset(shares), grounds, settings.get("consents", {})),
+    )
     told, beside = Spool(given.get("scratch")), Spool(given.get("scratch"))
     parts: list[Prepared] = []
     for each in mapped(work, partitions, pool_of(given), lambda part: len(part.lines)):
