@@ -2,6 +2,7 @@
 
 import errno
 import shlex
+from dataclasses import replace
 
 from ftbuild.answer_forms import forms_of
 from ftbuild.composed import Composed
@@ -11,6 +12,7 @@ from ftbuild.plan.graph import Graph
 from ftbuild.plan.resolve import resolve, resolve_job
 from ftbuild.plan.rounds import Before
 from ftbuild.problem import Problem
+from ftbuild.rounds import looks
 from ftbuild.scorers import versions
 from ftbuild.store.store import Store
 from ftbuild.tool_files import tools_of
@@ -24,7 +26,7 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
         DataError: a source's file cannot be read, or the judge's labelled examples are none.
         ConfigError: there is no source, or a tool, or what runs it, cannot be read.
     """
-    before = _job_of(composed.before, store) if composed.before is not None else None
+    before = _job_of(composed, composed.before, store) if composed.before is not None else None
     digests, scorers = _digests(composed, store), _scorers(composed)
     return resolve(
         composed.settings,
@@ -39,11 +41,12 @@ def graph_of(composed: Composed, store: Store, *, judged: bool) -> Graph:
     )
 
 
-def _job_of(composed: Composed, store: Store) -> Before:
+def _job_of(composed: Composed, before: Composed, store: Store) -> Before:
     """Return the job of the round before."""
-    digests, scorers = _digests(composed, store), _scorers(composed)
-    read = (tools_of(composed), forms_of(composed), keyed_results(composed, store.digest_of))
-    return resolve_job(composed.settings, digests, scorers, *read)
+    digests, scorers = _digests(before, store), _scorers(before)
+    read = (tools_of(before), forms_of(before), keyed_results(before, store.digest_of))
+    found = resolve_job(before.settings, digests, scorers, *read)
+    return replace(found, number=len(composed.rounds), looks=looks(composed))
 
 
 def _scorers(composed: Composed) -> dict[str, int]:

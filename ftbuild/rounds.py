@@ -68,6 +68,20 @@ def after(composed: Composed, before: Composed) -> Composed:
     )
 
 
+def looks(composed: Composed) -> int:
+    """Return how many rounds in a row, this one the last, are measured on examples of the same sources."""
+    own = _measured(composed)
+    earlier = list(reversed(composed.rounds))
+    return next((number for number, each in enumerate(earlier) if own.isdisjoint(_measured(each))), len(earlier))
+
+
+def _measured(composed: Composed) -> set[tuple[str, str, str]]:
+    """Return the sources that give examples to what a round is measured on."""
+    split = composed.settings.evaluation.split
+    sources = composed.settings.dataset.of_examples.items()
+    return {(split, name, each.path) for name, each in sources if each.only in (None, split)}
+
+
 def _with_arm(arms: dict[str, Any], composed: Composed, before: Composed) -> dict[str, Any]:
     """Return the arms with that of the round before in front of those that are trained."""
     tuned = [name for name, arm in arms.items() if arm is not None and arm["kind"] == "tuned"]

@@ -18,6 +18,7 @@ from ftbuild.outcome import Build, Ran
 from ftbuild.plan import cost
 from ftbuild.plan.action import JUDGE, Action
 from ftbuild.plan.estimate import NOTHING, Estimate, total
+from ftbuild.plan.rounds import BEFORE
 from ftbuild.points import Point, asked_as, command_line, owners, part_of
 from ftbuild.providers.connection import Connection
 from ftbuild.runners.pure import PURE
@@ -149,7 +150,18 @@ class Site:
                 for name, arm in point.composed.settings.arms.items()
             },
             "at_once": point.composed.settings.evaluation.concurrency,
+            "jobs": self._jobs(point, action, done),
         }
+
+    def _jobs(self, point: Point, report: Action, done: Build) -> dict[str, Any]:
+        """Return for which experiment each job of a report was, and what it cost, by its role."""
+        found = {}
+        for role, composed in (("job", point.composed), (f"{BEFORE}.job", point.composed.before)):
+            for each in report.inputs:
+                if each.role == role and composed is not None:
+                    told = self._store.manifest(done.ran[each.action].record.key)
+                    found[role] = {"experiment": composed.experiment, "cost_usd": told.get("cost_usd")}
+        return found
 
     def _manifest(self, action: Action) -> Mapping[str, Any]:
         """Return what a record tells besides what made it."""

@@ -126,6 +126,8 @@ def sweep_of(graph: Graph, points: Sequence[Point], done: Build) -> Sweep:
     seeds = list(_seeds(looks, done))
     if not any(has_confirm(graph, each.point.ids) for each in looks):
         return Sweep(looks, seeds)
+    if any(each.point.composed.tree["evaluation"].get("split") == "confirm" for each in looks):
+        return Sweep(looks, seeds, unasked="the points were measured on it, so none is left to ask the winner on")
     if unlike := _unlike(looks):
         return Sweep(looks, seeds, unasked=f"the points differ in {' and '.join(unlike)}")
     winner = best(looks)

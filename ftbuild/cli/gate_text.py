@@ -6,7 +6,7 @@ from typing import Any
 
 from ftbuild.cli.ci import Case, Failure, Level, Suite, annotation, junit
 from ftbuild.cli.grid import github as table
-from ftbuild.report import words
+from ftbuild.report import rounds, words
 
 LEVELS: Mapping[str, Level] = {"met": "notice", "missed": "error", "undecided": "warning"}
 
@@ -77,6 +77,10 @@ def _parts(ended: Ended) -> Iterator[str]:
         yield table(("metric", "n", arm), [_row(each, arm, against)[:3] for each in shown])
     else:
         yield table(("metric", "n", against, arm, "difference"), [_row(each, arm, against) for each in shown])
+    if "round" in results:
+        yield f"#### {rounds.title(results)}"
+        yield table(rounds.HEAD, [each.cells for each in rounds.rows(results)])
+        yield "  \n".join(rounds.sentences(results))
     n_compared = words.n_compared(results, against)
     notes = [f"In brackets {100 * results['confidence']:g} % intervals."]
     if n_compared:

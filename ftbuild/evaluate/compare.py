@@ -34,7 +34,7 @@ def compare(
     goal: Goal,
     judged: bool = True,
     trusted: Trust | None = None,
-    aims: Sequence[str] | None = None,
+    after: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the results of all arms, in their order, the goal judged on its arm.
 
@@ -42,15 +42,16 @@ def compare(
     followed by its slices: every value with 5 examples or more of a slice with 2 to 12 values. A
     metric without values has n 0 and nulls. Without `judged` the goal is empty, ending and
     verdict are null. `trusted` says how far the judge can be trusted, where there is one: its metric decides no
-    condition, which is then undecided and says why, unless it is admitted. `aims` are the slices that a round after
-    another should move, with what came of them; each of them is shown.
+    condition, which is then undecided and says why, unless it is admitted. `after` is what is told of a round
+    after another: it comes back with what came of its `aims`, slices that are all shown.
 
     Raises:
         EvaluationError: an arm lacks an example, the goal names an unknown metric or arm, or there
             is no arm to judge, or none for the verdict to compare it with; no example is in a slice aimed at.
     """
     _check(arms, goal, judged)
-    refuse_unmeasured(aims or (), arms[goal.arm])
+    aims = after["aims"] if after is not None else ()
+    refuse_unmeasured(aims, arms[goal.arm])
     table = _Table(arms, goal.arm)
     main = table.difference(goal.metric, None, goal.against) if judged else None
     lower = metric_of(goal.metric).lower_is_better
@@ -61,7 +62,7 @@ def compare(
         "arm": goal.arm,
         "against": goal.against,
         "confidence": CONFIDENCE,
-        "metrics": _adjusted([_shown(table, metric, where) for metric, where in _rows(table, goal, aims or ())]),
+        "metrics": _adjusted([_shown(table, metric, where) for metric, where in _rows(table, goal, aims)]),
         "goal": judgements,
         "ending": overall(each["ending"] for each in judgements) if judged else None,
         "verdict": verdict(main, _margin(goal, goal.against), lower) if main else None,
@@ -69,7 +70,7 @@ def compare(
         "margin": _margin(goal, goal.against) if judged else None,
         "n_test": len(table.ids),
         **({"judge": trusted.to_json()} if trusted is not None else {}),
-        **({"aims": _aims(table, goal, aims)} if aims is not None else {}),
+        **({"round": {**after, "aims": _aims(table, goal, aims)}} if after is not None else {}),
     }
 
 

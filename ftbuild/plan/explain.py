@@ -99,7 +99,7 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "against": "goal.against",
         "levers": "evaluation",
         "judge": "judge",
-        "aims": "round.aims",
+        "round": "round",
     },
     "report": {"arms": "evaluation.arms"},
 }

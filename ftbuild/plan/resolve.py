@@ -66,7 +66,7 @@ def resolve(
     lines = _lines(graph, settings, dataset)
     if before is not None:
         graph.borrow(before.graph)
-    asked = _targets(graph, settings, dataset, "test")
+    asked = _targets(graph, settings, dataset, settings.evaluation.split)
     scores: dict[str, str] = {}
     predictions: dict[str, str] = {}
     check = _judge(graph, settings, "judge", "train", (), labelled=list(labelled)) if labelled else None
@@ -85,7 +85,7 @@ def resolve(
             judgement = _judge(graph, settings, f"{name} judged", stage, answers, **said) if check is not None else None
             scores[name] = _score(graph, settings, name, answers, judgement, dataset, scorer_versions)
     own = trained.job if job is not None and trained is not None else None
-    _report(graph, settings, judged, dataset, asked, lines, job, own, predictions, scores, check)
+    _report(graph, settings, judged, dataset, asked, lines, job, own, predictions, scores, check, before)
     return graph
 
 
@@ -311,7 +311,7 @@ def _targets(graph: Graph, settings: Settings, dataset: str, split: str) -> Inpu
     if settings.evaluation.targets == "last":
         return Input("examples", dataset, f"{split}.jsonl")
     keyed = {"whole": settings.evaluation.turns > 1}
-    label = "targets" if split == "test" else f"{split} targets"
+    label = "targets" if split == settings.evaluation.split else f"{split} targets"
     every = Action(TARGETS, label, "data", keyed, (Input("examples", dataset, f"{split}.jsonl"),))
     return Input("examples", graph.add(every), "test.jsonl")
 
@@ -422,6 +422,7 @@ def _report(
     predictions: Mapping[str, str],
     scores: Mapping[str, str],
     check: str | None,
+    before: Before | None,
 ) -> None:
     arms, judged_arm = list(settings.arms), settings.judged_arm
     looked_at, judged = judged, judged and judged_arm == settings.goal.arm
@@ -440,7 +441,7 @@ def _report(
                 **({} if usual else named),
                 **(_levers(settings) if looked_at else {}),
                 **({"rehearsed": True} if settings.rehearses else {}),
-                **({"aims": settings.round.aims} if settings.round is not None and judged else {}),
+                **({"round": _round(settings, before)} if before is not None and judged else {}),
                 **needed,
             },
             (
@@ -458,6 +459,7 @@ def _report(
         Input("samples", lines, "train.jsonl"),
         *(Input(f"{name}.predictions", predictions[name], "predictions.jsonl") for name in arms),
         *(Input(f"{name}.scores", scores[name], "scores.jsonl") for name in arms),
+        *([Input(f"{BEFORE}.job", before.trained.job.action, "job.json")] if before is not None else []),
     ]
     if settings.retrieval.documents is not None:
         inputs.append(Input("retrieval", dataset, "retrieval.json"))
@@ -466,6 +468,14 @@ def _report(
         inputs.append(Input("metrics", job, "metrics.jsonl"))
     chosen = _checkpoint(settings) if job is not None else {}
     graph.add(Action(REPORT, "report", "test", {"arms": arms, **chosen}, tuple(inputs)))
+
+
+def _round(settings: Settings, before: Before) -> dict[str, object]:
+    """Return which round it is, what it aims at, and how used-up its test examples are."""
+    assert settings.round is not None
+    split = settings.evaluation.split
+    said = {"number": before.number, "after": settings.round.after, "aims": settings.round.aims}
+    return said | {"looks": before.looks, "split": split, "fresh": settings.dataset.has_confirm and split == "test"}
 
 
 def _levers(settings: Settings) -> dict[str, object]:

@@ -22,7 +22,12 @@ class Trained:
 
 @dataclass(frozen=True)
 class Before:
-    """The job of the round before and all it rests on. It waits for no arm, for whether to train was decided then."""
+    """The job of the round before and all it rests on. It waits for no arm, for whether to train was decided then.
+
+    `number` is that of the round after it, `looks` how many rounds have been measured on what that one is measured on.
+    """
 
     graph: Graph
     trained: Trained
+    number: int = 2
+    looks: int = 2

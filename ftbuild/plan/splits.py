@@ -66,7 +66,7 @@ def confirming(graph: Graph, ids: Sequence[str], arms: Sequence[str], sweep: Map
     del own.actions[report.id]
     inputs = [_moved(own, each, "confirm") for each in compare.inputs if each.role in arms]
     inputs += [each for each in compare.inputs if each.role not in compare.settings["arms"]]  # the judge's labels
-    settings = {name: value for name, value in compare.settings.items() if name not in ("levers", "aims")}
+    settings = {name: value for name, value in compare.settings.items() if name not in ("levers", "round")}
     settings |= {"arms": list(arms), "goal": _of_the_verdict(settings["goal"], arms)}
     verdict = own.add(Action(COMPARE, f"{compare.label}{CONFIRM}", "confirm", settings, tuple(inputs)))
     told = Input(CONFIRMED, verdict, "results.json")
@@ -77,7 +77,7 @@ def confirming(graph: Graph, ids: Sequence[str], arms: Sequence[str], sweep: Map
 def _moved(graph: Graph, given: Input, split: str) -> Input:
     """Return an input with what makes it reading another split, where it reads the test split."""
     action = graph.actions[given.action]
-    if action.kind is DATASET and given.output == "test.jsonl":
+    if action.kind is DATASET and given.output in ("test.jsonl", "confirm.jsonl"):
         return replace(given, output=f"{split}.jsonl")
     if action.kind not in MOVED:
         return given

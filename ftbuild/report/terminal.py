@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ftbuild.report import misses, words
+from ftbuild.report import misses, rounds, words
 from ftbuild.report.input import ReportInput
 
 GAP = "     "
@@ -23,7 +23,7 @@ def summary(report_input: ReportInput, width: int = 100) -> str:
     """
     results = report_input.results
     blocks = [_arms(results, width), _other_arms(results, width), _usage(report_input, width)]
-    blocks += [_levers(report_input, width), _goal(results), _next(report_input)]
+    blocks += [_levers(report_input, width), _rounds(report_input, width), _goal(results), _next(report_input)]
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -125,6 +125,27 @@ def _levers(report_input: ReportInput, width: int) -> str:
         for head, text in lines
         for line in textwrap.wrap(text, width, initial_indent=f"{head:9}", subsequent_indent=" " * 11)
     )
+
+
+def _rounds(report_input: ReportInput, width: int) -> str:
+    """Return what came of a round since the one before it."""
+    results = report_input.results
+    if "round" not in results:
+        return ""
+    told = rounds.rows(results)
+    full: list[Cells] = [(rounds.title(results), *rounds.HEAD[1:5]), *(each.cells[:5] for each in told)]
+    few: list[Cells] = [(first, n, change) for first, n, _, _, change in full]
+    lines = [_fit([full, few], width, right=(1,))]
+    lines += [
+        hung for each in told if each.word for hung in _hung(f"{each.name.removeprefix('aim ')}: {each.word}", width)
+    ]
+    lines += [hung for each in rounds.sentences(results) for hung in _hung(each, width)]
+    lines += _hung(f"trained on: {said}", width) if (said := rounds.jobs(report_input.jobs)) else []
+    return "\n".join(lines)
+
+
+def _hung(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ")
 
 
 def _fit(tables: Sequence[Sequence[Cells]], width: int, right: Sequence[int]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftbuild.digest import short
-from ftbuild.report import misses, words
+from ftbuild.report import misses, rounds, words
 from ftbuild.report.input import ReportInput
 from ftbuild.report.marks import mark
 from ftbuild.report.numbers import colour, numbers_shown
@@ -40,6 +40,7 @@ def view(report_input: ReportInput, *, examples: bool) -> dict[str, Any]:
         "with_examples": examples,
         "verdict": _verdict(report_input),
         "numbers": numbers_shown(report_input),
+        "rounds": _rounds(report_input),
         "levers": _levers(report_input),
         "usage": _usage(report_input),
         "misses": _misses(report_input, examples=examples),
@@ -196,6 +197,20 @@ def _goal_sentence(results: Mapping[str, Any]) -> str:
             parts.append(f"{verb}: {', '.join(names)}")
     n_met = sum(c["ending"] == "met" for c in goal)
     return f"{n_met} of {len(goal)} conditions of the goal are met; {'; '.join(parts)}."
+
+
+def _rounds(report_input: ReportInput) -> dict[str, Any] | None:
+    """Return what came of a round since the one before it; None of a first round, or where nothing was judged."""
+    results = report_input.results
+    if "round" not in results:
+        return None
+    return {
+        "title": rounds.title(results),
+        "rows": rounds.rows(results),
+        "sentences": rounds.sentences(results),
+        "guards": rounds.guards(results),
+        "jobs": rounds.jobs(report_input.jobs),
+    }
 
 
 def _levers(report_input: ReportInput) -> dict[str, Any] | None:

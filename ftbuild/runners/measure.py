@@ -163,7 +163,7 @@ def compare(settings: Any, inputs: Mapping[str, Content], _given: Mapping[str, A
     trusted = trust(list(parse_lines(replies)), settings["judge"]["at_least"]) if replies is not None else None
     named = {name: settings[name] for name in ("arm", "against") if name in settings}
     goal = Goal.model_validate_json(json.dumps({**asked, **conditions, **named}))
-    results = compare.compare(scores, goal, judged=judged, trusted=trusted, aims=settings.get("aims"))
+    results = compare.compare(scores, goal, judged=judged, trusted=trusted, after=settings.get("round"))
     if (asked := settings.get("levers")) is not None:
         results["levers"] = levers(scores, asked["arms"], dict(asked["sides"]))
     if settings.get("rehearsed"):

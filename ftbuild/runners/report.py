@@ -7,6 +7,7 @@ from typing import Any
 
 from ftbuild.chat import Message, said
 from ftbuild.ledger.checkpoints import choose
+from ftbuild.plan.rounds import BEFORE
 from ftbuild.plan.splits import CONFIRMED
 from ftbuild.render.back import conversation
 from ftbuild.report.input import ReportInput
@@ -49,6 +50,7 @@ def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
         at_once=given["at_once"],
         retrieval=json.loads(whole(inputs["retrieval"])) if "retrieval" in inputs else None,
         sweep=_sweep(settings.get("sweep"), inputs),
+        jobs=_jobs(inputs, given["jobs"]),
         caveat=REHEARSED if results.get("rehearsed") else ours,
     )
     missed = misses.misses(gathered.examples, gathered.results["arm"])
@@ -65,6 +67,20 @@ def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
 def _sweep(sweep: Mapping[str, Any] | None, inputs: Mapping[str, Content]) -> dict[str, Any] | None:
     """Return what is told of the sweep that a run has won, None of any other run."""
     return None if sweep is None else {**sweep, CONFIRMED: json.loads(whole(inputs[CONFIRMED]))}
+
+
+def _jobs(inputs: Mapping[str, Content], paid: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
+    """Return what the jobs of a round and of the one before it took; None of a first round, or where none was trained.
+
+    `paid` says of each by its role for which experiment it is, and what it cost.
+    """
+    if f"{BEFORE}.job" not in inputs or "job" not in inputs:
+        return None
+    tokens = {role: json.loads(whole(inputs[role]))["trained_tokens"] for role in (f"{BEFORE}.job", "job")}
+    return {
+        paid[role]["experiment"]: {"trained_tokens": n, "cost_usd": paid[role]["cost_usd"]}
+        for role, n in tokens.items()
+    }
 
 
 def examples_of(arms: Sequence[str], inputs: Mapping[str, Content]) -> list[dict[str, Any]]:

@@ -78,12 +78,20 @@ def contradictions(settings: "Settings") -> Iterator[Contradiction]:
     yield from _templates(settings)
     yield from _retrieval(settings)
     yield from _dialogues(settings)
+    yield from _measured(settings)
     yield from _round(settings)
     at_once = settings.request.parallel_tool_calls and settings.dataset.parallel_calls == "keep"
     if at_once and settings.provider.parallel_tool_calls is False:
         fix = "dataset.parallel_calls=one_by_one makes one call follow the other; or leave the flag out."
         said = "true, and the provider takes no parallel calls"
         yield Contradiction("request.parallel_tool_calls", said, (), fix=fix)
+
+
+def _measured(settings: "Settings") -> Iterator[Contradiction]:
+    """Yield that the split that is measured on is none."""
+    if settings.evaluation.split == "confirm" and not settings.dataset.has_confirm:
+        fix = "add a source with only: confirm, or hold some back: +dataset.split.confirm=0.15"
+        yield Contradiction("evaluation.split", "confirm, and there is no confirm split", (), fix=fix)
 
 
 def _round(settings: "Settings") -> Iterator[Contradiction]:

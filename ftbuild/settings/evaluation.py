@@ -188,8 +188,9 @@ class Evaluation(Node):
 
     `targets` are the last answer of a conversation, or every one. With more than one of `turns` a dialogue is played:
     calls get their results, as recorded in the conversation or else from `results`, by tool, until there is an answer
-    or the turns are used up. Of each answer there are `samples`, each with a seed of its own. `concurrency` is how many
-    requests are under way at once, `requests_per_minute` how many are begun.
+    or the turns are used up. Of each answer there are `samples`, each with a seed of its own. `split` is what is
+    measured on: confirm once the test split has been looked at too often. `concurrency` is how many requests are under
+    way at once, `requests_per_minute` how many are begun.
     """
 
     unkeyed: ClassVar[frozenset[str]] = frozenset({"concurrency", "requests_per_minute"})
@@ -203,6 +204,7 @@ class Evaluation(Node):
     turns: int = Field(default=1, ge=1, le=20)
     results: Annotated[dict[str, ToolRun], BeforeValidator(without_nulls)] = {}
     samples: int = Field(default=1, ge=1, le=100)
+    split: Literal["test", "confirm"] = "test"
 
     @model_validator(mode="after")
     def _has_no_idle_option(self) -> "Evaluation":
