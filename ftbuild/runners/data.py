@@ -192,19 +192,11 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     redacting = tuple(settings.get("redact", ()))
     if recipe.shares.by == "time":
         recipe = replace(recipe, latest=latest_times(_all(inputs, redacting)))
-    partitions = (Partition(number, each) for number, name in enumerate(names) for each in lines(inputs[name]))
     shares = settings.get("shares", {})
     terms = terms_of(settings, inputs, given)
-    work = partial(
-        _prepare,
-        Ways(recipe, redacting, terms, settings["licences"], frozenset(shares), grounds, settings.get("consents", {})),
-    )
-    told, beside = Spool(given.get("scratch")), Spool(given.get("scratch"))
-    parts: list[Prepared] = []
-    for each in mapped(work, partitions, pool_of(given), lambda part: len(part.lines)):
-        told.add(each.lines)
-        beside.add(each.beside)
-        parts.append(replace(each, lines=b"", beside=b""))
+    consents = settings.get("consents", {})
+    ways = Ways(recipe, redacting, terms, settings["licences"], frozenset(shares), grounds, consents)
+    told, beside, parts = _each_prepared(inputs, names, ways, given)
     table, paths, companies = _joined(parts)
     mix = Mix(shares, recipe.shares.seed, names, paths) if shares else None
     n_equal_answers, confirm = sum(each.n_equal_answers for each in parts), settings.get("confirm", False)
@@ -243,6 +235,20 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     warnings = _warnings([*found, *offered.losses(tools, terms)])
     told_of += f", {len(warnings):,} warning{'s' * (len(warnings) > 1)}" if warnings else ", no problems"
     return Made(outputs, told_of, warnings)
+
+
+def _each_prepared(
+    inputs: Mapping[str, Content], names: Sequence[str], ways: Ways, given: Mapping[str, Any]
+) -> tuple[Spool, Spool, list[Prepared]]:
+    """Return the lines of all examples, what stands beside them, and the partitions without either."""
+    partitions = (Partition(number, each) for number, name in enumerate(names) for each in lines(inputs[name]))
+    told, beside = Spool(given.get("scratch")), Spool(given.get("scratch"))
+    parts: list[Prepared] = []
+    for each in mapped(partial(_prepare, ways), partitions, pool_of(given), lambda part: len(part.lines)):
+        told.add(each.lines)
+        beside.add(each.beside)
+        parts.append(replace(each, lines=b"", beside=b""))
+    return told, beside, parts
 
 
 def _row(told: Spool, at: Indexes, lengths: npt.NDArray[Any], row: int) -> Any:
