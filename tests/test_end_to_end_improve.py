@@ -13,9 +13,11 @@ PAIRS = Path(__file__).parents[1] / "datasets" / "sources" / "tone" / "pairs.jso
 SOURCE = """\
 # Ours.   ftbuild +experiment=ours
 kind: pairs
-path: pairs.jsonl
+path: {path}.jsonl
 input: casual
 target: formal
+group: casual
+only: {only}
 licence: CC0-1.0
 origin: Written for a test
 """
@@ -24,6 +26,7 @@ EXPERIMENT = """\
 # Casual in, formal out.   ftbuild +experiment=ours
 defaults:
   - /source@dataset.sources.pairs: ours
+  - /source@dataset.sources.learnt: learnt
   - override /style: formal
   - override /goal: ours
   - override /evaluation: ours
@@ -46,21 +49,24 @@ judge_by: lower_bound
 """
 
 
-def planted() -> list[dict[str, str]]:
-    """Return pairs with an answer that belongs to another, and with one question that has two answers."""
-    pairs = [json.loads(line) for line in PAIRS.read_text(encoding="utf-8").splitlines()[:120]]
-    swapped = {**pairs[3], "formal": pairs[90]["formal"]}
-    contrary = {**pairs[5], "casual": f"{pairs[5]['casual'].upper()}!", "formal": pairs[70]["formal"]}
-    return [*pairs[:3], swapped, *pairs[4:], contrary]
+def pairs() -> dict[str, list[dict[str, str]]]:
+    """Return pairs to split, and some to learn from: an answer that belongs to another, a question with two answers."""
+    known = [json.loads(line) for line in PAIRS.read_text(encoding="utf-8").splitlines()[:100]]
+    learnt = known[50:]
+    learnt[3] = {**learnt[3], "formal": learnt[30]["formal"]}
+    contrary = {**learnt[5], "casual": f"{learnt[5]['casual'].upper()}!", "formal": learnt[20]["formal"]}
+    return {"ours": known[:50], "learnt": [*learnt, contrary]}
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Project]:
     with project_in(tmp_path_factory.mktemp("improve"), cache) as found:
-        lines = "".join(json.dumps(each) + "\n" for each in planted())
         written = {
-            "pairs.jsonl": lines,
-            "conf/source/ours.yaml": SOURCE,
+            f"{name}.jsonl": "".join(json.dumps(each) + "\n" for each in listed) for name, listed in pairs().items()
+        }
+        written |= {
+            "conf/source/ours.yaml": SOURCE.format(path="ours", only="null"),
+            "conf/source/learnt.yaml": SOURCE.format(path="learnt", only="train"),
             "conf/experiment/ours.yaml": EXPERIMENT,
             "conf/evaluation/ours.yaml": EVALUATION,
             "conf/goal/ours.yaml": GOAL,
@@ -74,37 +80,35 @@ def project(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[P
 
 
 def test_a_run_is_improved_and_what_is_accepted_is_the_next_round(project: Project) -> None:
-    run = (project.folder / "outputs" / "runs" / "latest").resolve().name
+    latest = project.folder / "outputs" / "runs" / "latest"
+    run, counts = latest.resolve().name, json.loads((latest / "run.json").read_bytes())["dataset"]["counts"]
     asked = project.run("improve", COLUMNS="300")
     assert asked.code == 0, asked.err
     assert asked.out.startswith(f"{run}: tuned misses ")
     folder = Path("datasets") / "proposals" / run
-    proposal = (project.folder / folder / "proposal.yaml").read_text(encoding="utf-8")
-    told = project.run("improve", "--format", "json")
-    found = json.loads(told.out)
-    assert found["proposal"] == str(folder)
-    assert found["n"] == sum(1 for _ in (project.folder / "x").parent.glob("x")) or found["missed"] <= found["n"]
-    suspects = [each["place"] for each in found["suspects"]]
-    learnt = json.loads((project.folder / "outputs" / "runs" / "latest" / "run.json").read_text())["dataset"]["counts"]
-    assert learnt["train"] > 0
-    assert suspects[:1] != []
-    assert project.run("improve").code == 0  # the same is found again
-    (project.folder / folder / "proposal.yaml").write_text(f"{proposal}# Read.\n", encoding="utf-8")
+    written = project.folder / folder / "proposal.yaml"
+    proposal = written.read_text(encoding="utf-8")
+    tested = (project.folder / "ours.jsonl").read_text(encoding="utf-8").splitlines()
+    found = json.loads(project.run("improve", "--format", "json").out)
+    assert (found["proposal"], found["n"], found["n_test"]) == (str(folder), counts["validation"], counts["test"])
+    assert {"learnt.jsonl:4", "learnt.jsonl:6", "learnt.jsonl:51"} == {each["place"] for each in found["suspects"][:3]}
+    assert not [line for line in tested if json.loads(line)["casual"] in proposal]
+
+    written.write_text(f"{proposal}# Read.\n", encoding="utf-8")
     again = project.run("improve")
     assert again.code == 2
     assert "a proposal is there already, and says something else: it may have been edited" in again.err
 
     ended = project.run("accept", str(folder), "suspects")
     assert ended.code == 0, ended.err
-    assert "wrote conf/experiment/ours_2.yaml" in ended.out
     text = (project.folder / "conf" / "experiment" / "ours_2.yaml").read_text(encoding="utf-8")
     assert "after: ours" in text
-    assert all(place in text for place in suspects[:1])
     built = project.run("dataset", "+experiment=ours_2")
     assert built.code == 0, built.err
+    assert f"{counts['train'] - len(found['suspects'])} train" in built.err
     again = project.run("accept", str(folder), "suspects")
     assert again.code == 2
-    assert "conf/experiment/ours_2.yaml" in again.err
+    assert "conf/experiment/ours_2.yaml: is there already" in again.err
 
 
 @pytest.mark.parametrize(
