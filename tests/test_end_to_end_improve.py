@@ -1,11 +1,16 @@
 """From misses to the next round with the tiny model: what went wrong, what is proposed, what accepting it writes."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from hosted_fixture import KEY, profile
 from project_fixture import Project, project_in
+from stub_server import stub
 
 pytestmark = pytest.mark.slow
 
@@ -109,6 +114,81 @@ def test_a_run_is_improved_and_what_is_accepted_is_the_next_round(project: Proje
     again = project.run("accept", str(folder), "suspects")
     assert again.code == 2
     assert "conf/experiment/ours_2.yaml: is there already" in again.err
+
+
+TEACHER = """\
+# Ours.   ftbuild improve latest teacher=ours
+defaults:
+  - /provider@provider: elsewhere
+  - /model@model: hosted
+n: 4
+at_once: 4
+licence: CC0-1.0
+model: {id: tiny}
+"""
+
+
+def reply(*lines: str) -> tuple[int, dict[str, Any]]:
+    """Return an answer of a chat completion, a line a draft."""
+    message = {"role": "assistant", "content": "\n".join(lines)}
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
+    usage = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}
+    return 200, {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "tiny",
+        "choices": [choice],
+        "usage": usage,
+    }
+
+
+def test_a_teacher_is_asked_after_somebody_agrees_and_its_drafts_are_sifted(project: Project) -> None:
+    run = (project.folder / "outputs" / "runs" / "latest").resolve().name
+    shutil.rmtree(project.folder / "datasets" / "proposals" / run, ignore_errors=True)
+    [test] = (project.folder / "datasets" / "built" / "ours").glob("*/test.jsonl")
+    held = json.loads(test.read_text(encoding="utf-8").splitlines()[0])["messages"]
+    copied = json.dumps({"user": held[-2]["content"], "assistant": held[-1]["content"]})
+    fresh = json.dumps({"user": "yo the projector died again lol", "assistant": "The projector has failed again."})
+    known = json.dumps({"user": pairs()["learnt"][0]["casual"], "assistant": "Known."})
+    with stub() as served:
+        served.answers["POST /chat/completions"] = [reply(fresh, copied, known, "Certainly!")]
+        written = {
+            "conf/provider/elsewhere.yaml": profile(base_url=served.url),
+            "conf/teacher/ours.yaml": TEACHER,
+        }
+        for path, text in written.items():
+            (project.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (project.folder / path).write_text(text, encoding="utf-8")
+        refused = project.run("improve", "teacher=ours", ELSEWHERE_KEY=KEY)
+        assert refused.code != 0
+        assert served.asked == []
+        ended = project.run("improve", "teacher=ours", "--yes", ELSEWHERE_KEY=KEY)
+        assert ended.code == 0, ended.err
+        asked = served.said("POST /chat/completions")
+        prompt = asked[0].body["messages"][0]["content"]
+        assert held[-2]["content"] not in prompt
+        assert "Reply with 4 lines and nothing else" in prompt
+        n = len(asked)
+        assert project.run("improve", "teacher=ours", ELSEWHERE_KEY=KEY).code == 0
+        assert len(served.said("POST /chat/completions")) == n
+    folder = project.folder / "datasets" / "proposals" / run
+    proposal = yaml.safe_load((folder / "proposal.yaml").read_text(encoding="utf-8"))
+    drafts = [each for each in proposal["entries"] if each["kind"] == "examples"]
+    assert len(drafts) == n
+    assert "1 draft by tiny, 1 left out: not of the form asked for, 1 left out: asked already" in drafts[0]["why"]
+    assert drafts[0]["why"].endswith("1 left out: derived from a test example")
+    [line] = (folder / drafts[0]["file"]).read_text(encoding="utf-8").splitlines()
+    assert [each["content"] for each in json.loads(line)["messages"]] == list(json.loads(fresh).values())
+
+    taken = project.run("accept", run, drafts[0]["name"], "--as", "drafted")
+    assert taken.code == 0, taken.err
+    built = project.run("dataset", "+experiment=drafted")
+    assert built.code == 0, built.err
+    source = f"drafted_{drafts[0]['name']}"
+    told = project.run("retract", source, COLUMNS="200")
+    assert told.code == 0, told.err
+    assert f"conf/experiment/drafted.yaml: dataset: {{sources: {{{source}: null}}}}" in told.out
 
 
 @pytest.mark.parametrize(
