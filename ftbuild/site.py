@@ -129,7 +129,7 @@ class Site:
         seen = Build(done.store, {name: self._before.get(name, ran) for name, ran in done.ran.items()})
         above = part_of(seen, point, self._owners).ran.values()
         sources = point.composed.settings.sources
-        lines = runs.settings_lines(point.composed)
+        lines, asked = runs.settings_lines(point.composed), point.composed.settings.round
         return {
             "run": {
                 **self.run_of(point),
@@ -150,7 +150,7 @@ class Site:
                 for name, arm in point.composed.settings.arms.items()
             },
             "at_once": point.composed.settings.evaluation.concurrency,
-            "jobs": self._jobs(point, action, done),
+            "round": {"run": asked.run if asked is not None else None, "jobs": self._jobs(point, action, done)},
         }
 
     def _jobs(self, point: Point, report: Action, done: Build) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.plan.graph import Graph
-from ftbuild.plan.resolve import resolve
+from ftbuild.plan.resolve import resolve, resolve_job
 from ftbuild.settings import Settings
 from ftbuild.settings.evaluation import ScorerName
 from ftbuild.tools.definitions import definition
@@ -297,7 +297,9 @@ GRADED["evaluation"] = FULL["evaluation"] | {
         "grounding": {"abstains": ["does not say"]},
         "register": {},
         "judge": {},
-    }
+    },
+    "arms": {**FULL["evaluation"]["arms"], "before": {"kind": "before"}},
+    "split": "test",
 }
 GRADED["judge"] = {
     "rubric": "The shorter one is better.",
@@ -310,6 +312,7 @@ GRADED["judge"] = {
 }
 LABELLED = [{"message": "hi", "one": "Hello.", "other": "Good day to you.", "better": "one"}]
 GRADED["goal"] = FULL["goal"] | {"arm": "rules", "against": "echo"}
+GRADED["round"] = {"after": "first", "run": "20250303-104200-first", "aims": ["source=pairs"]}
 GRADED["dataset"]["sources"] = {"pairs": FULL["dataset"]["sources"]["pairs"]}
 
 TINY["dataset"]["sources"]["asked"] = {
@@ -405,16 +408,9 @@ def graph(tree: dict[str, Any] = FULL, *, judged: bool = True) -> Graph:
     given = settings(tree)
     results = {name: each.keyed() for name, each in given.evaluation.results.items()}
     labelled = LABELLED if "judge" in given.evaluation.scorers else ()
-    return resolve(
-        given,
-        BYTES,
-        VERSIONS,
-        judged=judged,
-        tools=tools_of(given),
-        forms=forms_of(given),
-        results=results,
-        labelled=labelled,
-    )
+    read = (tools_of(given), forms_of(given), results)
+    before = resolve_job(given, BYTES, VERSIONS, *read) if given.round is not None else None
+    return resolve(given, BYTES, VERSIONS, judged, *read, labelled=labelled, before=before)
 
 
 def forms_of(given: Settings) -> dict[str, ResponseFormat]:

@@ -47,6 +47,7 @@ ONE_VALUE = {
     "evaluation.arms.base.kind",
     "evaluation.arms.tuned.kind",
     "evaluation.arms.today.kind",
+    "evaluation.arms.before.kind",
     "evaluation.arms.today.provider.kind",
     "evaluation.scorers.tool_calls.mode",
 }
@@ -80,6 +81,7 @@ OTHER = {
     "provider.methods": ["supervised"],
     "judge.provider.methods": ["supervised"],
     "judge.provider.engine": "torch",
+    "evaluation.split": "confirm",
     "provider.faults.answer_lost.request": "look",
     "provider.faults.rate_limited.request": "create",
     "provider.faults.slow_body.request": "create",

@@ -29,8 +29,8 @@ class ReportInput:
     `retrieval`: which passages the prompts have and how often the search finds the right one; None without any.
     `sweep`: of the winner of a sweep `looks, verdict, p` among all of them, and `confirmed`, the results on examples
     that nobody had looked at; None for every other run.
-    `jobs`: of a round after another what its job and the one before took, `trained_tokens, cost_usd` by the experiment;
-    None of a first round.
+    `round`: of a round after another `run`, whose misses were read, None where nobody says it, and in `jobs` what its
+    job and the one before took, `trained_tokens, cost_usd` by the experiment; None of a first round.
     `caveat`: what this kind of model cannot be trusted with, in a sentence or two; None to say nothing.
     """
 
@@ -45,12 +45,12 @@ class ReportInput:
     retrieval: Mapping[str, Any] | None = None
     caveat: str | None = None
     sweep: Mapping[str, Any] | None = None
-    jobs: Mapping[str, Mapping[str, Any]] | None = None
+    round: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form kept in the store."""
         value = {"schema_version": 1, **asdict(self)}
-        return {name: each for name, each in value.items() if each is not None or name not in ("sweep", "jobs")}
+        return {name: each for name, each in value.items() if each is not None or name not in ("sweep", "round")}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "ReportInput":
@@ -67,5 +67,5 @@ class ReportInput:
             retrieval=value["retrieval"],
             caveat=value["caveat"],
             sweep=value.get("sweep"),
-            jobs=value.get("jobs"),
+            round=value.get("round"),
         )

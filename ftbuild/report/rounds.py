@@ -75,13 +75,16 @@ def guards(results: Mapping[str, Any]) -> list[words.Finding]:
     return [finding for condition, finding in found if condition["part"] == "keep"]
 
 
-def jobs(told: Mapping[str, Mapping[str, Any]] | None) -> str:
-    """Return what both jobs took, "" where nothing was trained in this round."""
+def trained(told: Mapping[str, Any] | None) -> list[str]:
+    """Return what both jobs took, and whose misses this round learns from, where that is said."""
+    if told is None:
+        return []
+    jobs = told["jobs"].items()
     said = [
-        f"{name} {words.count(each['trained_tokens'], 'token')}, {words.cost(each['cost_usd'])}"
-        for name, each in (told or {}).items()
+        f"{name} {words.count(job['trained_tokens'], 'token')}, {words.cost(job['cost_usd'])}" for name, job in jobs
     ]
-    return "; ".join(said)
+    read = [f"What was missed in {told['run']} was read for it."] if told["run"] else []
+    return [f"Trained on: {'; '.join(said)}.", *read]
 
 
 def _metric(results: Mapping[str, Any], where: str | None) -> Mapping[str, Any]:

@@ -139,8 +139,11 @@ def _rounds(report_input: ReportInput, width: int) -> str:
     lines += [
         hung for each in told if each.word for hung in _hung(f"{each.name.removeprefix('aim ')}: {each.word}", width)
     ]
-    lines += [hung for each in rounds.sentences(results) for hung in _hung(each, width)]
-    lines += _hung(f"trained on: {said}", width) if (said := rounds.jobs(report_input.jobs)) else []
+    lines += [
+        hung
+        for each in [*rounds.sentences(results), *rounds.trained(report_input.round)]
+        for hung in _hung(each, width)
+    ]
     return "\n".join(lines)
 
 

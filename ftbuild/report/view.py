@@ -209,7 +209,7 @@ def _rounds(report_input: ReportInput) -> dict[str, Any] | None:
         "rows": rounds.rows(results),
         "sentences": rounds.sentences(results),
         "guards": rounds.guards(results),
-        "jobs": rounds.jobs(report_input.jobs),
+        "trained": rounds.trained(report_input.round),
     }
 
 

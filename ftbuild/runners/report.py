@@ -50,7 +50,7 @@ def report(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
         at_once=given["at_once"],
         retrieval=json.loads(whole(inputs["retrieval"])) if "retrieval" in inputs else None,
         sweep=_sweep(settings.get("sweep"), inputs),
-        jobs=_jobs(inputs, given["jobs"]),
+        round=_round(inputs, given["round"]),
         caveat=REHEARSED if results.get("rehearsed") else ours,
     )
     missed = misses.misses(gathered.examples, gathered.results["arm"])
@@ -69,18 +69,20 @@ def _sweep(sweep: Mapping[str, Any] | None, inputs: Mapping[str, Content]) -> di
     return None if sweep is None else {**sweep, CONFIRMED: json.loads(whole(inputs[CONFIRMED]))}
 
 
-def _jobs(inputs: Mapping[str, Content], paid: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
-    """Return what the jobs of a round and of the one before it took; None of a first round, or where none was trained.
+def _round(inputs: Mapping[str, Content], given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what is told of a round and the one before it, None of a first one.
 
-    `paid` says of each by its role for which experiment it is, and what it cost.
+    `given` says whose misses were read, and of each job by its role for which experiment it is and what it cost.
     """
-    if f"{BEFORE}.job" not in inputs or "job" not in inputs:
+    if f"{BEFORE}.job" not in inputs:
         return None
-    tokens = {role: json.loads(whole(inputs[role]))["trained_tokens"] for role in (f"{BEFORE}.job", "job")}
-    return {
-        paid[role]["experiment"]: {"trained_tokens": n, "cost_usd": paid[role]["cost_usd"]}
-        for role, n in tokens.items()
-    }
+    jobs = {}
+    for role in (f"{BEFORE}.job", "job"):
+        if role in inputs:
+            told = given["jobs"][role]
+            n_tokens = json.loads(whole(inputs[role]))["trained_tokens"]
+            jobs[told["experiment"]] = {"trained_tokens": n_tokens, "cost_usd": told["cost_usd"]}
+    return {"run": given["run"], "jobs": jobs}
 
 
 def examples_of(arms: Sequence[str], inputs: Mapping[str, Content]) -> list[dict[str, Any]]:
