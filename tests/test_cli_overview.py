@@ -5,7 +5,10 @@ from pathlib import Path
 from config_fixture import CONF
 from runs_fixture import Runs
 
-from ftbuild.cli.overview import lines
+from ftbuild.cli.overview import lines, steps
+from ftbuild.cli.standing import Standing
+from ftbuild.digest import of_file
+from ftbuild.store.store import Record
 from ftbuild.trees import experiments
 
 ROWS = [
@@ -40,7 +43,9 @@ def test_every_experiment_stands_with_its_newest_run(tmp_path: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
     shipped = [(name, about, "never run", "") for name, about in experiments(CONF.parent).items()]
     mine = ("mine", "Ours.", "rehearsed: no difference, goal missed", "4 March 2025, 10:42 UTC")
-    assert ended.out == lines(sorted([*shipped, mine]), 200) + "\n" + FOOT
+    following = "\nNext of the five steps goal, data, train, test, improve:\n"
+    following += "  mine    train      ftbuild +experiment=mine    only rehearsed\n"
+    assert ended.out == lines(sorted([*shipped, mine]), 200) + "\n" + following + FOOT
 
 
 def test_what_cannot_be_read_is_not_told_as_never_run(tmp_path: Path) -> None:
@@ -50,7 +55,64 @@ def test_what_cannot_be_read_is_not_told_as_never_run(tmp_path: Path) -> None:
     folder = tmp_path / "outputs" / "runs" / "20250304-104200-mine"
     folder.mkdir(parents=True)
     (folder / "run.json").write_text("{")
-    told = {line.split()[0]: line for line in runs.own.run(columns=200).out.splitlines() if line}
+    out = runs.own.run(columns=200).out
+    assert "Next of" not in out
+    told = {line.split()[0]: line for line in out.splitlines() if line}
     assert told["mine"].endswith("its run cannot be read: ftbuild runs")
     assert told["torn"].endswith("its file is broken: ftbuild plan")
     assert told["tone_formal"].endswith("never run")
+
+
+def following(runs: Runs, columns: int = 200) -> list[str]:
+    """Return what is said of the steps that come next."""
+    out = runs.own.run(columns=columns).out
+    return out.partition("improve:\n")[2].partition("\n\n")[0].splitlines()
+
+
+def test_what_comes_next_is_one_command_an_experiment(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.own.experiment("mine", "# Ours.   ftbuild +experiment=mine\ndefaults: [tone_formal]\n")
+    assert following(runs) == ["  mine    data       ftbuild +experiment=mine"]
+    (tmp_path / "datasets" / "built" / "mine").mkdir(parents=True)
+    assert following(runs) == ["  mine    train      ftbuild +experiment=mine"]
+    runs.write("20250303-104200-mine", verdict="better", ending="missed")
+    assert following(runs) == ["  mine    improve    ftbuild improve 20250303-104200-mine"]
+    runs.own.write("datasets/proposals/20250303-104200-mine/proposal.yaml", "experiment: mine\n")
+    assert following(runs) == ["  mine    improve    ftbuild accept datasets/proposals/20250303-104200-mine"]
+    runs.own.experiment(
+        "mine_2",
+        "# Ours, again.   ftbuild +experiment=mine_2\ndefaults: [mine]\nround:\n  # of the misses\n  after: mine\n",
+    )
+    assert following(runs) == [
+        "  mine      improve    ftbuild +experiment=mine_2",
+        "  mine_2    data       ftbuild +experiment=mine_2",
+    ]
+    runs.write("20250304-104200-mine_2", verdict="better", ending="met")
+    assert following(runs) == ["  mine_2    done       ftbuild chat 20250304-104200-mine_2"]
+
+
+def test_a_source_whose_bytes_have_changed_since_comes_first(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.own.experiment("mine", "# Ours.   ftbuild +experiment=mine\ndefaults: [tone_formal]\n")
+    runs.own.write("mine.csv", "a,b\nhey,Hello.\n")
+    source = {"kind": "csv", "path": "mine.csv"}
+    preimage = {"settings": {"source": source, "bytes": of_file(tmp_path / "mine.csv")}, "inputs": []}
+    record = Record("a" * 64, "ingest", "mine", {}, "1 example", 0.0, 0.0)
+    runs.store.record(record, {"preimage": preimage})
+    action = {"label": "mine", "kind": "ingest", "key": record.key, "status": "RUN", "seconds": 0.0}
+    runs.write("20250303-104200-mine", verdict="better", ending="met", actions=[action])
+    assert following(runs) == ["  mine    done       ftbuild chat 20250303-104200-mine"]
+    runs.own.write("mine.csv", "a,b\nhey,Good day.\n")
+    assert following(runs) == ["  mine    data       ftbuild +experiment=mine    data changed since"]
+
+
+def test_in_a_narrow_terminal_the_command_stands_below_the_name_and_is_not_broken() -> None:
+    command = "ftbuild accept datasets/proposals/20250303-104200-a_name_that_is_long"
+    found = [Standing("a_name_that_is_long", "improve", command), Standing("mine", "train", "ftbuild +experiment=mine")]
+    assert steps(found, 80) == (
+        "Next of the five steps goal, data, train, test, improve:\n"
+        "  a_name_that_is_long    improve\n"
+        f"      {command}\n"
+        "  mine    train\n"
+        "      ftbuild +experiment=mine"
+    )

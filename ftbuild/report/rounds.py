@@ -107,11 +107,20 @@ def _aims(aims: list[Mapping[str, Any]]) -> str:
 
 
 def _aim(metric: Mapping[str, Any], aim: Mapping[str, Any], results: Mapping[str, Any]) -> Row:
-    numbers, word = metric["differences"][BEFORE], MOVED[aim["verdict"]]
-    mde = numbers["mde"]
-    if aim["verdict"] == "underpowered" and mde is not None:
-        word += f": {words.value(mde)} or more would have shown"
+    word = MOVED[aim["verdict"]]
+    if aim["verdict"] == "underpowered":
+        word += f": {_least(metric['differences'][BEFORE])}"
     return _row(metric, f"aim {aim['slice']}", results, word)
+
+
+def _least(change: Mapping[str, Any]) -> str:
+    """Return the smallest change that the examples could have shown.
+
+    Where hardly a value differs the spread says little, and an interval that is wider is the one to believe.
+    """
+    known = None not in (change["mde"], change["low"], change["high"])
+    least = max(change["mde"], (change["high"] - change["low"]) / 2) if known else 1.0
+    return f"{words.value(least)} or more would have shown" if least < 1 else "no change would show in so few examples"
 
 
 def _row(metric: Mapping[str, Any], name: str, results: Mapping[str, Any], word: str) -> Row:

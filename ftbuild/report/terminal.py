@@ -134,8 +134,8 @@ def _rounds(report_input: ReportInput, width: int) -> str:
         return ""
     told = rounds.rows(results)
     full: list[Cells] = [(rounds.title(results), *rounds.HEAD[1:5]), *(each.cells[:5] for each in told)]
-    few: list[Cells] = [(first, n, change) for first, n, _, _, change in full]
-    lines = [_fit([full, few], width, right=(1,))]
+    bare: list[Cells] = [(*(cell.partition(" (")[0] for cell in cells[:4]), cells[4]) for cells in full]
+    lines = [_fit([full, bare], width, right=(1,))]
     lines += [
         hung for each in told if each.word for hung in _hung(f"{each.name.removeprefix('aim ')}: {each.word}", width)
     ]

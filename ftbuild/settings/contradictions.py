@@ -102,8 +102,8 @@ def _round(settings: "Settings") -> Iterator[Contradiction]:
                 fix = "round.after=EXPERIMENT says which; the arm is then there without being said."
                 yield Contradiction(f"evaluation.arms.{name}.kind", "before, and round is null", (), fix=fix)
         return
-    for number, aim in enumerate(settings.round.aims):
-        yield from _slice(f"round.aims[{number}]", aim, settings)
+    for aim in settings.round.aims:
+        yield from _slice("round.aims", aim, settings)
     if settings.goal.arm == "before":
         said = "before, and the round before is what others are compared with"
         yield Contradiction("goal.arm", said, (), fix="goal.arm=tuned")
