@@ -81,13 +81,13 @@ def test_what_comes_next_is_one_command_an_experiment(tmp_path: Path) -> None:
     assert following(runs) == ["  mine    improve    ftbuild accept datasets/proposals/20250303-104200-mine"]
     runs.own.experiment(
         "mine_2",
-        "# Ours, again.   ftbuild +experiment=mine_2\ndefaults: [mine]\nround:\n  # of the misses\n  after: mine\n",
+        "# Again.   ftbuild +experiment=mine_2\ndefaults: [mine]\nround:\n  # of the misses\n  after: mine\n",
     )
     assert following(runs) == [
         "  mine      improve    ftbuild +experiment=mine_2",
         "  mine_2    data       ftbuild +experiment=mine_2",
     ]
-    runs.write("20250304-104200-mine_2", verdict="better", ending="met")
+    runs.write("20250304-104200-mine_2", verdict="better", ending="met", fine_tuned_model="ft:mine_2")
     assert following(runs) == ["  mine_2    done       ftbuild chat 20250304-104200-mine_2"]
 
 
@@ -100,7 +100,7 @@ def test_a_source_whose_bytes_have_changed_since_comes_first(tmp_path: Path) -> 
     record = Record("a" * 64, "ingest", "mine", {}, "1 example", 0.0, 0.0)
     runs.store.record(record, {"preimage": preimage})
     action = {"label": "mine", "kind": "ingest", "key": record.key, "status": "RUN", "seconds": 0.0}
-    runs.write("20250303-104200-mine", verdict="better", ending="met", actions=[action])
+    runs.write("20250303-104200-mine", verdict="better", ending="met", actions=[action], fine_tuned_model="ft:x")
     assert following(runs) == ["  mine    done       ftbuild chat 20250303-104200-mine"]
     runs.own.write("mine.csv", "a,b\nhey,Good day.\n")
     assert following(runs) == ["  mine    data       ftbuild +experiment=mine    data changed since"]

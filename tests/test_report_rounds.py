@@ -138,7 +138,10 @@ def test_the_verdict_is_that_of_the_goal_whatever_moved() -> None:
 def test_terminal_page_and_markdown_tell_the_round() -> None:
     found = results("calls=three", "calls=none")
     jobs = {name: {"trained_tokens": n, "cost_usd": 0} for name, n in (("first", 1000), ("second", 1200))}
-    told = replace(report_input(), results=found, examples=[], round={"run": "20250303-104200-first", "jobs": jobs})
+    arms = {**report_input().arms, "before": {"about": "the model of the round before", "usage": None}}
+    told = replace(
+        report_input(), results=found, examples=[], arms=arms, round={"run": "20250303-104200-first", "jobs": jobs}
+    )
     block = """\
 Round 2, after first        n  before               now                  change
 exactly the calls wanted  263  0.79 (0.73 to 0.84)  0.97 (0.94 to 0.99)  +0.18 (+0.14 to +0.24)

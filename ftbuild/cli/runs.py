@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from typing import Any
 
+from ftbuild.cli import rounds_line
 from ftbuild.cli.build import world_of
 from ftbuild.cli.grid import aligned, github
 from ftbuild.cli.layout import columns, hang
@@ -132,8 +133,10 @@ def runs(options: Options) -> int:
     chosen = _of_experiment(found, options.experiment, world)
     latest = latest_id(world)
     rows = _sorted([_row(run, latest) for run in chosen], *order)
+    history = rounds_line.rounds(options.experiment, found) if options.experiment is not None else []
     if options.format == "json":
         told = {"schema_version": SCHEMA_VERSION, "runs": [row.to_json() for row in rows]}
+        told |= {"rounds": [each.to_json() for each in history]} if history else {}
         print(json.dumps(told, ensure_ascii=False, indent=1))
     elif not rows and problems:
         print("No run can be read.")
@@ -148,6 +151,8 @@ def runs(options: Options) -> int:
         print(github(HEAD, [row.cells(world.now()) for row in rows]))
     else:
         print(text(rows, world.now(), columns()))
+    if history and options.format == "text":
+        print("\n" + rounds_line.text(history, columns()))
     return int(ExitCode.DONE)
 
 
