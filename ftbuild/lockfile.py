@@ -122,10 +122,13 @@ def write(path: Path, done: Build, run: Mapping[str, Any]) -> None:
 
 
 def _reproducible(done: Build) -> set[str]:
-    """Return the ids of the actions whose key is the same wherever they are built: those with nothing paid above."""
+    """Return the ids of the actions whose key is the same wherever they are built: those with nothing paid above.
+
+    What is not among `done` is the job of the round before.
+    """
     found: set[str] = set()
     for name, ran in done.ran.items():
-        above = [done.ran[each.action] for each in ran.action.inputs]
-        if all(each.action.id in found and each.action.kind.contract == "pure" for each in above):
+        above = [done.ran.get(each.action) for each in ran.action.inputs]
+        if all(each and each.action.id in found and each.action.kind.contract == "pure" for each in above):
             found.add(name)
     return found

@@ -19,7 +19,7 @@ SECOND = """\
 # @package _global_
 # The second.   ftbuild +experiment=second
 defaults: [first]
-method: {hyperparameters: {n_epochs: 2}}
+method: {hyperparameters: {n_epochs: 1}}
 round:
   after: first
   aims: [source=unseen]
@@ -50,15 +50,16 @@ def test_a_second_round_trains_once_and_asks_the_model_before_nothing_new(projec
         assert again.out.startswith(f"Nothing to do: {n_actions} cached.")
         history = project.run("runs", "--experiment", "first").out.partition("\n\n")[2]
         assert history.startswith("Rounds by all style rules kept")
-        assert "changed: method.hyperparameters.n_epochs 3 -> 2" in history
+        assert "changed: method.hyperparameters.n_epochs 2 -> 1" in history
 
 
 def test_an_aim_that_no_test_example_has_stops_before_the_job(project: Project) -> None:
-    lost = SECOND.replace("source=unseen", "source=pairs").replace("{limit", "{limit")
-    only_unseen = FIRST.replace("dataset: {limit: 20}", "dataset: {limit: 20, sources: {pairs: {only: train}}}")
+    only_unseen = FIRST.replace("{limit: 20}", "{limit: 40, split: {test: 0.0}}")
+    lost = SECOND.replace("source=unseen", "source=pairs")
     with with_conf(project, {"experiment/first.yaml": only_unseen, "experiment/second.yaml": lost}):
         ended = project.run("+experiment=second")
         assert ended.code == 5
-        assert ended.err.endswith(
-            "round.aims: no test example is in 'source=pairs'\n    Fix: its values there are unseen.\n"
-        )
+        said = "round.aims: no test example is in 'source=pairs'\n    Fix: its values there are unseen.\n"
+        assert ended.err.endswith(said)
+        sent = [(each["method"], each["path"]) for each in recorded(project, smoke=False)]
+        assert sent.count(("POST", "/v1/fine_tuning/jobs")) == 1
