@@ -219,6 +219,7 @@ TINY["dataset"]["sources"]["made"] = {
     "unseen": {"values": 20, "phrasings": 30},
     "quiet": 0.1,
     "share": 0.4,
+    "walled": True,
     "tools": ["get_weather"],
     "seed": 5,
     "licence": "CC0-1.0",

@@ -166,6 +166,42 @@ def test_a_question_of_one_file_in_another_is_a_leak(own: Own) -> None:
     assert files[1]["problems"][0]["message"] == "asks the same as train.jsonl:1"
 
 
+def test_a_line_made_out_of_one_of_a_test_file_is_no_training(own: Own) -> None:
+    def pair(asked: str, answered: str) -> dict[str, Any]:
+        return {"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]}
+
+    tests = [pair("where do i park at the depot, bay 7?", "Where at the depot may I park? At bay 7?")]
+    copied = pair("Where do I park at the depot? Bay 7!", "At bay 7.")
+    parts = {"role": "user", "content": [{"type": "text", "text": "where do i park at the depot, bay 7?"}]}
+    write(own, "test.jsonl", in_bytes(tests))
+    good, at = GOOD["supervised"], len(GOOD["supervised"]) + 1
+    lines = [*good, copied]
+    n_tokens = sum(of_line(each, PACKS["openai"].encoding) for each in lines)
+    write(own, "train.jsonl", in_bytes(lines))
+    assert own.run("check", "train.jsonl", "--against", "test.jsonl").out == (
+        f"train.jsonl:{at}: asks what a test example asks, but for case, spaces and punctuation: test.jsonl:1\n"
+        "    The score would flatter the model.\n"
+        "    Fix: take it out, or write another with words and values of its own.    test-example-in-training\n"
+        "\n"
+        f"1 error in 1 file, {at} lines read, {n_tokens:,} tokens.\n"
+    )
+    in_parts = in_bytes([*good, {"messages": [parts, copied["messages"][1]]}])
+    [problem] = told(own, in_parts, "--against", "test.jsonl")
+    assert (problem["rule"], problem["line"]) == ("test-example-in-training", at)
+    assert told(own, GOOD_BYTES, "--against", "test.jsonl") == []
+    write(own, "test.jsonl", in_bytes([{"messages": [copied["messages"][0], {"role": "narrator", "content": "Hm."}]}]))
+    ended = own.run("check", "train.jsonl", "--against", "test.jsonl")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("test.jsonl:1: messages[1].role: ")
+
+
+@pytest.mark.parametrize("method", ["dpo", "reinforcement"])
+def test_a_line_of_any_method_is_held_before_those_that_test(own: Own, method: Method) -> None:
+    write(own, "test.jsonl", in_bytes(GOOD[method][3:4]))
+    found = told(own, in_bytes(GOOD[method]), "--against", "test.jsonl", "--method", method)
+    assert [each["line"] for each in found if each["message"] == "asks what a test example asks: test.jsonl:1"] == [4]
+
+
 def test_a_folder_stands_for_its_files_and_compressed_ones_are_read(own: Own) -> None:
     (own.folder / "data" / "deep").mkdir(parents=True)
     (own.folder / "data" / "b.jsonl").write_bytes(GOOD_BYTES)

@@ -241,10 +241,10 @@ DRAFTS = [
 ]  # fmt: skip
 SAID = """\
 drafts.jsonl:2: asks what a test example asks, but for case, spaces and punctuation: papers.jsonl:1
-    The score would tell what the model knows by heart, and not what it has learnt.
+    The score would flatter the model.
     Fix: take it out, or write another with words and values of its own.    test-example-in-training
 drafts.jsonl:4: is a test example with some words changed: papers.jsonl:1
-    The score would tell what the model knows by heart, and not what it has learnt.
+    The score would flatter the model.
     Fix: take it out, or write another with words and values of its own.    test-example-in-training
 """
 

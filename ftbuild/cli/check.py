@@ -3,9 +3,9 @@
 import json
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from ftbuild import packed
 from ftbuild.cli.ci import Case, Failure, Suite, annotation, junit
@@ -39,7 +39,8 @@ def check(options: Options) -> int:
     mended = [_mended(path, method, pack) for path in _named(options.words)] if options.fix else []
     paths = [each.path for each in mended] or list(_named(options.words))
     seen: files.Prompts | None = {} if len(paths) > 1 else None
-    checked = [_check(path, method, pack, seen) for path in paths]
+    guard = _guard(list(_named(options.against)), method, pack) if options.against else None
+    checked = [_check(path, method, pack, seen, guard) for path in paths]
     problems = [problem for each in checked for problem in each.problems]
     form = {"json": _json, "github": _github, "junit": _junit}.get(options.format, _text)
     if options.fix and options.format == "text":
@@ -129,9 +130,32 @@ def _is_training_file(path: Path) -> bool:
     return path.name.endswith(ENDINGS) and path.is_file() and not beside
 
 
-def _check(path: Path, method: Method | None, pack: Pack, seen: files.Prompts | None) -> files.Checked:
+def _guard(tests: Sequence[Path], method: Method | None, pack: Pack) -> files.Guard:
+    """Return what holds an example before those of files that test.
+
+    Raises:
+        DataError: a line of them is not sound, and nothing could be held before it.
+    """
+    from ftbuild.dataset.wall import Wall
+
+    guarded: list[dict[str, Any]] = []
+    for path in tests:
+        with reading(path) as file:
+            guarded += files.examples(read(file), str(path), method, pack)
+    wall = Wall(guarded)
+
+    def twin(example: dict[str, Any]) -> Problem | None:
+        found = wall.twin(example)
+        return replace(found.problem("", 0), line=None) if found else None
+
+    return twin
+
+
+def _check(
+    path: Path, method: Method | None, pack: Pack, seen: files.Prompts | None, guard: files.Guard | None
+) -> files.Checked:
     with reading(path) as file:
-        return files.check(read(file), str(path), method, pack, seen)
+        return files.check(read(file), str(path), method, pack, seen, guard)
 
 
 def _json(checked: Sequence[files.Checked], _problems: Sequence[Problem]) -> str:

@@ -42,6 +42,7 @@ OPTIONS = [
     ("--by WAY", "with sample: disagreement of two arms (--arms ONE,OTHER), uncertainty of one, or random"),
     ("--method NAME", "with check: supervised, dpo or reinforcement; that of the first line if none is given"),
     ("--provider NAME", "with check: whose rules, openai if none is given; also azure, compatible, embedded"),
+    ("--against FILE", "with check: a file that tests; what was made out of it is no training; may be repeated"),
     ("--fix", "with check: write what can be mended into FILE.fixed.jsonl, and list the changes"),
     (
         "--cases FILE",

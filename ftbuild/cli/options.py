@@ -49,6 +49,7 @@ VALUED = {
     "--to": "FILE",
     "--model": "NAME",
     "--metadata": "KEY=VALUE",
+    "--against": "FILE",
     "--limit": "1000",
     "--base-url": "URL",
     "--api-key-env": "NAME",
@@ -70,7 +71,7 @@ FIELDS = {"--from": "source", "--as": "name"}  # whose field of Options has anot
 NUMBERS = ("--jobs", "--keep-days", "--count", "--limit", "--port")
 AMOUNTS = ("--max-cost",)
 AMOUNT = re.compile(r"\d+(\.\d+)?")
-REPEATED = ("--metadata",)
+REPEATED = ("--metadata", "--against")
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ class Options:
     to: str | None = None
     model: str | None = None
     metadata: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
     limit: int | None = None
     base_url: str | None = None
     api_key_env: str | None = None
@@ -170,6 +172,7 @@ def parse(verb: str, arguments: Sequence[str]) -> Options:
         overrides=tuple(word for word, name in zip(rest, is_name, strict=True) if not name),
         folder=Path.cwd(),
         metadata=tuple(repeated["--metadata"]),
+        against=tuple(repeated["--against"]),
         **_fields(found),  # type: ignore[arg-type]
     )
 

@@ -66,7 +66,7 @@ VERBS = {
     "check": Verb(
         "lint training files, ours or anyone's",
         "check:check",
-        ("--method", "--provider", "--fix", "--format"),
+        ("--method", "--provider", "--against", "--fix", "--format"),
         ("text", "json", "github", "junit"),
         "FILE...",
     ),

@@ -70,7 +70,7 @@ class Twin(NamedTuple):
             f"{_SAID[self.how].format(split=self.split)}: {self.path}:{self.line}",
             path,
             line,
-            why="The score would tell what the model knows by heart, and not what it has learnt.",
+            why="The score would flatter the model.",
             fix="take it out, or write another with words and values of its own.",
             rule=RULE,
         )
@@ -116,7 +116,7 @@ class Exchange:
 
 
 def exchanges(example: Mapping[str, Any]) -> list[Exchange]:
-    """Return the exchanges of an example, in its JSON form, in their order; one without an answer is none."""
+    """Return the exchanges of an example, in its JSON form, in their order; one may have no answer yet."""
     turns: list[tuple[list[str], list[Mapping[str, Any]]]] = []
     for each in without_context(example["messages"], example.get("context", "")):
         if each["role"] == "user":
@@ -125,9 +125,8 @@ def exchanges(example: Mapping[str, Any]) -> list[Exchange]:
             turns[-1][0].append(each.get("content") or "")
         elif each["role"] == "assistant" and turns:
             turns[-1][1].append(each)
-    answered = [("\n".join(asked), answers) for asked, answers in turns if answers]
     few = _of_few_values(example.get("tools", ()))
-    return [_exchange(asked, answers, few, whole=len(answered) == 1) for asked, answers in answered]
+    return [_exchange("\n".join(asked), answers, few, whole=len(turns) == 1) for asked, answers in turns]
 
 
 def _exchange(asked: str, answers: Sequence[Mapping[str, Any]], few: set[tuple[str, str]], *, whole: bool) -> Exchange:
@@ -188,20 +187,24 @@ def similarity(one: Grams, other: Grams) -> float:
 def alike(one: Exchange, other: Exchange) -> How | None:
     """Return how one of two exchanges was made of the other, None where it was not; which is which does not matter."""
     asked = similarity(one.asked_grams, other.asked_grams)
-    if (one.values is None) != (other.values is None):
+    if one.values is None and other.values is None:
+        return _alike_in_words(one, other, asked)
+    if one.values != other.values:
         return None
-    if one.values is not None:
-        if one.values != other.values:
-            return None
-        if not (one.tells and other.tells):
-            return "near" if asked >= BARE else None
+    if one.tells and other.tells:
         return "near" if asked >= LEAST_NEAR else "same values"
+    return "near" if asked >= BARE else None
+
+
+def _alike_in_words(one: Exchange, other: Exchange, asked: float) -> How | None:
+    if not one.answer or not other.answer:
+        return None
     answered = similarity(one.answer_grams, other.answer_grams)
     both, least = (asked + answered) / 2, min(asked, answered)
-    names = one.named == other.named
-    if both >= NEAR and least >= LEAST_NEAR and (names or (one.whole and other.whole)):
+    names_alike = one.named == other.named
+    if both >= NEAR and least >= LEAST_NEAR and (names_alike or (one.whole and other.whole)):
         return "near"
-    return "same values" if names and one.named and both >= SAME and least >= LEAST_SAME else None
+    return "same values" if names_alike and one.named and both >= SAME and least >= LEAST_SAME else None
 
 
 class Wall:

@@ -4,11 +4,12 @@ Lines are looked at one after the other and not kept; of each only digests stay.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ftbuild.digest import of_bytes
+from ftbuild.errors import DataError
 from ftbuild.problem import Problem
 from ftbuild.rows import Row, Rows
 from ftbuild.rules import lines
@@ -18,6 +19,7 @@ from ftbuild.tokens import of_line
 
 DIGITS = 32  # of a digest: enough to tell lines apart
 Prompts = dict[str, tuple[str, int]]  # digest of what a line asks -> the file and line that asked it first
+Guard = Callable[[dict[str, Any]], Problem | None]  # what is wrong with an example beside those that test
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,13 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
-def check(read: Rows, path: str, method: Method | None, pack: Pack, seen: Prompts | None) -> Checked:
+def check(
+    read: Rows, path: str, method: Method | None, pack: Pack, seen: Prompts | None, guard: Guard | None = None
+) -> Checked:
     """Return what is wrong with a file; the method is that of its first line where none is given.
 
-    `seen` is what the files before have asked, None where no other file is checked with it.
+    `seen` is what the files before have asked, None where no other file is checked with it. Lines that are sound are
+    shown to the `guard`, as examples.
     """
     problems: list[Problem] = []
     coverage, known = Coverage(), dict[str, int]()
@@ -42,12 +47,13 @@ def check(read: Rows, path: str, method: Method | None, pack: Pack, seen: Prompt
     for row in read.rows:
         n_lines += 1
         if row.problems:
-            told = (found(each.rule, each.at, each.what, each.fix) for each in row.problems)
-            problems += [replace(each, path=path, line=row.line) for each in lines.weighed(told, pack)]
+            problems += [replace(each, path=path, line=row.line) for each in _as_written(row, pack)]
             continue
         method = method or lines.recognised(row.value)
         wrong = lines.check(row.value, method, pack)
         if isinstance(row.value, dict):
+            if guard is not None and _is_sound(wrong) and (twin := guard(example(row, method, path))) is not None:
+                wrong.append(twin)
             tokens = of_line(row.value, pack.encoding)
             n_examples += 1
             n_tokens += tokens
@@ -58,6 +64,44 @@ def check(read: Rows, path: str, method: Method | None, pack: Pack, seen: Prompt
     whole = [*_written(read), *_enough(n_examples, n_lines, pack), *coverage.problems()]
     first = [replace(each, path=path) for each in lines.weighed(iter(whole), pack)]
     return Checked(path, n_lines, n_examples, n_tokens, (*first, *problems))
+
+
+def example(row: Row, method: Method, path: str) -> dict[str, Any]:
+    """Return what a sound line holds in the form of an example: its place, messages that are texts, and tools."""
+    said = _conversation(row.value, method)
+    messages = [*said["messages"], *(row.value["preferred_output"] if method == "dpo" else ())]
+    told = [{**each, "content": _text(each.get("content"))} for each in messages]
+    return {"messages": told, "tools": said.get("tools") or [], "path": path, "line": row.line}
+
+
+def examples(read: Rows, path: str, method: Method | None, pack: Pack) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a file in the form of examples.
+
+    Raises:
+        DataError: one of them is not sound.
+    """
+    for row in read.rows:
+        wrong = _as_written(row, pack)
+        if not wrong:
+            method = method or lines.recognised(row.value)
+            wrong = lines.check(row.value, method, pack)
+        if method is None or not _is_sound(wrong):
+            raise DataError(*(replace(each, path=path, line=row.line) for each in wrong))
+        yield example(row, method, path)
+
+
+def _as_written(row: Row, pack: Pack) -> list[Problem]:
+    return [*lines.weighed((found(each.rule, each.at, each.what, each.fix) for each in row.problems), pack)]
+
+
+def _is_sound(wrong: Sequence[Problem]) -> bool:
+    return all(each.severity != "error" for each in wrong)
+
+
+def _text(content: Any) -> str:
+    """Return the texts of a message: of a list of parts those that are text."""
+    parts = content if isinstance(content, list) else [{"text": content}]
+    return "\n".join(each["text"] for each in parts if isinstance(each.get("text"), str))
 
 
 def _written(read: Rows) -> Iterator[Problem]:

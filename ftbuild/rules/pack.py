@@ -53,6 +53,7 @@ RULES: Mapping[str, Rule] = {
     "not-an-object": Rule("error", REFUSED, FILES),
     "duplicate-line": Rule("warning", "It counts twice in training, and is paid twice.", SENSE),
     "leak-across-files": Rule("warning", "The score would flatter the model.", SENSE),
+    "test-example-in-training": Rule("error", "The score would flatter the model.", SENSE),
     "example-too-long": Rule("warning", "What is beyond the limit is cut off, and not learnt.", FILES),
     # A line.
     "wrong-method": Rule("error", REFUSED, FILES),
