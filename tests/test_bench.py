@@ -46,3 +46,16 @@ def test_our_sampler_and_a_loop_over_the_sdk_get_the_same_number_of_answers() ->
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr
     assert [row.split(" | ")[0] for row in done.stdout.splitlines()[2:4]] == ["| the SDK in a loop", "| ftbuild"]
+
+
+@pytest.mark.slow
+def test_the_wall_lets_our_data_through_and_no_copy_of_a_test() -> None:
+    command = [sys.executable, "-m", "tests.bench.wall"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()[2:]]
+    assert len(rows) == 9
+    assert sum(int(alarms) for _, _, alarms, *_ in rows) == 1  # as the README says
+    assert {cell for row in rows for cell in row[3:5]} == {"100.0 %"}
+    told = [tuple(map(int, row[7].split(" of "))) for row in rows if row[7] != "-"]
+    assert tuple(map(sum, zip(*told, strict=True))) == (34, 40)
