@@ -29,7 +29,7 @@ from ftbuild.errors import ConfigError, DataError, EvaluationError, Interrupted
 from ftbuild.example import USUAL
 from ftbuild.partitions import mapped, pool_of
 from ftbuild.problem import Problem
-from ftbuild.runners import data
+from ftbuild.runners import data, rendering
 from ftbuild.runners.pure import OVER_PARTITIONS
 from ftbuild.source_files import Place
 from ftbuild.store.store import Store
@@ -405,7 +405,7 @@ def test_a_large_source_becomes_the_same_dataset_and_lines(workers: RayWorkers, 
     examples = both(data.ingest, settings, {}, **given)["examples.jsonl"]
     twice = dict.fromkeys(("many", "more"), examples)
     built = both(data.dataset, {**RECIPE, "licences": dict.fromkeys(twice, "CC0-1.0")}, twice)
-    both(data.render, {"method": "supervised"}, {split: built[f"{split}.jsonl"] for split in USUAL})
+    both(rendering.render, {"method": "supervised"}, {split: built[f"{split}.jsonl"] for split in USUAL})
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from ftbuild.digest import Hashed, of_bytes
 from ftbuild.errors import DataError
 from ftbuild.example import USUAL
 from ftbuild.partitions import OwnProcesses, mapped
-from ftbuild.runners import data
+from ftbuild.runners import data, rendering
 from ftbuild.slots import Slots
 from ftbuild.stream import PIECE_BYTES, Content, Gathered, Kept, Spool, lines, pieces, whole
 from ftbuild.workers import context
@@ -61,7 +61,7 @@ def test_the_bytes_do_not_depend_on_how_many_processes_make_them(source: Path, m
     for jobs in (1, 2):
         read = ingested(source, jobs)
         built = data.dataset(RECIPE, {"many": read["examples.jsonl"]}, {"jobs": jobs})
-        rendered = data.render(
+        rendered = rendering.render(
             {"method": "supervised"}, {split: built.outputs[f"{split}.jsonl"] for split in USUAL}, {"jobs": jobs}
         )
         assert json.loads(whole(built.outputs["dropped.json"])) == {"duplicate": 1000}

@@ -36,6 +36,7 @@ STOREYS = (
     ("compositions", "runners"),
     ("described",),
     ("points", "runs", "run_diff", "descent"),
+    ("probing",),
     ("lockfile", "estimates", "foresight", "tracking", "sweep"),
     ("gates", "elsewhere", "durations"),
     ("site", "paying", "sweep_report"),

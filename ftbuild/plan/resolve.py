@@ -12,6 +12,7 @@ from typing import Any
 
 from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.example import SPLITS, USUAL, Split
+from ftbuild.plan import data_keys
 from ftbuild.plan.action import (
     CHOOSE,
     COMPARE,
@@ -33,11 +34,10 @@ from ftbuild.plan.action import (
 from ftbuild.plan.graph import Graph
 from ftbuild.plan.rounds import BEFORE, Before, Trained
 from ftbuild.scorers.judge import PROMPT_DIGEST
-from ftbuild.settings import Arm, Goal, Settings, Source
+from ftbuild.settings import Arm, Goal, Settings
 from ftbuild.settings.contradictions import job_schema
 from ftbuild.settings.evaluation import ASKED, ScorerName
 from ftbuild.settings.graders import templates
-from ftbuild.tools.definitions import keyed as keyed_tools
 
 LABELLED = "labelled.judgements"  # the role of a judge's replies, which no arm is called
 
@@ -135,7 +135,7 @@ def _dataset(
             name,
             "data",
             {
-                "source": _read(source),
+                "source": data_keys.read(source),
                 "name": name,
                 "bytes": source_digests[name],
                 **({"response_format": _text(forms[name])} if name in forms else {}),
@@ -161,13 +161,13 @@ def _dataset(
                 "language": style.language,
                 "expand": [[short, long] for short, long in style.expand.items()],
                 "licences": {name: source.licence for name, source in settings.sources.items()},
-                **_consents(settings),
-                **_tools(settings, tools),
+                **data_keys.consents(settings),
+                **data_keys.tools_told(settings, tools),
                 **({"deduplicate": "near"} if settings.dataset.deduplicate == "near" else {}),
-                **_redact(settings),
-                **_shares(settings),
-                **_walled(settings),
-                **_retrieval(settings),
+                **data_keys.redact(settings),
+                **data_keys.shares(settings),
+                **data_keys.walled(settings),
+                **data_keys.retrieval(settings),
                 **({"confirm": True} if settings.dataset.has_confirm else {}),
                 **({"tests_only": True} if settings.dataset.tests_only else {}),
                 **({"without": [*settings.dataset.without.items()]} if settings.dataset.without else {}),
@@ -184,7 +184,7 @@ def _index(graph: Graph, settings: Settings, documents: str, sources: Sequence[I
     if kind != "lexical":
         named = settings.retrieval.model
         asked = settings.retrieval.sources or list(settings.dataset.of_examples)
-        keyed: dict[str, object] = {"provider": settings.provider.keyed(), **_redact(settings)}
+        keyed: dict[str, object] = {"provider": settings.provider.keyed(), **data_keys.redact(settings)}
         keyed |= {"embedder": named} if named is not None else {"model": settings.model.keyed()}
         questions = [
             Input(f"questions.{name}", each.action, each.output)
@@ -196,49 +196,6 @@ def _index(graph: Graph, settings: Settings, documents: str, sources: Sequence[I
         inputs.append(Input("vectors", graph.add(vectors), "vectors.npz"))
     index = {"kind": kind} if kind != "lexical" else {}
     return graph.add(Action(INDEX, f"{documents} index", "data", index, tuple(inputs)))
-
-
-def _read(source: Source) -> dict[str, object]:
-    """Return what decides how a source is read; its share of the mix, the wall and who agreed to it do not."""
-    return {name: value for name, value in source.keyed().items() if name not in ("share", "walled", "consent")}
-
-
-def _consents(settings: Settings) -> dict[str, object]:
-    """Return who agreed to be learnt from, by source, where that is recorded."""
-    consents = {name: source.consent for name, source in settings.sources.items() if source.consent is not None}
-    return {"consents": consents} if consents else {}
-
-
-def _redact(settings: Settings) -> dict[str, object]:
-    """Return the rules that take something out, where there are any."""
-    rules = {name: on for name, on in settings.dataset.redact.keyed().items() if on}
-    return {"redact": rules} if rules else {}
-
-
-def _shares(settings: Settings) -> dict[str, object]:
-    """Return the shares of sources in the training split, where any has one."""
-    shares = {name: each.share for name, each in settings.dataset.sources.items() if each.share is not None}
-    return {"shares": shares} if shares else {}
-
-
-def _walled(settings: Settings) -> dict[str, object]:
-    """Return the sources that nothing made out of a test example may stand in, where there are any."""
-    walled = sorted(name for name, each in settings.dataset.sources.items() if each.walled)
-    return {"walled": walled} if walled else {}
-
-
-def _retrieval(settings: Settings) -> dict[str, object]:
-    """Return which passages go into the prompts, where any do."""
-    return {"retrieval": settings.retrieval.keyed()} if settings.retrieval.documents is not None else {}
-
-
-def _tools(settings: Settings, tools: Sequence[Tool]) -> dict[str, object]:
-    """Return the tools and what becomes of them, where there is anything to say."""
-    flag, strict = settings.request.parallel_tool_calls, settings.request.strict_tools
-    keyed: dict[str, object] = {"tools": keyed_tools(tools)} if tools else {}
-    keyed |= {"parallel_tool_calls": flag} if flag is not None else {}
-    keyed |= {"strict_tools": strict} if strict is not None else {}
-    return keyed | ({"parallel_calls": "one_by_one"} if settings.calls_one_by_one else {})
 
 
 def _text(form: ResponseFormat) -> str:

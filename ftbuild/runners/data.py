@@ -1,4 +1,4 @@
-"""The data actions: ingest a source, build the dataset, render its training lines.
+"""The data actions: ingest a source, build the dataset.
 
 Each goes over partitions: pure functions of some lines, in as many processes as the build may use. What decides over
 all examples sees a fact of each; their lines wait on disk meanwhile.
@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import islice
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -21,27 +20,21 @@ from ftbuild import source_files
 from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.dataset import facts, lineage, offered, redact
 from ftbuild.dataset.build import Decided, Recipe, are_equal, decide, fact, is_prepared, prepared, problems
-from ftbuild.dataset.card import Fact
 from ftbuild.dataset.contradicting import contradicting
 from ftbuild.dataset.facts import Indexes, Table
 from ftbuild.dataset.lineage import Done
 from ftbuild.dataset.mix import Mix
 from ftbuild.dataset.times import latest_times, split_in
-from ftbuild.digest import of_value, short
 from ftbuild.errors import DataError
 from ftbuild.example import LEARNT_FROM, SPLITS, USUAL, Example, Origin, Split, said_in
 from ftbuild.partitions import mapped, pool_of
 from ftbuild.problem import Problem
-from ftbuild.render.lacking import lacking
-from ftbuild.render.lacking import problem as lacking_problem
-from ftbuild.render.methods import LINES
-from ftbuild.render.supervised import UNTAUGHT
 from ftbuild.retrieval.grounding import Given, grounded
 from ftbuild.rows import reread
 from ftbuild.rules import examples as rules
 from ftbuild.rules.coverage import Company, Coverage, company
 from ftbuild.rules.pack import Pack
-from ftbuild.runners import counting, passages, walled
+from ftbuild.runners import passages, walled
 from ftbuild.runners.formats import Written, json_file, json_lines, parse_examples, parse_lines
 from ftbuild.runners.terms import terms_of
 from ftbuild.settings import Shares, Source, Style
@@ -51,9 +44,6 @@ from ftbuild.sources.conversations import PACK
 from ftbuild.sources.structured import formed
 from ftbuild.stream import Content, Gathered, Output, Spool, lines
 from ftbuild.workers import Made
-
-AT_ONCE = 64  # examples whose tokens are counted together: more of them no longer fit a cache
-
 
 # --- ingest --------------------------------------------------------------------------------------
 
@@ -427,76 +417,6 @@ def _by_row(parts: Sequence[Prepared], name: str) -> dict[int, Any]:
         found |= {at + row: value for row, value in getattr(each, name).items()}
         at += len(each.facts) // facts.ROW_BYTES
     return found
-
-
-# --- render --------------------------------------------------------------------------------------
-
-
-def render(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any]) -> Made:
-    """Write the lines that a provider takes for the method, with a manifest.
-
-    Raises:
-        DataError: examples lack what the method learns from: a rejected answer, a field that the grader reads.
-    """
-    counted: Counter[Fact] = Counter()
-    splits = [split for split in SPLITS if split in inputs]
-    spools = {split: Output(given.get("scratch")) for split in splits}
-    counts, without = dict.fromkeys(splits, 0), {split: Counter[str]() for split in splits}
-    work = partial(_render, settings["method"], settings.get("reads", ()))
-    parts = (Lines(split, each) for split in splits for each in lines(inputs[split]))
-    for each in mapped(work, parts, pool_of(given), lambda part: len(part.content)):
-        spools[each.split].add(each.lines)
-        counts[each.split] += each.n
-        without[each.split] += each.wanting
-        counted.update(each.facts)
-    for split in splits:
-        if lacks := without[split]:
-            method, n = settings["method"], counts[split]
-            raise DataError(*(lacking_problem(what, lacks[what], n, split, method) for what in lacks))
-    outputs: dict[str, Content] = {f"{split}.jsonl": spools[split].content() for split in splits}
-    digest = of_value(["lines.v2", *(spools[split].digest for split in splits)])
-    outputs["facts.jsonl"] = counting.written(counted)
-    outputs["manifest.json"] = json_file({"schema_version": 1, "digest": digest, "counts": counts})
-    return Made(outputs, f"training lines {short(digest)}")
-
-
-@dataclass(frozen=True)
-class Lines:
-    """Some lines of a split of a dataset."""
-
-    split: Split
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """The lines of some examples, their facts, how many there are, and how many lack what the method learns from."""
-
-    split: Split
-    lines: bytes
-    facts: Counter[Fact]
-    n: int
-    wanting: Counter[str]
-
-
-def _render(method: str, reads: Sequence[str], part: Lines) -> Rendered:
-    written: list[bytes] = []
-    counted: Counter[Fact] = Counter()
-    wanting: Counter[str] = Counter()
-    n, examples = 0, parse_examples(part.content, "raw")
-    while some := list(islice(examples, AT_ONCE)):
-        n += len(some)
-        values = [each.value for each in some]
-        wanting.update(what for each in values if (what := lacking(each, method, reads)))
-        if not wanting:
-            written += (_rendered(method, each) + b"\n" for each in some)
-            counted.update(counting.facts(values, part.split, method))
-    return Rendered(part.split, b"".join(written), counted, n, wanting)
-
-
-def _rendered(method: str, example: Written) -> bytes:
-    is_said = method == "supervised" and UNTAUGHT.isdisjoint(example.value)
-    return b"{%s}" % example.said if is_said else LINES[method](example.value)
 
 
 def _warnings(found: Sequence[Problem]) -> Sequence[Problem]:

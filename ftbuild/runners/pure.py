@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping
 
-from ftbuild.runners.data import dataset, ingest, render
+from ftbuild.runners.data import dataset, ingest
 from ftbuild.runners.measure import compare, score, targets
 from ftbuild.runners.passages import index
+from ftbuild.runners.rendering import render
 from ftbuild.runners.report import report
 from ftbuild.workers import Compute
 
