@@ -14,12 +14,12 @@ from itertools import chain
 from typing import Any, Protocol, TypeVar
 
 from ftbuild.slots import Slots
-from ftbuild.stream import PIECE_BYTES
 from ftbuild.workers import begin, context
 
 Partition = TypeVar("Partition")
 Result = TypeVar("Result")
 Submit = Callable[[Any], Callable[[], Any]]
+SMALL_BYTES = 4 << 20
 AHEAD = 2  # partitions that wait for each who works
 
 
@@ -71,7 +71,7 @@ def mapped(
     partitions = iter(partitions)
     first: list[Partition] = []
     size, is_here = 0, pool.n < 2
-    while not is_here and (size <= PIECE_BYTES or len(first) < 2):
+    while not is_here and (size <= SMALL_BYTES or len(first) < 2):
         try:
             first.append(next(partitions))
         except StopIteration:

@@ -1,6 +1,8 @@
 """Values handed to another process and back through a file in memory: a copy on each side, where a pipe makes many.
 
-What a value is made of does not matter; long bytes in it are copied once and not looked at.
+What a value is made of does not matter; long bytes in it are copied once and not looked at. A file never shrinks:
+what is left of a longer value behind a shorter one is not read, and its memory is written to again, which is quicker
+than to get some from the system each time.
 """
 
 import os
@@ -54,7 +56,6 @@ def _worked(work: Callable[[Any], Any], path: str) -> None:
 def _put(file: IO[bytes], value: Any) -> None:
     file.seek(0)
     pickle.dump(value, file, pickle.HIGHEST_PROTOCOL)
-    file.truncate()
     file.flush()
 
 

@@ -19,7 +19,7 @@ from ftbuild.problem import Problem
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-PIECE_BYTES = 4 << 20
+PIECE_BYTES = 1 << 20  # fits a cache while it is worked on
 HELD_BYTES = 16 << 20
 SHORT_BYTES = 1 << 16  # what is no longer is gathered before it is written to a file
 FEW = 4096  # lines that are gathered at once

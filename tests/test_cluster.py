@@ -27,13 +27,13 @@ from ftbuild.cluster.workers import RayWorkers
 from ftbuild.digest import of_bytes
 from ftbuild.errors import ConfigError, DataError, EvaluationError, Interrupted
 from ftbuild.example import USUAL
-from ftbuild.partitions import mapped, pool_of
+from ftbuild.partitions import SMALL_BYTES, mapped, pool_of
 from ftbuild.problem import Problem
 from ftbuild.runners import data, rendering
 from ftbuild.runners.pure import OVER_PARTITIONS
 from ftbuild.source_files import Place
 from ftbuild.store.store import Store
-from ftbuild.stream import PIECE_BYTES, Content
+from ftbuild.stream import Content
 from ftbuild.workers import Compute, Inline, Kept, Made, Order, carry_out
 
 ROOT = Path(__file__).parents[1]
@@ -102,7 +102,7 @@ def sleeps(_settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, A
 def spread(_settings: Any, _inputs: Mapping[str, Content], given: Mapping[str, Any]) -> Made:
     """Say of six partitions what this process is, then what worked on each is."""
     told = [f"{os.environ.get(HIDDEN, 'here')}"]
-    told += mapped(_where, range(6), pool_of(given), lambda _: PIECE_BYTES)
+    told += mapped(_where, range(6), pool_of(given), lambda _: SMALL_BYTES)
     return Made({"out": "\n".join(told).encode()}, "")
 
 
@@ -132,7 +132,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Place:
     for part in range(3):
         lines = [json.dumps(supervised(f"City{part * 2700 + n}")).encode() + b"\n" for n in range(2700)]
         (base / f"{part}.jsonl").write_bytes(b"".join(lines))
-        assert (base / f"{part}.jsonl").stat().st_size > PIECE_BYTES / 2
+        assert (base / f"{part}.jsonl").stat().st_size > SMALL_BYTES / 2
     return Place(base, "*.jsonl")
 
 

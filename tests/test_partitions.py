@@ -13,7 +13,7 @@ from ftbuild import slots
 from ftbuild.digest import Hashed, of_bytes
 from ftbuild.errors import DataError
 from ftbuild.example import USUAL
-from ftbuild.partitions import OwnProcesses, mapped
+from ftbuild.partitions import SMALL_BYTES, OwnProcesses, mapped
 from ftbuild.runners import data, rendering
 from ftbuild.slots import Slots
 from ftbuild.stream import PIECE_BYTES, Content, Gathered, Kept, Spool, lines, pieces, whole
@@ -130,7 +130,7 @@ def test_results_come_in_the_order_of_the_partitions() -> None:
 
 def test_processes_are_started_for_what_is_large_alone() -> None:
     here = os.getpid()
-    assert set(mapped(process, iter(range(20)), OwnProcesses(2), lambda _: PIECE_BYTES // 20)) == {here}
+    assert set(mapped(process, iter(range(20)), OwnProcesses(2), lambda _: SMALL_BYTES // 20)) == {here}
     assert set(mapped(process, iter(range(1)), OwnProcesses(2), large)) == {here}
     assert here not in set(mapped(process, iter(range(2)), OwnProcesses(2), large))
 
@@ -153,7 +153,7 @@ def doubled(content: bytes) -> bytes:
 
 
 def large(_: int) -> int:
-    return PIECE_BYTES + 1
+    return SMALL_BYTES + 1
 
 
 def process(_: int) -> int:
