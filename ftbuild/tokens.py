@@ -85,4 +85,6 @@ def _add(message: Mapping[str, Any], texts: list[str]) -> None:
             for call in value:
                 function = call.get("function") if isinstance(call, dict) else None
                 if isinstance(function, dict):
-                    texts += [each for each in map(function.get, CALLED) if isinstance(each, str)]
+                    for name in CALLED:
+                        if isinstance(said := function.get(name), str):
+                            texts.append(said)
