@@ -114,10 +114,10 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
 
 def unread(value: Any, source: Source) -> list[Problem]:
     """Return what is wrong with the fields of a line that a source names."""
-    fields = [*source.slices.values(), *(each for each in (source.group, source.time) if each)]
+    fields = [*source.slices.values(), *[each for each in (source.group, source.time) if each]]
     fields += passage_fields(value, source)
     found = [*missing(value, fields), *untimely(value, source)] if fields else []
-    return [*found, *unmeetable(value, source)]
+    return [*found, *unmeetable(value, source)] if source.criteria is not None else found
 
 
 def _unheld(line: Mapping[str, Any]) -> Iterator[Problem]:
