@@ -220,6 +220,7 @@ TINY["dataset"]["sources"]["made"] = {
     "quiet": 0.1,
     "share": 0.4,
     "walled": True,
+    "consent": "Asked for in 2026",
     "tools": ["get_weather"],
     "seed": 5,
     "licence": "CC0-1.0",
@@ -313,9 +314,11 @@ GRADED["judge"] = {
 }
 LABELLED = [{"message": "hi", "one": "Hello.", "other": "Good day to you.", "better": "one"}]
 GRADED["goal"] = FULL["goal"] | {"arm": "rules", "against": "echo"}
+GRADED["request"] = FULL["request"] | {"logprobs": True, "top_logprobs": 3}
 GRADED["round"] = {"after": "first", "run": "20250303-104200-first", "aims": ["source=pairs"]}
 GRADED["dataset"]["sources"] = {"pairs": FULL["dataset"]["sources"]["pairs"]}
 
+TINY["dataset"]["without"] = {"0123456789abcdef": "data/pairs.jsonl:7"}
 TINY["dataset"]["sources"]["asked"] = {
     "kind": "sql",
     "path": "data/help.sqlite",

@@ -30,6 +30,7 @@ GROUPS = [
     "evaluation",
     "tracker",
     "judge",
+    "teacher",
     "sweep",
 ]
 FORMAL = Candidate("style=formal", "Formal business English.")
@@ -57,7 +58,7 @@ def words(own: Own, *typed: str) -> list[str]:
 
 
 def test_the_first_word_is_a_verb_or_what_build_takes(own: Own) -> None:
-    keys = ["seed=", "request.", "budget."]
+    keys = ["seed=", "request.", "round=", "budget."]
     levels, choices = [f"{group}." for group in GROUPS], [f"{group}=" for group in GROUPS]
     assert words(own, "") == [*VERBS, "+experiment=", *levels, *keys, *choices]
     assert offered(own, "pl") == [Candidate("plan", VERBS["plan"].what)]

@@ -13,7 +13,7 @@ from ftbuild import __version__
 
 VERBS = (
     "build, dataset, plan, why, show, diff, runs, check, score, compare, jobs, watch, cancel, pause, resume, retry, "
-    "adopt, blame, retract, verify, gc, improve, accept, promote, export, chat, serve, "
+    "adopt, blame, retract, verify, gc, improve, sample, accept, promote, export, chat, serve, "
     "init, fetch, doctor, schema, completion"
 )
 

@@ -252,6 +252,7 @@ def given(kind: str, source: Path) -> dict[str, Any]:
             for name in FULL["evaluation"]["arms"]
         },
         "at_once": 4,
+        "round": {"run": None, "jobs": None},
         "sources": {"pairs": {"kind": "pairs", "path": "p", "licence": "CC0-1.0", "origin": "here"}},
     }
 

@@ -19,7 +19,7 @@ from ftbuild.cli.options import Options
 from ftbuild.cli.rebuilt import graph_of_judged
 from ftbuild.compose import compose
 from ftbuild.composed import Composed
-from ftbuild.dataset.wall import Twin, Wall
+from ftbuild.dataset.wall import Wall
 from ftbuild.errors import ConfigError, DataError, ExitCode
 from ftbuild.improve import proposal as proposals
 from ftbuild.improve import review
@@ -58,7 +58,7 @@ def accept(options: Options) -> int:
     composed = compose(world.root, proposal.overrides)
     reviewed = {each.name: _reviewed(each, folder) for each in chosen if each.kind == "review"}
     made = accepted(proposal, chosen, name, composed.tree, reviewed)
-    _check(made, composed, shown, world)
+    _check(made, composed, world)
     told = _write(made, composed, proposal, chosen, world)
     print("\n".join(f"wrote {each}" for each in told))
     print(f"Look at it: git diff, ftbuild plan +experiment={name}     Build it: ftbuild +experiment={name}")
@@ -132,7 +132,7 @@ def _reviewed(entry: Entry, folder: Path) -> str:
     return b"".join(line(each) + b"\n" for each in made).decode()
 
 
-def _check(made: Accepted, composed: Composed, shown: str, world: World) -> None:
+def _check(made: Accepted, composed: Composed, world: World) -> None:
     """Say nothing where every new example can be read and none is derived from one that tests.
 
     Raises:
@@ -149,20 +149,9 @@ def _check(made: Accepted, composed: Composed, shown: str, world: World) -> None
             told = replace(each, tools=each.tools or tools)
             twin = wall.twin(told.to_json()) if wall is not None and each.only != "test" else None
             if twin is not None:
-                problems.append(_derived(each.path, each.line, twin, shown))
+                problems.append(twin.problem(each.path, each.line))
     if problems:
         raise DataError(*problems)
-
-
-def _derived(path: str, line: int, twin: Twin, shown: str) -> Problem:
-    return Problem(
-        f"derived from {twin.path}:{twin.line}, which is in the {twin.split} split ({twin.how})",
-        path,
-        line,
-        why="The next test would tell how well it was learnt by heart.",
-        fix=f"write another in {shown}, or leave it out.",
-        rule="test-example-in-training",
-    )
 
 
 def _held_out(composed: Composed, world: World) -> Iterator[Mapping[str, Any]]:
