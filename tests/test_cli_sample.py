@@ -34,6 +34,7 @@ SAID = [
     ("明日の会議、30分遅らせてもらえる？", "明日の会議を三十分遅らせていただけますでしょうか。"),
     ("Call me on +49 30 1234567, ASAP!", "Please call me."),
 ]
+FILLED = [("keep", ""), ("drop", ""), ("edit", "=SUM(A1) fails."), ("", "")]
 SPOILT = ("i was never satisfied", "I was not satisfied.")
 
 
@@ -273,6 +274,40 @@ def test_consent_goes_into_the_provenance_of_every_example_learnt_from(built: Pr
     told = Counter((each["source"], each.get("consent")) for each in map(json.loads, lines))
     assert told["agreed", CONSENT] == 30
     assert {consent for name, consent in told if name != "agreed"} == {None}
+
+
+@pytest.mark.slow
+def test_what_a_person_filled_in_is_learnt_from_and_says_who_agreed(project: Project) -> None:
+    source(project, "desk", SAID)
+    asked = ("+experiment=tone_formal", "provider=rehearsal")
+    ended = project.run("sample", "desk", *asked, "--by", "random")
+    assert ended.code == 0, ended.err
+    folder = project.folder / "datasets" / "proposals" / "tone_formal_desk_random"
+    table = {each.cells["trace"]: dict(each.cells) for each in rows(folder)}
+    columns = list(table["desk.jsonl:1"])
+
+    def fill(**verdicts: str) -> None:
+        for number, (verdict, answer) in enumerate(FILLED, 1):
+            table[f"desk.jsonl:{number}"] |= {"verdict": verdict, "answer": answer, "reviewer": "AK"} | verdicts
+        (folder / "review.csv").write_bytes(cells.written(columns, table.values()))
+
+    fill(verdict="")
+    ended = project.run("accept", folder.name)
+    assert (ended.code, ended.err.splitlines()[0].partition(": ")[2]) == (1, "an answer and no verdict")
+    fill()
+    ended = project.run("accept", folder.name)
+    assert ended.code == 0, ended.err
+    assert ended.err.endswith("review.csv: warning: 1 of 4 rows has no verdict, and is left out    unfilled\n")
+    lines = (project.folder / "datasets/sources/tone_formal_2/review.jsonl").read_text(encoding="utf-8").splitlines()
+    learnt = {each["provenance"]["trace"]: each for each in map(json.loads, lines)}
+    assert {name: each["messages"][-1]["content"] for name, each in learnt.items()} == {
+        "desk.jsonl:1": "Could you write to [email]?",
+        "desk.jsonl:3": "=SUM(A1) fails.",
+    }
+    ended = project.run("dataset", "+experiment=tone_formal_2", "provider=rehearsal")
+    assert ended.code == 0, ended.err
+    told = map(json.loads, (project.folder / ended.out.strip() / "provenance.jsonl").read_text().splitlines())
+    assert [each["consent"] for each in told if each["source"].endswith("_review")] == [CONSENT] * 2
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ftbuild.chat import Message, ToolCall
 from ftbuild.completion import Completion, Likelihood
 from ftbuild.dataset.build import Recipe
+from ftbuild.dataset.wall import Wall
 from ftbuild.improve import sampling, traces
 from ftbuild.improve.sampling import Candidate
 from ftbuild.improve.traces import Known
@@ -131,6 +132,21 @@ def test_a_trace_that_the_data_asks_is_left_out_whatever_case_spaces_and_system_
         ["No."],
         {"in the test split already": 1},
     )
+
+
+def test_a_trace_that_is_too_near_a_test_example_is_not_chosen_and_another_is_drawn_in_its_place() -> None:
+    tested = line(
+        "Please move my appointment at the clinic to Friday at ten", "I have moved your appointment to Friday."
+    )
+    near = line(
+        "Please move my appointment at the clinic to Friday at ten pls", "I have moved your appointment to Friday."
+    )
+    [known] = found(tested)
+    data = Known({"test": [known.to_json()]}, RECIPE, Wall([{**known.to_json(), "split": "test"}]))
+    listed = found(near, *(line(f"question {number}", "x") for number in range(6)))
+    pool = traces.pool(listed, (), data, 1, 6)
+    assert sorted(each.prompt[0].content or "" for each in pool.traces) == [f"question {number}" for number in range(6)]
+    assert dict(pool.left_out) == {"too near one in the test split": 1}
 
 
 def test_passages_in_the_prompts_of_a_dataset_are_not_what_is_asked() -> None:
