@@ -256,6 +256,18 @@ def test_a_killed_sample_asks_for_nothing_that_was_answered(built: Project) -> N
 
 
 @pytest.mark.slow
+def test_a_review_may_be_json_lines_which_say_what_the_table_says(built: Project) -> None:
+    source(built, "lines", SAID)
+    for folder, words in (("table", ()), ("lines", ("--form", "jsonl"))):
+        ended = built.run("sample", "lines", *REHEARSED, "--by", "random", "--to", folder, *words)
+        assert ended.code == 0, ended.err
+    assert ended.out.startswith("lines/review.jsonl\n")
+    listed = [json.loads(each) for each in (built.folder / "lines" / "review.jsonl").read_text().splitlines()]
+    assert listed == [dict(each.cells) for each in rows(built.folder / "table")]
+    assert "  file: review.jsonl\n" in (built.folder / "lines" / "proposal.yaml").read_text()
+
+
+@pytest.mark.slow
 def test_what_the_models_agree_on_is_nothing_to_look_at(built: Project) -> None:
     source(built, "same", [("brb", "x")])
     ended = built.run("sample", "same", *REHEARSED, "--arms", "base,echo")

@@ -40,6 +40,7 @@ OPTIONS = [
         "with show: how many examples, 3 if none is given; --split NAME: of which split; with sample: 50",
     ),
     ("--by WAY", "with sample: disagreement of two arms (--arms ONE,OTHER), uncertainty of one, or random"),
+    ("--form jsonl", "with sample: the review as JSON lines, in place of a table (csv)"),
     ("--method NAME", "with check: supervised, dpo or reinforcement; that of the first line if none is given"),
     ("--provider NAME", "with check: whose rules, openai if none is given; also azure, compatible, embedded"),
     ("--against FILE", "with check: a file that tests; what was made out of it is no training; may be repeated"),

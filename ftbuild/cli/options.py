@@ -57,6 +57,7 @@ VALUED = {
     "--port": "8000",
     "--by": "disagreement",
     "--arms": "tuned,base",
+    "--form": "csv",
 }
 # option -> all that it may say
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -66,6 +67,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "--split": SPLITS,
     "--mode": ("bfcl",),
     "--by": ("disagreement", "uncertainty", "random"),
+    "--form": ("csv", "jsonl"),
 }
 FIELDS = {"--from": "source", "--as": "name"}  # whose field of Options has another name
 NUMBERS = ("--jobs", "--keep-days", "--count", "--limit", "--port")
@@ -128,6 +130,7 @@ class Options:
     port: int | None = None
     by: str | None = None
     arms: str | None = None
+    form: str | None = None
     folder: Path = Path()
 
     @property

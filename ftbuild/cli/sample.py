@@ -28,6 +28,7 @@ from ftbuild.errors import ConfigError, DataError, ExitCode
 from ftbuild.improve import review, sampling, traces
 from ftbuild.improve.entries import Entry
 from ftbuild.improve.proposal import FILE, Proposal
+from ftbuild.improve.review import Form
 from ftbuild.improve.sampling import By, Candidate, Chosen
 from ftbuild.improve.traces import Pool
 from ftbuild.lookup import LedgerFolder, look_up
@@ -48,7 +49,7 @@ from ftbuild.world import World
 
 LOGGED = "logged"  # as an arm: the answer that was given
 COUNT, AT_MOST = 50, 1000
-REVIEW, TRACES = "review.csv", "traces.jsonl"
+TRACES = "traces.jsonl"
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,11 @@ def sample(options: Options) -> int:
     lines = [_traced(each, by, pool, given, composed) for each in chosen]
     counts = {"read": len(found), **left_out, **pool.left_out, "left": len(pool.traces)}
     why = _why(by, sampled, len(chosen))
-    _write(folder, _entry(why, given, counts, pool, lines), composed)
+    form: Form = options.form or "csv"  # type: ignore[assignment]
+    _write(folder, _entry(why, given, counts, pool, lines, form), composed)
     print(hang("chosen     ", why, columns()), file=sys.stderr)
     shown = os.path.relpath(folder)
-    print(f"{shown}/{REVIEW}")
+    print(f"{shown}/review.{form}")
     print(f"Fill in verdict (keep, edit or drop) and answer, then:\nftbuild accept {shown}")
     return int(ExitCode.DONE)
 
@@ -258,10 +260,12 @@ def _traced(chosen: Chosen, by: By, pool: Pool, given: Traces, composed: Compose
     }
 
 
-def _entry(why: str, given: Traces, counts: Mapping[str, int], pool: Pool, lines: Sequence[Mapping[str, Any]]) -> Entry:
-    source = given.source
+def _entry(
+    why: str, given: Traces, counts: Mapping[str, int], pool: Pool, lines: Sequence[Mapping[str, Any]], form: Form
+) -> Entry:
+    source, file = given.source, f"review.{form}"
     said = {
-        "file": REVIEW,
+        "file": file,
         "traces": TRACES,
         "source": given.name,
         "licence": source.licence,
@@ -269,7 +273,7 @@ def _entry(why: str, given: Traces, counts: Mapping[str, int], pool: Pool, lines
         "origin": source.origin,
         "counts": {**counts, **({"redacted": dict(pool.redacted)} if pool.redacted else {})},
     }
-    files = {REVIEW: review.written(lines, "csv").decode(), TRACES: review.traced(lines).decode()}
+    files = {file: review.written(lines, form).decode(), TRACES: review.traced(lines).decode()}
     return Entry("review", "review", why, (), said, files)
 
 

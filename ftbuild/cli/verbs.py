@@ -132,7 +132,7 @@ VERBS = {
     "sample": Verb(
         "choose logged answers that are worth a look, and write a file for a person to fill in",
         "sample:sample",
-        ("--by", "--arms", "--count", "--limit", "--to", "--smoke", "--jobs", *PAYING),
+        ("--by", "--arms", "--count", "--limit", "--form", "--to", "--smoke", "--jobs", *PAYING),
         words="SOURCE",
     ),
     "accept": Verb(
