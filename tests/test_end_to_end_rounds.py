@@ -49,7 +49,7 @@ def test_a_second_round_trains_once_and_asks_the_model_before_nothing_new(projec
         n_actions = len(told["actions"])
         assert again.out.startswith(f"Nothing to do: {n_actions} cached.")
         history = project.run("runs", "--experiment", "first").out.partition("\n\n")[2]
-        assert history.startswith("Rounds by all style rules kept")
+        assert history.startswith("Rounds by style rules, all kept")
         assert "changed: method.hyperparameters.n_epochs 2 -> 1" in history
 
 
