@@ -39,9 +39,11 @@ def estimates(planned: Sequence[Planned], points: Sequence[Point], store: Store)
             found[one.action.id] = cost.of_drafts(point.composed.settings, one.action.settings["prompts"])
             continue
         lines = next(name for name in point.ids if by_id[name].action.kind.name == "render")
-        which = (lines, one.action.split)
+        measured: Split = point.composed.tree["evaluation"].get("split") or "test"
+        split = measured if one.action.split == "test" else one.action.split
+        which = (lines, split)
         if which not in known:
-            known[which] = sizes(by_id[lines], store, one.action.split)
+            known[which] = sizes(by_id[lines], store, split)
         found[one.action.id] = _estimate(one, point.composed.settings, _with_shots(known[which], one))
     return found
 

@@ -9,10 +9,12 @@ from config_fixture import Own
 from ftbuild.compose import compose, compose_sweep
 from ftbuild.composed import from_json, to_json
 from ftbuild.compositions import compositions
+from ftbuild.outcome import Build
 from ftbuild.plan.action import COMPARE, JOB, PREDICT, RENDER
 from ftbuild.plan.graph import Graph
 from ftbuild.points import apart, one_graph, owners
 from ftbuild.resolving import graph_of
+from ftbuild.runners.head_room import room_said
 from ftbuild.store.store import Store
 
 FIRST = """
@@ -101,6 +103,15 @@ def test_only_the_job_of_the_round_before_is_in_the_graph_and_waits_for_nobody(o
     scores = {graph.actions[name].label for name in own_job.after}
     assert {"before scores", "base scores"} <= scores
     assert {graph.actions[name].kind for name in graph.borrowed} == {JOB}  # the data is the same
+
+
+def test_the_job_of_a_round_before_is_launched_without_a_look_at_its_own_aims(own: Own) -> None:
+    composed, store = compose(own.folder, ["+experiment=third"]), Store(own.folder / "store")
+    graph = graph_of(composed, store, judged=True)
+    [job] = [graph.actions[name] for name in graph.borrowed if graph.actions[name].kind is JOB]
+    assert composed.before is not None
+    assert composed.before.settings.round is not None
+    assert room_said(composed.before.settings, job, Build(store)) == ""
 
 
 def test_the_arm_before_is_asked_as_the_tuned_one_of_its_own_round_was(own: Own) -> None:

@@ -21,8 +21,8 @@ def room_said(settings: Settings, job: Action, done: Build) -> str:
         ran.action.label.removesuffix(" scores"): list(parse_lines(done.store.get(ran.record.outputs["scores.jsonl"])))
         for ran in above
     }
-    if settings.round is not None:
-        refuse_unmeasured(settings.round.aims, next(iter(scores.values()), ()))
+    if settings.round is not None and scores:  # the job of a round before comes after none
+        refuse_unmeasured(settings.round.aims, next(iter(scores.values())))
     found = head_room(scores, settings.goal)
     if found is None:
         return ""
