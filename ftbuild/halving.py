@@ -11,10 +11,15 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+CHECKPOINTS = "checkpoints"  # in place of a key: the epochs of one job, which is cancelled where a point stops
+
 
 @dataclass(frozen=True)
 class Halving:
-    """Which key rises over which values, and the share of points that goes on from one to the next."""
+    """Which key rises over which values, and the share of points that goes on from one to the next.
+
+    The values of CHECKPOINTS are epochs, and None for the end of the job.
+    """
 
     key: str
     values: tuple[Any, ...]
@@ -28,6 +33,11 @@ class Halving:
     def from_json(cls, value: Mapping[str, Any]) -> "Halving":
         """Return what `to_json` was given."""
         return cls(value["key"], tuple(value["values"]), value["keep"])
+
+    @property
+    def by_checkpoints(self) -> bool:
+        """Return whether a point has one job for all rungs."""
+        return self.key == CHECKPOINTS
 
     def n_on(self, rung: int, n_points: int) -> int:
         """Return how many of `n_points` are on a rung at most, the first being 0."""
@@ -58,6 +68,11 @@ class Ladder:
         self.rung += 1
         best = sorted(valued)[: self._halving.n_on(self.rung, self._n_points)]
         self.on_it = sorted(number for _, number in best)
+
+
+def are_epochs(values: Sequence[Any]) -> bool:
+    """Return whether values are epochs after which a job can stand still: whole numbers from 1 on that rise."""
+    return all(type(each) is int and each > 0 for each in values) and rises([*values, None])
 
 
 def rises(values: Sequence[Any]) -> bool:

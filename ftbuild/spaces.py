@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ftbuild import config_problems
 from ftbuild.errors import ConfigError
-from ftbuild.halving import Halving, rises
+from ftbuild.halving import CHECKPOINTS, Halving, are_epochs, rises
 from ftbuild.origins import Origin, Origins
 from ftbuild.search import Range, Search, few_digits
 from ftbuild.settings import Draw, Settings, Sweep
@@ -81,7 +81,8 @@ def chosen_by(node: Any, origins: Origins, read: Read) -> Halving | Search | Non
     space = _read(node)
     if (halving := space.halving) is not None:
         [(key, values)] = halving.rungs.items()
-        return Halving(key, tuple(values if not isinstance(values, str) else read(key, values) or ()), halving.keep)
+        rungs = tuple(values if not isinstance(values, str) else read(key, values) or ())
+        return Halving(key, (*rungs, None) if key == CHECKPOINTS else rungs, halving.keep)
     if (search := space.search) is None:
         return None
     keys = {
@@ -223,12 +224,17 @@ class _Spreading:
         return [] if self.faults else [{}]
 
     def _last_rung(self) -> Point:
-        """Return what every point of a halving ends with, nothing where there is none."""
+        """Return what every point of a halving ends with, nothing where there is none or its job says it."""
         if self._space.halving is None:
             return {}
         [(key, values)] = self._space.halving.rungs.items()
         at = f"sweep.halving.rungs.{key}"
         said = self._values(key, values, at)
+        if key == CHECKPOINTS:
+            if said and not are_epochs([each.value for each in said]):
+                shown = spelt([each.value for each in said])
+                self._fault(at, f"{shown} are no epochs that rise", "as [1] or [1,2]; the end of the job follows.")
+            return {}
         if bare(key) in self._typed:
             self._fault(at, f"{key} is on the command line too", "leave it out there, or sweep.halving=null.")
         elif said and not rises([each.value for each in said]):

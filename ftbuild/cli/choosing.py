@@ -13,10 +13,13 @@ from ftbuild.report import words
 
 @dataclass(frozen=True)
 class Trial:
-    """A point on its way: what sets it apart from the others, and the words that ask for it."""
+    """A point on its way: what sets it apart from the others, and the words that ask for it; with an `epoch` the
+    checkpoint after that is asked, and the job waits.
+    """
 
     name: str
     asked: Asked
+    epoch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,10 @@ class Chooser(Protocol):
 
     def keep(self) -> None:
         """Write down what was told and must not be lost."""
+        ...
+
+    def is_over(self, trial: Trial) -> bool:
+        """Return whether one of those who were told last goes no further."""
         ...
 
     def ends_at(self, error: CostError) -> bool:

@@ -8,7 +8,7 @@ split is looked at by nobody on the way.
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -18,14 +18,15 @@ from ftbuild.cli.options import Options
 from ftbuild.cli.walk import Walker
 from ftbuild.composed import Composed, Swept
 from ftbuild.compositions import Compositions
+from ftbuild.cutting import cut
 from ftbuild.errors import ConfigError, CostError, ProviderError, StoreError
 from ftbuild.estimates import estimates
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, Ran, found
-from ftbuild.plan.action import RENDER
+from ftbuild.plan.action import CHECKPOINT, RENDER, Action
 from ftbuild.plan.estimate import Estimate, total
 from ftbuild.plan.graph import Graph
-from ftbuild.plan.splits import validating
+from ftbuild.plan.splits import at_checkpoint, job_of, validating, without_jobs
 from ftbuild.points import Point, apart, has_more_to_say, one_graph
 from ftbuild.problem import Problem, render
 from ftbuild.store.store import DamagedError, Store
@@ -78,19 +79,21 @@ class Driver:
         """
         while trials := self._chooser.ask():
             graph, points = self._validated(trials)
-            if (done := self._found(graph, points)) is None:
+            if (done := self._found(without_jobs(graph), points)) is None:
                 return graph, points
             self._chooser.tell([_outcome(*each, done) for each in zip(trials, points, strict=True)])
         return self._points(self._chooser.finalists())
 
-    def most_to_come(self) -> Estimate:
-        """Return what those who may follow cost at most: in each round the dearest of them."""
+    def most_to_come(self, counted: Container[str]) -> Estimate:
+        """Return what those who may follow cost at most: in each round the dearest of them; what is `counted`, by id,
+        costs nothing more.
+        """
         found: list[Estimate] = []
         later = self._chooser.later()
         for number, (trials, n) in enumerate(later, 1):
             graph, points = self._points(trials) if number == len(later) else self._validated(trials)
             costs = self._costs(graph, points)
-            each = [total(costs[name] for name in point.ids) for point in points]
+            each = [total(costs[name] for name in point.ids if name not in counted) for point in points]
             found += sorted(each, key=lambda one: math.inf if one.cost_usd is None else one.cost_usd)[-n:]
         return total(found)
 
@@ -103,12 +106,13 @@ class Driver:
         known: dict[str, Ran] = {}
         while trials := self._chooser.ask():
             graph, points = self._validated(trials)
-            done = before = self._found(graph, points)
+            walked = without_jobs(graph)
+            done = before = self._found(walked, points)
             if done is None:
                 names = apart(points) or dict.fromkeys(graph.actions, points[0].name)
                 look = partial(self._look, graph, points, is_first=not walker.has_walked)
                 try:
-                    done = walker.walk(graph, points, names, known, look)
+                    done = walker.walk(walked, points, names, known, look, agreed=graph)
                 except CostError as error:
                     if not self._chooser.ends_at(error):
                         raise
@@ -119,8 +123,25 @@ class Driver:
             self._chooser.keep()
             if before is None:
                 print(said, file=sys.stderr)
+            self._give_up(trials, points, walked, done)
         graph, points = self._points(self._chooser.finalists())
         return Left(graph, points, known, self._chooser.stopped(), self._chooser.to_json())
+
+    def _give_up(self, trials: Sequence[Trial], points: Sequence[Point], graph: Graph, done: Build) -> None:
+        """Cancel the jobs of those who go no further; one that somebody else goes on with is left alone."""
+        keys: dict[bool, dict[str, tuple[Action, Point, int]]] = {False: {}, True: {}}
+        for trial, point in zip(trials, points, strict=True):
+            if trial.epoch is None:
+                continue
+            own = (graph.actions[name] for name in point.ids if name in graph.actions)
+            [asked] = (each for each in own if each.kind is CHECKPOINT)
+            if all(each.action in done.ran for each in asked.inputs):
+                job = job_of(asked)
+                is_over = self._chooser.is_over(trial)
+                keys[is_over][job.key(done.digests(asked))] = (job, point, trial.epoch)
+        for key, (job, point, epoch) in keys[True].items():
+            if key not in keys[False] and (said := cut(point, job, key, epoch, self._world)):
+                print(f"[{point.name}] {said}", file=sys.stderr)
 
     def _found(self, graph: Graph, points: Sequence[Point]) -> Build | None:
         """Return what was done before, None where something is missing, or scores are not whole."""
@@ -146,7 +167,7 @@ class Driver:
         allowed = self._options.max_cost
         if not is_first or allowed is None or not any(map(has_more_to_say, points)):
             return
-        most = total([*self._costs(graph, points).values(), self.most_to_come()])
+        most = total([*self._costs(graph, points).values(), self.most_to_come(graph.actions)])
         if most.cost_usd is not None and most.cost_usd > allowed:
             what = f"{most.dollars()} at most with what may follow: more than --max-cost {allowed:g}"
             fix = "a higher --max-cost, fewer points or rungs, or provider.rehearsed=true."
@@ -157,8 +178,14 @@ class Driver:
         whole, points = self._points(trials)
         refuse_unlike([point.composed for point in points])
         graph, found = Graph(), []
-        for point in points:
-            ids = graph.merge(validating(whole, point.ids))
+        for point, each in zip(points, trials, strict=True):
+            asked = validating(whole, point.ids)
+            if each.epoch is not None:
+                asked = at_checkpoint(asked, each.epoch)
+                own = replace(point, ids=tuple(asked.actions))
+                done = self._found(without_jobs(asked), [own])
+                asked = asked if done is None else without_jobs(asked)  # its job has served its turn
+            ids = graph.merge(asked)
             found.append(replace(point, ids=tuple(ids), before=None))
         return graph, found
 

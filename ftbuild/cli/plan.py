@@ -68,7 +68,7 @@ def plan(options: Options) -> int:
         print(drawing.mermaid(shown, apart(points)))
     else:
         to_come = driver.to_come if driver else ""
-        if driver and foreseen and (most := driver.most_to_come()) != NOTHING:
+        if driver and foreseen and (most := driver.most_to_come(graph.actions)) != NOTHING:
             to_come += f": {most.dollars()} at most"
         _print(points, shown, costs, foreseen.bill if foreseen else None, options, store, to_come)
     if foreseen and foreseen.problems:

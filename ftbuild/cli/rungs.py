@@ -58,6 +58,10 @@ class Rungs:
         head = f"{rung}, {label(found)} on the validation split: {n} of {len(found)} {'goes' if n == 1 else 'go'} on"
         return told(f"{head} to {self.rung(self._ladder.rung)}", rows)
 
+    def is_over(self, trial: Trial) -> bool:
+        """Return whether one of those who were told last stops."""
+        return not any(each["point"] == trial.name and each["goes_on"] for each in self._told[-1]["points"])
+
     def keep(self) -> None:
         """Keep nothing: every value is found again by what it was made of."""
 
@@ -80,14 +84,16 @@ class Rungs:
         return {"rungs": self._told}
 
     def rung(self, number: int) -> str:
-        """Return what a rung is, counted from 0: n_epochs=3."""
+        """Return what a rung is, counted from 0: n_epochs=3, or epoch 1 of one job."""
+        if self._halving.by_checkpoints:
+            return "the end" if self._is_end(number) else f"epoch {self._halving.values[number]}"
         return shortened(self._word(number))
 
     def to_come(self) -> str:
         """Return who may go on from this rung, and how far; "" on the last."""
         last, n = len(self._halving.values) - 1, len(self._points)
         said = [
-            f"at most {self._halving.n_on(rung, n)} of {n} with {self.rung(rung)}"
+            f"at most {self._halving.n_on(rung, n)} of {n} {self._way} {self.rung(rung)}"
             for rung in range(self._ladder.rung + 1, last + 1)
         ]
         return f"then {', then '.join(said)}, built in full and tested" if said else ""
@@ -119,10 +125,24 @@ class Rungs:
     def _word(self, rung: int) -> str:
         return f"{self._halving.key}={spelt(self._halving.values[rung])}"
 
+    @property
+    def _way(self) -> str:
+        return "go on to" if self._halving.by_checkpoints else "with"
+
+    def _is_end(self, rung: int) -> bool:
+        return rung == len(self._halving.values) - 1
+
     def _on_it(self) -> list[Trial]:
         return [self._trial(self._points[number], self._ladder.rung) for number in self._ladder.on_it]
 
     def _trial(self, point: Point, rung: int) -> Trial:
-        """Return a point as it stands on a rung: the word that comes last is that of its last one."""
+        """Return a point as it stands on a rung: the word that comes last is that of its last one.
+
+        With checkpoints it is the same point on all of them.
+        """
+        name = point.name or UNCHANGED
+        if self._halving.by_checkpoints:
+            epoch = None if self._is_end(rung) else self._halving.values[rung]
+            return Trial(name, Asked(point.composed.overrides, point.composed.origins.typed), epoch)
         *others, _ = point.composed.overrides
-        return Trial(point.name or UNCHANGED, Asked((*others, self._word(rung)), point.composed.origins.typed))
+        return Trial(name, Asked((*others, self._word(rung)), point.composed.origins.typed))

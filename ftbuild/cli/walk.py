@@ -70,11 +70,13 @@ class Walker:
         names: Mapping[str, str] | None,
         known: Container[str] = (),
         look: Callable[[Build], None] = lambda _done: None,
+        agreed: Graph | None = None,
     ) -> Build:
         """Run what has no record, telling of it, and return what happened.
 
         `names` say for which points of a sweep an action is; of what is `known` to be done nothing is told. What
-        --max-cost allows is for all walks together. `look` is taken at the data before anything is paid.
+        --max-cost allows is for all walks together. `look` is taken at the data before anything is paid. `agreed` is
+        what is paid for with it, where that is more than is walked.
 
         Raises:
             FtbuildError: as `engine.build`.
@@ -96,8 +98,9 @@ class Walker:
         )
         allowed = None if options.max_cost is None else options.max_cost - self._paid
         consent = Consent(options.yes, allowed)
-        asking = with_before(points, graph)
-        gate = Gate(graph, asking, self._store, self._world, consent, console.say, options.retried)
+        paid = agreed or graph
+        asking = with_before(points, paid)
+        gate = Gate(paid, asking, self._store, self._world, consent, console.say, options.retried)
         gate.look()
         self.site.expect(points)
 

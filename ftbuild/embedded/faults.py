@@ -124,11 +124,25 @@ class Hold:
 
 @dataclass(frozen=True)
 class Troubles:
-    """What befalls one job: before its files are read, half-way, and when it has learnt all (message, code)."""
+    """What befalls one job: before its files are read, half-way, and when it has learnt all (message, code).
+
+    `between` its epochs it is held for so many looks, `epoch_looks`.
+    """
 
     first: Sequence[Hold] = ()
     halfway: Sequence[Hold] = ()
     verdict: tuple[str, str] | None = None
+    epoch_looks: int = 0
+    between: list[Hold] = field(default_factory=list)
+
+    @property
+    def holds(self) -> list[Hold]:
+        """Return all that has held it, or will."""
+        return [*self.first, *self.halfway, *self.between]
+
+    def left(self) -> "Troubles":
+        """Return what still befalls it when it goes on."""
+        return Troubles(epoch_looks=self.epoch_looks, between=self.between)
 
 
 NO_TROUBLES = Troubles()
@@ -150,7 +164,10 @@ class Fate:
         if self._strikes.strikes("server_dies"):
             halfway.append(Hold(1, deadly=True))
         verdict = (BLOCKED, "moderation_failed") if self._strikes.strikes("moderation_failed") else None
-        found = Troubles([hold for hold in first if hold], [hold for hold in halfway if hold], verdict)
+        slow = self._strikes.strikes("slow_epochs")
+        found = Troubles(
+            *([hold for hold in holds if hold] for holds in (first, halfway)), verdict, slow["looks"] if slow else 0
+        )
         self._held[job_id] = found
         return found
 
@@ -164,7 +181,7 @@ class Fate:
     def release(self) -> None:
         """Let every job go on: no fault is set any more."""
         for troubles in self._held.values():
-            for hold in (*troubles.first, *troubles.halfway):
+            for hold in troubles.holds:
                 hold.over.set()
         self._held.clear()
 
@@ -179,9 +196,7 @@ class Fate:
 
     def _holding(self, job_id: str) -> Hold | None:
         troubles = self._held.get(job_id, NO_TROUBLES)
-        return next(
-            (each for each in (*troubles.first, *troubles.halfway) if each.begun and not each.over.is_set()), None
-        )
+        return next((each for each in troubles.holds if each.begun and not each.over.is_set()), None)
 
 
 # --- requests -----------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,16 +92,15 @@ class Asked:
 
 
 class ScriptedLearner:
-    """A curve that falls from 2.5 to about 0.3, with a little noise, which `name` decides; calls `halfway` there."""
+    """A curve that falls from 2.5 to about 0.3, with a little noise, which `name` decides; calls `after` each step."""
 
-    def __init__(self, name: str, n_steps: int, stop: threading.Event, halfway: Callable[[], None]) -> None:
-        self._name, self._n_steps, self._stop, self._halfway = name, n_steps, stop, halfway
+    def __init__(self, name: str, n_steps: int, stop: threading.Event, after: Callable[[int], None]) -> None:
+        self._name, self._n_steps, self._stop, self._after = name, n_steps, stop, after
         self._step = 0
 
     def learn(self, _batch: Sequence[Lesson], _rate: float) -> tuple[float, float]:
         """Go on by a step."""
-        if self._step == self._n_steps // 2:
-            self._halfway()
+        self._after(self._step)
         if self._stop.is_set():
             raise StoppedError
         self._step += 1
@@ -139,6 +137,7 @@ class ScriptedJobs:
         self._state, self._troubles_of = state, troubles_of
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="job")
         self._added: dict[str, tuple[Future[None], Asked]] = {}
+        self._troubles: dict[str, Troubles] = {}
         for job_id in state.take_up():
             self._submit(job_id, NO_TROUBLES)
 
@@ -175,7 +174,7 @@ class ScriptedJobs:
             asked.ask(asked.let_go)
         elif self._status(job_id) == PAUSED:
             self._state.queue_job(job_id)
-            self._submit(job_id, NO_TROUBLES)
+            self._submit(job_id, self._troubles.get(job_id, NO_TROUBLES).left())
         return self._status(job_id) not in TERMINAL
 
     def stop(self) -> None:
@@ -199,6 +198,7 @@ class ScriptedJobs:
 
     def _submit(self, job_id: str, troubles: Troubles) -> None:
         asked = Asked()
+        self._troubles[job_id] = troubles
         self._added[job_id] = (self._pool.submit(self._run, job_id, asked, troubles), asked)
 
     def _run(self, job_id: str, asked: Asked, troubles: Troubles) -> None:
@@ -221,8 +221,15 @@ class ScriptedJobs:
         content = digest.of_bytes(self._state.content(job["training_file"]))
         start = [base.digest if base else job["model"], *([read_json(adapters / LEARNT)] if adapters else [])]
         known_by = [*start, content, job["hyperparameters"], job["seed"]]
-        halfway = partial(self._held, job, troubles.halfway, asked)
-        learner = ScriptedLearner(digest.of_value(known_by), training.n_steps, asked.stop, halfway)
+
+        def after(step: int) -> None:
+            if step == training.n_steps // 2:
+                self._held(job, troubles.halfway, asked)
+            if step and step % training.per_epoch == 0 and troubles.epoch_looks:
+                troubles.between.append(Hold(troubles.epoch_looks))
+                self._held(job, troubles.between[-1:], asked)
+
+        learner = ScriptedLearner(digest.of_value(known_by), training.n_steps, asked.stop, after)
         training.run(learner, troubles.verdict)
 
     def _held(self, job: Record, holds: Sequence[Hold], asked: Asked) -> None:

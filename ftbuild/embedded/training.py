@@ -138,8 +138,8 @@ class Training(Generic[Item]):
         self.n_epochs, self.batch_size = int(used["n_epochs"]), int(used["batch_size"])
         self.rate = float(used["learning_rate_multiplier"])
         self.rate *= RECIPE.preference_rate if job["method"]["type"] == "dpo" else RECIPE.learning_rate
-        self._per_epoch = -(-len(train) // self.batch_size)
-        self.n_steps = self.n_epochs * self._per_epoch
+        self.per_epoch = -(-len(train) // self.batch_size)
+        self.n_steps = self.n_epochs * self.per_epoch
         method = job["method"]["type"]
         job["method"] = {"type": method, method: {**job["method"][method], "hyperparameters": used}}
         job |= {"hyperparameters": used, "status": "running", "_pid": os.getpid()}
@@ -177,7 +177,7 @@ class Training(Generic[Item]):
             self.rows.append(row)
             left = (time.time() - begun) * (self.n_steps - self.step) / (self.step - first)
             self.job["estimated_finish"] = int(time.time() + left + 1)
-            if self.step == number * self._per_epoch:
+            if self.step == number * self.per_epoch:
                 self._checkpoint(learner, row)
             else:
                 if time.monotonic() > self._saved_at + max(SAVE_SECONDS, self._saving / SAVING_AT_MOST):
@@ -191,16 +191,16 @@ class Training(Generic[Item]):
 
     def _left(self) -> Iterator[tuple[int, list[Item]]]:
         """Yield the batches still to be learnt, each with the number of its epoch."""
-        for number in range(self.step // self._per_epoch + 1, self.n_epochs + 1):
+        for number in range(self.step // self.per_epoch + 1, self.n_epochs + 1):
             batches = epoch(self.train, self.batch_size, self.job["seed"], number)
-            yield from ((number, batch) for batch in batches[self.step - (number - 1) * self._per_epoch :])
+            yield from ((number, batch) for batch in batches[self.step - (number - 1) * self.per_epoch :])
 
     def _tell(self, row: Record) -> None:
         """Write the events of a step, unless they were written before the job was taken up."""
         step, job_id = row["step"], self.job["id"]
         if step <= self._told:
             return
-        if step % self._per_epoch == 0 and step < self.n_steps:
+        if step % self.per_epoch == 0 and step < self.n_steps:
             name = self._checkpoint_name(step)
             self.state.add_event(job_id, f"Checkpoint created at step {step} with Snapshot ID: {name}")
         message = f"Step {step}/{self.n_steps}: training loss={row['train_loss']:.2f}"

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from ftbuild.errors import StoreError
 from ftbuild.ledger.lock import hold, is_held
-from ftbuild.ledger.port import LOST, TERMINAL
+from ftbuild.ledger.port import LOST, PARKED, TERMINAL
 from ftbuild.problem import Problem
 from ftbuild.store import durable
 
@@ -48,7 +48,8 @@ class JournalState:
     `intent_at` is when a launch was last intended (seconds since 1970) and has no answer yet, `request` its body,
     `lost_at` when it became known that the answer will not come, `refused` what the provider said to the last create
     that it refused. `others` are jobs found beside ours under the same key. `wish` is what was asked of the provider
-    and not yet confirmed, `seen_at` when the status was written. `fetched` maps the outputs to their digests.
+    and not yet confirmed, `why` the reason for the last wish where no person had it, `seen_at` when the status was
+    written. `fetched` maps the outputs to their digests.
     """
 
     attempt: int = 1
@@ -65,6 +66,7 @@ class JournalState:
     error: str | None = None
     code: str | None = None
     wish: Wish | None = None
+    why: str = ""
     fetched: Mapping[str, str] | None = None
     note: str = ""
     past: tuple[str, ...] = ()
@@ -83,6 +85,11 @@ class JournalState:
     def is_lost(self) -> bool:
         """Return whether the provider did not know the job; with the key that launched it, it may."""
         return self.ended_badly and self.code == LOST
+
+    @property
+    def is_held(self) -> bool:
+        """Return whether the job stands still though no person wished it: it goes on when more of it is wanted."""
+        return self.status in PARKED and bool(self.why)
 
     @property
     def phase(self) -> Phase:
@@ -123,7 +130,7 @@ def fold(events: Iterable[Mapping[str, Any]], state: JournalState = NOT_LAUNCHED
             wish = None if event.get("answers") == state.wish else state.wish
             state = replace(state, status=event["status"], error=None, code=None, seen_at=event["at"], wish=wish)
         elif name in WISHES and state.status not in TERMINAL:
-            state = replace(state, wish=name)
+            state = replace(state, wish=name, why=event.get("why", ""))
     return state
 
 

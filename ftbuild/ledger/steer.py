@@ -28,8 +28,10 @@ class Steered:
     reached: bool
 
 
-def steer(wish: Wish, journal: Journal, provider: JobProvider, clock: Clock, job_id: str) -> Steered:
+def steer(wish: Wish, journal: Journal, provider: JobProvider, clock: Clock, job_id: str, why: str = "") -> Steered:
     """Ask for it unless it is so, and wait up to half a minute for it to come true.
+
+    `why` is written down where no person wishes it.
 
     Raises:
         ProviderError: no answer, or a refusal; the wish is in the journal. Or the provider cannot do this: it is
@@ -37,7 +39,7 @@ def steer(wish: Wish, journal: Journal, provider: JobProvider, clock: Clock, job
         StoreError: the wish cannot be written; nothing was sent then.
     """
     reached = REACHED[wish]
-    journal.append(clock.now(), wish, job_id=job_id)
+    journal.append(clock.now(), wish, job_id=job_id, **({"why": why} if why else {}))
     job = provider.retrieve_job(job_id)
     before = reached(job)
     if not before:
@@ -52,7 +54,8 @@ def steer(wish: Wish, journal: Journal, provider: JobProvider, clock: Clock, job
             clock.sleep(LOOK_SECONDS)
             job = _looked(provider, job)
     if job.ended:
-        note = {"job_id": job.id, "status": job.status, "error": job.error, "code": job.error_code}
+        said = job.error or (why if job.status.startswith("cancel") else "") or None
+        note = {"job_id": job.id, "status": job.status, "error": said, "code": job.error_code}
         journal.append(clock.now(), "ended", **note)
     else:
         journal.append(clock.now(), "status", job_id=job.id, status=job.status, answers=wish)

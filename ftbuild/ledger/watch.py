@@ -4,7 +4,7 @@ Only what is new is asked for; when the job has ended all events are read once m
 behind the job and put an event in late.
 """
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ LAST_LOOKS = 3  # at the events of a job that has ended
 
 @dataclass(frozen=True)
 class Watched:
-    """A job that has ended or is parked, with all its events, oldest first."""
+    """A job that has ended, is parked or has come far enough, with its events, oldest first."""
 
     job: JobState
     events: tuple[JobEvent, ...]
@@ -36,8 +36,10 @@ def watch(
     poll_seconds: float,
     show: Callable[[JobState, list[JobEvent]], None],
     settle_seconds: float = 0.0,
+    enough: Callable[[JobState, Sequence[JobEvent]], bool] = lambda *_: False,
 ) -> Watched:
-    """Poll until the job has ended or is parked; `show` gets the state and the events not shown before, oldest first.
+    """Poll until the job has ended, is parked, or has come far `enough` by its events; `show` gets the state and the
+    events not shown before, oldest first.
 
     An event counts once, by its id, whatever the provider repeats, and is placed by its time, whatever
     order it comes in (those of one second in the order given). A look that fails for want of an
@@ -54,6 +56,8 @@ def watch(
         try:
             job = provider.retrieve_job(job_id)
             events = _events(provider, job_id, seen.keys())
+            over = job.ended or job.parked
+            is_enough = not over and enough(job, [*seen.values(), *events])
         except ProviderError as error:
             lost += 1
             early = error.status == 404 and not status and clock.now() < began + settle_seconds
@@ -65,8 +69,9 @@ def watch(
         quiet = 0 if fresh or job.status != status else quiet + 1
         lost, status = 0, job.status
         show(job, fresh)
-        if job.ended or job.parked:
+        if over:
             _read_the_rest(provider, job, seen, clock, poll_seconds, show, everything=everything)
+        if over or is_enough:
             return Watched(job, tuple(_in_order(seen.values())))
         grown = min(GROWS ** max(quiet - QUIET_LOOKS, 0), GROWN_AT_MOST)
         _pause(clock, min(poll_seconds * grown, max(poll_seconds, BACK_OFF_AT_MOST)))

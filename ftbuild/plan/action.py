@@ -40,6 +40,7 @@ DATASET = Kind("dataset", 3, "pure")
 TARGETS = Kind("targets", 1, "pure")
 RENDER = Kind("render", 2, "pure")
 JOB = Kind("job", 1, "paid")
+CHECKPOINT = Kind("checkpoint", 1, "calls")  # its job is paid for by itself
 CHOOSE = Kind("choose", 1, "calls")
 PREDICT = Kind("predict", 1, "calls")
 JUDGE = Kind("judge", 1, "calls")
@@ -49,7 +50,10 @@ COMPARE = Kind("compare", 3, "pure")
 REPORT = Kind("report", 6, "pure")
 
 
-_LIFE = (INGEST, EMBED, INDEX, DATASET, TARGETS, RENDER, JOB, CHOOSE, PREDICT, JUDGE, SCORE, COMPARE, REPORT, DRAFT)
+_LIFE = (
+    *(INGEST, EMBED, INDEX, DATASET, TARGETS, RENDER),
+    *(JOB, CHECKPOINT, CHOOSE, PREDICT, JUDGE, SCORE, COMPARE, REPORT, DRAFT),
+)
 KINDS = {kind.name: kind for kind in _LIFE}
 
 

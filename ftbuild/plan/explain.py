@@ -48,6 +48,14 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "seed": "seed",
         "response_format": "schemas",
     },
+    "checkpoint": {
+        "provider": "provider",
+        "model": "model",
+        "method": "method",
+        "seed": "seed",
+        "response_format": "schemas",
+        "epoch": "sweep.halving",
+    },
     "predict": {
         "kind": "evaluation.arms.{label}.kind",
         "substitute": "evaluation.arms.{label}.substitute",

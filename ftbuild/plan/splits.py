@@ -11,9 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from ftbuild.plan.action import (
+    CHECKPOINT,
+    CHOOSE,
     COMPARE,
     CONFIRM,
     DATASET,
+    JOB,
     JUDGE,
     PREDICT,
     RENDER,
@@ -53,6 +56,39 @@ def validating(graph: Graph, ids: Sequence[str], arms: Sequence[str] = ()) -> Gr
     for action in reversed(own.actions.values()):
         needed |= {each.action for each in action.inputs} if action.id in needed else set()
     return Graph({name: replace(action, after=()) for name, action in own.actions.items() if name in needed})
+
+
+def at_checkpoint(validated: Graph, epoch: int) -> Graph:
+    """Return the actions of a validated point that ask the checkpoint after an epoch of its job, in place of its end.
+
+    The job is among them and nothing reads it: it is what is agreed to, and launched, for the checkpoint.
+    """
+    asked, now = Graph(), dict[str, str]()
+    for action in validated:
+        if action.kind is CHOOSE:
+            now[action.id] = now[next(each.action for each in action.inputs if each.role == "job")]
+            continue
+        said = action.settings
+        if action.kind is PREDICT:
+            said = {name: value for name, value in said.items() if name != "checkpoint"}
+        inputs = tuple(replace(each, action=now[each.action]) for each in action.inputs)
+        now[action.id] = asked.add(replace(action, settings=said, inputs=inputs))
+        if action.kind is JOB:
+            until = {**action.settings, "epoch": epoch}
+            now[action.id] = asked.add(Action(CHECKPOINT, f"job, epoch {epoch}", "train", until, inputs))
+    return asked
+
+
+def job_of(checkpoint: Action) -> Action:
+    """Return the job that a checkpoint is of."""
+    settings = {name: value for name, value in checkpoint.settings.items() if name != "epoch"}
+    return Action(JOB, "job", "train", settings, checkpoint.inputs)
+
+
+def without_jobs(graph: Graph) -> Graph:
+    """Return the actions that are walked: without the jobs that nothing reads."""
+    read = {each.action for action in graph for each in action.inputs}
+    return Graph({name: each for name, each in graph.actions.items() if each.kind is not JOB or name in read})
 
 
 def confirming(graph: Graph, ids: Sequence[str], arms: Sequence[str], sweep: Mapping[str, Any]) -> Graph:

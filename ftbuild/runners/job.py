@@ -6,7 +6,7 @@ a record or an error. Ctrl-C leaves the job running.
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from ftbuild.ledger.journal import Asked, Journal
 from ftbuild.ledger.launch import Clock, Launched, launch_once
 from ftbuild.ledger.port import LOST, NO_ROUTE, JobEvent, JobRequest, JobState
 from ftbuild.ledger.results import Row, merged, rows_of_events, rows_of_file
+from ftbuild.ledger.steer import steer
 from ftbuild.ledger.uploads import Uploads
 from ftbuild.ledger.watch import Watched, complete, watch
 from ftbuild.lookup import LedgerFolder
@@ -60,10 +61,35 @@ def job(shop: Workshop, action: Action, key: str, done: Build, voice: Voice) -> 
 
 def _run(shop: Workshop, remote: Remote, action: Action, journal: Journal, done: Build, voice: Voice) -> Made:
     clock = Clock(shop.world.now, voice.sleep)
+    job_id = launched(shop, remote, action, journal, done, voice)
+    ended = watched(shop, remote, journal, job_id, clock, voice)
+    if ended.job.parked and journal.state().is_held:
+        let_go(remote, journal, clock, job_id, voice)
+        ended = watched(shop, remote, journal, job_id, clock, voice)
+    state = ended.job
+    if state.parked:
+        raise parked(state.id, state.status)
+    note_end(journal, clock, state)
+    if state.status != "succeeded":
+        raise ended_badly(state.id, state.status, state.error, state.error_code)
+    if state.fine_tuned_model is None:
+        raise unnamed(state.id)
+    for note in notes(shop.settings.tracker, ended.events):
+        voice.say(note)
+    return _made(shop, remote, ended, voice)
+
+
+def launched(shop: Workshop, remote: Remote, action: Action, journal: Journal, done: Build, voice: Voice) -> str:
+    """Launch the job of an action once, tell where it comes from, and return its id.
+
+    Raises:
+        ProviderError: the provider refused it, or cannot be asked.
+    """
+    clock = Clock(shop.world.now, voice.sleep)
     digests = done.digests(action)
     remembered = shop.remembered(journal.key)
     try:
-        launched = launch_once(
+        found = launch_once(
             journal,
             remote,
             lambda metadata: _request(shop, remote, action, digests, metadata, voice),
@@ -76,19 +102,14 @@ def _run(shop: Workshop, remote: Remote, action: Action, journal: Journal, done:
         )
     except ProviderError as error:
         raise told_why(refused(explained(error, shop.settings.tracker)), shop.settings.provider) from error
-    _tell(launched, remembered, voice)
-    ended = _watched(shop, remote, journal, launched.job_id, clock, voice)
-    state = ended.job
-    if state.parked:
-        raise parked(state.id, state.status)
-    _note_end(journal, clock, state.id, state.status, state.error, state.error_code)
-    if state.status != "succeeded":
-        raise ended_badly(state.id, state.status, state.error, state.error_code)
-    if state.fine_tuned_model is None:
-        raise unnamed(state.id)
-    for note in notes(shop.settings.tracker, ended.events):
-        voice.say(note)
-    return _made(shop, remote, ended, voice)
+    _tell(found, remembered, voice)
+    return found.job_id
+
+
+def let_go(remote: Remote, journal: Journal, clock: Clock, job_id: str, voice: Voice) -> None:
+    """Let a job go on that a sweep has let stand still."""
+    steer("resume", journal, remote, clock, job_id)
+    voice.say(f"{job_id} goes on")
 
 
 def _tell(launched: Launched, remembered: str | None, voice: Voice) -> None:
@@ -115,8 +136,16 @@ def asked_by(provider: Provider, experiment: str, command: tuple[str, ...]) -> A
     return Asked(command, experiment, provider.model_dump(mode="json", exclude_defaults=True))
 
 
-def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, clock: Clock, voice: Voice) -> Watched:
-    """Return the job when it has ended or is parked; each of its statuses is in the journal."""
+def watched(
+    shop: Workshop,
+    remote: Remote,
+    journal: Journal,
+    job_id: str,
+    clock: Clock,
+    voice: Voice,
+    enough: Callable[[JobState, Sequence[JobEvent]], bool] = lambda *_: False,
+) -> Watched:
+    """Return the job when it has ended, is parked or has come far `enough`; each of its statuses is in the journal."""
     progress = JobProgress()
     before = journal.state()
     status, page = before.status, None
@@ -136,7 +165,7 @@ def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, cloc
     settle_seconds = 0.0 if before.is_lost else provider.settle_seconds
     try:
         with shop.curves(job_id) as curves:
-            return watch(remote, job_id, clock, provider.poll_seconds, show, settle_seconds)
+            return watch(remote, job_id, clock, provider.poll_seconds, show, settle_seconds, enough)
     except Interrupted as stopped:
         raise Interrupted(
             Problem(
@@ -146,7 +175,7 @@ def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, cloc
         ) from stopped
     except ProviderError as error:
         if error.status == 404:
-            _note_end(journal, clock, job_id, "failed", GONE, LOST)
+            note_end(journal, clock, JobState(job_id, "failed", 0, None, GONE, LOST))
             raise ended_badly(job_id, "failed", GONE, LOST) from error
         first = error.problems[0]
         told = Problem(
@@ -159,8 +188,9 @@ def _watched(shop: Workshop, remote: Remote, journal: Journal, job_id: str, cloc
         raise ProviderError(told, status=error.status, code=error.code, retry_after=error.retry_after) from error
 
 
-def _note_end(journal: Journal, clock: Clock, job_id: str, status: str, error: str | None, code: str | None) -> None:
-    journal.append(clock.now(), "ended", job_id=job_id, status=status, error=error, code=code)
+def note_end(journal: Journal, clock: Clock, job: JobState) -> None:
+    """Write down how a job has ended."""
+    journal.append(clock.now(), "ended", job_id=job.id, status=job.status, error=job.error, code=job.error_code)
 
 
 def unnamed(job_id: str) -> JobError:
@@ -218,18 +248,29 @@ def _request(
 def _made(shop: Workshop, remote: Remote, ended: Watched, voice: Voice) -> Made:
     job = ended.job
     steps = _steps(remote, ended, voice)
-    checkpoints = _checkpoints(remote, job.id)
-    method = job.raw.get("method") or {}
-    learnt = method.get(method.get("type")) or job.raw
-    value = {
+    checkpoints = checkpoints_of(remote, job.id)
+    value = told(shop, job, job.fine_tuned_model, checkpoints)
+    losses = [step["train_loss"] for step in steps if step["train_loss"] is not None]
+    return Made(
+        {
+            "job.json": json.dumps(value, indent=1).encode() + b"\n",
+            "metrics.jsonl": b"".join(json.dumps(step).encode() + b"\n" for step in steps),
+        },
+        "  ".join(part for part in (job.id, f"{len(losses)} steps", curve(losses)) if part),
+    )
+
+
+def told(shop: Workshop, job: JobState, model: str | None, checkpoints: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what job.json tells of a job and of the model that it has made."""
+    return {
         "schema_version": 1,
         "job_id": job.id,
         "status": job.status,
         "base_model": job.raw.get("model") or shop.settings.model.id,
-        "fine_tuned_model": job.fine_tuned_model,
+        "fine_tuned_model": model,
         "trained_tokens": job.raw.get("trained_tokens"),
         "seed": job.raw.get("seed"),
-        "hyperparameters": learnt.get("hyperparameters") or {},
+        "hyperparameters": used_by(job),
         "asked": shop.settings.method.hyperparameters.keyed(),
         "checkpoints": [
             {
@@ -241,21 +282,20 @@ def _made(shop: Workshop, remote: Remote, ended: Watched, voice: Voice) -> Made:
         ],
         "chosen": "last",
     }
-    losses = [step["train_loss"] for step in steps if step["train_loss"] is not None]
-    return Made(
-        {
-            "job.json": json.dumps(value, indent=1).encode() + b"\n",
-            "metrics.jsonl": b"".join(json.dumps(step).encode() + b"\n" for step in steps),
-        },
-        "  ".join(part for part in (job.id, f"{len(losses)} steps", curve(losses)) if part),
-    )
+
+
+def used_by(job: JobState) -> Mapping[str, Any]:
+    """Return the hyperparameters of a job as its provider tells them."""
+    method = job.raw.get("method") or {}
+    learnt = method.get(method.get("type")) or job.raw
+    return learnt.get("hyperparameters") or {}
 
 
 def _valid_loss(metrics: Mapping[str, Any]) -> Any:
     return metrics.get("full_valid_loss", metrics.get("valid_loss"))
 
 
-def _checkpoints(remote: Remote, job_id: str) -> list[Mapping[str, Any]]:
+def checkpoints_of(remote: Remote, job_id: str) -> list[Mapping[str, Any]]:
     """Return the checkpoints; none where the provider has no list of them."""
     try:
         return remote.job_checkpoints(job_id)

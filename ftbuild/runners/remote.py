@@ -11,12 +11,21 @@ from ftbuild.runners.checkpoint import choose
 from ftbuild.runners.draft import draft
 from ftbuild.runners.job import job
 from ftbuild.runners.judge import judge
+from ftbuild.runners.rung import checkpoint
 from ftbuild.runners.vectors import embed
 from ftbuild.runners.workshop import Workshop
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
 
-REMOTE = {"embed": embed, "job": job, "choose": choose, "predict": predict, "judge": judge, "draft": draft}
+REMOTE = {
+    "embed": embed,
+    "job": job,
+    "checkpoint": checkpoint,
+    "choose": choose,
+    "predict": predict,
+    "judge": judge,
+    "draft": draft,
+}
 
 
 def remote(shop: Callable[[Action], Workshop]) -> dict[str, Ask]:

@@ -89,7 +89,8 @@ class Faults(Node):
     that may no longer fine-tune), `quota_exceeded`, `training_file_gone`. Of reads, or of another request:
     `rate_limited` (429), `slow_body`. `list_lag` keeps new jobs out of the list: a lag beyond `settle_seconds` makes a
     lost answer cost a second job.
-    Of jobs: `stuck_validating`, `paused` and `unknown_status` hold one for some looks, `moderation_failed` ends it when
+    Of jobs: `stuck_validating`, `paused` and `unknown_status` hold one for some looks, `slow_epochs` after each of its
+    epochs, as real ones take their time; `moderation_failed` ends it when
     it has learnt all, `server_dies` kills the server in its midst. Of answers: `events_repeated`, `events_disordered`,
     `azure_statuses`, `empty_error` (in a healthy job, an error that says nothing), `bare_job` (no more than id, model,
     files, status and times), `result_truncated`, `result_base64`.
@@ -108,6 +109,7 @@ class Faults(Node):
     stuck_validating: Held | None = None
     paused: Held | None = None
     unknown_status: Held | None = None
+    slow_epochs: Held | None = None
     moderation_failed: Strike | None = None
     server_dies: Strike | None = None
     events_repeated: Strike | None = None

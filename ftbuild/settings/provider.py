@@ -113,7 +113,9 @@ class Provider(Node):
     it can tune, null where that is not known; `rules` is the pack of rules that its files are checked with;
     `tools` and `response_format` are whether its lines and requests may hold tools, and its requests a schema;
     `parallel_tool_calls: false` is of one where a model makes one call at a time, in what it learns too, so it is
-    keyed in the dataset. `statuses` maps its words to OpenAI's. `free` is one where nothing is paid.
+    keyed in the dataset. `statuses` maps its words to OpenAI's. `free` is one where nothing is paid,
+    `bills_trained` one that charges a cancelled job for what it has trained alone: where nobody has said so, all of it
+    stays reserved.
     `horizon_days` is how long before an end date it is told, `needed_days` how long from today on jobs must still be
     taken and models be there: an end before that refuses the build. `faults` are what goes wrong in a rehearsal: they
     may end a build, but change no result.
@@ -145,6 +147,7 @@ class Provider(Node):
         }
         | {
             "free",
+            "bills_trained",
             "prices",
             "ends",
             "horizon_days",
@@ -182,6 +185,7 @@ class Provider(Node):
     extra_body: dict[str, Any] = {}
     statuses: dict[str, str] = {}
     free: bool = False
+    bills_trained: bool = False
     prices: Prices | None = None
     ends: Ends | None = None
     horizon_days: int = Field(default=90, ge=0)

@@ -89,7 +89,9 @@ class Halving(Node):
     """Every point begins with the first value of the one key of `rungs`, and the share `keep` of them, the best on the
     validation split but at least one, goes on to the next; those with the last value are built in full.
 
-    Values rise; the last of them may be null, for all there is.
+    Values rise; the last of them may be null, for all there is. With `checkpoints` for a key the values are epochs:
+    every point has one job, launched for its full length, which stands still after each of these while its checkpoint
+    is asked, and is cancelled where the point does not go on.
     """
 
     rungs: Axes = Field(min_length=1, max_length=1)
