@@ -44,22 +44,25 @@ class End:
     results: Mapping[str, Any] | None
 
 
-def name_of(points: Sequence[Point]) -> str:
-    """Return what a sweep is called: by its experiment, and by what its points ask for, in whatever order."""
+def name_of(points: Sequence[Point], chosen: Mapping[str, Any] | None = None) -> str:
+    """Return what a sweep is called: by its experiment, and by what its points ask for, in whatever order, and how
+    these were `chosen` from others.
+    """
     experiments = {point.composed.experiment for point in points}
-    asked = of_value(sorted({point.ids[-1] for point in points}))
+    ids = sorted({point.ids[-1] for point in points})
+    asked = of_value([ids, chosen] if chosen else ids)
     return f"{experiments.pop() if len(experiments) == 1 else 'sweep'}-{asked[:DIGITS]}"
 
 
 def write(world: World, ends: Sequence[End], sweep: Sweep, command: str) -> Path | None:
     """Write the folder of a sweep and make outputs/sweeps/latest a link to it; return its page.
 
-    None, and nothing is written, where fewer than two points were built to their end.
+    None, and nothing is written, where fewer than two points were built to their end; one that was chosen will do.
 
     Raises:
         StoreError: it cannot be written.
     """
-    if sum(each.run is not None for each in ends) < 2:
+    if sum(each.run is not None for each in ends) < at_least(sweep):
         return None
     gathered = gather(world, ends, sweep, command)
     folder = world.root / gathered.path
@@ -75,6 +78,25 @@ def write(world: World, ends: Sequence[End], sweep: Sweep, command: str) -> Path
     return folder / PAGE
 
 
+def at_least(sweep: Sweep) -> int:
+    """Return how many points must have been built for the report of a sweep."""
+    return 1 if sweep.chosen else 2
+
+
+def cut(world: World, name: str) -> list[dict[str, Any]]:
+    """Return who was cut on which rung of a sweep, with its value there; nobody where that is not written down."""
+    try:
+        rungs = json.loads((world.outputs / "sweeps" / name / VALUES).read_bytes())["chosen"]["rungs"]
+        return [
+            {"sweep": name, "point": each["point"], "key": rung["key"], "value": rung["value"], "mean": each["mean"]}
+            for rung in rungs
+            for each in rung["points"]
+            if not each["goes_on"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
 def latest(world: World) -> SweepInput | None:
     """Return the sweep that was built last, None where there is none or its sweep.json cannot be read."""
     try:
@@ -86,7 +108,7 @@ def latest(world: World) -> SweepInput | None:
 def gather(world: World, ends: Sequence[End], sweep: Sweep, command: str) -> SweepInput:
     """Return what the report of a sweep is made of."""
     points = [each.point for each in ends]
-    folder = world.outputs / "sweeps" / name_of(points)
+    folder = world.outputs / "sweeps" / name_of(points, sweep.chosen)
     settings = varied(points)
     told = [
         _point(each, {key: values[place] for key, values in settings.items()}, sweep, folder)
@@ -111,6 +133,7 @@ def gather(world: World, ends: Sequence[End], sweep: Sweep, command: str) -> Swe
             for each in sweep.seeds
         ],
         front=_front(told),
+        chosen=dict(sweep.chosen),
     )
 
 

@@ -68,23 +68,11 @@ def build(options: Options) -> int:
         graph, points = (left.graph, left.points) if left else (graph, points)
         endings, sweep = _built(graph, points, store, world, options, walker, left)
     page = _page(points, endings, sweep, world, options) if options.multirun else None
-    if options.format in gate_text.FORMS:
-        print(gate_text.FORMS[options.format](_ended(points, endings)))
-    elif not options.multirun:
+    if options.format in gate_text.FORMS or options.multirun:
+        _tell_sweep(points, endings, sweep, left, page and page.relative_to(world.root), options)
+    else:
         [ending] = endings
         _tell(ending, points[0], world.now() - started)
-    else:
-        rows = [
-            Row(point.name, each.said, each.results, is_best=point is sweep.best)
-            for point, each in zip(points, endings, strict=True)
-        ]
-        print(table(rows, columns()))
-        for each in left.stopped if left else ():
-            print(hang("", each, columns()))
-        if said := sweep_text.text(sweep, columns()):
-            print(said)
-        if page is not None:
-            print(f"\nThe sweep: {page.relative_to(world.root)}")
     _track(points, endings, world, options)
     if sweep.error is not None:
         raise sweep.error
@@ -97,6 +85,34 @@ def _ended(points: Sequence[Point], endings: "Sequence[_Ending]") -> list[gate_t
         gate_text.Ended(" ".join([point.composed.experiment, point.name]).strip(), each.said, each.results)
         for point, each in zip(points, endings, strict=True)
     ]
+
+
+def _tell_sweep(
+    points: Sequence[Point],
+    endings: "Sequence[_Ending]",
+    sweep: Sweep,
+    left: Left | None,
+    page: Path | None,
+    options: Options,
+) -> None:
+    """Print the end of a sweep, or of a build for CI."""
+    cut, stopped = (left.cut, left.stopped) if left else ((), ())
+    if options.format in gate_text.FORMS:
+        print(gate_text.FORMS[options.format](_ended(points, endings)))
+        if page is not None and options.format == "md":
+            print("".join(f"\n- {name}: {said}" for name, said in cut) + f"\n\nThe sweep: {page}")
+        return
+    rows = [
+        Row(point.name, each.said, each.results, is_best=point is sweep.best)
+        for point, each in zip(points, endings, strict=True)
+    ]
+    print(table([*rows, *(Row(name, said, None) for name, said in cut)], columns()))
+    for each in stopped:
+        print(hang("", each, columns()))
+    if said := sweep_text.text(sweep, columns()):
+        print(said)
+    if page is not None:
+        print(f"\nThe sweep: {page}")
 
 
 def _page(
@@ -239,9 +255,9 @@ def _ends(
     sweep: Sweep, points: Sequence[Point], done: Build, site: "Site | None", world: World
 ) -> tuple[list[_Ending], Sweep]:
     """Return how the points ended, each by itself and all together."""
-    name = sweep_report.name_of(points)
+    name = sweep_report.name_of(points, sweep.chosen)
     points = sweep.with_winner(points)
-    has_page = sum(all(each in done.ran for each in point.ids) for point in points) > 1
+    has_page = sum(all(each in done.ran for each in point.ids) for point in points) >= sweep_report.at_least(sweep)
     own, known = owners(points), runs.by_result(world)
     ends = []
     for point in points:

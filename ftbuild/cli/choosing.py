@@ -62,8 +62,12 @@ class Chooser(Protocol):
         """
         ...
 
+    def cut(self) -> Sequence[tuple[str, str]]:
+        """Return who was given up on a rung, by name, and what is to be said of each."""
+        ...
+
     def stopped(self) -> Sequence[str]:
-        """Return lines about who was given up."""
+        """Return lines about how they were chosen."""
         ...
 
     def to_come(self) -> str:

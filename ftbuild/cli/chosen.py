@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ftbuild.cli.choosing import Chooser
-from ftbuild.cli.driven import Driver
+from ftbuild.cli.driven import Driver, refuse_short
 from ftbuild.cli.options import Options
 from ftbuild.cli.rungs import Rungs
 from ftbuild.cli.smoke import smoke_overrides
@@ -23,7 +23,7 @@ def driver_of(
     """Return the driver of a sweep, None for one whose points are all built.
 
     Raises:
-        ConfigError: a value of it is wrong, or it searches and Optuna is not there.
+        ConfigError: a value of it is wrong, a job ends before its last rung, or it searches and Optuna is not there.
     """
     rule = composed.chosen_by
     if rule is None:
@@ -36,6 +36,8 @@ def driver_of(
 
 def _chooser(rule: Halving | Search, graph: Graph, points: Sequence[Point], store: Store) -> Chooser:
     if isinstance(rule, Halving):
+        if rule.by_checkpoints:
+            refuse_short(points, rule.values[-2])
         return Rungs(rule, points)
     refuse_without_optuna()
     [point] = points

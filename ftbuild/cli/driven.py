@@ -39,12 +39,14 @@ SPLIT = "dataset.split"
 class Left:
     """The points that are left to be built in full, as one graph.
 
-    `known` are the actions that were done on the way, `stopped` lines about who was given up, `told` is for run.json.
+    `known` are the actions that were done on the way, `cut` who was given up by name, and where; `stopped` lines about
+    how it went, `told` is for run.json.
     """
 
     graph: Graph
     points: list[Point]
     known: Mapping[str, Ran]
+    cut: Sequence[tuple[str, str]]
     stopped: Sequence[str]
     told: Mapping[str, Any]
 
@@ -125,7 +127,7 @@ class Driver:
                 print(said, file=sys.stderr)
             self._give_up(trials, points, walked, done)
         graph, points = self._points(self._chooser.finalists())
-        return Left(graph, points, known, self._chooser.stopped(), self._chooser.to_json())
+        return Left(graph, points, known, self._chooser.cut(), self._chooser.stopped(), self._chooser.to_json())
 
     def _give_up(self, trials: Sequence[Trial], points: Sequence[Point], graph: Graph, done: Build) -> None:
         """Cancel the jobs of those who go no further; one that somebody else goes on with is left alone."""
@@ -216,6 +218,24 @@ def refuse_unlike(composed: Sequence[Composed]) -> None:
             )
     if not any(_in(first.tree, [*SPLIT.split("."), each]) for each in ("validation", "validation_from", "test_from")):
         raise ConfigError(_unvalidated(first))
+
+
+def refuse_short(points: Sequence[Point], epoch: int) -> None:
+    """Refuse points that have no job, or one that ends with an epoch after which it is to stand still.
+
+    Raises:
+        ConfigError: with the first of them.
+    """
+    for point in points:
+        method = point.composed.tree["method"]
+        if method["type"] == "none":
+            said = "nothing is trained, so there is no checkpoint to ask"
+            raise ConfigError(_problem(point.composed, "method", said, "a method, or a sweep without checkpoints."))
+        n_epochs = method["hyperparameters"]["n_epochs"]
+        if isinstance(n_epochs, int) and n_epochs <= epoch:
+            key, said = "method.hyperparameters.n_epochs", f"a job with {n_epochs} has ended by epoch {epoch}"
+            fix = f"{key}={epoch + 1} or more, or earlier epochs in sweep.halving.rungs.checkpoints."
+            raise ConfigError(_problem(point.composed, key, said, fix))
 
 
 def _refuse_unvalidated(points: Sequence[Point], graph: Graph, done: Build) -> None:

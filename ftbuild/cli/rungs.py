@@ -8,7 +8,7 @@ from ftbuild.composed import Asked
 from ftbuild.errors import CostError
 from ftbuild.halving import Halving, Ladder
 from ftbuild.points import UNCHANGED, Point, shortened
-from ftbuild.report import words
+from ftbuild.report import sweep_words, words
 from ftbuild.spaces import bare, spelt
 
 
@@ -110,17 +110,22 @@ class Rungs:
             for rung in range(self._ladder.rung + 1, len(self._halving.values))
         ]
 
+    def cut(self) -> list[tuple[str, str]]:
+        """Return who stopped, on which rung, and with what value."""
+        return [
+            (one["point"], f"cut at {self.rung(rung)}: {self._came_to(one)}")
+            for rung, each in enumerate(self._told)
+            for one in each["points"]
+            if not one["goes_on"]
+        ]
+
     def stopped(self) -> list[str]:
-        """Return a line for each rung: who stopped there, and what each was worth."""
-        lines = []
-        for rung, each in enumerate(self._told):
-            gone = [
-                f"{one['point']} {'failed' if 'error' in one else words.value(one['mean'])}"
-                for one in each["points"]
-                if not one["goes_on"]
-            ]
-            lines += [f"Stopped at {self.rung(rung)}, by the validation split: {', '.join(gone)}"] if gone else []
-        return lines
+        """Return the ties at the cut."""
+        ties = [(self.rung(rung), sweep_words.ties(each)) for rung, each in enumerate(self._told)]
+        return [f"At {rung} there was {said}" for rung, said in ties if said]
+
+    def _came_to(self, told: Mapping[str, Any]) -> str:
+        return f"failed, {told['error']}" if "error" in told else f"{words.value(told['mean'])} on the validation split"
 
     def _word(self, rung: int) -> str:
         return f"{self._halving.key}={spelt(self._halving.values[rung])}"

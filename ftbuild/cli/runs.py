@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from typing import Any
 
+from ftbuild import sweep_report
 from ftbuild.cli import rounds_line
 from ftbuild.cli.build import world_of
 from ftbuild.cli.grid import aligned, github
@@ -16,6 +17,7 @@ from ftbuild.cli.options import Options
 from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.history import SCHEMA_VERSION, Run, latest_id, listed
 from ftbuild.problem import Problem, nearest, render
+from ftbuild.report import sweep_words
 from ftbuild.report.words import asked_for, cost, count, duration, interval, metric_of, value, when
 from ftbuild.trees import experiments
 from ftbuild.world import World
@@ -135,7 +137,7 @@ def runs(options: Options) -> int:
     rows = _sorted([_row(run, latest) for run in chosen], *order)
     history = rounds_line.rounds(options.experiment, found) if options.experiment is not None else []
     if options.format == "json":
-        told = {"schema_version": SCHEMA_VERSION, "runs": [row.to_json() for row in rows]}
+        told = {"schema_version": SCHEMA_VERSION, "runs": [row.to_json() for row in rows], "cut": _cut(rows, world)}
         told |= {"rounds": [each.to_json() for each in history]} if history else {}
         print(json.dumps(told, ensure_ascii=False, indent=1))
     elif not rows and problems:
@@ -151,9 +153,19 @@ def runs(options: Options) -> int:
         print(github(HEAD, [row.cells(world.now()) for row in rows]))
     else:
         print(text(rows, world.now(), columns()))
+        for each in _cut(rows, world):
+            at = sweep_words.rung(each["key"], each["value"])
+            said = f"cut at {at}: {value(each['mean'])} on the validation split, by {each['sweep']}"
+            print(hang(f"  {each['point']}   ", said, columns()))
     if history and options.format == "text":
         print("\n" + rounds_line.text(history, columns()))
     return int(ExitCode.DONE)
+
+
+def _cut(rows: Sequence[Row], world: World) -> list[dict[str, Any]]:
+    """Return who was cut on the way to these runs, sweep by sweep."""
+    names = dict.fromkeys(row.sweep for row in rows if row.sweep)
+    return [each for name in names for each in sweep_report.cut(world, name)]
 
 
 def text(rows: Sequence[Row], now: float, width: int) -> str:

@@ -108,6 +108,10 @@ class Trials:
         """Return nobody: what will be drawn is not known."""
         return []
 
+    def cut(self) -> list[tuple[str, str]]:
+        """Return nobody: there may be many trials, and the best of them are told."""
+        return []
+
     def stopped(self) -> list[str]:
         """Return what the search came to: how many trials, the best of them, those that failed, and why it ended."""
         failed = [number for number, each in enumerate(self._tried, 1) if each.worth is None]

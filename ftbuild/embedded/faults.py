@@ -165,9 +165,8 @@ class Fate:
             halfway.append(Hold(1, deadly=True))
         verdict = (BLOCKED, "moderation_failed") if self._strikes.strikes("moderation_failed") else None
         slow = self._strikes.strikes("slow_epochs")
-        found = Troubles(
-            *([hold for hold in holds if hold] for holds in (first, halfway)), verdict, slow["looks"] if slow else 0
-        )
+        epoch_looks = slow["looks"] if slow else 0
+        found = Troubles([hold for hold in first if hold], [hold for hold in halfway if hold], verdict, epoch_looks)
         self._held[job_id] = found
         return found
 

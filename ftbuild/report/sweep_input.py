@@ -5,7 +5,7 @@ their order; whatever names a point names it by its number. Knows nothing of whe
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 SCHEMA_VERSION = 1
@@ -54,6 +54,7 @@ class SweepInput:
     `seeds`: of each configuration built with several seeds its `name`, its `points` and `found`, as `over_seeds` says.
     `front`: the points on the Pareto front of value and `by`, cost_usd or training_seconds; `by` is None where there is
     neither.
+    `chosen`: how others were given up on the way, as `rungs` or `search`; they are no points of it.
     """
 
     name: str
@@ -69,6 +70,13 @@ class SweepInput:
     unasked: str
     seeds: Sequence[Mapping[str, Any]]
     front: Mapping[str, Any]
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_asked(self) -> int:
+        """Return how many points it began with."""
+        rungs, search = self.chosen.get("rungs"), self.chosen.get("search")
+        return len(rungs[0]["points"]) if rungs else len(search["trials"]) if search else len(self.points)
 
     @property
     def experiments(self) -> list[str]:
@@ -87,5 +95,5 @@ class SweepInput:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "SweepInput":
         """Return the input that `to_json` wrote."""
-        told = {name: value[name] for name in cls.__dataclass_fields__}
+        told = {"chosen": {}} | {name: value[name] for name in cls.__dataclass_fields__ if name in value}
         return cls(**{**told, "points": [PointInput(**each) for each in value["points"]]})

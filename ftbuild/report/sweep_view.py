@@ -25,6 +25,7 @@ def sweep_view(sweep: SweepInput) -> dict[str, Any]:
         "table_head": _head(sweep),
         "rows": [_row(sweep, number, each) for number, each in enumerate(sweep.points, 1)],
         "conditions": _conditions(sweep),
+        "chosen": _chosen(sweep),
         "pictures": sweep_pictures.pictures(sweep, names),
         "failed": [_named(sweep, n) | {"error": each.error} for n, each in enumerate(sweep.points, 1) if each.error],
         "repeat": _repeat(sweep),
@@ -44,7 +45,10 @@ def _named(sweep: SweepInput, number: int) -> dict[str, Any]:
 def _verdict(sweep: SweepInput) -> dict[str, Any]:
     built = [each for each in sweep.points if each.results]
     best = sweep.winner["point"] if sweep.winner is not None else sweep.best
-    tiles = [{"label": "Points built", "value": f"{len(built)} of {len(sweep.points)}", "note": _failed(sweep)}]
+    n_asked = max(sweep.n_asked, len(sweep.points))
+    tiles = [{"label": "Points built", "value": f"{len(built)} of {n_asked}", "note": _failed(sweep)}]
+    if sweep.chosen and len(built) == 1:
+        return {**_left(sweep, built[0]), "tiles": tiles}
     if best is None or sweep.best is None:
         why = _why_none(sweep, built)
         sentences = [f"{words.first_large(why)}.", *(_confirmation(sweep) if sweep.winner else [])]
@@ -70,6 +74,39 @@ def _verdict(sweep: SweepInput) -> dict[str, Any]:
         "sentences": [*_won(sweep, point), *_confirmation(sweep)],
         "tiles": [tile, *tiles],
     }
+
+
+def _left(sweep: SweepInput, point: PointInput) -> dict[str, Any]:
+    """Return what the one point came to that was built in full, the others having been given up on the way."""
+    assert point.results is not None
+    said = "Rehearsed: the numbers are made up" if sweep.is_rehearsed else words.VERDICTS[point.results["verdict"]]
+    sentences = [
+        f"It is left of {words.count(sweep.n_asked, 'point')}; the others were given up by their answers to the "
+        "validation split, and it alone was asked on the test split."
+    ]
+    ending = "undecided" if sweep.is_rehearsed else point.results["ending"] or "undecided"
+    return {"headline": f"{point.name}: {said}", "ending": ending, "sentences": sentences}
+
+
+def _chosen(sweep: SweepInput) -> list[dict[str, Any]]:
+    """Return the tables of those who were given up on the way: one a rung, or that of all trials of a search."""
+    tables = []
+    for rung in sweep.chosen.get("rungs", ()):
+        name = sweep_words.rung(rung["key"], rung["value"])
+        rows = [_on_the_way(each["point"], each, "goes on" if each["goes_on"] else "cut") for each in rung["points"]]
+        tables.append({"name": words.first_large(name), "note": sweep_words.ties(rung), "rows": rows})
+    if search := sweep.chosen.get("search"):
+        rows = []
+        for number, each in enumerate(search["trials"], 1):
+            said = " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in each["values"].items())
+            rows.append(_on_the_way(f"{number}: {said}", each, ""))
+        tables.append({"name": f"Trials, drawn by {search['sampler']}", "note": "", "rows": rows})
+    return tables
+
+
+def _on_the_way(name: str, told: Mapping[str, Any], said: str) -> dict[str, Any]:
+    value = "failed" if "error" in told else words.value(told["mean"])
+    return {"name": name, "value": value, "said": told.get("error", said), "mean": told["mean"]}
 
 
 def _failed(sweep: SweepInput) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ftbuild.halving import CHECKPOINTS
 from ftbuild.report import words
 
 
@@ -16,6 +17,20 @@ def again(confirmed: Mapping[str, Any] | None, n_before: int) -> list[str]:
         others = words.count(n_before, "other winner was", "other winners were")
         said.append(f"{others} asked on them before: untouched no more. dataset.split.seed draws new ones.")
     return said
+
+
+def rung(key: str, value: Any) -> str:
+    """Return a rung of a halving: epoch 1 of one job, or n_epochs=1."""
+    return f"epoch {value}" if key == CHECKPOINTS else f"{key.rpartition('.')[2]}={'all' if value is None else value}"
+
+
+def ties(rung: Mapping[str, Any]) -> str:
+    """Return who stopped on a rung although somebody with the same value went on, "" where nobody did."""
+    least = {each["mean"] for each in rung["points"] if each["goes_on"]}
+    cut = [each["point"] for each in rung["points"] if not each["goes_on"] and each["mean"] in least]
+    if not cut:
+        return ""
+    return f"a tie at the cut: {', '.join(cut)} reached as much as one that goes on; of equal ones the first does"
 
 
 def unasked(why: str) -> str:
