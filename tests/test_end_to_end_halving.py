@@ -100,8 +100,8 @@ def test_a_sweep_killed_on_its_first_rung_repeats_no_job_and_leaves_its_finalist
         looked = Counter(each["body"]["model"] for each in sent if each["body"]["messages"][-1]["content"] in test)
         assert len(looked) == 2
         assert run["fine_tuned_model"] in looked
-        stopped = [line for line in ended.out.splitlines() if line.startswith("Stopped at ")]
-        assert [line.split(",")[0] for line in stopped] == ["Stopped at n_epochs=1", "Stopped at n_epochs=2"]
+        stopped = re.findall(r"cut at (n_epochs=\d): [\d.]+ on the validation split", ended.out)
+        assert stopped == ["n_epochs=1", "n_epochs=1", "n_epochs=2"]
 
         again = project.run(*HALVED, COLUMNS="300")
         assert (again.code, again.out, again.err) == (0, ended.out, "")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftbuild.halving import Halving, Ladder, rises
+from ftbuild.halving import Halving, Ladder, are_epochs, rises
 
 shares = st.integers(1, 99).map(lambda each: each / 100)
 worths = st.one_of(st.none(), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
@@ -85,6 +85,13 @@ def test_a_share_is_cut_off_to_whole_points_without_float_noise(keep: float, n: 
 )
 def test_rungs_are_numbers_that_rise(values: list[Any], are_rungs: bool) -> None:
     assert rises(values) is are_rungs
+
+
+@pytest.mark.parametrize(
+    ("values", "are"), [([1], True), ([1, 3], True), ([], False), ([0, 1], False), ([2, 1], False), ([1.5], False)]
+)
+def test_epochs_to_wait_after_are_whole_numbers_from_one_on_that_rise(values: list[Any], are: bool) -> None:
+    assert are_epochs(values) is are
 
 
 def test_as_json_it_is_the_same() -> None:

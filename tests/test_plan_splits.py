@@ -5,9 +5,29 @@ from typing import Any
 import pytest
 from settings_fixture import FULL, graph
 
-from ftbuild.plan.action import COMPARE, CONFIRM, DATASET, JOB, PREDICT, RENDER, REPORT, TARGETS, Action
+from ftbuild.plan.action import (
+    CHECKPOINT,
+    CHOOSE,
+    COMPARE,
+    CONFIRM,
+    DATASET,
+    JOB,
+    PREDICT,
+    RENDER,
+    REPORT,
+    TARGETS,
+    Action,
+)
 from ftbuild.plan.graph import Graph
-from ftbuild.plan.splits import CONFIRMED, confirming, has_confirm, validating
+from ftbuild.plan.splits import (
+    CONFIRMED,
+    at_checkpoint,
+    confirming,
+    has_confirm,
+    job_of,
+    validating,
+    without_jobs,
+)
 
 GOAL = {
     "metric": "chrf",
@@ -131,3 +151,29 @@ def test_each_action_of_it_is_one_of_the_test_split_but_for_the_examples_it_read
         assert (each.kind, each.settings_text, each.arm) == (twin.kind, twin.settings_text, twin.label)
         differing = [own.role for own, other in zip(each.inputs, twin.inputs, strict=True) if own != other]
         assert differing == (["examples"] if each.kind is PREDICT else ["examples", "predictions"])
+
+
+@pytest.mark.parametrize("rule", ["last", "best_evaluation"])
+def test_at_a_rung_the_checkpoint_is_asked_in_place_of_the_end_and_the_job_is_the_whole_one(rule: str) -> None:
+    tree = KEPT | {"method": FULL["method"] | {"checkpoint": rule}}
+    given, found = validated(tree)
+    asked = at_checkpoint(found, 2)
+    [whole], [job], [waits] = (
+        [each for each in one if each.kind is kind] for one, kind in ((given, JOB), (asked, JOB), (asked, CHECKPOINT))
+    )
+    assert job.id == whole.id == job_of(waits).id
+    assert not [each for each in asked if each.kind is CHOOSE]
+    [tuned] = [each for each in asked if each.kind is PREDICT]
+    assert [each.action for each in tuned.inputs if each.role == "job"] == [waits.id]
+    assert "checkpoint" not in tuned.settings
+    walked = without_jobs(asked)
+    assert set(asked.actions) - set(walked.actions) == {job.id}
+    assert list(walked)[-1].label == "tuned scores validation"
+    assert without_jobs(found).actions == found.actions
+
+
+def test_another_epoch_is_another_checkpoint_of_the_same_job() -> None:
+    _, found = validated(FULL)
+    one, other = at_checkpoint(found, 1), at_checkpoint(found, 2)
+    differ = [each.kind for each in other if each.id not in one.actions]
+    assert differ == [CHECKPOINT, PREDICT, list(other)[-1].kind]

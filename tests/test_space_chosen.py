@@ -40,6 +40,16 @@ def test_rungs_that_do_not_rise_are_refused_at_their_line(own: Own, values: str)
     )
 
 
+@pytest.mark.parametrize("values", ["[2, 1]", "[0]", "[1, null]"])
+def test_checkpoints_of_no_epochs_are_refused_at_their_line(own: Own, values: str) -> None:
+    said = refused(own, f"grid:\n  seed: [1, 2]\nhalving:\n  rungs: {{checkpoints: {values}}}\n  keep: 0.5\n")
+    shown = values.replace(", ", ",")
+    assert said == (
+        f"conf/sweep/mine.yaml:5: sweep.halving.rungs.checkpoints: {shown} are no epochs that rise\n"
+        "    Fix: as [1] or [1,2]; the end of the job follows.\n"
+    )
+
+
 def test_what_the_command_line_sets_cannot_rise(own: Own) -> None:
     space = f"grid:\n  seed: [1, 2]\nhalving:\n  rungs: {{{EPOCHS}: [1, 3]}}\n  keep: 0.5\n"
     assert refused(own, space, f"{EPOCHS}=2") == (
