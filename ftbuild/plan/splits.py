@@ -64,6 +64,7 @@ def at_checkpoint(validated: Graph, epoch: int) -> Graph:
     The job is among them and nothing reads it: it is what is agreed to, and launched, for the checkpoint.
     """
     asked, now = Graph(), dict[str, str]()
+    *_, last = (each for each in validated if each.kind is JOB)  # another is that of the model it begins with
     for action in validated:
         if action.kind is CHOOSE:
             now[action.id] = now[next(each.action for each in action.inputs if each.role == "job")]
@@ -73,7 +74,7 @@ def at_checkpoint(validated: Graph, epoch: int) -> Graph:
             said = {name: value for name, value in said.items() if name != "checkpoint"}
         inputs = tuple(replace(each, action=now[each.action]) for each in action.inputs)
         now[action.id] = asked.add(replace(action, settings=said, inputs=inputs))
-        if action.kind is JOB:
+        if action is last:
             until = {**action.settings, "epoch": epoch}
             now[action.id] = asked.add(Action(CHECKPOINT, f"job, epoch {epoch}", "train", until, inputs))
     return asked
