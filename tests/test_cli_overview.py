@@ -44,7 +44,7 @@ def test_every_experiment_stands_with_its_newest_run(tmp_path: Path) -> None:
     shipped = [(name, about, "never run", "") for name, about in experiments(CONF.parent).items()]
     mine = ("mine", "Ours.", "rehearsed: no difference, goal missed", "4 March 2025, 10:42 UTC")
     following = "\nNext of the five steps goal, data, train, test, improve:\n"
-    following += "  mine    train      ftbuild +experiment=mine    only rehearsed\n"
+    following += "  mine    done       ftbuild runs --experiment mine\n"
     assert ended.out == lines(sorted([*shipped, mine]), 200) + "\n" + following + FOOT
 
 
@@ -81,14 +81,22 @@ def test_what_comes_next_is_one_command_an_experiment(tmp_path: Path) -> None:
     assert following(runs) == ["  mine    improve    ftbuild accept datasets/proposals/20250303-104200-mine"]
     runs.own.experiment(
         "mine_2",
-        "# Again.   ftbuild +experiment=mine_2\ndefaults: [mine]\nround:\n  # of the misses\n  after: mine\n",
+        "# Two.   ftbuild +experiment=mine_2\ndefaults: [mine]\nround:\n  # of it\n  run: null\n  after: mine\n",
     )
     assert following(runs) == [
         "  mine      improve    ftbuild +experiment=mine_2",
         "  mine_2    data       ftbuild +experiment=mine_2",
     ]
     runs.write("20250304-104200-mine_2", verdict="better", ending="met", fine_tuned_model="ft:mine_2")
+    runs.write("20250305-104200-mine_2", verdict="better", ending="missed", rehearsed=True)
     assert following(runs) == ["  mine_2    done       ftbuild chat 20250304-104200-mine_2"]
+
+
+def test_what_was_only_rehearsed_is_to_be_built(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.own.experiment("mine", "# Ours.   ftbuild +experiment=mine\ndefaults: [tone_formal]\n")
+    runs.write("20250303-104200-mine", verdict="better", ending="missed", rehearsed=True)
+    assert following(runs) == ["  mine    train      ftbuild +experiment=mine    only rehearsed"]
 
 
 def test_a_source_whose_bytes_have_changed_since_comes_first(tmp_path: Path) -> None:

@@ -38,7 +38,10 @@ def overview(folder: Path) -> int:
         for name, what in known.items()
     ]
     print(lines(rows, columns()))
-    going = {name: run for name, run in newest.items() if name in known and name not in unread}
+    going: dict[str, Run] = {}
+    for run in sorted(runs, key=lambda one: bool(one.told.get("rehearsed"))):  # a real one says more than a rehearsal
+        if (name := run.told["experiment"]) in known and name not in unread:
+            going.setdefault(name, run)
     mine = [] if root / "conf" == shipped_conf() else [each.stem for each in own if each.stem not in unread]
     if found := standings(world, going, mine):
         print("\n" + steps(found, columns()))

@@ -4,21 +4,21 @@ Read off what lies there: runs, proposals, the files of experiments, the bytes o
 it is told at once; what a setting has changed since, only a plan knows.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
+import yaml
+
+from ftbuild.composed import FOLDERS
 from ftbuild.errors import StoreError
 from ftbuild.history import Run
 from ftbuild.source_files import Place
 from ftbuild.store.store import Store
 from ftbuild.trees import shipped_conf
 from ftbuild.world import World
-
-FOLDERS = ("huggingface",)  # kinds of sources whose path is a folder
-AFTER = re.compile(r"^round:\s*(?:\{|\n(?:[ \t]+.*\n|[ \t]*#.*\n|\n)*?[ \t]+)\s*after:\s*['\"]?([\w-]+)", re.MULTILINE)
-EXPERIMENT = re.compile(r"^experiment:\s*['\"]?([\w-]+)", re.MULTILINE)
+from ftbuild.yaml_marks import nodes
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Standing:
 
 
 def standings(world: World, last: Mapping[str, Run], own: Iterable[str]) -> list[Standing]:
-    """Return where each experiment stands that has been run, `last` being its newest run, or is the project's `own`.
+    """Return where each experiment stands that has been run, `last` being what counts, or is the project's `own`.
 
     One that another has come after, which was built, stands where that one does.
     """
@@ -93,8 +93,8 @@ def _later(world: World) -> dict[str, list[str]]:
     """Return the experiments of the project that come after each, by name."""
     found: dict[str, list[str]] = {}
     for path in sorted((world.root / "conf" / "experiment").glob("*.yaml")):
-        if said := AFTER.search(path.read_text(encoding="utf-8", errors="replace") + "\n"):
-            found.setdefault(said[1], []).append(path.stem)
+        if (said := _said_in(path, "round", "after")) is not None:
+            found.setdefault(said, []).append(path.stem)
     return found
 
 
@@ -102,6 +102,18 @@ def _proposed(world: World) -> dict[str, list[str]]:
     """Return the folders of proposals for each experiment, by name."""
     found: dict[str, list[str]] = {}
     for path in sorted((world.root / "datasets" / "proposals").glob("*/proposal.yaml")):
-        if said := EXPERIMENT.search(path.read_text(encoding="utf-8", errors="replace")):
-            found.setdefault(said[1], []).append(path.parent.relative_to(world.root).as_posix())
+        if (said := _said_in(path, "experiment")) is not None:
+            found.setdefault(said, []).append(path.parent.relative_to(world.root).as_posix())
     return found
+
+
+def _said_in(path: Path, *keys: str) -> str | None:
+    """Return the text that a YAML file has below keys, None where it has none or cannot be read."""
+    try:
+        node = nodes(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, OSError, UnicodeDecodeError):
+        return None
+    for key in keys:
+        inside = node.value if isinstance(node, yaml.MappingNode) else ()
+        node = next((value for name, value in inside if name.value == key), None)
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else None
