@@ -143,6 +143,7 @@ def test_what_is_unkeyed_is_listed_here_and_all_else_changes_results() -> None:
         "Provider.api_key_env",
         "Provider.at_once",
         "Provider.base_deployment",
+        "Provider.bills_trained",
         "Provider.deployment",
         "Provider.deploys",
         "Provider.ends",

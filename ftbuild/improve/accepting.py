@@ -108,7 +108,7 @@ def _source(entry: Entry, path: str, proposal: Proposal, tree: Mapping[str, Any]
     licence, origin = entry.said["licence"], entry.said.get("origin", f"Reviewed after {after}")
     consent = {"consent": entry.said["consent"]} if "consent" in entry.said else {}
     group = {"group": "group"} if entry.kind == "review" else {}
-    said = {"kind": "chat_jsonl", "path": path, **group, "walled": True, "licence": licence}
+    said = {"kind": "chat_jsonl", "path": path, **group, "only": "train", "walled": True, "licence": licence}
     return {**said, **consent, "origin": origin}
 
 
