@@ -88,7 +88,7 @@ def cut(world: World, name: str) -> list[dict[str, Any]]:
     try:
         rungs = json.loads((world.outputs / "sweeps" / name / VALUES).read_bytes())["chosen"]["rungs"]
         return [
-            {"sweep": name, "point": each["point"], "key": rung["key"], "value": rung["value"], "mean": each["mean"]}
+            {"sweep": name, "point": each["point"], "rung": rung["name"], "mean": each["mean"]}
             for rung in rungs
             for each in rung["points"]
             if not each["goes_on"]

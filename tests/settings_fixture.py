@@ -173,7 +173,7 @@ TINY["provider"] |= {
         "list_lag": {"seconds": 2.0},
         "result_base64": {"times": 1},
         "paused": {"times": 1, "after": 0, "every": 1, "looks": 2},
-        **{name: {"looks": 2} for name in ("stuck_validating", "unknown_status")},
+        **{name: {"looks": 2} for name in ("stuck_validating", "unknown_status", "slow_epochs")},
         **{name: {"times": 1} for name in ("error_after_commit", "error_before_commit", "permission_denied")},
         **{name: {"times": 1} for name in ("training_closed", "quota_exceeded", "training_file_gone")},
         **{name: {"times": 1} for name in ("moderation_failed", "events_repeated", "events_disordered")},

@@ -228,6 +228,7 @@ def test_an_answer_in_drops_takes_its_time_and_is_whole(rehearsal: Rehearsal) ->
     [
         ({"stuck_validating": 4}, "validating_files"),
         ({"paused": 4}, "paused"),
+        ({"slow_epochs": 4}, "running"),
         ({"unknown_status": 4}, "preparing"),
         ({"stuck_validating": 4, "azure_statuses": True}, "pending"),
         ({"empty_error": True}, "succeeded"),
@@ -339,7 +340,7 @@ def test_other_faults_or_none_in_between_count_anew(tmp_path: Path) -> None:
 
 
 def test_every_fault_that_can_be_set_is_known_to_the_server() -> None:
-    of_jobs = {"stuck_validating", "paused", "unknown_status", "moderation_failed", "server_dies"}
+    of_jobs = {"stuck_validating", "paused", "unknown_status", "slow_epochs", "moderation_failed", "server_dies"}
     assert {*REFUSALS, *CHANGES, *of_jobs, "answer_lost", "slow_body"} == set(Faults.model_fields)
 
 
@@ -357,7 +358,7 @@ def test_faults_that_no_rehearsal_has_are_told_with_their_place_and_the_nearest_
     has = "answer_lost, error_after_commit, error_before_commit, permission_denied, training_closed"
     assert own.refused("plan", "experiment=mine") == (
         "conf/experiment/mine.yaml:5: no key 'provider.faults.answr_lost'\n"
-        f"    provider.faults has {has}, quota_exceeded, training_file_gone, rate_limited and 14 more.\n"
+        f"    provider.faults has {has}, quota_exceeded, training_file_gone, rate_limited and 15 more.\n"
         "    Fix: the nearest key is provider.faults.answer_lost.\n"
         "conf/experiment/mine.yaml:5: no key 'provider.faults.rate_limited.evry'\n"
         "    provider.faults.rate_limited has times, after, every, request, seconds, as_date.\n"

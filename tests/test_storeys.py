@@ -38,7 +38,7 @@ STOREYS = (
     ("points", "runs", "run_diff", "descent"),
     ("probing", "cutting"),
     ("lockfile", "estimates", "foresight", "tracking", "sweep"),
-    ("gates", "elsewhere", "durations"),
+    ("gates", "elsewhere", "cutting", "durations"),
     ("site", "paying", "sweep_report"),
     ("cli",),
 )

@@ -37,6 +37,7 @@ class Rungs:
             {
                 "key": bare(self._halving.key),
                 "value": self._halving.values[len(self._told)],
+                "name": rung,
                 "metric": next((each.worth["metric"] for each in found if each.worth), None),
                 "points": [
                     {

@@ -17,7 +17,6 @@ from ftbuild.cli.options import Options
 from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.history import SCHEMA_VERSION, Run, latest_id, listed
 from ftbuild.problem import Problem, nearest, render
-from ftbuild.report import sweep_words
 from ftbuild.report.words import asked_for, cost, count, duration, interval, metric_of, value, when
 from ftbuild.trees import experiments
 from ftbuild.world import World
@@ -154,8 +153,7 @@ def runs(options: Options) -> int:
     else:
         print(text(rows, world.now(), columns()))
         for each in _cut(rows, world):
-            at = sweep_words.rung(each["key"], each["value"])
-            said = f"cut at {at}: {value(each['mean'])} on the validation split, by {each['sweep']}"
+            said = f"cut at {each['rung']}: {value(each['mean'])} on the validation split, by {each['sweep']}"
             print(hang(f"  {each['point']}   ", said, columns()))
     if history and options.format == "text":
         print("\n" + rounds_line.text(history, columns()))

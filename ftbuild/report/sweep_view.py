@@ -92,9 +92,8 @@ def _chosen(sweep: SweepInput) -> list[dict[str, Any]]:
     """Return the tables of those who were given up on the way: one a rung, or that of all trials of a search."""
     tables = []
     for rung in sweep.chosen.get("rungs", ()):
-        name = sweep_words.rung(rung["key"], rung["value"])
         rows = [_on_the_way(each["point"], each, "goes on" if each["goes_on"] else "cut") for each in rung["points"]]
-        tables.append({"name": words.first_large(name), "note": sweep_words.ties(rung), "rows": rows})
+        tables.append({"name": words.first_large(rung["name"]), "note": sweep_words.ties(rung), "rows": rows})
     if search := sweep.chosen.get("search"):
         rows = []
         for number, each in enumerate(search["trials"], 1):

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ftbuild.halving import CHECKPOINTS
 from ftbuild.report import words
 
 
@@ -17,11 +16,6 @@ def again(confirmed: Mapping[str, Any] | None, n_before: int) -> list[str]:
         others = words.count(n_before, "other winner was", "other winners were")
         said.append(f"{others} asked on them before: untouched no more. dataset.split.seed draws new ones.")
     return said
-
-
-def rung(key: str, value: Any) -> str:
-    """Return a rung of a halving: epoch 1 of one job, or n_epochs=1."""
-    return f"epoch {value}" if key == CHECKPOINTS else f"{key.rpartition('.')[2]}={'all' if value is None else value}"
 
 
 def ties(rung: Mapping[str, Any]) -> str:
