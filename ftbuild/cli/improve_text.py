@@ -64,9 +64,10 @@ def text(
 def _head(facts: Facts) -> Iterator[str]:
     if not facts.tells:
         yield f"{facts.run}: no scorer of {facts.experiment} tells a miss, so there is nothing to group."
-        yield "Add one that does: tool_calls, json_schema, style, facts, constraints or criteria."
+        yield "Add one that does: tool_calls, json_schema, style, facts, grounding, constraints or criteria."
         return
     in_test = f"{facts.missed_in_test:,} of {facts.n_test:,} test examples, which are counted and not looked at"
+    in_test = in_test if facts.n_test else "there is no test example"
     if not facts.missed:
         yield f"{facts.run}: no miss of {facts.arm} among {words.count(facts.n, 'validation example')}; {in_test}."
         if facts.missed_in_test:
