@@ -181,6 +181,15 @@ def test_a_teacher_is_asked_after_somebody_agrees_and_its_drafts_are_sifted(proj
     [line] = (folder / drafts[0]["file"]).read_text(encoding="utf-8").splitlines()
     assert [each["content"] for each in json.loads(line)["messages"]] == list(json.loads(fresh).values())
 
+    leaking = {"messages": [{"role": "user", "content": held[-2]["content"].upper()}, held[-1]]}
+    (folder / drafts[0]["file"]).write_text(f"{line}\n{json.dumps(leaking)}\n", encoding="utf-8")
+    refused = project.run("accept", run, drafts[0]["name"], "--as", "drafted")
+    assert refused.code == 1
+    assert refused.err.startswith(f"datasets/sources/drafted/{drafts[0]['name']}.jsonl:2: ")
+    assert "ours.jsonl:" in refused.err
+    assert not (project.folder / "conf" / "experiment" / "drafted.yaml").exists()
+    (folder / drafts[0]["file"]).write_text(f"{line}\n", encoding="utf-8")
+
     taken = project.run("accept", run, drafts[0]["name"], "--as", "drafted")
     assert taken.code == 0, taken.err
     built = project.run("dataset", "+experiment=drafted")
