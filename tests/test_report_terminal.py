@@ -149,6 +149,7 @@ BETTER, goal undecided.
 
 improve  10 misses of 40: 6 lose a fact, 4 invent a fact, 1 uses a contraction
          to read, never to train on: outputs/runs/latest/misses.jsonl
+         what to learn from instead: ftbuild improve 20261123-185207-tone_formal
 report   outputs/runs/latest/report.html
 model    ft:smollm2-135m-instruct:ftbuild:tone-formal:8kQ2vX
 again    git checkout 41c07de && ftbuild +experiment=tone_formal

@@ -191,6 +191,8 @@ def _next(report_input: ReportInput) -> str:
         which = ", ".join(f"{len(found)} {_plural(kind, len(found))}" for kind, found in list(missed.items())[:3])
         total = f"{words.count(n_missed, 'miss', 'misses')} of {len(report_input.examples):,}"
         lines += [f"improve  {total}: {which}", f"         to read, never to train on: {run['path']}/misses.jsonl"]
+        if report_input.results["verdict"] is not None and not report_input.results.get("rehearsed"):
+            lines.append(f"         what to learn from instead: ftbuild improve {run['run_id']}")
     lines.append(f"report   {run['path']}/report.html")
     if training and training["model"]:
         lines.append(f"model    {training['model']}")
