@@ -65,7 +65,7 @@ def test_a_group_says_where_it_stands_out_and_what_was_learnt() -> None:
     near = [Near(Learnt("2", "b.jsonl:7", "lights off", "light(off)", ("light",)), 0.613)]
     missed = [Miss(example, (misses.MISSING,), "taught", near)]
     parts = [Part("calls=one", 3, 8, 0.01), Part("source=a", 3, 60, 0.6)]
-    group = Group(misses.MISSING, missed, 100, parts, {"light": 3}, {}, (9, 200))
+    group = Group(misses.MISSING, "tuned", missed, 100, parts, {"light": 3}, {}, (9, 200))
     suspected = [Suspect(0, "ab", "b.jsonl:9", ["its answer loses a fact"], 2.0)]
     assert improve_text.text(FACTS, [group], suspected, NOTHING, None, 100).splitlines()[3:] == [
         "   1  leaves a call out   (test: 9 of 200)",

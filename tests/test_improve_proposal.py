@@ -36,7 +36,7 @@ def group(n: int = 12, kind: str = WRONG_TOOL, calls: str = "two") -> Group:
     example = {"id": "1", "slices": {"source": "requests", "calls": calls}}
     missed = [Miss(example, (kind,), "absent", near)] * n
     parts = [Part("calls=two", n, 40, 0.001), Part("source=requests", n, 100, 0.4)]
-    return Group(kind, missed, 100, parts, {"turn_device": n, "play_music": 2}, {}, (7, 50))
+    return Group(kind, "tuned", missed, 100, parts, {"turn_device": n, "play_music": 2}, {}, (7, 50))
 
 
 def settings() -> Any:

@@ -86,7 +86,9 @@ def _group(group: Group, facts: Facts, shown: set[str], width: int) -> Iterator[
     told = group.evidence()
     tested, n_tested = group.tested
     yield hang(
-        f"{len(group.misses):>4}  ", f"{label(group.kind, facts.against)}   (test: {tested} of {n_tested})", width
+        f"{len(group.misses):>4}  ",
+        f"{_who(group, facts)}{label(group.kind, facts.against)}   (test: {tested} of {n_tested})",
+        width,
     )
     yield hang("      ", ", ".join(f"{n} {EVIDENCE[name]}" for name, n in told.items() if n), width)
     out = [each for each in group.parts if each.stands_out][:PARTS_AT_MOST]
@@ -100,7 +102,12 @@ def _group(group: Group, facts: Facts, shown: set[str], width: int) -> Iterator[
     fresh = [each for each in sorted(group.misses, key=_surest) if each.example["id"] not in shown]
     for miss in fresh[:EXAMPLES_AT_MOST]:
         shown.add(miss.example["id"])
-        yield from _example(miss, facts.arm, width)
+        yield from _example(miss, group.arm, width)
+
+
+def _who(group: Group, facts: Facts) -> str:
+    """Return whose misses these are, where they are not those of the judged arm."""
+    return f"{group.arm} " if group.arm != facts.arm else ""
 
 
 def _surest(miss: Miss) -> tuple[int, int]:
@@ -166,6 +173,7 @@ def to_json(facts: Facts, found: Sequence[Group], suspected: Sequence[Suspect], 
 def _group_json(group: Group, facts: Facts) -> Mapping[str, Any]:
     return {
         "kind": group.kind,
+        "arm": group.arm,
         "label": label(group.kind, facts.against),
         "n": len(group.misses),
         "of": group.n,

@@ -52,13 +52,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Group:
-    """The misses of one kind among `n` examples, and of how many slices each has some, what stands out first.
+    """The misses of one kind among `n` examples that an `arm` was asked; `parts` are the slices that have some, what
+    stands out first.
 
     `tools` counts the tools that should have been called, `arguments` those that were wrong, as tool.name; `tested` is
     how often the kind came up in the test split, of which nothing else is known here.
     """
 
     kind: str
+    arm: str
     misses: Sequence[Miss]
     n: int
     parts: Sequence[Part]
@@ -163,7 +165,7 @@ def groups(
         tools = Counter(tool for each in mine for tool in sorted(_tools(each.example, arm)))
         parts = _parts(examples, {each.example["id"] for each in mine})
         wrong = Counter(name for each in mine for name in _arguments(each.example, arm))
-        made.append(Group(kind, mine, len(examples), parts, tools, wrong, (in_test[kind], len(tested))))
+        made.append(Group(kind, arm, mine, len(examples), parts, tools, wrong, (in_test[kind], len(tested))))
     return sorted(made, key=lambda each: (-len(each.misses), each.kind))
 
 
