@@ -384,6 +384,7 @@ HOSTED = deepcopy(FULL) | {
         "extra_body": {"trainingType": "GlobalStandard"},
         "statuses": {"pending": "queued"},
         "free": False,
+        "bills_trained": False,
         "prices": {"as_of": "2026-11", "source": "their page", "encoding": "o200k_base", "methods": ["supervised"]},
         "ends": {
             "new_jobs": "2031-01",

@@ -170,7 +170,7 @@ def test_without_runs_it_says_how_to_make_one(tmp_path: Path) -> None:
     assert own.run("runs") == Ended(0, "No runs yet. Make one: ftbuild +experiment=NAME\n", "")
     said = "No runs of tone_formal yet. Make one: ftbuild +experiment=tone_formal\n"
     assert own.run("runs", "--experiment", "tone_formal") == Ended(0, said, "")
-    assert own.run("runs", "--format", "json").out == '{\n "schema_version": 1,\n "runs": []\n}\n'
+    assert own.run("runs", "--format", "json").out == '{\n "schema_version": 1,\n "runs": [],\n "cut": []\n}\n'
     assert list(tmp_path.iterdir()) == []
 
 

@@ -36,6 +36,7 @@ defaults:
   - override /goal: ours
   - override /evaluation: ours
   - override /model: tiny
+request: {max_completion_tokens: 16}
 dataset:
   split: {validation: 0.2, test: 0.2}
 """

@@ -60,7 +60,7 @@ def test_so_they_are_deep_in_an_experiment(own: Own, opened: Editor) -> None:
         "4: override /stile: Property override /stile is not allowed.",
         "6: 99: Value is above the maximum of 50.",
         "7: bleu: Property bleu is not allowed.",
-        '7: ecco: Value is not accepted. Valid values: "echo", "rules", "base", "tuned".',
+        '7: ecco: Value is not accepted. Valid values: "echo", "rules", "base", "tuned", "before".',
         "8: slnag: Property slnag is not allowed.",
     ]
 

@@ -61,7 +61,7 @@ exlude: []
         "conf/sweep/mine.yaml:3: sweep.grid.seed: 3 is no list of values: write [3]\n"
         "conf/sweep/mine.yaml:4: sweep.grid.dataset.limit: an empty list, so there would be no point at all\n"
         "conf/sweep/mine.yaml:5: no key 'sweep.exlude'\n"
-        "    sweep has grid, zip, random, list, exclude, halving, search. For another sweep: sweep=draws.\n"
+        "    sweep has grid, zip, random, list, exclude, halving, search. For another sweep: sweep=checkpoints.\n"
         "    Fix: the nearest key is sweep.exclude.\n"
     )
 
