@@ -176,7 +176,8 @@ def _write(made: Accepted, composed: Composed, proposal: Proposal, chosen: Seque
         ConfigError: a file is there already, or the experiment does not compose.
     """
     said = ", ".join(each.name for each in chosen)
-    about = f"{composed.description.rstrip('.') or composed.experiment}, and {said}.   ftbuild +experiment={made.name}"
+    what = composed.description.rstrip(".") or composed.experiment
+    about = f"{what}; after {composed.experiment}: {said}.   ftbuild +experiment={made.name}"
     comments = [f"Accepted from datasets/proposals/{proposal.run or ''}.".replace("/.", ".")]
     experiment = world.root / "conf" / "experiment" / f"{made.name}.yaml"
     files = {world.root / path: text for path, text in made.files.items()}
