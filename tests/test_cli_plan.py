@@ -169,6 +169,16 @@ def test_json_of_a_sweep_tells_equal_actions_once(own: Own) -> None:
     assert totals == {"run": 2, "maybe": 18, "hit": 0, "cost_usd": 0, "n_tokens": None}
 
 
+def test_a_sweep_says_how_many_jobs_its_provider_is_given_at_a_time(own: Own) -> None:
+    at_openai = ["provider=openai", "model=gpt_4_1_mini"]
+    for provider, said in (([], ", 1 at a time (provider.at_once)"), (at_openai, ", 3 at a time (provider.at_once)")):
+        told = own.run("plan", "-m", TONE, "seed=1,2,3,4", *provider, columns=300).out
+        assert f"Plan: 4 points, 4 new jobs{said}, 30 actions to run, 0 cached." in told
+    told = own.run("plan", "-m", TONE, "seed=1,2,3", *at_openai, columns=300).out
+    assert "Plan: 3 points, 3 new jobs, " in told
+    assert "at a time" not in told
+
+
 def planned(kind: object, label: str, status: Status, *reasons: str) -> Planned:
     stage = "data" if kind is DATASET else "train" if kind is JOB else "test"
     action = Action(kind, label, stage, {"label": label})  # type: ignore[arg-type]

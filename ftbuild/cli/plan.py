@@ -4,7 +4,7 @@ import json
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +95,7 @@ def _print(
     print(_table(planned, apart(points), costs, width))
     if to_come:
         print(hang(f"{'':8} ", to_come, width))
-    print(_tail(planned, paid, options, width, _expected(points, planned, store), len(points)))
+    print(_tail(planned, paid, options, width, _expected(points, planned, store), points))
 
 
 def _head(points: list[Point], width: int) -> str:
@@ -219,6 +219,12 @@ def _paid(estimate: Estimate) -> Iterator[str]:
         yield estimate.dollars()
 
 
+def _at_once(n_jobs: int, points: Sequence[Point]) -> str:
+    """Return how many jobs the provider is given at a time, where it is fewer than there are."""
+    most = {point.composed.tree["provider"].get("at_once", 1) for point in points}
+    return f", {min(most)} at a time (provider.at_once)" if len(most) == 1 and min(most) < n_jobs else ""
+
+
 def _expected(points: list[Point], planned: list[Planned], store: Store) -> str:
     """Return how long the plan will take, "" where nothing like it has run or it is a matter of seconds."""
     if all(one.status == "HIT" for one in planned):
@@ -233,7 +239,12 @@ def _expected(points: list[Point], planned: list[Planned], store: Store) -> str:
 
 
 def _tail(
-    planned: list[Planned], paid: "Bill | None", options: Options, width: int, time: str = "", n_points: int = 1
+    planned: list[Planned],
+    paid: "Bill | None",
+    options: Options,
+    width: int,
+    time: str = "",
+    points: Sequence[Point] = (),
 ) -> str:
     statuses = Counter(WORDS[one.status] for one in planned)
     hits = statuses.pop("cached", 0)
@@ -247,9 +258,9 @@ def _tail(
         *(f"{statuses[word]} {word}" for word in ("failed", "blocked") if statuses[word]),
         f"{hits} cached",
     ]
-    if n_points > 1:
+    if len(points) > 1:
         jobs = sum(one.action.kind is JOB and one.status in ("RUN", "MAYBE") for one in planned)
-        parts = [f"{n_points} points", f"{jobs} new job{'s' * (jobs != 1)}", *parts]
+        parts = [f"{len(points)} points", f"{jobs} new job{'s' * (jobs != 1)}{_at_once(jobs, points)}", *parts]
     roots = [one for one in planned if one.status in ("RUN", "FAILED", "ATTACH", "WAIT")]
     why = list(dict.fromkeys(reason for one in roots for reason in one.reasons))
     rest = f"; and {len(why) - REASONS_AT_MOST} more" if len(why) > REASONS_AT_MOST else ""
