@@ -253,6 +253,11 @@ def test_a_model_that_goes_while_a_question_waits_for_it_is_a_404(tmp_path: Path
         (tmp_path / "adapters").read_bytes()
 
 
+@pytest.mark.parametrize("name", ["a" * 4000, "a" * 250, "a/" * 100])
+def test_no_model_has_a_name_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    assert State(tmp_path).base(name) is None
+
+
 def test_what_is_not_there_is_a_404(server: Running) -> None:
     with pytest.raises(openai.NotFoundError, match="Could not find fine tune: ftjob-abcdefgh"):
         server.client.fine_tuning.jobs.retrieve("ftjob-abcdefgh")

@@ -34,6 +34,7 @@ PAUSED = "paused"
 DIED = "trainer_died"  # the error code of a job whose process did not end it
 CHECKPOINTS_KEPT = 3
 TAIL_PART = 4  # of a name ft:<base>:ftbuild:<suffix>:<end of the job's id>
+FILE_NAME_AT_MOST = 255  # bytes, what file systems take
 IDS = {kind: re.compile(rf"{kind}-[A-Za-z0-9]{{8,32}}") for kind in ("file", "ftjob")}
 
 Record = dict[str, Any]
@@ -61,9 +62,10 @@ class State:
 
     def base(self, model: str) -> Base | None:
         """Return the base model of that name, None if it is not registered or its folder is gone."""
-        if not MODEL_ID.fullmatch(model):
+        place = self._base_file(model)
+        if not MODEL_ID.fullmatch(model) or len(place.name) > FILE_NAME_AT_MOST:
             return None
-        record = read_json(self._base_file(model))
+        record = read_json(place)
         if record is None or not Path(record["folder"]).is_dir():
             return None
         return Base(model, Path(record["folder"]), record["digest"])
