@@ -25,6 +25,7 @@ halving:
   keep: 0.3
 """,
 }
+SHORT = "request.max_completion_tokens=8"  # what a model without training says need not be long
 OURS = ("+experiment=tone_formal", "evaluation=ours", "goal=ours", "sweep=cut")
 HOSTED = (
     *OURS,
@@ -129,7 +130,7 @@ def test_with_the_tiny_model_losers_stop_in_mid_training_and_the_winner_is_train
     project: Project,
 ) -> None:
     with with_conf(project, CUT):
-        tiny = ("model=tiny", "dataset.limit=150", "provider.poll_seconds=0.1", "sweep.halving.keep=0.5")
+        tiny = ("model=tiny", "dataset.limit=150", SHORT, "provider.poll_seconds=0.1", "sweep.halving.keep=0.5")
         two = "sweep.grid={method.hyperparameters.learning_rate_multiplier:[0.5,1]}"
         long = ("method.hyperparameters.n_epochs=4", "method.hyperparameters.batch_size=1")
         ended = project.run(*OURS, *tiny, *long, two, COLUMNS="300")

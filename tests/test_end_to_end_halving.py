@@ -131,6 +131,7 @@ def test_with_the_tiny_model_it_ends_in_half_the_steps_of_the_full_grid(project:
     with with_conf(project, CONF):
         halving = f"sweep.halving={{rungs:{{{EPOCHS}:[1,4]}},keep:0.25}}"
         asked = ("+experiment=tone_formal", "evaluation=ours", "goal=ours", "model=tiny", "dataset.limit=60")
+        asked = (*asked, "request.max_completion_tokens=8")
         ended = project.run(*asked, "sweep=ours", halving, COLUMNS="300")
         assert ended.code == 0, ended.err
         store = project.store()

@@ -307,4 +307,4 @@ class TestMachine(Machine.TestCase):  # type: ignore[name-defined,misc]
 
 @pytest.mark.slow
 class TestMachineForLonger(Machine.TestCase):  # type: ignore[name-defined,misc]
-    settings = settings(max_examples=100, stateful_step_count=30)
+    settings = settings(max_examples=50, stateful_step_count=30)
