@@ -182,6 +182,22 @@ def test_a_teacher_is_asked_after_somebody_agrees_and_its_drafts_are_sifted(proj
     [line] = (folder / drafts[0]["file"]).read_text(encoding="utf-8").splitlines()
     assert [each["content"] for each in json.loads(line)["messages"]] == list(json.loads(fresh).values())
 
+    broken = {
+        "name": "more",
+        "kind": "generator",
+        "file": drafts[0]["file"],
+        "like": "learnt",
+        "source": {"n": "many", "calls": {"one": 1, "two": 0, "three": 0}, "seed": 1},
+    }
+    whole = (folder / "proposal.yaml").read_text(encoding="utf-8")
+    for changed, said in (({}, "n: Input should be a valid integer"), ({"like": "gone"}, "has no source 'gone'")):
+        entry = yaml.safe_dump({**proposal, "entries": [{**broken, **changed}]})
+        (folder / "proposal.yaml").write_text(entry, encoding="utf-8")
+        refused = project.run("accept", run, "--as", "drafted", COLUMNS="200")
+        assert refused.code == 1, refused.err
+        assert said in refused.err
+    (folder / "proposal.yaml").write_text(whole, encoding="utf-8")
+
     leaking = {"messages": [{"role": "user", "content": held[-2]["content"].upper()}, held[-1]]}
     (folder / drafts[0]["file"]).write_text(f"{line}\n{json.dumps(leaking)}\n", encoding="utf-8")
     refused = project.run("accept", run, drafts[0]["name"], "--as", "drafted")

@@ -132,6 +132,21 @@ def test_a_proposal_is_read_as_it_was_written() -> None:
         ("call_wrong.yaml", "gone.yaml", 14, "entries[0].file: there is no 'gone.yaml' beside it", ""),
         ("run: 2026", "ran: 2026", 5, "run: is missing", ""),
         ("name: suspects", "name: call_wrong", 8, "two entries are called 'call_wrong'", ""),
+        (
+            "name: suspects",
+            "name: ../suspects",
+            23,
+            "entries[1].name: '../suspects' becomes the name of files: a-z, 0-9 and _",
+            "write another.",
+        ),
+        (
+            "  - id: 0123456789abcdef\n    line",
+            "  - line",
+            26,
+            "entries[1].drop[0]: {'line': 'data/a.jsonl:7', 'why': 'its answer loses a fact'} has no id and line, "
+            "which are texts",
+            "take it out, or put back what it had.",
+        ),
     ],
 )
 def test_what_was_edited_wrongly_is_told_with_its_line(old: str, new: str, line: int, what: str, fix: str) -> None:

@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from ftbuild.cli import own_conf
 from ftbuild.cli.build import world_of
 from ftbuild.cli.held_out import held_out
@@ -56,9 +58,10 @@ def accept(options: Options) -> int:
     chosen = _chosen(proposal, options.words[1:], shown)
     name = own_conf.named(options.name or next_name(proposal.experiment), f"ftbuild accept {shown} --as {{}}")
     composed = compose(world.root, proposal.overrides)
+    _refuse_unlike(chosen, composed, shown)
     reviewed = {each.name: _reviewed(each, folder) for each in chosen if each.kind == "review"}
     made = accepted(proposal, chosen, name, composed.tree, reviewed)
-    _check(made, composed, world)
+    _check(made, composed, shown, world)
     told = _write(made, composed, proposal, chosen, world)
     print("\n".join(f"wrote {each}" for each in told))
     print(f"Look at it: git diff, ftbuild plan +experiment={name}     Build it: ftbuild +experiment={name}")
@@ -132,7 +135,7 @@ def _reviewed(entry: Entry, folder: Path) -> str:
     return b"".join(line(each) + b"\n" for each in made).decode()
 
 
-def _check(made: Accepted, composed: Composed, world: World) -> None:
+def _check(made: Accepted, composed: Composed, shown: str, world: World) -> None:
     """Say nothing where every new example can be read and none is derived from one that tests.
 
     Raises:
@@ -142,7 +145,11 @@ def _check(made: Accepted, composed: Composed, world: World) -> None:
     wall = Wall(_held_out(composed, world)) if made.sources else None
     tools = tuple(tools_of(composed))
     for name, said in made.sources.items():
-        source = Source.model_validate(said)
+        try:
+            source = Source.model_validate(said)
+        except ValidationError as error:
+            problems += [_unfit(name, each, shown) for each in error.errors()]
+            continue
         examples, found = read_source(made.files[said["path"]].encode(), name, source)
         problems += [each for each in found if each.severity == "error"]
         for each in examples:
@@ -152,6 +159,26 @@ def _check(made: Accepted, composed: Composed, world: World) -> None:
                 problems.append(twin.problem(each.path, each.line))
     if problems:
         raise DataError(*problems)
+
+
+def _unfit(source: str, error: Mapping[str, Any], shown: str) -> Problem:
+    """Return what is wrong with a source that an entry says."""
+    at = ".".join(map(str, error["loc"]))
+    what = str(error["msg"]).removeprefix("Value error, ")
+    return Problem(f"{source}: {at}: {what}" if at else f"{source}: {what}", f"{shown}/{proposals.FILE}")
+
+
+def _refuse_unlike(chosen: Sequence[Entry], composed: Composed, shown: str) -> None:
+    """Say nothing where the source that each generator is like is one of the experiment.
+
+    Raises:
+        DataError: it is none.
+    """
+    known = composed.settings.dataset.sources
+    for each in chosen:
+        if each.kind == "generator" and each.said["like"] not in known:
+            what = f"{each.name}.like: the experiment has no source {each.said['like']!r}"
+            raise DataError(Problem(what, f"{shown}/{proposals.FILE}", fix=f"one of {', '.join(known)}."))
 
 
 def _held_out(composed: Composed, world: World) -> Iterator[Mapping[str, Any]]:

@@ -86,28 +86,24 @@ class Seen:
     @cached_property
     def training(self) -> Training:
         """Return what was learnt from."""
-        return Training([_learnt(each, f"{place['path']}:{place['line']}") for each, place in self._learnt_from()])
+        return Training([_learnt(each, f"{place['path']}:{place['line']}") for each, place in self._learnt_from])
 
     def groups(self) -> list[Group]:
         """Return the misses of the judged arm by kind, and those of an arm without passages that need them."""
         targets = parse_lines(self.done.read(self.scored[self.arm], "examples"))
         wanted = {each["id"]: _learnt(each, "") for each in targets}
-        given = (self.examples, self.against, self.training, wanted, self.tested)
-        found = self._of_arm(self.arm, *given)
-        for bare, better in with_passages(self.composed.settings).items():
-            if bare in self.scored and better in self.scored and bare != self.arm:
-                found += [each for each in self._of_arm(bare, *given) if each.kind == NEEDS_PASSAGES]
-        return found
+        pairs = with_passages(self.composed.settings)
 
-    def _of_arm(
-        self, arm: str, examples: Any, against: str, training: Training, wanted: Any, tested: Any
-    ) -> list[Group]:
-        twin = with_passages(self.composed.settings).get(arm)
-        return groups(examples, arm, against, training, wanted, tested, [twin] if twin in self.scored else [])
+        def of(arm: str) -> list[Group]:
+            twins = [each for each in [pairs.get(arm)] if each in self.scored]
+            return groups(self.examples, arm, self.against, self.training, wanted, self.tested, twins)
+
+        bare = [each for each in pairs if each in self.scored and each != self.arm]
+        return [*of(self.arm), *(each for arm in bare for each in of(arm) if each.kind == NEEDS_PASSAGES)]
 
     def suspects(self) -> list[Suspect]:
         """Return the training examples that look wrong."""
-        examples = [each for each, _ in self._learnt_from()]
+        examples = [each for each, _ in self._learnt_from]
         answers = json_lines({"id": each["id"], **_given(each).to_json()} for each in examples)
         inputs = {"examples": json_lines(examples), "predictions": answers, "provenance": self._data("provenance")}
         made = score(self.scored[self.arm].settings, inputs, {}).outputs["scores.jsonl"]
@@ -116,13 +112,8 @@ class Seen:
             answered = {AS_IF: said(Message.from_json(example["messages"][-1]))}
             told = {"scores": {AS_IF: each["scores"]}, "detail": {AS_IF: each["detail"]}, "answers": answered}
             kinds[each["id"]] = misses.kinds(told, AS_IF)
-        numbers = {place: number for number, place in enumerate(each.place for each in self.training.learnt)}
-        by_number = {
-            numbers[at]: kinds[example["id"]]
-            for example, place in self._learnt_from()
-            if (at := f"{place['path']}:{place['line']}") in numbers and kinds[example["id"]]
-        }
-        return suspects(self.training, by_number)
+        learnt = enumerate(self.training.learnt)
+        return suspects(self.training, {number: kinds[each.id] for number, each in learnt if kinds[each.id]})
 
     def facts(self) -> improve_text.Facts:
         """Return what is told of the run above its groups."""
@@ -146,6 +137,7 @@ class Seen:
         """Yield the examples from which nothing may be learnt."""
         return held_out(self._dataset, self.done.store)
 
+    @cached_property
     def _learnt_from(self) -> list[tuple[dict[str, Any], Mapping[str, Any]]]:
         places = [each for each in parse_lines(self._data("provenance")) if each["split"] == "train"]
         return list(zip(parse_lines(self._data("train")), places, strict=True))

@@ -4,6 +4,7 @@ Owns its form. `proposal.yaml` says what experiment it is for and lists its entr
 kind's own. Whatever stands in it may have been edited by hand, so everything is checked when it is read.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -28,6 +29,8 @@ KEYS: Mapping[EntryKind, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "setting": ({"key": str, "value": object}, {}),
     "suspects": ({"drop": list}, {}),
 }
+NAME = re.compile(r"[a-z0-9_]+")  # of an entry
+OF_DROPPED = ("id", "line")
 OF_FILES = ("file", "traces")  # keys that name a file beside the proposal
 HEAD = (
     "What {of} asks for, to be read and edited. Nothing of it is done until it is accepted, all or by name:",
@@ -119,6 +122,13 @@ def _wrong_entry(value: Any, number: int, files: Mapping[str, str], shown: str, 
         return
     needed, more = own
     yield from _wrong(value, {"name": str, "kind": str, **needed}, {"why": str, "aims": list, **more}, at, shown, line)
+    if isinstance(value.get("name"), str) and not NAME.fullmatch(value["name"]):
+        what = f"{at}.name: {value['name']!r} becomes the name of files: a-z, 0-9 and _"
+        yield Problem(what, shown, line("name"), fix="write another.")
+    for place, each in enumerate(value["drop"] if isinstance(value.get("drop"), list) else []):
+        if not isinstance(each, dict) or not all(isinstance(each.get(name), str) for name in OF_DROPPED):
+            what = f"{at}.drop[{place}]: {each!r} has no {' and '.join(OF_DROPPED)}, which are texts"
+            yield Problem(what, shown, line("drop"), fix="take it out, or put back what it had.")
     for key in OF_FILES:
         name = value.get(key)
         if isinstance(name, str) and name not in files:

@@ -240,27 +240,15 @@ def _trained(
     results: Mapping[str, object],
     scorer_versions: Mapping[str, int],
 ) -> Trained:
-    """Return the job with its checkpoint, which the validation split may have to choose."""
+    """Return the job with its checkpoint, which the validation split may have to choose by the goal's metric."""
     if settings.method.checkpoint == "best_evaluation":
-        job = _choice(graph, settings, dataset, job, results, scorer_versions)
+        metric = settings.goal.metric
+        scorer = next(name for name in settings.evaluation.scorers if name == metric.partition(".")[0])
+        keyed = {"metric": metric, **_asked(settings, results), **_scoring(settings, [scorer], scorer_versions)}
+        inputs = [_targets(graph, settings, dataset, "validation"), Input("job", job, "job.json")]
+        inputs += _provenance(dataset, [scorer])
+        job = graph.add(Action(CHOOSE, "checkpoint", "train", keyed, tuple(inputs)))
     return Trained(Input("job", job, "job.json"), _checkpoint(settings))
-
-
-def _choice(
-    graph: Graph,
-    settings: Settings,
-    dataset: str,
-    job: str,
-    results: Mapping[str, object],
-    scorer_versions: Mapping[str, int],
-) -> str:
-    """Return the job with what each of its checkpoints reaches on the validation split, by the goal's metric."""
-    metric = settings.goal.metric
-    scorer = next(name for name in settings.evaluation.scorers if name == metric.partition(".")[0])
-    keyed = {"metric": metric, **_asked(settings, results), **_scoring(settings, [scorer], scorer_versions)}
-    inputs = [_targets(graph, settings, dataset, "validation"), Input("job", job, "job.json")]
-    inputs += _provenance(dataset, [scorer])
-    return graph.add(Action(CHOOSE, "checkpoint", "train", keyed, tuple(inputs)))
 
 
 def _targets(graph: Graph, settings: Settings, dataset: str, split: str) -> Input:
