@@ -31,6 +31,11 @@ class World:
         return cls(root=root, outputs=root / "outputs", built=root / "datasets" / "built")
 
     @property
+    def proposals(self) -> Path:
+        """Return the folder of what the next rounds could learn: text for git, a folder each."""
+        return self.root / "datasets" / "proposals"
+
+    @property
     def store(self) -> Path:
         """Return the folder of the store: in outputs/, or where FTBUILD_STORE says, for one that checkouts share."""
         named = self.environment.get("FTBUILD_STORE")

@@ -39,8 +39,6 @@ from ftbuild.store.store import Store
 from ftbuild.tool_files import tools_of
 from ftbuild.world import World
 
-FOLDER = Path("datasets") / "proposals"
-
 
 def accept(options: Options) -> int:
     """Write what the chosen entries come to, and say how it is built.
@@ -69,7 +67,7 @@ def accept(options: Options) -> int:
 
 
 def _known(world: World) -> str:
-    found = sorted(path.parent for path in (world.root / FOLDER).glob(f"*/{proposals.FILE}"))
+    found = sorted(path.parent for path in (world.proposals).glob(f"*/{proposals.FILE}"))
     if not found:
         return "ftbuild improve writes one."
     return f"ftbuild accept {os.path.relpath(found[-1])}"
@@ -81,7 +79,7 @@ def _folder(word: str, options: Options, world: World) -> Path:
     Raises:
         ConfigError: there is none.
     """
-    for found in (options.folder / word, world.root / FOLDER / word):
+    for found in (options.folder / word, world.proposals / word):
         if (found / proposals.FILE).is_file():
             return found
     raise ConfigError(Problem(f"no proposal {word!r}", "command line", fix=_known(world)))

@@ -13,10 +13,9 @@ from ftbuild.cli import improve_text
 from ftbuild.cli.build import world_of
 from ftbuild.cli.diff import find_run
 from ftbuild.cli.drafting import drafted
-from ftbuild.cli.export import is_smoke
 from ftbuild.cli.layout import columns
 from ftbuild.cli.options import Options
-from ftbuild.cli.rebuilt import unchanged
+from ftbuild.cli.rebuilt import refuse_unjudged, unchanged
 from ftbuild.cli.seen import Seen, with_passages
 from ftbuild.cli.walk import walked
 from ftbuild.compose import compose
@@ -52,7 +51,7 @@ def improve(options: Options) -> int:
         raise ConfigError(Problem(what, "command line", fix="ftbuild improve latest teacher=gpt_4_1"))
     world = world_of(options)
     run = _run(options.words[0] if options.words else "latest", options, world)
-    _refuse_unfit(run, options)
+    refuse_unjudged(run, options, "its misses say nothing of what a model has to learn")
     composed = compose(world.root, [*run.told["overrides"], *options.overrides])
     graph = unchanged(run, composed, world)
     _refuse_unvalidated(run, composed)
@@ -67,7 +66,7 @@ def improve(options: Options) -> int:
         suspected = seen.suspects()
         proposed = [*_entries(seen, found, suspected, world), *drafted(seen, found, store, world, options)]
         proposal = Proposal(composed.experiment, run.run_id, run.told["overrides"], proposed)
-    folder = world.root / "datasets" / "proposals" / run.run_id
+    folder = world.proposals / run.run_id
     written = _write(proposal, folder) if proposal.entries else None
     if options.format == "json":
         print(json.dumps(improve_text.to_json(seen.facts(), found, suspected, written), ensure_ascii=False, indent=1))
@@ -87,21 +86,6 @@ def _run(word: str, options: Options, world: World) -> Run:
         what = f"{word} has not come to its end, or is under way: nothing is known of what it got wrong"
         raise ConfigError(Problem(what, "command line", fix="build it to its end: the same command goes on."))
     return find_run(word, options)
-
-
-def _refuse_unfit(run: Run, options: Options) -> None:
-    """Say nothing of a run whose answers say something of a model.
-
-    Raises:
-        ConfigError: they do not.
-    """
-    if run.told.get("rehearsed"):
-        why = "Its answers are made up, so its misses say nothing of what a model has to learn."
-        raise ConfigError(Problem(f"{run.run_id} is a rehearsal", "command line", why=why, fix="build it for real."))
-    if is_smoke(run, options) or run.told["verdict"] is None:
-        why = "A smoke run has a tiny model and few examples, and is not judged."
-        fix = f"build it: {run.told['command'].replace(' --smoke', '')}" if "command" in run.told else ""
-        raise ConfigError(Problem(f"{run.run_id} was not judged", "command line", why=why, fix=fix))
 
 
 def _refuse_unvalidated(run: Run, composed: Composed) -> None:

@@ -11,9 +11,8 @@ from ftbuild import promoting, sweep_report
 from ftbuild.cli import own_conf
 from ftbuild.cli.build import world_of
 from ftbuild.cli.diff import find_run
-from ftbuild.cli.export import is_smoke
 from ftbuild.cli.options import Options
-from ftbuild.cli.rebuilt import graph_of_judged, unchanged
+from ftbuild.cli.rebuilt import graph_of_judged, refuse_unjudged, unchanged
 from ftbuild.compose import compose
 from ftbuild.composed import Composed
 from ftbuild.defaults_lists import few
@@ -120,14 +119,7 @@ def _refuse_unfit(run: Run, options: Options) -> None:
     Raises:
         ConfigError: it is another.
     """
-    build = f"build it: {run.told['command']}" if "command" in run.told else ""
-    if run.told.get("rehearsed"):
-        why = "Its answers are made up, so nothing is known of what it would come to."
-        raise ConfigError(Problem(f"{run.run_id} is a rehearsal", "command line", why=why, fix="build it for real."))
-    if is_smoke(run, options) or run.told["verdict"] is None:
-        why = "A smoke run has a tiny model and few examples, and is not judged."
-        fix = build.replace(" --smoke", "")
-        raise ConfigError(Problem(f"{run.run_id} was not judged", "command line", why=why, fix=fix))
+    refuse_unjudged(run, options, "nothing is known of what it would come to")
     if not promoting.changes(run.told["overrides"]):
         what = f"{run.run_id} is +experiment={run.told['experiment']} as it is: there is nothing to write"
         raise ConfigError(Problem(what, "command line", fix="name a run with overrides: ftbuild runs lists them."))

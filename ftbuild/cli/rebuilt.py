@@ -1,5 +1,7 @@
 """A run, found again: the graph of what it was built from, where its results are still those that it told of."""
 
+from ftbuild.cli.export import is_smoke
+from ftbuild.cli.options import Options
 from ftbuild.composed import Composed
 from ftbuild.errors import ConfigError
 from ftbuild.history import Run
@@ -10,6 +12,22 @@ from ftbuild.problem import Problem
 from ftbuild.resolving import graph_of
 from ftbuild.store.store import Store
 from ftbuild.world import World
+
+
+def refuse_unjudged(run: Run, options: Options, so: str) -> None:
+    """Say nothing of a run that was built and judged for real; `so` is what follows from answers that are made up.
+
+    Raises:
+        ConfigError: it is another.
+    """
+    build = f"build it: {run.told['command']}" if "command" in run.told else ""
+    if run.told.get("rehearsed"):
+        why = f"Its answers are made up, so {so}."
+        raise ConfigError(Problem(f"{run.run_id} is a rehearsal", "command line", why=why, fix="build it for real."))
+    if is_smoke(run, options) or run.told["verdict"] is None:
+        why = "A smoke run has a tiny model and few examples, and is not judged."
+        fix = build.replace(" --smoke", "")
+        raise ConfigError(Problem(f"{run.run_id} was not judged", "command line", why=why, fix=fix))
 
 
 def graph_of_judged(composed: Composed, world: World) -> Graph:

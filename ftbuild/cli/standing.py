@@ -101,7 +101,7 @@ def _later(world: World) -> dict[str, list[str]]:
 def _proposed(world: World) -> dict[str, list[str]]:
     """Return the folders of proposals for each experiment, by name."""
     found: dict[str, list[str]] = {}
-    for path in sorted((world.root / "datasets" / "proposals").glob("*/proposal.yaml")):
+    for path in sorted((world.proposals).glob("*/proposal.yaml")):
         if (said := _said_in(path, "experiment")) is not None:
             found.setdefault(said, []).append(path.parent.relative_to(world.root).as_posix())
     return found
