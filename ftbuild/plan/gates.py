@@ -155,7 +155,8 @@ def _deployments(settings: Settings) -> Iterator[Finding]:
 def deploying(provider: Provider, model: str, name: str) -> str:
     """Return the command that deploys a model."""
     assert provider.deploys is not None
-    return provider.deploys.command.replace("{model}", model).replace("{name}", name)
+    command = provider.deploys.command.replace("{model}", model)
+    return command.replace("{name}", name)
 
 
 def _ends(settings: Settings, today: date, others: Others) -> Iterator[Finding]:
