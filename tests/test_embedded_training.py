@@ -1,6 +1,8 @@
 """What is learnt, and that the arithmetic is right, in this process with the tiny model."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from training_lines import GOOD, WEATHER, in_bytes
 
 torch = pytest.importorskip("torch")
 
+from ftbuild.embedded.adamw import AdamW  # noqa: E402
 from ftbuild.embedded.learner import SupervisedLearner, learn, measure, token_losses  # noqa: E402
 from ftbuild.embedded.lessons import InvalidFileError, epoch, pieces, read_lessons, shared_prefix  # noqa: E402
 from ftbuild.embedded.llama import Llama, encode  # noqa: E402
@@ -227,3 +230,36 @@ def test_a_loss_that_is_no_number_fails_the_job(base: Path, tmp_path: Path) -> N
     assert ended is not None
     assert (ended["status"], ended["error"]["code"]) == ("failed", "training_diverged")
     assert ended["error"]["message"] == ("The training loss is not a number at step 2. Lower learning_rate_multiplier.")
+
+
+def test_a_step_is_that_of_torch_to_the_last_bit_and_goes_on_from_its_moments() -> None:
+    torch.manual_seed(0)
+    ours, theirs = ([torch.full(size, 0.5, requires_grad=True) for size in ((3, 5), (7,))] for _ in range(2))
+    optimizer, reference = AdamW(ours, 0.01), torch.optim.AdamW(theirs, weight_decay=0.01, fused=True)
+    for rate in (0.1, 0.02, 0.3):
+        for mine, other in zip(ours, theirs, strict=True):
+            mine.grad = torch.randn_like(mine)
+            other.grad = mine.grad.clone()
+        reference.param_groups[0]["lr"] = rate
+        reference.step()
+        moments = {name: value.clone() for name, value in optimizer.moments().items()}
+        optimizer = AdamW(ours, 0.01)
+        optimizer.take_up(moments)
+        optimizer.step(rate)
+        assert all(torch.equal(mine, other) for mine, other in zip(ours, theirs, strict=True))
+    optimizer.forget()
+    assert [each.grad for each in ours] == [None, None]
+
+
+@pytest.mark.slow
+def test_a_trainer_does_not_load_what_compiles(base: Path) -> None:
+    """It takes as long as torch itself, in every job."""
+    program = f"""
+import pathlib, sys, torch
+from ftbuild.embedded.learner import SupervisedLearner
+from ftbuild.embedded.weights import Base
+SupervisedLearner(Base("tiny", pathlib.Path({str(base)!r}), ""), 1, torch.float32)
+print("torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
+from ftbuild.embedded.adamw import AdamW
 from ftbuild.embedded.lessons import Item, pieces, shared_prefix
 from ftbuild.embedded.llama import Llama, LowRank, encode
 from ftbuild.embedded.lora import Lora
@@ -37,7 +38,7 @@ class LoraLearner(ABC, Generic[Item]):
         self._parameters = self.lora.parameters()
         for parameter in self._parameters:
             parameter.requires_grad_()
-        self._optimizer = torch.optim.AdamW(self._parameters, weight_decay=RECIPE.weight_decay, fused=True)
+        self._optimizer = AdamW(self._parameters, RECIPE.weight_decay)
 
     @abstractmethod
     def gradients(self, batch: Sequence[Item]) -> tuple[float, float]:
@@ -49,12 +50,10 @@ class LoraLearner(ABC, Generic[Item]):
 
     def learn(self, batch: Sequence[Item], rate: float) -> tuple[float, float]:
         """Take one step at this learning rate; return the loss before it and the share that was told right."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.forget()
         measured = self.gradients(batch)
         torch.nn.utils.clip_grad_norm_(self._parameters, RECIPE.max_norm)
-        self._optimizer.step()
+        self._optimizer.step(rate)
         return measured
 
     def low_rank(self) -> LowRank:
@@ -68,11 +67,8 @@ class LoraLearner(ABC, Generic[Item]):
 
     def save(self, folder: Path) -> None:
         """Write the adapters and the optimizer's moments."""
-        tensors = {}
-        for number, parameter in enumerate(self._parameters):
-            tensors[f"{number}"] = parameter.detach()
-            tensors |= {f"{number}.{name}": value for name, value in self._optimizer.state[parameter].items()}
-        save_file(tensors, folder / "learner.safetensors")
+        learnt = {f"{number}": parameter.detach() for number, parameter in enumerate(self._parameters)}
+        save_file(learnt | self._optimizer.moments(), folder / "learner.safetensors")
 
     def restore(self, folder: Path) -> None:
         """Be as the one that was saved."""
@@ -80,9 +76,7 @@ class LoraLearner(ABC, Generic[Item]):
         with torch.no_grad():
             for number, parameter in enumerate(self._parameters):
                 parameter.copy_(tensors[f"{number}"])
-                at = f"{number}."
-                moments = {name.removeprefix(at): value for name, value in tensors.items() if name.startswith(at)}
-                self._optimizer.state[parameter] = moments
+        self._optimizer.take_up(tensors)
 
 
 class SupervisedLearner(LoraLearner[Lesson]):
