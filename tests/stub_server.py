@@ -115,3 +115,21 @@ def listed(*values: dict[str, Any], more: bool = False) -> tuple[int, dict[str, 
 
 def refusal(status: int, message: str, code: str | None = None) -> tuple[int, dict[str, Any]]:
     return status, {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
+
+
+def completion(content: str | None, **changed: object) -> dict[str, object]:
+    choice = {
+        "index": 0,
+        "finish_reason": "stop",
+        "logprobs": None,
+        "message": {"role": "assistant", "content": content},
+    }
+    usage = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
+    return {
+        "id": "c-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [choice],
+        "usage": usage,
+    } | changed

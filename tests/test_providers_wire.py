@@ -1,4 +1,4 @@
-"""The wire client against a loopback server: one create is one request, errors are ours, answers are plain."""
+"""The wire client against a loopback server: one create is one request, and errors are ours."""
 
 import asyncio
 import socket
@@ -9,16 +9,14 @@ from typing import Any
 
 import pytest
 from fake_provider import request
-from stub_server import LOSE, Stub, job, listed, refusal, stub
+from stub_server import LOSE, Stub, completion, job, listed, refusal, stub
 
-from ftbuild.chat import Message, ToolCall
-from ftbuild.completion import Completion
+from ftbuild.chat import Message
 from ftbuild.errors import ProviderError
 from ftbuild.ledger.port import JobEvent, JobState
 from ftbuild.providers.wire import WireClient
 
 JOBS = "/fine_tuning/jobs"
-HELLO = (Message("system", "Be formal."), Message("user", "hey"))
 
 
 @pytest.fixture(scope="module")
@@ -41,39 +39,8 @@ def client(running: tuple[Stub, WireClient]) -> WireClient:
     return running[1]
 
 
-def answered(server: Stub, **parameters: object) -> Completion:
-    """Return the answer to HELLO, asked and closed in one event loop as `sample` does."""
-
-    async def ask() -> Completion:
-        client = WireClient(server.url, "token", "acme")
-        try:
-            return await client.complete("m", HELLO, parameters)
-        finally:
-            await client.close()
-
-    return asyncio.run(ask())
-
-
 def state(raw: dict[str, object]) -> JobState:
     return JobState(str(raw["id"]), str(raw["status"]), 1721764800, None, None, raw=raw)
-
-
-def completion(content: str | None, **changed: object) -> dict[str, object]:
-    choice = {
-        "index": 0,
-        "finish_reason": "stop",
-        "logprobs": None,
-        "message": {"role": "assistant", "content": content},
-    }
-    usage = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
-    return {
-        "id": "c-1",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "m",
-        "choices": [choice],
-        "usage": usage,
-    } | changed
 
 
 def test_a_create_sends_the_whole_request_once(server: Stub, client: WireClient) -> None:
@@ -340,65 +307,6 @@ def test_when_to_come_again_is_told(said: str | None, seconds: float | None, ser
     assert caught.value.retry_after == (seconds if seconds is None else pytest.approx(seconds))
 
 
-def test_a_completion_carries_messages_and_parameters(server: Stub) -> None:
-    server.answers["POST /chat/completions"] = [(200, completion("Good day."))]
-    answer = answered(server, temperature=0, seed=7)
-    assert answer == Completion("Good day.", "stop", answer.latency_seconds, 9, 4)
-    assert 0 < answer.latency_seconds < 60
-    assert server.asked[0].body == {
-        "model": "m",
-        "messages": [{"role": "system", "content": "Be formal."}, {"role": "user", "content": "hey"}],
-        "temperature": 0,
-        "seed": 7,
-    }
-
-
-@pytest.mark.parametrize(
-    ("content", "told"), [(None, ""), ("", ""), ("a \ud83d", "a \ufffd"), ("\U0001f600 é", "\U0001f600 é")]
-)
-def test_what_a_model_says_can_always_be_written(content: str | None, told: str, server: Stub) -> None:
-    server.answers["POST /chat/completions"] = [(200, completion(content, usage=None))]
-    answer = answered(server)
-    assert (answer.content, answer.prompt_tokens, answer.completion_tokens) == (told, 0, 0)
-
-
-@pytest.mark.parametrize(
-    "choices", [[], [{}], [{"message": None}], [{"message": {"tool_calls": [{"id": "1", "type": "function"}]}}]]
-)
-def test_an_answer_that_nobody_can_read_says_nothing_and_is_not_asked_for_again(
-    choices: list[object], server: Stub
-) -> None:
-    server.answers["POST /chat/completions"] = [(200, completion("x", choices=choices))]
-    answer = answered(server)
-    assert (answer.content, answer.tool_calls, answer.finish_reason) == ("", (), "unreadable")
-    assert len(server.asked) == 1
-
-
-def test_a_call_without_arguments_and_a_text_in_parts_are_read(server: Stub) -> None:
-    call = {"id": "1", "type": "function", "function": {"name": "now", "arguments": None}}
-    parts = [{"type": "text", "text": "It is "}, {"type": "text", "text": "noon."}]
-    message = {"role": "assistant", "content": parts, "tool_calls": [call]}
-    server.answers["POST /chat/completions"] = [(200, completion("x", choices=[{"message": message}]))]
-    answer = answered(server)
-    assert (answer.content, answer.tool_calls) == ("It is noon.", (ToolCall("1", "now", ""),))
-
-
-@pytest.mark.parametrize(
-    ("answer", "text"),
-    [
-        ((200, {"error": {"message": "upstream is busy"}}), "acme: upstream is busy"),
-        ((200, {"object": "list", "data": []}), "acme: an answer without a completion"),
-        ((200, b"<html>sign in</html>"), "acme: an answer without a completion"),
-        (refusal(400, "too long", "context_length_exceeded"), "acme: too long"),
-    ],
-)
-def test_an_answer_that_is_none_is_an_error(answer: object, text: str, server: Stub) -> None:
-    server.answers["POST /chat/completions"] = [answer]
-    with pytest.raises(ProviderError) as caught:
-        answered(server)
-    assert str(caught.value) == text
-
-
 def test_what_one_provider_takes_besides_the_protocol_travels_at_the_top(server: Stub, client: WireClient) -> None:
     server.answers[f"POST {JOBS}"] = [(200, job())]
     asked = replace(request({}), extra_body={"trainingType": "Standard"})
@@ -465,7 +373,7 @@ def test_what_the_environment_says_of_an_account_at_openai_goes_to_openai_alone(
     assert list(client.stored_completions({})) == []
 
     async def ask() -> None:
-        await client.complete("tiny", HELLO, {})
+        await client.complete("tiny", [Message("user", "hey")], {})
         await client.close()
 
     asyncio.run(ask())
