@@ -82,79 +82,89 @@ def one(id_: str, created: int, model: str, metadata: dict[str, str], said: str)
     return typed | {"metadata": metadata, "tools": [WEATHER], "tool_choice": None}, messages
 
 
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: "Keeping"
+
+    def do_GET(self) -> None:
+        kept, parts = self.server.kept, urlsplit(self.path)
+        query = dict(parse_qsl(parts.query))
+        path = parts.path.removeprefix(PATH)
+        kept.asked.append((path, query))
+        kept.meanwhile(path)
+        fault = next((each for each in kept.faults if path.endswith(each[0])), None)
+        said = self.headers.get("authorization", "").removeprefix("Bearer ")
+        if said != self.server.token:
+            self._send(401, {"error": {"message": f"Incorrect API key provided: {said}."}})
+        elif fault is not None:
+            kept.faults.remove(fault)
+            self._fail(fault[1])
+        elif not path and parts.path == PATH:
+            self._send(200, self._completions(query))
+        elif path.endswith("/messages") and (id_ := path.split("/")[1]) in kept.messages:
+            self._send(200, _page(kept.messages[id_], query, kept.page))
+        elif found := [each for each in kept.completions if path == f"/{each['id']}"]:
+            self._send(200, found[0])
+        else:
+            self._send(404, {"error": {"message": "no such route"}})
+
+    def _completions(self, query: dict[str, str]) -> dict[str, Any]:
+        wanted = {key[9:-1]: value for key, value in query.items() if key.startswith("metadata[")}
+        kept = self.server.kept
+        found = [
+            each
+            for each in kept.completions
+            if each["model"] == query.get("model", each["model"]) and wanted.items() <= each["metadata"].items()
+        ]
+        return _page(found, query, kept.page, kept.overlap)
+
+    def _fail(self, fault: int | str) -> None:
+        if isinstance(fault, int):
+            self._send(fault, {"error": {"message": "not now"}})
+            return
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", "1000")
+        self.end_headers()
+        self.wfile.write(b'{"object": "list", "data": [')
+        self.close_connection = True
+
+    def _send(self, status: int, said: Any) -> None:
+        body = json.dumps(said).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        if status >= 400:
+            self.send_header("retry-after", "0.01")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+def _page(listed: list[dict[str, Any]], query: dict[str, str], page: int, overlap: int = 0) -> dict[str, Any]:
+    assert query["order"] == "asc"
+    ids = [each["id"] for each in listed]
+    start = max(0, ids.index(query["after"]) + 1 - overlap) if "after" in query else 0
+    size = min(page, int(query["limit"]))
+    return {"object": "list", "data": listed[start : start + size], "has_more": start + size < len(listed)}
+
+
+class Keeping(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, token: str) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.token, self.kept = token, Kept(f"http://127.0.0.1:{self.server_address[1]}/v1")
+
+
 @contextmanager
 def keeping(token: str = KEY) -> Iterator[Kept]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            query = dict(parse_qsl(parts.query))
-            path = parts.path.removeprefix(PATH)
-            kept.asked.append((path, query))
-            kept.meanwhile(path)
-            fault = next((each for each in kept.faults if path.endswith(each[0])), None)
-            said = self.headers.get("authorization", "").removeprefix("Bearer ")
-            if said != token:
-                self._send(401, {"error": {"message": f"Incorrect API key provided: {said}."}})
-            elif fault is not None:
-                kept.faults.remove(fault)
-                self._fail(fault[1])
-            elif not path and parts.path == PATH:
-                self._send(200, self._completions(query))
-            elif path.endswith("/messages") and (id_ := path.split("/")[1]) in kept.messages:
-                self._send(200, _page(kept.messages[id_], query, 0))
-            elif found := [each for each in kept.completions if path == f"/{each['id']}"]:
-                self._send(200, found[0])
-            else:
-                self._send(404, {"error": {"message": "no such route"}})
-
-        def _completions(self, query: dict[str, str]) -> dict[str, Any]:
-            wanted = {key[9:-1]: value for key, value in query.items() if key.startswith("metadata[")}
-            found = [
-                each
-                for each in kept.completions
-                if each["model"] == query.get("model", each["model"]) and wanted.items() <= each["metadata"].items()
-            ]
-            return _page(found, query, kept.overlap)
-
-        def _fail(self, fault: int | str) -> None:
-            if isinstance(fault, int):
-                self._send(fault, {"error": {"message": "not now"}})
-                return
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", "1000")
-            self.end_headers()
-            self.wfile.write(b'{"object": "list", "data": [')
-            self.close_connection = True
-
-        def _send(self, status: int, said: Any) -> None:
-            body = json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
-            if status >= 400:
-                self.send_header("retry-after", "0.01")
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None: ...
-
-    def _page(listed: list[dict[str, Any]], query: dict[str, str], overlap: int) -> dict[str, Any]:
-        assert query["order"] == "asc"
-        ids = [each["id"] for each in listed]
-        start = max(0, ids.index(query["after"]) + 1 - overlap) if "after" in query else 0
-        size = min(kept.page, int(query["limit"]))
-        return {"object": "list", "data": listed[start : start + size], "has_more": start + size < len(listed)}
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    kept = Kept(f"http://127.0.0.1:{server.server_address[1]}/v1")
+    server = Keeping(token)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield kept
+        yield server.kept
     finally:
         server.shutdown()
         thread.join()
