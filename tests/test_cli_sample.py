@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from config_fixture import Own
 from embedded_fixture import running, until
 from hosted_fixture import AT_ELSEWHERE, profile
 from project_fixture import Project, project_in
@@ -38,7 +39,7 @@ FILLED = [("keep", ""), ("drop", ""), ("edit", "=SUM(A1) fails."), ("", "")]
 SPOILT = ("i was never satisfied", "I was not satisfied.")
 
 
-def source(project: Project, name: str, said: Sequence[tuple[str, str]], consent: str | None = CONSENT) -> None:
+def source(project: Project | Own, name: str, said: Sequence[tuple[str, str]], consent: str | None = CONSENT) -> None:
     """Write a source of traces into the project."""
     kept = [
         {
@@ -87,6 +88,13 @@ def built(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Pro
         stop_server(found)
 
 
+@pytest.fixture(scope="module")
+def unread(tmp_path_factory: pytest.TempPathFactory) -> Own:
+    own = Own(tmp_path_factory.mktemp("unread"))
+    source(own, "desk", SAID)
+    return own
+
+
 def test_traces_without_consent_are_refused_with_the_line_to_write(project: Project) -> None:
     source(project, "desk", SAID, consent=None)
     ended = project.run("sample", "desk", *REHEARSED, "--by", "random")
@@ -130,11 +138,8 @@ def test_traces_without_consent_are_refused_with_the_line_to_write(project: Proj
         ),
     ],
 )
-def test_what_cannot_be_sampled_is_told_before_anything_is_read(
-    project: Project, words: tuple[str, ...], said: str
-) -> None:
-    source(project, "desk", SAID)
-    ended = project.run("sample", *words, *REHEARSED)
+def test_what_cannot_be_sampled_is_told_before_anything_is_read(unread: Own, words: tuple[str, ...], said: str) -> None:
+    ended = unread.run("sample", *words, *REHEARSED)
     assert (ended.code, ended.out, ended.err) == (2, "", said)
 
 
