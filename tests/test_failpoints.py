@@ -64,13 +64,13 @@ def problems(toy: Paying, *, leftovers: bool) -> list[str]:
 @pytest.mark.parametrize(
     ("kind", "fault", "every"),
     [
-        (Short, "killed", 4),
-        (Short, "broken", 5),
-        (Short, "full", 5),
+        (Short, "killed", 8),
+        (Short, "broken", 10),
+        (Short, "full", 10),
         pytest.param(Short, "killed", 1, marks=pytest.mark.slow),
         pytest.param(Short, "broken", 2, marks=pytest.mark.slow),
         pytest.param(Short, "full", 2, marks=pytest.mark.slow),
-        *(pytest.param(Paying, fault, 1, marks=pytest.mark.slow) for fault in FAULTS),
+        *(pytest.param(Paying, fault, 3, marks=pytest.mark.slow) for fault in FAULTS),
     ],
 )
 def test_whatever_effect_fails_the_store_is_whole_and_the_next_build_ends_well(
