@@ -164,6 +164,7 @@ def launched_once(toy: Wide) -> bool:
     return len(launches) == N_PAID and set(launches.values()) == {1}
 
 
+@pytest.mark.slow
 def test_eight_builds_compute_each_action_once_beside_a_collection_after_each(toy: Wide) -> None:
     toy.gate = ALL
     store = toy.store

@@ -81,6 +81,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
     sampler.stop()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(schema=SCHEMAS, seed=st.integers(0, 2**31), temperature=st.sampled_from([0, 1, 2]))
 def test_an_answer_fits_its_schema_to_the_last_character(

@@ -96,6 +96,7 @@ def test_a_job_is_followed_steered_and_its_model_talked_to_beside_its_base(serve
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280])
 def test_the_page_is_legible_and_no_wider_than_its_window(
@@ -137,6 +138,7 @@ def test_without_the_token_the_page_asks_for_it_and_shows_nothing(server: Runnin
 # --- by the command -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_serve_says_where_it_is_until_it_is_interrupted(project: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -164,6 +166,7 @@ def test_serve_says_where_it_is_until_it_is_interrupted(project: Project) -> Non
     assert project.store().server() is None
 
 
+@pytest.mark.slow
 def test_serve_has_the_model_of_an_experiment_ready(project: Project) -> None:
     refused = project.run("serve", "+experiment=tone_formal", "provider=compatible", "provider.base_url=http://x.y/v1")
     assert refused.err == "command line: compatible serves itself\n    Fix: ftbuild serve +experiment=NAME\n"

@@ -150,6 +150,7 @@ def test_a_job_that_a_killed_server_left_goes_on_when_the_next_one_starts(tmp_pa
     assert ScriptedAnswers(state).stop() is None
 
 
+@pytest.mark.slow
 def test_a_paused_job_ends_as_one_that_was_let_alone(tmp_path: Path) -> None:
     state = State(tmp_path)
     jobs = ScriptedJobs(state)

@@ -123,6 +123,7 @@ CALLS = st.lists(st.tuples(st.sampled_from(["f", "get-it", "x_1"]), st.dictionar
 FORMS = [LINES, CallForm('<t>\n{"name": "', '", "arguments": ', '}\n</t>\n<t>\n{"name": "', "}\n</t>")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS, ids=["lines", "tags"])
 @given(CALLS, st.data())
 def test_what_is_written_is_read_back_and_half_of_it_is_half_read(

@@ -107,6 +107,7 @@ def test_a_read_only_store_can_be_planned_with_and_not_built_in(disk: Disk) -> N
     assert listing(disk.folder) == before
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_grow_ends_the_command_with_5_and_the_place(project: Project) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
