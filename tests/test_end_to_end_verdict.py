@@ -10,8 +10,8 @@ pytestmark = pytest.mark.slow
 
 
 def test_missed_goal_is_exit_code_3_now_and_when_it_is_cached(project: Project) -> None:
-    whole = (*TINY, "dataset.limit=null", "method.hyperparameters.n_epochs=1")
-    ended = project.run(*whole)
+    small = (*TINY, "dataset.limit=60", "method.hyperparameters.n_epochs=1")
+    ended = project.run(*small)
     assert ended.code == 3, ended.err
     run = project.run_json()
     assert (run["verdict"], run["ending"]) == ("underpowered", "missed")
@@ -20,7 +20,7 @@ def test_missed_goal_is_exit_code_3_now_and_when_it_is_cached(project: Project) 
     assert f"report   {run['path']}/report.html\n" in ended.out
     assert re.search(r"^         missed +facts_kept +surely not above 0\.\d\d +wanted 0\.85$", ended.out, re.MULTILINE)
 
-    again = project.run(*whole)
+    again = project.run(*small)
     verdict = f"TOO FEW EXAMPLES TO TELL A DIFFERENCE, goal missed, today {run['started_at'][11:16]} UTC"
     said = rf"Nothing to do: 15 cached\. {verdict}\.\n{run['path']}/report\.html     \S+ s\n"
     assert (again.code, again.err) == (3, "")
