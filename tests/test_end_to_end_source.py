@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from project_fixture import Project
 
 EXPERIMENT = """\
@@ -51,6 +52,7 @@ def pair(number: int, formal: str) -> str:
     return json.dumps({"situation": f"s{number}", "casual": f"hey send it by {number}", "formal": formal}) + "\n"
 
 
+@pytest.mark.slow
 def test_a_change_of_one_example_changes_one_line_of_the_provenance_and_the_digest(project: Project) -> None:
     lines = [pair(number, f"Please send it by {number}.") for number in range(40)]
     told = []

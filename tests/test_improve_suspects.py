@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from ftbuild.improve.neighbours import Learnt, Training
 from ftbuild.improve.suspects import suspects
 from ftbuild.report import misses
@@ -35,6 +37,7 @@ def places(learnt: Sequence[Learnt]) -> list[str]:
     return [each.place for each in suspects(Training(learnt), kinds(learnt))]
 
 
+@pytest.mark.slow
 def test_a_swapped_answer_and_a_contradiction_in_real_data_are_among_the_first() -> None:
     learnt = tone()
     swapped = 40
