@@ -2,16 +2,38 @@
 
 import json
 import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from embedded_fixture import until
-from project_fixture import TINY, Project
+from project_fixture import TINY, Project, project_in
 
 pytestmark = pytest.mark.slow
 
-# Long enough that the middle of the training is there to be hit.
-LONG = (*TINY, "dataset.limit=60", "method.hyperparameters.n_epochs=50")
+# Long enough that the middle of the training is there to be hit: by a signal, or by commands of a second or two each.
+DATA = (*TINY, "dataset.limit=60")
+STEPS_AN_EPOCH = 6
+BRIEF = (*DATA, "method.hyperparameters.n_epochs=10")
+LONG = (*DATA, "method.hyperparameters.n_epochs=20")
 COMMAND = "ftbuild " + " ".join(LONG)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """Give a folder in which the data is built, and nothing was trained or asked."""
+    with project_in(tmp_path_factory.mktemp("built"), cache) as found:
+        ended = found.run("dataset", *DATA)
+        assert ended.code == 0, ended.err
+        return found.folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, built: Path, cache: Path) -> Iterator[Project]:
+    shutil.copytree(built, tmp_path / "project", ignore=shutil.ignore_patterns("runs"))
+    with project_in(tmp_path / "project", cache) as found:
+        yield found
 
 
 def listed(project: Project) -> list[tuple[str, str, str]]:
@@ -21,10 +43,10 @@ def listed(project: Project) -> list[tuple[str, str, str]]:
 
 
 def test_killed_client_comes_back_to_the_same_job(project: Project) -> None:
-    client, store = project.start(*LONG), project.store()
+    client, store = project.start(*BRIEF), project.store()
     job = store.training(client)
     client.kill()
-    ended = project.run(*LONG)
+    ended = project.run(*BRIEF)
     assert ended.code == 3, ended.err
     assert f"{job} was launched before: attached, not paid again\n" in ended.err
     assert store.creates() == ["POST /v1/fine_tuning/jobs 200"]
@@ -40,7 +62,8 @@ def test_interrupted_client_leaves_the_job_running_until_it_is_cancelled_and_ret
     assert ended.code == 130
     said = "\n".join(ended.err.splitlines()[-3:])
     assert re.fullmatch(
-        rf"{job} goes on without you \((step \d+ of 300, about (a minute|\d+ minutes) left|running|just launched)\)\. "
+        rf"{job} goes on without you "
+        rf"\((step \d+ of {20 * STEPS_AN_EPOCH}, about (a minute|\d+ minutes) left|running|just launched)\)\. "
         rf"Nothing is lost\.\n    Come back: {re.escape(COMMAND)}\n    Stop it:   ftbuild cancel {job}",
         said,
     ), said
@@ -95,14 +118,14 @@ def test_interrupted_client_leaves_the_job_running_until_it_is_cancelled_and_ret
 
 
 def test_job_whose_server_died_goes_on_with_the_next_one(project: Project) -> None:
-    client, store = project.start(*LONG), project.store()
+    client, store = project.start(*BRIEF), project.store()
     job = store.training(client)
     store.kill_server()
     ended = client.ended()
     assert ended.code == 3, ended.err
     assert store.job(job)["status"] == "succeeded"
     assert store.creates() == ["POST /v1/fine_tuning/jobs 200"]
-    assert store.steps(job) == list(range(1, 301))
+    assert store.steps(job) == list(range(1, 10 * STEPS_AN_EPOCH + 1))
     assert [name for each in store.journal() if (name := json.loads(each)["event"]) != "status"] == [
         *("intent", "launched", "ended", "fetched"),
     ]
@@ -127,7 +150,7 @@ def test_job_is_paused_and_resumed_and_its_build_comes_back_to_it(project: Proje
     again = project.run(*LONG)
     assert again.code == 3, again.err
     assert store.creates() == ["POST /v1/fine_tuning/jobs 200"]
-    assert store.steps(job) == list(range(1, 301))
+    assert store.steps(job) == list(range(1, 20 * STEPS_AN_EPOCH + 1))
 
 
 def test_two_clients_at_once_create_one_job(project: Project) -> None:
@@ -146,7 +169,7 @@ def test_two_clients_at_once_create_one_job(project: Project) -> None:
 
 
 def test_interrupted_while_the_model_is_made_ready_or_answers_says_so_and_nothing_else(project: Project) -> None:
-    whole, store = (*TINY, "dataset.limit=null"), project.store()
+    whole, store = ("+experiment=tone_formal", "model=tiny"), project.store()
     client = project.start(*whole)
     until(lambda: "\n" in client.err)  # the data is ready: the base model comes next
     client.interrupt()
