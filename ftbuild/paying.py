@@ -212,7 +212,7 @@ class Gate:
             if one.action.id not in there:
                 continue
             composed, command = own[one.action.id].composed, own[one.action.id].command
-            asked = asked_by(composed.settings.provider, composed.experiment, command)
+            asked = asked_by(composed.settings.provider, composed.experiment, command, one.action.id)
             usd = self.costs[one.action.id].cost_usd
             taken = elsewhere.take(self._ledger, str(one.key), one.action.id, usd, there[one.action.id], asked)
             for line in others_told(taken) if taken is not None else ():

@@ -35,6 +35,17 @@ def test_what_is_released_can_be_reserved_by_others(tmp_path: Path) -> None:
     assert found.reserve({"other": 10.0}, 10.0, 3.0) is None
 
 
+def test_what_is_settled_leaves_a_share_once_and_nothing_of_others(tmp_path: Path) -> None:
+    found = Reservations(tmp_path)
+    found.reserve({"job": 4.0, "other": 3.0}, 10.0, 1.0)
+    assert [found.is_whole(name) for name in ("job", "other", "nobody")] == [True, True, False]
+    for share in (0.25, 0.5):
+        found.settle("job", share, 2.0)
+        found.settle("nobody", share, 2.0)
+        assert found.standing() == {"job": 1.0, "other": 3.0}
+    assert [found.is_whole(name) for name in ("job", "other")] == [False, True]
+
+
 def test_a_line_that_a_crash_cut_short_never_took_effect(tmp_path: Path) -> None:
     found = Reservations(tmp_path)
     found.reserve({"job": 6.0}, 10.0, 1.0)

@@ -80,7 +80,8 @@ def _take(job_id: str, key: str, action: Action, point: Point, ledger: LedgerFol
         remote.hang_up()
     if problems := list(_differences(job, key, action, settings.model.id)):
         raise ConfigError(*problems)
-    journal, asked = ledger.journal(key), asked_by(settings.provider, point.composed.experiment, point.command)
+    journal = ledger.journal(key)
+    asked = asked_by(settings.provider, point.composed.experiment, point.command, action.id)
     state = journal.state()
     again = replace(ledger, retried=state.job_id if state.ended_badly else None)
     if take(again, key, action.id, usd, [job], asked) is None:

@@ -23,7 +23,7 @@ from ftbuild.errors import ConfigError, CostError, ProviderError, StoreError
 from ftbuild.estimates import estimates
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, Ran, found
-from ftbuild.plan.action import CHECKPOINT, RENDER, Action
+from ftbuild.plan.action import CHECKPOINT, RENDER
 from ftbuild.plan.estimate import Estimate, total
 from ftbuild.plan.graph import Graph
 from ftbuild.plan.splits import at_checkpoint, job_of, validating, without_jobs
@@ -131,18 +131,17 @@ class Driver:
 
     def _give_up(self, trials: Sequence[Trial], points: Sequence[Point], graph: Graph, done: Build) -> None:
         """Cancel the jobs of those who go no further; one that somebody else goes on with is left alone."""
-        keys: dict[bool, dict[str, tuple[Action, Point, int]]] = {False: {}, True: {}}
+        keys: dict[bool, dict[str, tuple[Point, int]]] = {False: {}, True: {}}
         for trial, point in zip(trials, points, strict=True):
             if trial.epoch is None:
                 continue
             own = (graph.actions[name] for name in point.ids if name in graph.actions)
             [asked] = (each for each in own if each.kind is CHECKPOINT)
             if all(each.action in done.ran for each in asked.inputs):
-                job = job_of(asked)
-                is_over = self._chooser.is_over(trial)
-                keys[is_over][job.key(done.digests(asked))] = (job, point, trial.epoch)
-        for key, (job, point, epoch) in keys[True].items():
-            if key not in keys[False] and (said := cut(point, job, key, epoch, self._world)):
+                key = job_of(asked).key(done.digests(asked))
+                keys[self._chooser.is_over(trial)][key] = (point, trial.epoch)
+        for key, (point, epoch) in keys[True].items():
+            if key not in keys[False] and (said := cut(point, key, epoch, self._world)):
                 print(f"[{point.name}] {said}", file=sys.stderr)
 
     def _found(self, graph: Graph, points: Sequence[Point]) -> Build | None:

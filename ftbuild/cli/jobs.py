@@ -12,7 +12,7 @@ from typing import Any
 
 from ftbuild.cli.grid import aligned
 from ftbuild.cli.layout import columns, hang
-from ftbuild.cli.named_job import NamedJob, connected, known
+from ftbuild.cli.named_job import NamedJob, connected, give_back_untrained, is_due_back, known
 from ftbuild.cli.options import Options
 from ftbuild.digest import short
 from ftbuild.errors import ExitCode, FtbuildError, StoreError
@@ -179,17 +179,24 @@ def _age(seconds: float) -> str:
 
 
 def _asked(found: Sequence[NamedJob], options: Options) -> dict[str, JobState]:
-    """Return what the provider says of the jobs under way, by id; of those that it told of in time."""
+    """Return what the provider says of the jobs under way, by id; of those that it told of in time.
+
+    What one that was cancelled has not trained is given back.
+    """
     told: dict[str, JobState] = {}
 
     def ask(job: NamedJob) -> None:
+        status = job.state.status
         with suppress(FtbuildError, OSError):
-            with connected(job.world, job.state.asked, options) as connection:
-                state = connection.glance_at_job(str(job.job_id))
-            if state is not None:
-                told[state.id] = state
+            if job.state.phase == "running":
+                with connected(job.world, job.state.asked, options) as connection:
+                    state = connection.glance_at_job(str(job.job_id))
+                if state is not None:
+                    told[state.id], status = state, state.status
+            give_back_untrained(job, status, options)
 
-    asking = [threading.Thread(target=ask, args=(job,), daemon=True) for job in found if job.state.phase == "running"]
+    asked = [each for each in found if each.state.phase == "running" or is_due_back(each, each.state.status)]
+    asking = [threading.Thread(target=ask, args=(job,), daemon=True) for job in asked]
     if asking:
         import_module("ftbuild.providers.wire")  # slow, and no fault of the provider's
     deadline = time.monotonic() + ASK_SECONDS

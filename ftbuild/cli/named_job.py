@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from ftbuild.cli.build import composed_of, world_of
 from ftbuild.cli.options import Options, parse
-from ftbuild.errors import ConfigError, StoreError
+from ftbuild.errors import ConfigError, ProviderError, StoreError
+from ftbuild.ledger.budget import Reservations
 from ftbuild.ledger.journal import Asked, Journal, JournalState, journals
 from ftbuild.ledger.launch import Clock, find_lost
+from ftbuild.ledger.untrained import give_back, is_due
 from ftbuild.problem import Problem, nearest
 from ftbuild.world import World
 
@@ -91,6 +93,23 @@ def looked_up(job: NamedJob, options: Options) -> NamedJob:
     with connected(job.world, job.state.asked, options) as connection:
         state = find_lost(job.journal, connection, job.clock, job.state.asked)
     return replace(job, state=state, job_id=state.job_id)
+
+
+def is_due_back(job: NamedJob, status: str | None) -> bool:
+    """Return whether a job was cancelled, and nothing of its price was given back: where it is the job of its key now.
+
+    Raises:
+        StoreError: the reservations cannot be read.
+    """
+    return job.is_current and is_due(job.state, status, Reservations(job.world.store / "ledger"))
+
+
+def give_back_untrained(job: NamedJob, status: str | None, options: Options) -> None:
+    """Give back what a cancelled job has not trained, where that is due; without an answer the next look does it."""
+    if not is_due_back(job, status) or not provider_of(job.state.asked, options).bills_trained:
+        return
+    with suppress(ProviderError), connected(job.world, job.state.asked, options) as connection:
+        give_back(job.state, status, connection, Reservations(job.world.store / "ledger"), job.world.now())
 
 
 @contextmanager

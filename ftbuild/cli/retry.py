@@ -7,7 +7,7 @@ has allowed nothing.
 from dataclasses import replace
 
 from ftbuild.cli.build import build
-from ftbuild.cli.named_job import NamedJob, named
+from ftbuild.cli.named_job import NamedJob, give_back_untrained, named
 from ftbuild.cli.options import Options, parse
 from ftbuild.errors import ConfigError
 from ftbuild.problem import Problem
@@ -27,6 +27,7 @@ def retry(options: Options) -> int:
         fix = f"ftbuild resume {job.job_id}" if job.state.status == "paused" else "nothing to retry."
         what = f"{job.job_id} is {spoken(str(job.state.status))}, not failed or cancelled"
         raise ConfigError(Problem(what, "command line", fix=fix))
+    give_back_untrained(job, job.state.status, options)
     again = parse("build", job.state.asked.command)
     allowed = replace(again, yes=options.yes, max_cost=options.max_cost, retried=job.job_id)
     return build(replace(allowed, folder=options.folder))

@@ -2,7 +2,7 @@
 
 import shlex
 
-from ftbuild.cli.named_job import NamedJob, connected, looked_up, named
+from ftbuild.cli.named_job import NamedJob, connected, give_back_untrained, looked_up, named
 from ftbuild.cli.options import Options
 from ftbuild.digest import short
 from ftbuild.errors import ConfigError, ExitCode
@@ -34,9 +34,11 @@ def _steer(wish: Wish, options: Options) -> int:
         print(f"No job of {short(job.journal.key)} is at the provider: nothing to {wish}. The next build looks again.")
         return int(ExitCode.DONE)
     if ended := _ended(job):
+        give_back_untrained(job, ended, options)
         return _said_ended(wish, job.job_id, ended, _successor(job))
     with connected(job.world, job.state.asked, options) as connection:
         done = steer(wish, job.journal, connection, job.clock, job.job_id)
+    give_back_untrained(job, done.job.status, options)
     if done.job.ended and (done.before or wish != "cancel" or not done.job.status.startswith("cancel")):
         return _said_ended(wish, done.job.id, done.job.status)
     print(_words(wish, done, shlex.join(job.state.asked.command)))

@@ -1,9 +1,12 @@
-"""`ftbuild watch JOB`: follow a job to its end from any terminal. Owns nothing, writes nothing down."""
+"""`ftbuild watch JOB`: follow a job to its end from any terminal.
+
+Owns nothing, and writes nothing down but what a cancelled job gives back.
+"""
 
 import sys
 from datetime import UTC, datetime
 
-from ftbuild.cli.named_job import connected, looked_up, named, provider_of
+from ftbuild.cli.named_job import connected, give_back_untrained, looked_up, named, provider_of
 from ftbuild.cli.options import Options
 from ftbuild.digest import short
 from ftbuild.errors import ConfigError, ExitCode, Interrupted
@@ -30,6 +33,7 @@ def watch(options: Options) -> int:
         raise ConfigError(Problem(what, "command line", fix="build the experiment: it looks again, then launches."))
     state = job.state
     if job.is_current and state.status in TERMINAL and not state.is_lost:
+        give_back_untrained(job, state.status, options)
         return _ended(job.job_id, str(state.status), state.error, state.code)
     screen, provider = _Screen(), provider_of(state.asked, options)
     poll_seconds = max(provider.poll_seconds, POLL_AT_LEAST)
@@ -43,6 +47,7 @@ def watch(options: Options) -> int:
         screen.clear()
     if ended.job.parked:
         raise parked(job.job_id, ended.job.status)
+    give_back_untrained(job, ended.job.status, options)
     return _ended(job.job_id, ended.job.status, ended.job.error, ended.job.error_code, ended.job.fine_tuned_model)
 
 

@@ -1,11 +1,12 @@
 """What paid work has reserved of a budget: append-only lines beside the journals, under a lock of the kernel.
 
-    budget.lines   {"v":1,"at":...,"event":"reserved","name":...,"usd":...} or {..."event":"released","name":...}
+    budget.lines   {"v":1,"at":...,"event":"reserved","name":...,"usd":...}, "settled" with what is left of it, or
+                   {..."event":"released","name":...}
     budget.lock    held by whoever reads and reserves
 
 A name counts once, with its last line. A reservation stands before the first request is sent, and stays when the
-work is done: it is what was spent, as estimated. One that led to no request is released. A line takes effect with its
-line end. Knows nothing of prices.
+work is done: it is what was spent, as estimated. One that led to no request is released; one of which less was spent
+is settled, once. A line takes effect with its line end. Knows nothing of prices.
 """
 
 import json
@@ -30,6 +31,14 @@ class Refused:
     asked: float
 
 
+@dataclass(frozen=True)
+class _Reserved:
+    """What stands reserved under a name, in US dollars: all of it, or what is left since it was settled."""
+
+    usd: float
+    is_whole: bool
+
+
 def name_of(work: str, attempt: int) -> str:
     """Return under which name an attempt at some work is reserved: what is launched once more is paid once more."""
     return work if attempt == 1 else f"{work}#{attempt}"
@@ -47,19 +56,30 @@ class Reservations:
         Raises:
             StoreError: the file, or a line of it, cannot be read.
         """
+        return {name: each.usd for name, each in self._read().items()}
+
+    def is_whole(self, name: str) -> bool:
+        """Return whether all that a name had reserved still stands.
+
+        Raises:
+            StoreError: as `standing`.
+        """
+        return name in (found := self._read()) and found[name].is_whole
+
+    def _read(self) -> "dict[str, _Reserved]":
         try:
             *lines, _torn = self._path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise _unreadable(self._path, (error.strerror or str(error)).lower()) from error
-        found: dict[str, float] = {}
+        found: dict[str, _Reserved] = {}
         for number, line in enumerate(lines, 1):
             try:
                 said = json.loads(line)
                 found.pop(said["name"], None)
-                if said["event"] == "reserved":
-                    found[said["name"]] = float(said["usd"])
+                if said["event"] != "released":
+                    found[said["name"]] = _Reserved(float(said["usd"]), is_whole=said["event"] == "reserved")
             except (ValueError, KeyError, TypeError) as error:
                 raise _unreadable(self._path, "this line is damaged", number) from error
         return found
@@ -80,6 +100,18 @@ class Reservations:
             for name, usd in asked.items():
                 self._append({"v": 1, "at": at, "event": "reserved", "name": name, "usd": usd})
         return None
+
+    def settle(self, name: str, share: float, at: float) -> None:
+        """Leave a share of what a name has reserved, and give the rest back: once, however often it is said.
+
+        Raises:
+            StoreError: the file cannot be read or written.
+        """
+        with hold(self._path.with_suffix(".lock")):
+            found = self._read().get(name)
+            if found is not None and found.is_whole:
+                usd = round(found.usd * share, 6)
+                self._append({"v": 1, "at": at, "event": "settled", "name": name, "usd": usd})
 
     def release(self, names: Iterable[str], at: float) -> None:
         """Give back what some work has reserved.

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from ftbuild.errors import StoreError
 from ftbuild.ledger.lock import hold, is_held
-from ftbuild.ledger.port import LOST, PARKED, TERMINAL
+from ftbuild.ledger.port import CANCELLED, LOST, PARKED, TERMINAL
 from ftbuild.problem import Problem
 from ftbuild.store import durable
 
@@ -30,15 +30,19 @@ WISHES: tuple[Wish, ...] = ("cancel", "pause", "resume")
 
 @dataclass(frozen=True)
 class Asked:
-    """Who asked for a job: the words after `ftbuild`, the experiment, and the provider's settings as JSON."""
+    """Who asked for a job: the words after `ftbuild`, the experiment, the provider's settings as JSON, and the id of
+    the action that it is for, under which its price stands reserved.
+    """
 
     command: tuple[str, ...] = ()
     experiment: str = ""
     provider: Mapping[str, Any] | None = None
+    action: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
-        return {"command": list(self.command), "experiment": self.experiment, "provider": self.provider}
+        told = {"command": list(self.command), "experiment": self.experiment, "provider": self.provider}
+        return {**told, "action": self.action}
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,11 @@ class JournalState:
     def ended_badly(self) -> bool:
         """Return whether the job failed or was cancelled."""
         return self.status in TERMINAL and self.status != "succeeded"
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Return whether the job was cancelled, however that is spelt."""
+        return self.status in CANCELLED
 
     @property
     def is_lost(self) -> bool:
@@ -148,7 +157,7 @@ def _launching(state: JournalState, name: str, event: Mapping[str, Any]) -> Jour
         return replace(state, intent_at=None, lost_at=None, request=None, refused=event["error"], seen_at=at)
     asked = state.asked
     if "command" in event:
-        asked = Asked(tuple(event["command"]), event["experiment"], event.get("provider"))
+        asked = Asked(tuple(event["command"]), event["experiment"], event.get("provider"), event.get("action", ""))
     state = replace(state, asked=asked, refused=None, lost_at=None)
     if name == "intent":
         return replace(state, intent_at=at, request=event.get("request"))

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-TERMINAL = frozenset({"succeeded", "failed", "cancelled", "canceled"})
+CANCELLED = frozenset({"cancelled", "canceled"})
+TERMINAL = CANCELLED | {"succeeded", "failed"}
 NO_ROUTE = (404, 405, 501)  # what a server answers that has no such route
 LOST = "lost"  # the code of a job that ended because the provider did not know it when it was asked
 PARKED = frozenset({"paused"})

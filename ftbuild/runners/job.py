@@ -7,17 +7,20 @@ a record or an error. Ctrl-C leaves the job running.
 import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from ftbuild.digest import of_value, short
 from ftbuild.errors import Interrupted, JobError, ProviderError
+from ftbuild.ledger.budget import Reservations
 from ftbuild.ledger.failures import CLOSED, ended_badly, failure, parked, refused
 from ftbuild.ledger.journal import Asked, Journal
 from ftbuild.ledger.launch import Clock, Launched, launch_once
 from ftbuild.ledger.port import LOST, NO_ROUTE, JobEvent, JobRequest, JobState
 from ftbuild.ledger.results import Row, merged, rows_of_events, rows_of_file
 from ftbuild.ledger.steer import steer
+from ftbuild.ledger.untrained import give_back
 from ftbuild.ledger.uploads import Uploads
 from ftbuild.ledger.watch import Watched, complete, watch
 from ftbuild.lookup import LedgerFolder
@@ -71,7 +74,7 @@ def _run(shop: Workshop, remote: Remote, action: Action, journal: Journal, done:
         raise parked(state.id, state.status)
     note_end(journal, clock, state)
     if state.status != "succeeded":
-        raise ended_badly(state.id, state.status, state.error, state.error_code)
+        raise failed(shop, remote, journal, clock, state)
     if state.fine_tuned_model is None:
         raise unnamed(state.id)
     for note in notes(shop.settings.tracker, ended.events):
@@ -95,7 +98,7 @@ def launched(shop: Workshop, remote: Remote, action: Action, journal: Journal, d
             lambda metadata: _request(shop, remote, action, digests, metadata, voice),
             clock,
             shop.settings.provider.settle_seconds,
-            asked_by(shop.settings.provider, shop.experiment, shop.command),
+            asked_by(shop.settings.provider, shop.experiment, shop.command, action.id),
             remembered,
             lambda: voice.say(f"{action.label}: another ftbuild is launching it; its job is taken"),
             shop.retried,
@@ -131,9 +134,9 @@ def others_told(launched: Launched) -> Iterator[str]:
         yield f"{other} is another job of the same key and costs money too. Stop it: ftbuild cancel {other}"
 
 
-def asked_by(provider: Provider, experiment: str, command: tuple[str, ...]) -> Asked:
+def asked_by(provider: Provider, experiment: str, command: tuple[str, ...], action: str) -> Asked:
     """Return who asks for a job, as its journal has it."""
-    return Asked(command, experiment, provider.model_dump(mode="json", exclude_defaults=True))
+    return Asked(command, experiment, provider.model_dump(mode="json", exclude_defaults=True), action)
 
 
 def watched(
@@ -191,6 +194,15 @@ def watched(
 def note_end(journal: Journal, clock: Clock, job: JobState) -> None:
     """Write down how a job has ended."""
     journal.append(clock.now(), "ended", job_id=job.id, status=job.status, error=job.error, code=job.error_code)
+
+
+def failed(shop: Workshop, remote: Remote, journal: Journal, clock: Clock, job: JobState) -> JobError:
+    """Return the error of a job that has ended badly; what one that was cancelled has not trained is given back."""
+    if shop.settings.provider.bills_trained:
+        with suppress(ProviderError):  # the next look at the job does it
+            reservations = Reservations(LedgerFolder(shop.world).folder)
+            give_back(journal.state(), job.status, remote, reservations, clock.now())
+    return ended_badly(job.id, job.status, job.error, job.error_code)
 
 
 def unnamed(job_id: str) -> JobError:

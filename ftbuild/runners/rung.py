@@ -20,7 +20,7 @@ from ftbuild.outcome import Build
 from ftbuild.plan.action import Action
 from ftbuild.plan.splits import job_of
 from ftbuild.problem import Problem
-from ftbuild.runners.job import checkpoints_of, launched, let_go, note_end, told, used_by, watched
+from ftbuild.runners.job import checkpoints_of, failed, launched, let_go, note_end, told, used_by, watched
 from ftbuild.runners.workshop import Remote, Workshop
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
@@ -53,7 +53,7 @@ def checkpoint(shop: Workshop, action: Action, _key: str, done: Build, voice: Vo
         if state.ended:
             note_end(journal, clock, state)
             if state.status != "succeeded":
-                raise ended_badly(state.id, state.status, state.error, state.error_code)
+                raise failed(shop, remote, journal, clock, state)
         elif not state.parked:
             state = _stopped(remote, state, f"held at epoch {epoch} by a sweep", journal, clock, voice)
         found = wanted.found or wanted.look(state, ended.events)
