@@ -19,7 +19,7 @@ from ftbuild.outcome import Build
 from ftbuild.plan.action import EMBED, JOB
 from ftbuild.plan.estimate import NOTHING, Estimate
 from ftbuild.plan.graph import Graph
-from ftbuild.points import Point, owners
+from ftbuild.points import Point, budget, owners
 from ftbuild.problem import Problem
 from ftbuild.providers.connection import Connection
 from ftbuild.runners.job import asked_by, others_told
@@ -293,12 +293,6 @@ def refuse_dear(found: Bill, max_cost: float | None) -> None:
         fix = f"--max-cost {_up(found.total.cost_usd):g}, fewer epochs or examples, or provider.rehearsed=true."
         what = f"{found}: more than --max-cost {max_cost:g}"
         raise CostError(Problem(what, "command line", why="Nothing was sent.", fix=fix))
-
-
-def budget(points: Sequence[Point]) -> float:
-    """Return the smallest budget of the points, infinite where none is set."""
-    said = [(point.composed.tree.get("budget") or {}).get("usd") for point in points]
-    return min((float(each) for each in said if each is not None), default=NO_LIMIT)
 
 
 def refuse_unasked(found: Bill, consent: Consent) -> None:

@@ -1,5 +1,6 @@
 """Compositions become one graph: every point of a sweep keeps its own actions, equal ones are one."""
 
+import math
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -123,6 +124,12 @@ def has_more_to_say(point: Point) -> bool:
         or (method != "none" and method not in (provider.get("methods") or [method]))
         or (languages is not None and tree["style"].get("language") not in languages)
     )
+
+
+def budget(points: Iterable[Point]) -> float:
+    """Return the smallest budget of the points, infinite where none is set."""
+    said = [(point.composed.tree.get("budget") or {}).get("usd") for point in points]
+    return min((float(each) for each in said if each is not None), default=math.inf)
 
 
 def _may_need(tree: Mapping[str, Any]) -> dict[str, bool]:

@@ -9,6 +9,7 @@ from settings_fixture import FULL, graph
 from ftbuild.cli.choosing import Outcome
 from ftbuild.cli.driven import refuse_outage
 from ftbuild.cli.trials import Trials, memory
+from ftbuild.cli.walk import between
 from ftbuild.composed import Composed
 from ftbuild.errors import CostError, EvaluationError, FtbuildError, JobError, ProviderError, StoreError
 from ftbuild.origins import Origins
@@ -113,6 +114,13 @@ def test_only_what_failed_for_a_reason_of_its_own_counts_as_a_failed_trial(
         with pytest.raises(type(error)) as raised:
             refuse_outage(done)
         assert raised.value is error
+
+
+def test_money_that_ends_after_some_was_paid_says_what_becomes_of_that() -> None:
+    assert str(between(DEAR)) == (
+        "command line: one paid job, about $2.00 in all: more than --max-cost 1\n"
+        "    Nothing more was sent. What was paid for is kept, and the same command goes on from there."
+    )
 
 
 def test_where_no_trial_has_a_value_nothing_is_built(tmp_path: Path) -> None:

@@ -56,6 +56,13 @@ ANSWERING: dict[str, list[Any]] = {
     "GET /files/file-1": [(200, FILE)],
     "POST /chat/completions": [(200, COMPLETION)],
 }
+AMOUNTS = """
+# Ours.   ftbuild +experiment=tone_formal sweep=amounts
+grid: {seed: [1, 2]}
+halving:
+  rungs: {dataset.limit: [42, 44]}
+  keep: 0.5
+"""
 HANGS_SECONDS = 120  # a guard against a hang, not a limit
 
 
@@ -118,6 +125,26 @@ def test_max_cost_is_for_all_rungs_of_a_halving_together(own: Own, server: Stub)
     most = re.match(r"command line: about \$([\d,.]+) at most with what may follow: more than --max-cost ", said)
     assert most is not None
     assert float(most[1].replace(",", "")) == pytest.approx(now + later, abs=0.02)
+    said = refused(own, server, *asked, "--yes", f"budget.usd={now + later / 2:.2f}")
+    found = re.match(
+        r"budget\.usd: about \$([\d,.]+) at most with what may follow, and the budget is \$[\d,.]+\n", said
+    )
+    assert found is not None
+    assert found[1] == most[1]
+
+
+def test_where_rungs_are_amounts_of_data_all_of_it_is_built_before_anything_is_paid(own: Own, server: Stub) -> None:
+    """What the last rung costs is not known before."""
+    changed(own, server, models=dear(100_000.0))
+    own.write("conf/sweep/amounts.yaml", AMOUNTS)
+    planned = " ".join(own.run("plan", *AT_ELSEWHERE, "sweep=amounts").out.split())
+    assert "with limit=44, built in full and tested: cost unknown" in planned
+    server.asked.clear()
+    said = refused(own, server, "sweep=amounts", "--yes", "budget.usd=1").splitlines()
+    form = r"budget\.usd: about \$\d+\.\d\d at most with what may follow, and the budget is \$1\.00"
+    assert any(re.fullmatch(form, line) for line in said)
+    planned = " ".join(own.run("plan", *AT_ELSEWHERE, "sweep=amounts").out.split())
+    assert re.search(r"with limit=44, built in full and tested: about \$\d+\.\d\d at most", planned)
 
 
 @pytest.mark.parametrize("unknown", [{"prices": None}, {"models": None}, {"models": {"tiny": {"id": "tiny"}}}])

@@ -21,18 +21,20 @@ from ftbuild.compositions import Compositions
 from ftbuild.cutting import cut
 from ftbuild.errors import ConfigError, CostError, ProviderError, StoreError
 from ftbuild.estimates import estimates
+from ftbuild.ledger.budget import NO_LIMIT, Reservations, work_of
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, Ran, found
 from ftbuild.plan.action import CHECKPOINT, RENDER
-from ftbuild.plan.estimate import Estimate, total
+from ftbuild.plan.estimate import NOTHING, Estimate, total
 from ftbuild.plan.graph import Graph
 from ftbuild.plan.splits import at_checkpoint, job_of, validating, without_jobs
-from ftbuild.points import Point, apart, has_more_to_say, one_graph
+from ftbuild.points import Point, apart, budget, has_more_to_say, one_graph
 from ftbuild.problem import Problem, render
 from ftbuild.store.store import DamagedError, Store
 from ftbuild.world import World
 
 SPLIT = "dataset.split"
+NOT_SENT = "Nothing was sent."
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,16 @@ class Driver:
             FtbuildError: as `Walker.walk`; or nobody is left.
         """
         known: dict[str, Ran] = {}
+        self._build_data(walker)
+        is_first = True
         while trials := self._chooser.ask():
             graph, points = self._validated(trials)
             walked = without_jobs(graph)
             done = before = self._found(walked, points)
             if done is None:
                 names = apart(points) or dict.fromkeys(graph.actions, points[0].name)
-                look = partial(self._look, graph, points, is_first=not walker.has_walked)
+                look = partial(self._look, graph, points, is_first=is_first)
+                is_first = False
                 try:
                     done = walker.walk(walked, points, names, known, look, agreed=graph)
                 except CostError as error:
@@ -128,6 +133,26 @@ class Driver:
             self._give_up(trials, points, walked, done)
         graph, points = self._points(self._chooser.finalists())
         return Left(graph, points, known, self._chooser.cut(), self._chooser.stopped(), self._chooser.to_json())
+
+    def _build_data(self, walker: Walker) -> None:
+        """Build what those read who may follow, where money is limited and it is not what the first read: else nobody
+        knows what they cost before the first are paid.
+        """
+        if not (later := self._chooser.later()):
+            return
+        first, asked = self._validated(self._chooser.ask())
+        if self._options.max_cost is None and budget(asked) == NO_LIMIT:
+            return
+        data, points = Graph(), []
+        for trials, _ in later:
+            graph, found = self._points(trials)
+            data.merge(graph.up_to(RENDER.name))
+            points += [replace(each, before=None) for each in found]
+        if data.actions.keys() <= first.actions.keys():
+            return
+        points = [replace(each, ids=tuple(name for name in each.ids if name in data.actions)) for each in points]
+        if any(map(has_more_to_say, points)) and self._found(data, ()) is None:
+            walker.walk(data, points, apart(points))
 
     def _give_up(self, trials: Sequence[Trial], points: Sequence[Point], graph: Graph, done: Build) -> None:
         """Cancel the jobs of those who go no further; one that somebody else goes on with is left alone."""
@@ -159,20 +184,31 @@ class Driver:
         return estimates(look_up(graph, self._store, LedgerFolder(self._world)), points, self._store)
 
     def _look(self, graph: Graph, points: Sequence[Point], done: Build, *, is_first: bool) -> None:
-        """Refuse points that cannot be told from each other, and a sweep that may come to cost too much.
+        """Refuse points that cannot be told from each other, and a sweep that may come to cost more than is left.
 
         Raises:
             ConfigError: nothing has been paid.
         """
         _refuse_unvalidated(points, graph, done)
-        allowed = self._options.max_cost
-        if not is_first or allowed is None or not any(map(has_more_to_say, points)):
+        allowed, limit = self._options.max_cost, budget(points)
+        if not is_first or (allowed is None and limit == NO_LIMIT) or not any(map(has_more_to_say, points)):
             return
-        most = total([*self._costs(graph, points).values(), self.most_to_come(graph.actions)])
-        if most.cost_usd is not None and most.cost_usd > allowed:
-            what = f"{most.dollars()} at most with what may follow: more than --max-cost {allowed:g}"
-            fix = "a higher --max-cost, fewer points or rungs, or provider.rehearsed=true."
-            raise CostError(Problem(what, "command line", why="Nothing was sent.", fix=fix))
+        costs = self._costs(graph, points)
+        most = total([*costs.values(), self.most_to_come(graph.actions)])
+        if most.cost_usd is None:
+            return
+        said = f"{most.dollars()} at most with what may follow"
+        fix = "fewer points or rungs, or provider.rehearsed=true."
+        if allowed is not None and most.cost_usd > allowed:
+            what = f"{said}: more than --max-cost {allowed:g}"
+            raise CostError(Problem(what, "command line", why=NOT_SENT, fix=f"a higher --max-cost, {fix}"))
+        asked = {name for name, each in costs.items() if each != NOTHING}
+        standing = Reservations(LedgerFolder(self._world).folder).standing()
+        others = sum(usd for name, usd in standing.items() if work_of(name) not in asked)
+        if others + most.cost_usd > limit:
+            spent = f", ${others:,.2f} are spent or reserved already" if others else ""
+            what = f"{said}{spent}, and the budget is ${limit:,.2f}"
+            raise CostError(Problem(what, "budget.usd", why=NOT_SENT, fix=f"a higher budget.usd, {fix}"))
 
     def _validated(self, trials: Sequence[Trial]) -> tuple[Graph, list[Point]]:
         """Return the trials as points that are asked on the validation split alone, and the graph of all."""

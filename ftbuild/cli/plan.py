@@ -69,7 +69,8 @@ def plan(options: Options) -> int:
     else:
         to_come = driver.to_come if driver else ""
         if driver and foreseen and (most := driver.most_to_come(graph.actions)) != NOTHING:
-            to_come += f": {most.dollars()} at most"
+            until = " until its data is built" if foreseen.bill.total.cost_usd is not None else ""
+            to_come += f": {most.dollars()}{until if most.cost_usd is None else ' at most'}"
         _print(points, shown, costs, foreseen.bill if foreseen else None, options, store, to_come)
     if foreseen and foreseen.problems:
         print(render(foreseen.problems), file=sys.stdout if options.format == "text" else sys.stderr)

@@ -4,11 +4,13 @@ import json
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ftbuild.cli.layout import label_width
 from ftbuild.cli.options import Options
+from ftbuild.errors import CostError
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, found
 from ftbuild.plan.graph import Graph
@@ -106,7 +108,10 @@ class Walker:
 
         def pass_gate(done: Build) -> None:
             look(done)
-            gate.pass_(done)
+            try:
+                gate.pass_(done)
+            except CostError as error:
+                raise (between(error) if self._paid else error) from error
             self.site.costs = {**self.site.costs, **gate.spent}
 
         how = How(
@@ -131,6 +136,12 @@ class Walker:
 
     def _aside(self) -> AbstractContextManager[None]:
         return self._console.aside() if self._console is not None else nullcontext()
+
+
+def between(error: CostError) -> CostError:
+    """Return the error of a command whose money has come to its end after it had paid for something."""
+    why = "Nothing more was sent. What was paid for is kept, and the same command goes on from there."
+    return CostError(*(replace(each, why=why) for each in error.problems))
 
 
 @contextmanager

@@ -44,6 +44,11 @@ def name_of(work: str, attempt: int) -> str:
     return work if attempt == 1 else f"{work}#{attempt}"
 
 
+def work_of(name: str) -> str:
+    """Return the work that `name_of` named."""
+    return name.partition("#")[0]
+
+
 class Reservations:
     """What the paid work of one store has reserved."""
 
