@@ -6,6 +6,7 @@ whatever has drifted since (a setting, a source, a result, a version) is refused
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,29 @@ COMPARED = ("key", "status")
 TOLD_AT_MOST = 8
 
 
-def contract(planned: Sequence[Planned], costs: Mapping[str, Estimate] | None = None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Follows:
+    """What may follow the actions of a plan that names only what a sweep begins with: in words, at what cost at most,
+    and the digest of all that decides on it.
+    """
+
+    said: str
+    most: Estimate
+    digest: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as the plan tells it."""
+        told = {"said": self.said, "cost_usd": self.most.cost_usd, "n_tokens": self.most.n_tokens}
+        return {**told, "digest": self.digest}
+
+
+def contract(
+    planned: Sequence[Planned], costs: Mapping[str, Estimate] | None = None, follows: Follows | None = None
+) -> dict[str, Any]:
     """Return the machine-readable plan; its form is a promise to others.
 
-    `costs` say what actions cost, by id; what is not in it costs nothing.
+    `costs` say what actions cost, by id; what is not in it costs nothing. Where something may follow, `then`
+    says what.
     """
     states = [one.status for one in planned]
     each_cost = {one.action.id: (costs or {}).get(one.action.id, NOTHING) for one in planned}
@@ -51,6 +71,7 @@ def contract(planned: Sequence[Planned], costs: Mapping[str, Estimate] | None = 
             "cost_usd": sum_.cost_usd,
             "n_tokens": sum_.n_tokens,
         },
+        **({"then": follows.to_json()} if follows is not None else {}),
     }
 
 
@@ -60,13 +81,14 @@ def write(
     multirun: bool,
     planned: Sequence[Planned],
     costs: Mapping[str, Estimate] | None = None,
+    follows: Follows | None = None,
 ) -> None:
     """Keep a plan in a file.
 
     Raises:
         StoreError: the file cannot be written.
     """
-    value = {**contract(planned, costs), "command": list(command), "multirun": multirun}
+    value = {**contract(planned, costs, follows), "command": list(command), "multirun": multirun}
     durable.write(path, json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")
 
 
@@ -87,8 +109,10 @@ def read(path: Path) -> dict[str, Any]:
     return value  # type: ignore[no-any-return]
 
 
-def refuse_drift(path: Path, kept: Mapping[str, Any], planned: Sequence[Planned]) -> None:
-    """Say nothing if what would happen now is what the kept plan says.
+def refuse_drift(
+    path: Path, kept: Mapping[str, Any], planned: Sequence[Planned], follows: Follows | None = None
+) -> None:
+    """Say nothing if what would happen now, and what may follow it, is what the kept plan says.
 
     Raises:
         PlanError: it is not; with every action that differs.
@@ -107,6 +131,8 @@ def refuse_drift(path: Path, kept: Mapping[str, Any], planned: Sequence[Planned]
         else:
             found.append(f"{each['label']} is new")
     found += [f"{label} is no longer in it" for label, kind, _ in then if (label, kind) not in {n[:2] for n in now}]
+    if (kept.get("then") or {}).get("digest") != (follows.digest if follows else None):
+        found.append("what may follow has changed")
     if found:
         rest = [f"and {len(found) - TOLD_AT_MOST} more"] if len(found) > TOLD_AT_MOST else []
         raise PlanError(

@@ -1,6 +1,7 @@
 """`ftbuild plan`: the text people read, and the JSON others rely on."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +249,43 @@ def test_a_plan_of_a_smoke_run_uses_the_tiny_model_and_no_goal(own: Own) -> None
 def test_a_setting_that_changes_no_result_changes_no_action(own: Own) -> None:
     plain = own.run("plan", TONE, "--format=json").out
     assert own.run("plan", TONE, "provider.threads=1", "evaluation.concurrency=2", "--format=json").out == plain
+
+
+HALVING = """
+# Ours.   ftbuild +experiment=tone_formal sweep=ours
+grid: {seed: [1, 2]}
+halving:
+  rungs: {method.hyperparameters.n_epochs: [1, 2]}
+  keep: 0.5
+"""
+SEARCH = """
+# Ours.   ftbuild +experiment=tone_formal sweep=ours
+search:
+  n_trials: 3
+  from:
+    method.hyperparameters.n_epochs: {low: 1, high: 3, int: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("space", "said", "other"),
+    [
+        (HALVING, "then at most 1 of 2 with n_epochs=2, built in full and tested", "n_epochs: [1, 4]"),
+        (HALVING, "then at most 1 of 2 with n_epochs=2, built in full and tested", "keep: 0.9"),
+        (SEARCH, "then 2 more, each drawn from what those before it were worth; then the best built", "n_trials: 4"),
+    ],
+)
+def test_a_kept_plan_of_what_a_sweep_begins_with_holds_for_what_may_follow(
+    own: Own, space: str, said: str, other: str
+) -> None:
+    """The first actions stay as they are, what follows them does not."""
+    own.write("conf/sweep/ours.yaml", space)
+    assert own.run("plan", TONE, "sweep=ours", "--smoke", "dataset.limit=60", "--out", "kept.json").code == 0
+    assert said in json.loads((own.folder / "kept.json").read_text())["then"]["said"]
+    name = other.partition(":")[0]
+    own.write("conf/sweep/ours.yaml", re.sub(rf"\b{name}: (\[.*?\]|[\d.]+)", other, space))
+    assert own.refused("build", "--plan", "kept.json") == (
+        "kept.json: what would be built is no longer what was planned\n"
+        "    what may follow has changed\n"
+        "    Fix: plan again and look at it: ftbuild plan ... --out FILE\n"
+    )

@@ -64,13 +64,13 @@ def test_a_sweep_killed_on_its_first_rung_repeats_no_job_and_leaves_its_finalist
     project: Project,
 ) -> None:
     with with_conf(project, CONF):
-        planned = project.run("plan", *HALVED, COLUMNS="200")
+        planned = project.run("plan", *HALVED, "--out", "kept.json", COLUMNS="200")
         assert planned.code == 0, planned.err
         assert "then at most 2 of 4 with n_epochs=2, then at most 1 of 4 with n_epochs=3, built in full" in planned.out
         said = sorted(re.findall(r"job +\[learning_rate_multiplier=([\d.]+)\]", planned.out))
         assert said == ["0.5", "1", "2", "4"]
 
-        client = project.start(*HALVED)
+        client = project.start("build", "--plan", "kept.json")
         until(lambda: "was launched" in client.err or client.process.poll() is not None, HANGS_SECONDS)
         client.kill()
         before = len(creates(project))

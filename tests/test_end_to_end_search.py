@@ -31,11 +31,11 @@ def tried(project: Project) -> list[Tried]:
 
 def test_a_search_killed_in_the_middle_goes_on_where_it_was_and_is_extended_by_more_trials(project: Project) -> None:
     with with_conf(project, {**CONF, "sweep/drawn.yaml": SPACE}):
-        planned = project.run("plan", *SEARCHED, COLUMNS="250")
+        planned = project.run("plan", *SEARCHED, "--out", "kept.json", COLUMNS="250")
         assert planned.code == 0, planned.err
         assert "then 4 more, each drawn from what those before it were worth; then the best built" in planned.out
 
-        client = project.start(*SEARCHED)
+        client = project.start("build", "--plan", "kept.json")
         until(lambda: "2 of 5 trials" in client.err or client.process.poll() is not None, HANGS_SECONDS)
         client.kill()
         before = tried(project)

@@ -61,8 +61,10 @@ def build(options: Options) -> int:
     driver = driver_of(composed, graph, points, store, world, options)
     options = replace(options, multirun=options.multirun or driver is not None)
     if options.plan is not None:
-        planned = look_up(driver.upcoming()[0] if driver else graph, store, LedgerFolder(world))
-        planfile.refuse_drift(Path(options.plan), planfile.read(Path(options.plan)), planned)
+        begins = driver_of(composed, graph, points, store, world, options)  # one of its own: it is told what was done
+        begun = begins.upcoming()[0] if begins else graph
+        planned, follows = look_up(begun, store, LedgerFolder(world)), begins.follows(begun) if begins else None
+        planfile.refuse_drift(Path(options.plan), planfile.read(Path(options.plan)), planned, follows)
     with walking(() if driver else points, store, world, options) as walker:
         left = driver.run(walker) if driver else None
         graph, points = (left.graph, left.points) if left else (graph, points)

@@ -9,6 +9,7 @@ from ftbuild.cli.rungs import Rungs
 from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.cli.trials import Trials, memory
 from ftbuild.compositions import Compositions
+from ftbuild.digest import of_value
 from ftbuild.halving import Halving
 from ftbuild.plan.graph import Graph
 from ftbuild.points import Point
@@ -29,7 +30,9 @@ def driver_of(
     if rule is None:
         return None
     chooser = _chooser(rule, graph, points, store)
-    driver = Driver(chooser, smoke_overrides(options), store, world, options)
+    said = {name: value for name, value in rule.to_json().items() if name != "places"}
+    digest = of_value([said, *sorted({name for point in points for name in point.ids})])
+    driver = Driver(chooser, digest, smoke_overrides(options), store, world, options)
     driver.probe()
     return driver
 

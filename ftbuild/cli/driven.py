@@ -28,6 +28,7 @@ from ftbuild.plan.action import CHECKPOINT, RENDER
 from ftbuild.plan.estimate import NOTHING, Estimate, total
 from ftbuild.plan.graph import Graph
 from ftbuild.plan.splits import at_checkpoint, job_of, validating, without_jobs
+from ftbuild.planfile import Follows
 from ftbuild.points import Point, apart, budget, has_more_to_say, one_graph
 from ftbuild.problem import Problem, render
 from ftbuild.store.store import DamagedError, Store
@@ -54,11 +55,15 @@ class Left:
 
 
 class Driver:
-    """Asks, composes, walks and tells; `given` are overrides that the command line does not say."""
+    """Asks, composes, walks and tells; `given` are overrides that the command line does not say, `digest` is that of
+    the rule and of all that it is about.
+    """
 
-    def __init__(self, chooser: Chooser, given: Sequence[str], store: Store, world: World, options: Options) -> None:
-        self._chooser, self._given, self._store, self._world = chooser, given, store, world
-        self._options = options
+    def __init__(
+        self, chooser: Chooser, digest: str, given: Sequence[str], store: Store, world: World, options: Options
+    ) -> None:
+        self._chooser, self._digest, self._given = chooser, digest, given
+        self._store, self._world, self._options = store, world, options
 
     def probe(self) -> None:
         """Refuse values that no point can have, or by which points cannot be told from each other, before any is tried.
@@ -68,11 +73,6 @@ class Driver:
         """
         if self._chooser.ask():
             refuse_unlike(self._composed(self._chooser.probes()))
-
-    @property
-    def to_come(self) -> str:
-        """Return in words what may follow those who are tried first."""
-        return self._chooser.to_come()
 
     def upcoming(self) -> tuple[Graph, list[Point]]:
         """Return what a build would begin with, what is done already being told; the finalists where all of it is.
@@ -88,7 +88,13 @@ class Driver:
             self._chooser.tell([_outcome(*each, done) for each in zip(trials, points, strict=True)])
         return self._points(self._chooser.finalists())
 
-    def most_to_come(self, counted: Container[str]) -> Estimate:
+    def follows(self, begun: Graph, *, is_paid: bool = False) -> Follows | None:
+        """Return what may follow what a build would begin with, None where all that is left is built in full."""
+        if not (said := self._chooser.to_come()):
+            return None
+        return Follows(said, self._most_to_come(begun.actions) if is_paid else NOTHING, self._digest)
+
+    def _most_to_come(self, counted: Container[str]) -> Estimate:
         """Return what those who may follow cost at most: in each round the dearest of them; what is `counted`, by id,
         costs nothing more.
         """
@@ -194,7 +200,7 @@ class Driver:
         if not is_first or (allowed is None and limit == NO_LIMIT) or not any(map(has_more_to_say, points)):
             return
         costs = self._costs(graph, points)
-        most = total([*costs.values(), self.most_to_come(graph.actions)])
+        most = total([*costs.values(), self._most_to_come(graph.actions)])
         if most.cost_usd is None:
             return
         said = f"{most.dollars()} at most with what may follow"

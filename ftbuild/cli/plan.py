@@ -60,22 +60,29 @@ def plan(options: Options) -> int:
         foreseen = paying.foresee(planned, with_before(points, graph), store, world)
         shown = list(foreseen.planned)
     costs = foreseen.costs if foreseen else {}
+    follows = driver.follows(graph, is_paid=foreseen is not None) if driver else None
     if options.out is not None:
-        planfile.write(Path(options.out), options.command, options.multirun, planned, costs)
+        planfile.write(Path(options.out), options.command, options.multirun, planned, costs, follows)
     if options.format == "json":
-        print(json.dumps(planfile.contract(shown, costs), indent=1))
+        print(json.dumps(planfile.contract(shown, costs, follows), indent=1))
     elif options.format == "mermaid":
         print(drawing.mermaid(shown, apart(points)))
     else:
-        to_come = driver.to_come if driver else ""
-        if driver and foreseen and (most := driver.most_to_come(graph.actions)) != NOTHING:
-            until = " until its data is built" if foreseen.bill.total.cost_usd is not None else ""
-            to_come += f": {most.dollars()}{until if most.cost_usd is None else ' at most'}"
+        to_come = _to_come(follows, foreseen.bill if foreseen else None)
         _print(points, shown, costs, foreseen.bill if foreseen else None, options, store, to_come)
     if foreseen and foreseen.problems:
         print(render(foreseen.problems), file=sys.stdout if options.format == "text" else sys.stderr)
     refused = foreseen and any(each.severity == "error" for each in foreseen.problems)
     return int(ExitCode.CONFIG if refused else ExitCode.DONE)
+
+
+def _to_come(follows: planfile.Follows | None, paid: "Bill | None") -> str:
+    """Return what may follow in words, and what it costs at most."""
+    if follows is None or follows.most == NOTHING:
+        return follows.said if follows else ""
+    is_known = paid is not None and paid.total.cost_usd is not None
+    at = " at most" if follows.most.cost_usd is not None else " until its data is built" if is_known else ""
+    return f"{follows.said}: {follows.most.dollars()}{at}"
 
 
 def _print(

@@ -20,6 +20,7 @@ from ftbuild.world import World
 
 if TYPE_CHECKING:
     from ftbuild.cli.console import TerminalConsole
+    from ftbuild.paying import Gate
     from ftbuild.site import Site
     from ftbuild.voice import Stopping
     from ftbuild.workers import Workers
@@ -108,10 +109,7 @@ class Walker:
 
         def pass_gate(done: Build) -> None:
             look(done)
-            try:
-                gate.pass_(done)
-            except CostError as error:
-                raise (between(error) if self._paid else error) from error
+            self._pass(gate, done)
             self.site.costs = {**self.site.costs, **gate.spent}
 
         how = How(
@@ -127,6 +125,12 @@ class Walker:
             console.close()
             gate.settle()
             self._paid += sum(each.cost_usd or 0.0 for each in gate.spent.values())
+
+    def _pass(self, gate: "Gate", done: Build) -> None:
+        try:
+            gate.pass_(done)
+        except CostError as error:
+            raise (between(error) if self._paid else error) from error
 
     def end(self) -> None:
         """End the processes, and take away what nothing was written to."""
