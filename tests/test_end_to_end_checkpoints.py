@@ -25,6 +25,7 @@ halving:
   keep: 0.3
 """,
 }
+TWICE = CUT["sweep/cut.yaml"].replace("[1]}", "[1, 2]}").replace("keep: 0.3", "keep: 0.5")
 SHORT = "request.max_completion_tokens=8"  # what a model without training says need not be long
 OURS = ("+experiment=tone_formal", "evaluation=ours", "goal=ours", "sweep=cut")
 HOSTED = (
@@ -65,14 +66,11 @@ def asked(project: Project, split: str) -> Counter[str]:
 def test_hosted_jobs_are_launched_once_and_judged_once_though_the_client_is_killed_at_three_places(
     project: Project,
 ) -> None:
-    with with_conf(project, CUT):
-        for said in ("was launched", "answers scored", "go on to the end|goes on to the end"):
+    with with_conf(project, {**CUT, "sweep/cut.yaml": TWICE}):
+        for said in ("was launched", "go on to epoch 2", "goes on to the end"):
             client = project.start(*HOSTED)
-            words = said.split("|")
             until(
-                lambda client=client, words=words: (  # type: ignore[misc]
-                    any(word in client.err for word in words) or client.process.poll() is not None
-                ),
+                lambda client=client, said=said: said in client.err or client.process.poll() is not None,  # type: ignore[misc]
                 HANGS_SECONDS,
             )
             client.kill()
@@ -84,14 +82,18 @@ def test_hosted_jobs_are_launched_once_and_judged_once_though_the_client_is_kill
         assert statuses(folder) == {"cancelled": 3, "succeeded": 1}
         assert set(steered(project, "pause")) == set(steps(folder))
         assert len(set(steered(project, "cancel"))) == 3
-        assert Counter(len(each) < 18 for each in steps(folder).values()) == {True: 3, False: 1}
+        lengths = {name: len(each) for name, each in steps(folder).items()}
+        assert Counter(length < 18 for length in lengths.values()) == {True: 3, False: 1}
 
         [run] = [project.run_json(f"outputs/runs/{each}") for each in project.runs()]
-        [rung] = run["sweep"]["rungs"]
-        assert (rung["key"], rung["value"], len(rung["points"])) == ("checkpoints", 1, 4)
+        rungs = run["sweep"]["rungs"]
+        assert [(each["key"], each["value"], len(each["points"])) for each in rungs] == [
+            ("checkpoints", 1, 4),
+            ("checkpoints", 2, 2),
+        ]
         n_validation = len(inputs(project, "validation"))
         by_model = asked(project, "validation")
-        assert len(by_model) == 4
+        assert len(by_model) == 6  # four checkpoints of the first epoch, two of the second
         assert set(by_model.values()) == {n_validation}
         assert all("ckpt-step" in model for model in by_model)
         assert len(asked(project, "test")) == 2
@@ -102,12 +104,12 @@ def test_hosted_jobs_are_launched_once_and_judged_once_though_the_client_is_kill
         assert len(recorded(project, smoke=False)) == n_sent
         [page] = [each for each in (project.folder / "outputs" / "sweeps").iterdir() if not each.is_symlink()]
         told: dict[str, Any] = json.loads((page / "sweep.json").read_bytes())
-        assert told["chosen"]["rungs"] == [rung]
+        assert told["chosen"]["rungs"] == rungs
         assert "Given up on the way" in (page / "report.html").read_text()
-        cut = [each["point"] for each in rung["points"] if not each["goes_on"]]
+        cut = [each["point"] for rung in rungs for each in rung["points"] if not each["goes_on"]]
         listed = json.loads(project.run("runs", "--format", "json").out)["cut"]
         assert [(each["sweep"], each["point"]) for each in listed] == [(page.name, name) for name in cut]
-        assert ended.out.count("cut at epoch 1: ") == 3
+        assert [ended.out.count(f"cut at epoch {n}: ") for n in (1, 2)] == [2, 1]
         by_hand = project.run(*HOSTED[:3], *HOSTED[4:], f"method.hyperparameters.{cut[0]}")
         assert by_hand.code == 5
         assert "was cancelled" in by_hand.err or "cut at epoch 1 by a sweep" in by_hand.err

@@ -152,11 +152,32 @@ def test_a_sweep_leaves_a_page_and_its_values_and_the_same_command_writes_them_n
         assert project.run("runs", COLUMNS="300").out.count(name) == 2
 
 
-def test_a_promoted_point_is_built_with_nothing_left_to_do(project: Project) -> None:
-    with with_conf(project, CONF):
-        real = [each for each in BUILD if each != "provider=rehearsal"]
-        asked = ("-m", *real, "model=tiny", "dataset.limit=60", "method.hyperparameters.n_epochs=1,2")
-        ended = project.run(*asked)
+SPACED = {
+    "sweep/twice.yaml": """\
+# Ours.   ftbuild +experiment=tone_formal sweep=twice
+grid:
+  method.hyperparameters.n_epochs: [1, 2]
+""",
+    "experiment/twice.yaml": """\
+# @package _global_
+# Ours, once and twice.   ftbuild +experiment=twice
+defaults:
+  - tone_formal
+  - override /evaluation: ours
+  - override /goal: ours
+  - override /model: tiny
+  - override /sweep: twice
+
+dataset: {limit: 60}
+""",
+}
+
+
+def test_a_promoted_point_of_an_experiment_that_chooses_a_space_is_one_point_with_nothing_left_to_do(
+    project: Project,
+) -> None:
+    with with_conf(project, {**CONF, **SPACED}):
+        ended = project.run("+experiment=twice")
         assert ended.code == 0, ended.err
         launched = project.store().creates()
         assert len(launched) == 2
@@ -169,7 +190,11 @@ def test_a_promoted_point_is_built_with_nothing_left_to_do(project: Project) -> 
         best = told["points"][told["best"] - 1]
         text = (project.folder / "conf/experiment/mine.yaml").read_text()
         assert f"# Promoted from run {best['run_id']} of " in text
-        assert f"n_epochs: {best['settings']['method.hyperparameters.n_epochs']}\n" in text
+        n_epochs = best["settings"]["method.hyperparameters.n_epochs"]
+        assert text.splitlines()[1] == f"# Ours, once and twice, with n_epochs={n_epochs}.   ftbuild +experiment=mine"
+        assert text.partition("defaults:\n")[2] == (
+            f"  - twice\n  - override /sweep: none\n\nmethod:\n  hyperparameters:\n    n_epochs: {n_epochs}\n"
+        )
         for name, point in (("mine", best), ("other", other)):
             built = project.run(f"+experiment={name}")
             assert built.out.startswith("Nothing to do: 11 cached. "), built.out + built.err

@@ -25,6 +25,7 @@ from ftbuild.report.sweep_input import SweepInput
 
 BEST = "best"
 USE = "ftbuild promote POINT NAME"
+NO_SPACE = "sweep=none"  # what makes one point of an experiment that chooses a space
 
 
 def promote(options: Options) -> int:
@@ -133,10 +134,10 @@ def _plain(node: Any) -> Any:
 
 
 def _text(run: Run, point: Composed, name: str, sweep: SweepInput | None) -> str:
-    changed = promoting.changes(point.overrides)
+    changed = promoting.changes(point.overrides)  # NO_SPACE among them, where the experiment chooses a space
     own = next((each for each in sweep.points if each.run_id == run.run_id), None) if sweep is not None else None
     said = own.name if own is not None else " ".join(map(shortened, changed))
-    others = len(changed) - len(said.split()) if own is not None else 0
+    others = len(changed) - len(said.split()) - (NO_SPACE in changed) if own is not None else 0
     said += f" and {words.count(others, 'other setting')}" if others > 0 else ""
     about = f"{point.description.rstrip('.') or point.experiment}, with {said}.   ftbuild +experiment={name}"
     return promoting.text(point.overrides, point.tree, about, list(_origin(run)))
