@@ -123,6 +123,16 @@ def grid() -> SweepInput:
     )
 
 
+def many() -> SweepInput:
+    """Return 150 points, ten epochs by fifteen rates: the last is the best, every tenth is on the front."""
+    pairs = [(n, round(0.1 * 1.4**power, 4)) for n in range(1, 11) for power in range(15)]
+    points = [
+        point({EPOCHS: n, RATE: rate}, round(0.2 + place / 1000, 3), training_seconds=30 * n + place)
+        for place, (n, rate) in enumerate(pairs)
+    ]
+    return sweep(points, best=150, front=range(10, 151, 10))
+
+
 def epochs() -> SweepInput:
     """Return three points that differ in their epochs, with prices; the second is best and has been confirmed."""
     points = [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from page_fixture import CONTRAST, launched
 from report_fixture import report_input
-from sweep_fixture import epochs, grid, seeds
+from sweep_fixture import epochs, grid, many, seeds
 
 from ftbuild.report.html import render, render_sweep
 
@@ -75,14 +75,14 @@ def test_filters_narrow_the_misses_and_a_link_brings_a_hidden_one_back(chromium:
 @pytest.fixture(scope="module")
 def sweeps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder: Path = tmp_path_factory.mktemp("sweeps")
-    for given in (grid, epochs, seeds):
+    for given in (grid, epochs, seeds, many):
         (folder / f"{given.__name__}.html").write_text(render_sweep(given()), encoding="utf-8")
     return {path.stem: path.as_uri() for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("name", ["grid", "epochs", "seeds"])
+@pytest.mark.parametrize("name", ["grid", "epochs", "seeds", "many"])
 def test_page_of_a_sweep_is_quiet_self_contained_legible_and_no_wider_than_its_window(
     chromium: Any, sweeps: dict[str, str], name: str, width: int, scheme: str
 ):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_fixture import Page
-from sweep_fixture import EPOCHS, RATE, SEED, epochs, failed, grid, point, results, seeds, sweep
+from sweep_fixture import EPOCHS, RATE, SEED, epochs, failed, grid, many, point, results, seeds, sweep
 
 from ftbuild.report import sweep_charts
 from ftbuild.report.html import render_sweep
@@ -136,6 +136,34 @@ def test_numbers_stand_in_their_order_at_equal_distances_unless_put_to_scale() -
     assert sweep_charts.axis([3, 3], ["3", "3"], to_scale=True).places == [50, 50]
     many = sweep_charts.axis(list(range(9)), list(map(str, range(9))))
     assert (many.places[:3], many.labels) == ([0, 12.5, 25], [(0, "0"), (25, "2"), (50, "4"), (75, "6"), (100, "8")])
+
+
+def test_an_axis_of_many_numbers_has_both_its_ends_and_between_them_what_has_room() -> None:
+    factors = sweep_charts.axis([0.1 * 1.4**n for n in range(15)], list(map(str, range(15))))
+    assert factors.labels == [(0, "0.1"), (48.88, "1"), (100, "11.112")]
+    whole = sweep_charts.axis(list(range(1, 11)), list(map(str, range(1, 11))))
+    assert whole.labels == [(0, "1"), (44.44, "5"), (100, "10")]
+
+
+def test_a_page_of_many_points_stays_legible() -> None:
+    view = sweep_view(many())
+    heat, cost, parallel = (view["pictures"][name] for name in ("heat", "cost", "parallel"))
+    numbers = re.findall(r'<text x="([\d.]+)%" y="([\d.]+)%"[^>]*>(\d+)<', cost["picture"].svg)
+    assert {int(number) for _, _, number in numbers} <= set(range(10, 151, 10))  # the front, and of it the best
+    assert "150" in [number for _, _, number in numbers]
+    places = [(float(x), float(y)) for x, y, _ in numbers]
+    assert all(abs(x - x2) >= 4 or abs(y - y2) >= 5 for n, (x, y) in enumerate(places) for x2, y2 in places[:n])
+    assert cost["picture"].svg.count("<circle") == parallel["svg"].count("<title>") == 150
+    assert (heat["is_dense"], sweep_view(grid())["pictures"]["heat"]["is_dense"]) == (True, False)
+    page, short = render_sweep(many()), render_sweep(grid())
+    assert (page.count('class="scroll long"'), short.count('class="scroll long"')) == (2, 0)
+    lost = replace(many(), points=[*many().points, *(failed({EPOCHS: n, RATE: 1}) for n in range(20, 32))])
+    left_out = sweep_view(lost)["pictures"]["cost"]["left_out"]
+    assert (left_out[0], len(left_out), left_out[-1]) == (
+        "#151 n_epochs=20 learning_rate_multiplier=1",
+        9,
+        "and 4 more",
+    )
 
 
 def test_one_setting_is_drawn_as_values_over_it_beside_what_they_are_compared_with() -> None:

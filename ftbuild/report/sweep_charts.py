@@ -1,7 +1,8 @@
 """The pictures of a sweep as inline SVG text: value against cost or a setting, parallel axes, seeds on one scale.
 
 Owns geometry, in percent of the picture, so that it fits any width; labels are HTML, colours come from the style sheet
-by class. A point is known by its number, and what is pointed at says more (`<title>`).
+by class. A point is known by its number, which is drawn where there is room for it: that of the best and those of the
+front first, and of many points no others. What is pointed at says more (`<title>`).
 """
 
 import math
@@ -16,6 +17,9 @@ from ftbuild.report.charts import Scale, nice_scale
 MOST_SAID = 8  # of different numbers on an axis, each of which has its label
 WIDE = 20  # from how many times the smallest number an axis grows by factors
 LEVELS = 5
+MANY = 60  # from how many points on marks are smaller and few have a number
+NUMBER_WIDE, NUMBER_HIGH = 4.0, 5.0  # what the number of a point takes, in percent
+ROOM = 8.0  # between two labels of an axis, in percent
 SPARE = 0.1  # around the only number of an axis
 Labels = list[tuple[float, str]]
 
@@ -78,11 +82,13 @@ def _to_scale(values: Sequence[float], said: Mapping[str, float]) -> Axis:
     if len(said) <= MOST_SAID:
         return Axis([place(each) for each in values], [(place(value), text) for text, value in said.items()])
     if by_factors:
-        powers = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
-        ticks = [10.0**power for power in powers] or [low, high]
+        ticks = [10.0**power for power in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
     else:
         ticks = [tick for tick in nice_scale(low, high).ticks if low <= tick <= high]
-    return Axis([place(each) for each in values], [(place(tick), f"{tick:g}") for tick in ticks])
+    if all(isinstance(each, int) for each in values):
+        ticks = [tick for tick in ticks if tick == int(tick)]
+    inner = [tick for tick in ticks if ROOM <= place(tick) <= 100 - ROOM]
+    return Axis([place(each) for each in values], [(place(tick), f"{tick:g}") for tick in (low, *inner, high)])
 
 
 def scale_over(numbers: Sequence[float]) -> Scale:
@@ -108,8 +114,8 @@ def against_setting(dots: Sequence[Dot], x: Axis, base: float | None, *, joined:
         parts.append(_line("other", 0, 100 - y.percent(base), 100, 100 - y.percent(base)))
     if joined:
         parts += [_line("joined", *one, *two) for one, two in pairwise(at)]
-    parts += [_dot(dot, *place, y) for dot, place in zip(dots, at, strict=True)]
-    return Picture(_svg("plot", parts), [(_inside(place), text) for place, text in x.labels], y.labels())
+    parts += _dots(dots, at, y)
+    return Picture(_svg(_plot(dots), parts), [(_inside(place), text) for place, text in x.labels], y.labels())
 
 
 def against_cost(dots: Sequence[Dot], front: Sequence[int]) -> Picture:
@@ -121,8 +127,8 @@ def against_cost(dots: Sequence[Dot], front: Sequence[int]) -> Picture:
     steps = [at[number] for number in front]
     for (x1, y1), (x2, y2) in pairwise(steps):
         parts += [_line("front", x1, y1, x2, y1), _line("front", x2, y1, x2, y2)]
-    parts += [_dot(dot, *at[dot.number], y) for dot in dots]
-    return Picture(_svg("plot", parts), x.labels(), y.labels())
+    parts += _dots(dots, list(at.values()), y)
+    return Picture(_svg(_plot(dots), parts), x.labels(), y.labels())
 
 
 def parallel(paths: Sequence[tuple[str, str, Sequence[float]]], n_axes: int) -> str:
@@ -133,7 +139,7 @@ def parallel(paths: Sequence[tuple[str, str, Sequence[float]]], n_axes: int) -> 
         corners = list(zip(at, (round(100 - place, 2) for place in places), strict=True))
         lines = [_line("", *one, *two) for one, two in pairwise(corners)]
         parts.append(f'<g class="{classes}"><title>{escape(title)}</title>{"".join(lines)}</g>')
-    return _svg("paths", parts)
+    return _svg("paths" + " many" * (len(paths) >= MANY), parts)
 
 
 def axes_at(n_axes: int) -> list[float]:
@@ -176,14 +182,30 @@ def _line(classes: str, x1: float, y1: float, x2: float, y2: float) -> str:
     return f'<line{named} x1="{x1:g}%" y1="{y1:g}%" x2="{x2:g}%" y2="{y2:g}%"/>'
 
 
-def _dot(dot: Dot, x: float, y: float, scale: Scale) -> str:
+def _plot(dots: Sequence[Dot]) -> str:
+    return "plot" + " many" * (len(dots) >= MANY)
+
+
+def _dots(dots: Sequence[Dot], at: Sequence[tuple[float, float]], scale: Scale) -> list[str]:
+    """Return the dots at their places, the most telling ones drawn last."""
+    order = sorted(range(len(dots)), key=lambda n: ("best" in dots[n].classes, bool(dots[n].classes)))
+    numbered: list[int] = []
+    for n in (each for each in reversed(order) if dots[each].classes or len(dots) < MANY):
+        (x, y), taken = at[n], [at[other] for other in numbered]
+        if all(abs(x - x2) >= NUMBER_WIDE or abs(y - y2) >= NUMBER_HIGH for x2, y2 in taken):
+            numbered.append(n)
+    radius = 4 if len(dots) >= MANY else 6
+    return [_dot(dots[n], *at[n], scale, radius, has_number=n in numbered) for n in order]
+
+
+def _dot(dot: Dot, x: float, y: float, scale: Scale, radius: int, *, has_number: bool) -> str:
     parts = [f'<g class="point {dot.classes}"><title>{escape(dot.title)}</title>']
     if dot.low is not None and dot.high is not None:
         low, high = 100 - scale.percent(dot.low), 100 - scale.percent(dot.high)
         parts.append(_line("span", x, low, x, high))
-    parts.append(
-        f'<circle cx="{x:g}%" cy="{y:g}%" r="6"/><text x="{x:g}%" y="{y:g}%" dx="9" dy="-7">{dot.number}</text>'
-    )
+    parts.append(f'<circle cx="{x:g}%" cy="{y:g}%" r="{radius}"/>')
+    if has_number:
+        parts.append(f'<text x="{x:g}%" y="{y:g}%" dx="9" dy="-7">{dot.number}</text>')
     return "".join([*parts, "</g>"])
 
 

@@ -13,6 +13,8 @@ from ftbuild.report.sweep_charts import Dot
 from ftbuild.report.sweep_input import PointInput, SweepInput
 
 NOT_SET = "not set"
+WIDE_AT_MOST = 8  # columns of a heat map whose cells have room for an interval
+NAMED_AT_MOST = 8  # points that a picture leaves out
 COSTS = {"cost_usd": "US dollars", "training_seconds": "seconds of training"}
 
 
@@ -134,6 +136,7 @@ def _heat(
         "down": names[0],
         "across": names[1],
         "columns": columns,
+        "is_dense": len(columns) > WIDE_AT_MOST,
         "rows": [{"text": row, "cells": [cell(at[row, column]) for column in columns]} for row in rows],
     }
 
@@ -180,7 +183,9 @@ def _parallel(
 def _others(sweep: SweepInput, shown: Sequence[Valued]) -> list[str]:
     """Return the points that a picture does not show."""
     there = {each.number for each in shown}
-    return [f"#{n} {each.name}" for n, each in enumerate(sweep.points, 1) if n not in there]
+    others = [f"#{n} {each.name}" for n, each in enumerate(sweep.points, 1) if n not in there]
+    rest = len(others) - NAMED_AT_MOST
+    return [*others[:NAMED_AT_MOST], *([f"and {rest} more"] if rest > 0 else [])]
 
 
 def _cost(sweep: SweepInput, valued: Sequence[Valued]) -> dict[str, Any] | None:

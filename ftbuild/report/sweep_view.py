@@ -12,6 +12,8 @@ from ftbuild.report import sweep_pictures, sweep_words, words
 from ftbuild.report.sweep_input import PointInput, SweepInput
 from ftbuild.report.view import SIGNS
 
+LONG_TABLE = 30  # rows; a longer table scrolls in a frame of its own, below its head
+
 
 def sweep_view(sweep: SweepInput) -> dict[str, Any]:
     """Return the whole page as plain values."""
@@ -22,6 +24,7 @@ def sweep_view(sweep: SweepInput) -> dict[str, Any]:
         "caveat": words.REHEARSED if sweep.is_rehearsed else None,
         "verdict": {**(verdict := _verdict(sweep)), "sign": SIGNS[verdict["ending"]]},
         "names": names,
+        "long_table": LONG_TABLE,
         "table_head": _head(sweep),
         "rows": [_row(sweep, number, each) for number, each in enumerate(sweep.points, 1)],
         "conditions": _conditions(sweep),
