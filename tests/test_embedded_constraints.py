@@ -33,7 +33,24 @@ SWITCH = {
     },
 }
 STOP = {"type": "function", "function": {"name": "stop_all"}}
-TOOLS = {tool["function"]["name"]: tool["function"] for tool in (WEATHER, CALCULATE, SWITCH, STOP)}
+NOTE = {
+    "type": "function",
+    "function": {
+        "name": "note",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "kind": {"enum": ["todo", "idea"]},
+                "code": {"type": "string", "pattern": "^[A-C]{2}$"},
+                "tag": {"type": "string", "maxLength": 3},
+                "ends": {"type": "string", "pattern": "[xy]{1,2}$", "maxLength": 4},
+                "on": {"type": "string", "format": "date"},
+            },
+            "required": ["kind", "code", "tag", "ends", "on"],
+        },
+    },
+}
+TOOLS = {tool["function"]["name"]: tool["function"] for tool in (WEATHER, CALCULATE, SWITCH, STOP, NOTE)}
 UNSAYABLE = {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}
 STRICT = {"type": "function", "function": {"name": "s", "parameters": UNSAYABLE, "strict": True}}
 LEAVES = st.sampled_from(
@@ -103,7 +120,7 @@ def test_a_json_object_is_one(ask: Asking) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("names", [["switch"], ["switch", "stop_all"], ["get_weather", "calculate", "switch"]])
+@pytest.mark.parametrize("names", [["note"], ["switch", "stop_all"], ["get_weather", "calculate", "switch"]])
 def test_required_calls_are_calls_of_offered_tools_with_arguments_that_fit(
     ask: Asking, names: list[str], seed: int
 ) -> None:
@@ -115,7 +132,8 @@ def test_required_calls_are_calls_of_offered_tools_with_arguments_that_fit(
     for call in whole:
         schema = TOOLS[call["function"]["name"]].get("parameters") or {"maxProperties": 0}
         arguments = json.loads(call["function"]["arguments"])
-        Draft202012Validator({**schema, "additionalProperties": False}).validate(arguments)
+        held = {**schema, "additionalProperties": False}
+        Draft202012Validator(held, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(arguments)
     assert len({call["id"] for call in choice.tool_calls}) == len(choice.tool_calls)
 
 
@@ -141,6 +159,13 @@ def test_one_call_is_all_there_is_where_one_is_allowed(ask: Asking) -> None:
         ({}, '-> stop_all {"a', False),
         ({}, '-> switch {"level', False),  # not in the order of the schema
         ({}, '-> switch {"on": true, "level": 3}', True),
+        (
+            {"tools": [NOTE]},
+            '-> note {"kind": " todo", "code": " AB", "tag": " yes", "ends": "abx", "on": "2026-',
+            True,
+        ),
+        ({"tools": [NOTE]}, '-> note {"kind": "todo"', False),
+        ({"tools": [NOTE]}, '-> note {"kind": " todo", "code": "AB"', False),
     ],
 )
 def test_a_grammar_takes_what_a_request_allows(ask: Asking, asked: dict[str, Any], text: str, is_taken: bool) -> None:

@@ -67,8 +67,8 @@ def test_tools_stand_in_the_system_message_and_calls_are_an_array(base: Path) ->
         'get_weather(city: string, day?: "today"|"tomorrow")  Weather in a city.\n'
         "calculate(expression: string)  Work out an expression.<|im_end|>\n"
         "<|im_start|>user\nWeather in Oslo, and what is 2+3?<|im_end|>\n"
-        '<|im_start|>assistant\n-> get_weather {"city": "Oslo", "day": "today"}\n'
-        '-> calculate {"expression": "2+3"}<|im_end|>\n'
+        '<|im_start|>assistant\n-> get_weather {"city": " Oslo", "day": " today"}\n'
+        '-> calculate {"expression": " 2+3"}<|im_end|>\n'
         "<|im_start|>tool\nRain.<|im_end|>\n<|im_start|>tool\n5<|im_end|>\n"  # in the order of the calls
         "<|im_start|>assistant\nIt rains in Oslo, and 2+3 is 5.<|im_end|>\n"
     )
@@ -81,7 +81,7 @@ def test_tools_stand_in_the_system_message_and_calls_are_an_array(base: Path) ->
         assert lesson.learnt[len(prompt) - 1 : len(prompt) + 1] == (False, True)
 
 
-FORMS_PINNED = (2, "176b04661e1c5de50e040077212b138bbceb6a308acec2105d97972a2fb20742")
+FORMS_PINNED = (3, "5dbb928f10baa66b2714a64ef6ceadb194b1dcf31433a6a5219f7fe4d59940fe")
 
 
 def test_a_form_of_texts_that_changes_gets_a_version_of_its_own(base: Path, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_the_flag_changes_one_phrase(base: Path) -> None:
 
 def test_arguments_are_written_in_one_way() -> None:
     spelled = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":"\\u00e9" ,\n"b":[1,2]}'}}]
-    assert LINES.written(spelled) == '-> f {"a": "é", "b": [1, 2]}'
+    assert LINES.written(spelled) == '-> f {"a": " é", "b": [1, 2]}'
 
 
 JSON = st.recursive(

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ftbuild.embedded.spaced import spaced, unspaced
+
 
 def _no_number(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
@@ -37,16 +39,20 @@ class Calls:
 
 @dataclass(frozen=True)
 class CallForm:
-    """The texts around calls: opening NAME middle ARGUMENTS (between NAME middle ARGUMENTS)* closing."""
+    """The texts around calls: opening NAME middle ARGUMENTS (between NAME middle ARGUMENTS)* closing.
+
+    With `spaced` the texts in arguments have a space in front that is not theirs (spaced.py).
+    """
 
     opening: str
     middle: str
     between: str
     closing: str
+    spaced: bool = False
 
     def written(self, calls: Sequence[Mapping[str, Any]]) -> str:
         """Return the text of calls as chat completions spell them."""
-        each = [f"{call['function']['name']}{self.middle}{_normal(call['function']['arguments'])}" for call in calls]
+        each = [f"{call['function']['name']}{self.middle}{self._normal(call)}" for call in calls]
         return f"{self.opening}{self.between.join(each)}{self.closing}"
 
     def read(self, text: str) -> Calls | None:
@@ -61,17 +67,24 @@ class CallForm:
             try:
                 value, end = DECODER.raw_decode(text, start)
             except (ValueError, RecursionError):  # cut off, or no JSON
-                found.append(Call(text[at:name_end], text[start:]))
+                found.append(self._call(text[at:name_end], text[start:]))
                 break
             if not isinstance(value, dict):
                 break
-            found.append(Call(text[at:name_end], text[start:end]))
+            found.append(self._call(text[at:name_end], text[start:end]))
             if text[end:].rstrip() == self.closing.rstrip():
                 return Calls(text[: begun.start()], tuple(found), whole=True)
             if not text.startswith(self.between, end):
                 break
             at = end + len(self.between)
         return Calls(text[: begun.start()], tuple(found), whole=False)
+
+    def _normal(self, call: Mapping[str, Any]) -> str:
+        arguments = json.loads(call["function"]["arguments"])
+        return json.dumps(spaced(arguments) if self.spaced else arguments, ensure_ascii=False)
+
+    def _call(self, name: str, arguments: str) -> Call:
+        return Call(name, unspaced(arguments) if self.spaced else arguments)
 
     def surely_text(self, text: str) -> str:
         """Return how much of a growing answer is said in words, whatever follows: all but what may begin calls."""
@@ -84,11 +97,8 @@ class CallForm:
         return next((text[:at] for at in line_ends if self.opening.startswith(text[at + 1 :])), text)
 
 
-LINES = CallForm("-> ", " ", "\n-> ", "")  # -> get_weather {"city": "Oslo"}: half the tokens of a JSON array of calls
-
-
-def _normal(arguments: str) -> str:
-    return json.dumps(json.loads(arguments), ensure_ascii=False)
+# -> get_weather {"city": " Oslo"}: half the tokens of a JSON array of calls
+LINES = CallForm("-> ", " ", "\n-> ", "", spaced=True)
 
 
 def in_call_order(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -16,6 +16,7 @@ from llguidance import LLMatcher, LLTokenizer
 
 from ftbuild.embedded.calls import CallForm
 from ftbuild.embedded.chat import ChatRequest
+from ftbuild.embedded.spaced import spaced_schema
 from ftbuild.embedded.state import Record
 from ftbuild.embedded.wire import ApiError
 
@@ -70,7 +71,8 @@ def grammar_of(request: ChatRequest, form: CallForm) -> str | None:
         rules.append(f"calls: {_text(form.opening)} call{more} {_text(form.closing)}")
         rules.append(f"call: {' | '.join(f'call_{number}' for number in range(len(tools)))}")
         for number, tool in enumerate(tools):
-            arguments = _json(_arguments(tool, request.tools), AS_WRITTEN)
+            schema = _arguments(tool, request.tools)
+            arguments = _json(spaced_schema(schema) if form.spaced else schema, AS_WRITTEN)
             rules.append(f"call_{number}: {_text(tool['name'] + form.middle)} {arguments}")
     if not request.must_call:
         ways.append("said")

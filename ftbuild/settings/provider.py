@@ -19,7 +19,7 @@ Usd = Annotated[float, Field(ge=0)]
 ALL_METHODS: list[MethodName] = ["supervised", "dpo", "reinforcement"]
 OF_A_JOB = ("model", "training_file", "validation_file", "method", "metadata", "integrations")
 SECRET = ("api_key", "apikey", "token", "secret", "password")
-FORM = 2  # of the texts that our own server makes of conversations, tools and calls: another form, other results
+FORM = 3  # of the texts that our own server makes of conversations, tools and calls: another form, other results
 AT_ONCE = {"settle_seconds": 0.0, "poll_seconds": 0.05}  # in a rehearsal nothing is behind, and nothing takes time
 
 
