@@ -122,6 +122,19 @@ def test_a_text_in_parts_stands_for_each_of_them_and_a_file_may_be_to_learn_from
     assert not any("|" in each.raw for each in found)
 
 
+def test_what_is_learnt_from_alone_keeps_no_value_for_a_test_and_moves_none_into_validation() -> None:
+    def cities(unseen: dict[str, int] | None, split: str) -> set[str]:
+        found, _ = generated(FILE, n=3000, unseen=unseen)
+        text = " ".join(each.raw for each in found if each.only == split)
+        return set(re.findall(r"City\d+", text))
+
+    tested = FIELDS["unseen"]
+    assert cities(None, "validation") == cities(tested, "validation")
+    assert cities(None, "train") == cities(tested, "train") | cities(tested, "test")
+    assert cities(tested, "test")
+    assert cities(None, "test") == set()
+
+
 def test_the_answer_holds_the_values_that_were_said_in_the_order_of_the_tool() -> None:
     for example in made():
         for call in example.target.tool_calls:

@@ -11,7 +11,7 @@ A slot is {argument}, or {argument:pool} where the pool of values has another na
 its parts, (please |) may be nothing. Nothing crosses a split: each split has values and phrasings of its own, drawn by
 their digests; pools of few values (currencies, on and off) are what they are and shared. The test examples are of two
 kinds: phrasings that were trained on, with values that were not; and phrasings under `unseen`, with such values too. A
-file without `unseen` and `none` is to learn from alone.
+file without `unseen` and `none` is to learn from alone, and keeps no values for a test.
 """
 
 import json
@@ -272,7 +272,7 @@ def _material(content: bytes, source: Source) -> _Material:
         raise _UnfitError("not YAML", line=mark.line + 1 if mark else None) from None
     parts = {key: _map(tree, key) for key in ("values", "tools", "joiners")}
     asked = ("train", "unseen") if source.unseen else ("train",)
-    values = {pool: _pool(pool, listed) for pool, listed in parts["values"].items()}
+    values = {pool: _learnt(_pool(pool, listed), source) for pool, listed in parts["values"].items()}
     tools = [_tool(tool, given, values, asked) for tool, given in parts["tools"].items()]
     if missing := [name for name in source.tools or () if name not in parts["tools"]]:
         raise _UnfitError(f"no tool {missing[0]!r}", fix=f"there are {', '.join(parts['tools'])}.")
@@ -280,7 +280,7 @@ def _material(content: bytes, source: Source) -> _Material:
     joiners = {part: tuple(_texts(parts["joiners"], part, "joiners")) for part in asked}
     none = _map(tree, "none") if source.quiet else {}
     quiet = {part: tuple(_quiet(none, part)) for part in ("train", "unseen")}
-    trained = _parted(quiet["train"], QUIET_SHARES, "none")
+    trained = _learnt(_parted(quiet["train"], QUIET_SHARES, "none"), source)
     return _Material(
         tools,
         values,
@@ -288,6 +288,13 @@ def _material(content: bytes, source: Source) -> _Material:
         {**trained, "unseen": quiet["unseen"]},
         content,
     )
+
+
+def _learnt(parts: Mapping[Split, tuple[Any, ...]], source: Source) -> Mapping[Split, tuple[Any, ...]]:
+    """Return what is whose, with what would be tested on among what is learnt where nothing is tested."""
+    if source.unseen or parts["train"] == parts["test"]:
+        return parts
+    return {**parts, "train": (*parts["train"], *parts["test"]), "test": ()}
 
 
 def _map(tree: Any, key: str) -> Mapping[str, Any]:
