@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PIECE_BYTES = 1 << 20  # fits a cache while it is worked on
 HELD_BYTES = 16 << 20
 SHORT_BYTES = 1 << 16  # what is no longer is gathered before it is written to a file
-FEW = 4096  # lines that are gathered at once
+FEW = 1024  # lines that are gathered at once: the memory of more is given back to the system and got anew each time
 
 
 class Stream(Protocol):
@@ -211,8 +211,8 @@ class Gathered:
     def pieces(self) -> Iterator[bytes]:
         """Yield the parts, some at a time."""
         for at in range(0, len(self._offsets), FEW):
-            offsets, lengths = self._offsets[at : at + FEW], self._lengths[at : at + FEW]
-            yield self._spool.read(zip(map(int, offsets), map(int, lengths), strict=True))
+            offsets, lengths = self._offsets[at : at + FEW].tolist(), self._lengths[at : at + FEW].tolist()
+            yield self._spool.read(zip(offsets, lengths, strict=True))
 
     def content(self) -> Content:
         """Return the parts: as bytes where their spool is held in memory."""
