@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +72,7 @@ def running(
     model: Mapping[str, Any] = TINY,
     threads: int = 1,
     idle_seconds: int = 60,
+    options: Sequence[str] = (),
 ) -> Iterator[Running]:
     command = [sys.executable, "-m", "ftbuild.embedded"]
     by = ["--engine", engine, "--state", str(state)]
@@ -81,7 +82,7 @@ def running(
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    serving = [*command, "serve", *by, "--idle-seconds", str(idle_seconds), "--threads", str(threads)]
+    serving = [*command, "serve", *by, "--idle-seconds", str(idle_seconds), "--threads", str(threads), *options]
     with (state / LOG).open("ab") as log:
         process = subprocess.Popen(serving, env=environment(cache), stderr=log)
 

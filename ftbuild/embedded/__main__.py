@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     serving.add_argument("--host", default="127.0.0.1")
     serving.add_argument("--port", type=int, default=0)
     serving.add_argument("--tell", action="store_true", help="print where it is, with its token")
+    serving.add_argument("--cards", help="the graphics cards that train, A,B; if none are named, those that torch sees")
     training = commands.add_parser("train", help="train one job; started by the server")
     training.add_argument("--job", required=True)
     exporting = commands.add_parser("export", help="write a fine-tuned model for others to load")
@@ -46,10 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "prepare":
             _prepare(given)
         elif given.command == "serve":
-            from ftbuild.embedded.server import Place, serve
-
-            place = Place(given.host, given.port, given.tell)
-            serve(given.state, given.engine, given.idle_seconds, given.threads, place)
+            _serve(given)
         elif given.command == "export":
             from ftbuild.embedded.export import export
             from ftbuild.embedded.state import State
@@ -84,6 +82,15 @@ def _prepare(given: argparse.Namespace) -> None:
         base = prepare(given.model, cache_folder(os.environ), lambda line: print(line, file=sys.stderr, flush=True))
     state.register(base)
     print(json.dumps({"model": base.model, "folder": str(base.folder), "digest": base.digest}))
+
+
+def _serve(given: argparse.Namespace) -> None:
+    from ftbuild.embedded.seats import here
+    from ftbuild.embedded.server import Place, serve
+
+    place = Place(given.host, given.port, given.tell)
+    cards = given.cards.split(",") if given.cards else None
+    serve(given.state, given.engine, given.idle_seconds, given.threads, place, here(cards))
 
 
 def _threads(text: str) -> int:

@@ -1,7 +1,7 @@
-"""Jobs, one after the other, each in a process of its own.
+"""Jobs, one after the other in each seat, each in a process of its own.
 
-Owns starting, cancelling, pausing and noticing death. Knows nothing of HTTP or training. A trainer holds
-the reading end of a pipe whose writing end is ours: what is written asks it to stand still, and when this
+Owns starting, cancelling, pausing and noticing death. Knows nothing of HTTP or training, nor what a seat is. A trainer
+holds the reading end of a pipe whose writing end is ours: what is written asks it to stand still, and when this
 process dies, the trainer ends. A job that its server left unfinished is taken up by the next one, where its
 training was last written down; one whose own process died has failed, for it would die again.
 """
@@ -11,24 +11,37 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from ftbuild.embedded.seats import Seat
 from ftbuild.embedded.state import DIED, PAUSED, TERMINAL, Record, State
 
 KILLED = "it was killed, as the system does where memory runs out; a smaller batch_size or model needs less"
 
 
+@dataclass
+class Turn:
+    """A job whose turn it is; its `wish` is "cancel", "pause" or nothing."""
+
+    trainer: "subprocess.Popen[bytes] | None" = None
+    wish: str = ""
+
+
 class Jobs:
     """The queue of one server."""
 
-    def __init__(self, state: State, threads: int, before_start: Callable[[], None]) -> None:
-        """Take up what an earlier server left, then wait for jobs; `before_start` makes room for a trainer."""
-        self._state, self._threads, self._before_start = state, threads, before_start
+    def __init__(
+        self, state: State, threads: int, seats: Callable[[], Sequence[Seat]], before_start: Callable[[], None]
+    ) -> None:
+        """Take up what an earlier server left, then wait for jobs.
+
+        `seats` is asked with the first of them; `before_start` makes room for a trainer.
+        """
+        self._state, self._threads, self._seats, self._before_start = state, threads, seats, before_start
         self._changed = threading.Condition()
         self._waiting = state.take_up()
-        self._trainer: subprocess.Popen[bytes] | None = None
-        self._running: str | None = None
-        self._wish = ""  # of the running job: "cancel", "pause" or nothing
+        self._turns: dict[str, Turn] = {}
         self._stopped = False
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
         self._thread.start()
@@ -43,11 +56,11 @@ class Jobs:
     def cancel(self, job_id: str) -> bool:
         """End a job and wait until it has ended; False if it already had."""
         with self._changed:
-            if job_id == self._running:
-                self._wish = "cancel"
-                if self._trainer is not None:
-                    self._trainer.kill()
-                self._changed.wait_for(lambda: self._running != job_id)
+            if turn := self._turns.get(job_id):
+                turn.wish = "cancel"
+                if turn.trainer is not None:
+                    turn.trainer.kill()
+                self._wait_out(job_id, turn)
             elif self._status(job_id) not in TERMINAL:
                 when = "before it started" if job_id in self._waiting else "while it was paused"
                 self._state.end_job(job_id, "cancelled", f"The job was cancelled {when}")
@@ -63,17 +76,17 @@ class Jobs:
             if job_id in self._waiting:
                 self._waiting.remove(job_id)
                 self._state.park_job(job_id, "The job was paused before it started")
-            elif job_id == self._running:
-                self._wish = self._wish or "pause"
-                self._ask_to_pause()
-                self._changed.wait_for(lambda: self._running != job_id)
+            elif turn := self._turns.get(job_id):
+                turn.wish = turn.wish or "pause"
+                _ask_to_pause(turn)
+                self._wait_out(job_id, turn)
             return self._status(job_id) == PAUSED
 
     def resume(self, job_id: str) -> bool:
         """Let a paused job wait for its turn again; False if it has ended."""
         with self._changed:
-            if job_id == self._running and self._wish:  # it is on its way to stand still
-                self._changed.wait_for(lambda: self._running != job_id)
+            if (turn := self._turns.get(job_id)) and turn.wish:  # it is on its way to stand still
+                self._wait_out(job_id, turn)
             if self._status(job_id) == PAUSED:
                 self._state.queue_job(job_id)
                 self._waiting.append(job_id)
@@ -84,14 +97,15 @@ class Jobs:
     def live(self) -> bool:
         """Whether a job runs or waits."""
         with self._changed:
-            return self._running is not None or bool(self._waiting)
+            return bool(self._turns or self._waiting)
 
     def stop(self) -> None:
         """Train no more, for the server ends; what has not ended goes on with the next server."""
         with self._changed:
             self._stopped = True
-            if self._trainer is not None:
-                self._trainer.kill()
+            for turn in self._turns.values():
+                if turn.trainer is not None:
+                    turn.trainer.kill()
             self._changed.notify_all()
         self._thread.join()
 
@@ -99,30 +113,47 @@ class Jobs:
         job = self._state.job(job_id)
         return "cancelled" if job is None else str(job["status"])
 
+    def _wait_out(self, job_id: str, turn: Turn) -> None:
+        self._changed.wait_for(lambda: self._turns.get(job_id) is not turn)
+
     def _work(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._stopped)
+            if self._stopped:
+                return
+        first, *others = self._seats()
+        threads = [threading.Thread(target=self._sit, args=(seat,), name="jobs", daemon=True) for seat in others]
+        for thread in threads:
+            thread.start()
+        self._sit(first)
+        for thread in threads:
+            thread.join()
+
+    def _sit(self, seat: Seat) -> None:
+        """Train what waits in a seat, until the server ends."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._stopped)
                 if self._stopped:
                     return
-                self._running, self._wish = self._waiting.pop(0), ""
-                job_id = self._running
+                job_id = self._waiting.pop(0)
+                turn = self._turns[job_id] = Turn()
             self._before_start()
             with self._changed:
-                if not self._wish and not self._stopped:
+                if not turn.wish and not self._stopped:
                     try:
-                        self._trainer = self._start(job_id)
+                        turn.trainer = self._start(job_id, seat)
                     except OSError as error:
                         self._state.end_job(job_id, "failed", f"No training process could be started: {error}", DIED)
-            code = self._trainer.wait() if self._trainer is not None else 0
+            code = turn.trainer.wait() if turn.trainer is not None else 0
             with self._changed:
-                self._note_end(job_id, code)
-                self._trainer = self._running = None
+                self._note_end(job_id, turn, code)
+                del self._turns[job_id]
                 self._changed.notify_all()
 
-    def _start(self, job_id: str) -> "subprocess.Popen[bytes]":
+    def _start(self, job_id: str, seat: Seat) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "ftbuild.embedded", "train", "--state", str(self._state.folder)]
-        command += ["--job", job_id, "--threads", str(self._threads)]
+        command += ["--job", job_id, "--threads", str(self._threads), *seat.options]
         with (self._state.job_folder(job_id) / "trainer.log").open("wb") as log:
             return subprocess.Popen(
                 command,
@@ -130,27 +161,20 @@ class Jobs:
                 stdout=log,
                 stderr=log,
                 bufsize=0,
-                env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
+                env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", **seat.environment},
             )
 
-    def _ask_to_pause(self) -> None:
-        if self._trainer is not None and self._trainer.stdin is not None:
-            try:
-                self._trainer.stdin.write(b"pause\n")
-            except BrokenPipeError:
-                return  # it has ended
-
-    def _note_end(self, job_id: str, code: int) -> None:
-        if self._trainer is not None and self._trainer.stdin is not None:
-            self._trainer.stdin.close()
+    def _note_end(self, job_id: str, turn: Turn, code: int) -> None:
+        if turn.trainer is not None and turn.trainer.stdin is not None:
+            turn.trainer.stdin.close()
         status = self._status(job_id)
         if status in TERMINAL:
             return
-        if self._wish == "cancel":
+        if turn.wish == "cancel":
             self._state.end_job(job_id, "cancelled", "The job was cancelled")
         elif status == PAUSED or self._stopped:
             return
-        elif self._wish == "pause" and self._trainer is None:
+        elif turn.wish == "pause" and turn.trainer is None:
             self._state.park_job(job_id, "The job was paused before it started")
         else:
             log = self._state.job_folder(job_id) / "trainer.log"
@@ -158,3 +182,11 @@ class Jobs:
             words = words or (KILLED if code == -signal.SIGKILL else "it said nothing")
             why = f"The training process ended without a result (exit code {code}): {words}"
             self._state.end_job(job_id, "failed", why, DIED)
+
+
+def _ask_to_pause(turn: Turn) -> None:
+    if turn.trainer is not None and turn.trainer.stdin is not None:
+        try:
+            turn.trainer.stdin.write(b"pause\n")
+        except BrokenPipeError:
+            return  # it has ended

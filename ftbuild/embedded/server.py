@@ -23,6 +23,7 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 
 from ftbuild.embedded.engine import Answerer, JobQueue
+from ftbuild.embedded.seats import Seating
 from ftbuild.embedded.state import State, write_json
 from ftbuild.errors import ConfigError
 from ftbuild.problem import Problem
@@ -43,7 +44,7 @@ class Place:
     told: bool = False
 
 
-def serve(folder: Path, engine: str, idle_seconds: float, threads: int, place: Place = Place()) -> None:
+def serve(folder: Path, engine: str, idle_seconds: float, threads: int, place: Place, seating: Seating) -> None:
     """Serve until nobody has asked for anything for `idle_seconds` and no job is live; at once if another serves.
 
     Raises:
@@ -61,12 +62,12 @@ def serve(folder: Path, engine: str, idle_seconds: float, threads: int, place: P
                 return
     try:
         (folder / ADDRESS).unlink(missing_ok=True)  # of a server that was killed
-        _serve(state, engine, idle_seconds, threads, place)
+        _serve(state, engine, idle_seconds, threads, place, seating)
     finally:
         lock.release()
 
 
-def _engine(name: str, state: State, threads: int) -> tuple[JobQueue, Answerer, Callable[[Any], Any]]:
+def _engine(name: str, state: State, threads: int, seating: Seating) -> tuple[JobQueue, Answerer, Callable[[Any], Any]]:
     """Return who runs jobs, who answers, and what stands around the routes: "scripted", or else torch."""
     if name == "scripted":
         from ftbuild.embedded.faults import Fate, FaultyRoutes, Strikes
@@ -83,17 +84,17 @@ def _engine(name: str, state: State, threads: int) -> tuple[JobQueue, Answerer, 
     from ftbuild.embedded.sampler import Sampler
 
     sampler = Sampler(threads)
-    return Jobs(state, threads, before_start=sampler.unload), sampler, lambda routes: routes
+    return Jobs(state, threads, seating.seats, before_start=sampler.unload), sampler, lambda routes: routes
 
 
-def _serve(state: State, engine: str, idle_seconds: float, threads: int, place: Place) -> None:
+def _serve(state: State, engine: str, idle_seconds: float, threads: int, place: Place, seating: Seating) -> None:
     import uvicorn
 
     from ftbuild.embedded.page import page
     from ftbuild.embedded.routes import Service, application
 
     listening = _listen(place)
-    jobs, answerer, around = _engine(engine, state, threads)
+    jobs, answerer, around = _engine(engine, state, threads, seating)
     token = secrets.token_urlsafe(32)
     service = Service(state, jobs, answerer, rehearses=engine == "scripted")
     door = Door(around(application(service)), page, token, state.folder / "requests.log")
