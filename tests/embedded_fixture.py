@@ -33,7 +33,7 @@ def lines(n: int = 12) -> bytes:
     return "".join(line(word, word[::-1]) for word in (WORDS * 10)[:n]).encode()
 
 
-def until(found: Callable[[], bool], seconds: float = 60) -> None:
+def until(found: Callable[[], bool], seconds: float = 240) -> None:
     """Wait for another process."""
     last = time.monotonic() + seconds
     while not found():

@@ -11,10 +11,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster_fixture import HIDDEN, Head, own_environment, started
 from embedded_fixture import until
 from test_partitions import RECIPE, SOURCE, digests
 from test_workers import lives
@@ -22,6 +24,7 @@ from toy_fixture import Toy, join
 from training_lines import supervised
 
 from ftbuild.cluster import connection
+from ftbuild.cluster.lodging import Lodger, LostError, room
 from ftbuild.cluster.tasks import Tasks, begun, door, facts
 from ftbuild.cluster.workers import RayWorkers
 from ftbuild.digest import of_bytes
@@ -37,26 +40,6 @@ from ftbuild.stream import Content
 from ftbuild.workers import Compute, Inline, Kept, Made, Order, carry_out
 
 ROOT = Path(__file__).parents[1]
-HIDDEN = "HIDDEN_FROM_WORKERS"
-BLIND = f"""
-import os, sys
-
-def refuse(event, arguments):
-    if event in ("open", "os.listdir", "os.scandir", "os.mkdir") and isinstance(arguments[0], str | bytes):
-        if os.path.abspath(os.fsdecode(arguments[0])).startswith(hidden):
-            raise PermissionError(13, "another machine", arguments[0])
-
-hidden = os.environ.get("{HIDDEN}")
-if hidden:
-    sys.addaudithook(refuse)
-"""
-HEAD = """
-import json, sys
-from ftbuild.cluster.connection import environment, start
-
-print(json.dumps([start(2, sys.argv[1]), environment()]), flush=True)
-sys.stdin.read()
-"""
 
 
 # --- what is computed ----------------------------------------------------------------------------
@@ -117,12 +100,8 @@ def order(compute: Compute, *above: str, given: Mapping[str, Any] | None = None,
 
 @pytest.fixture(scope="module", autouse=True)
 def environment() -> Iterator[None]:
-    """Give this file an environment of its own: a process keeps to the one in which it first imported Ray."""
-    before = dict(os.environ)
-    os.environ |= connection.ALONE
-    yield
-    os.environ.clear()
-    os.environ |= before
+    with own_environment():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -281,40 +260,10 @@ def test_an_address_without_a_cluster_is_said_before_ray_waits_for_it(answer: by
 # --- with a cluster that is started here ---------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Head:
-    """A cluster, the process that started it, and the folder that its workers cannot open."""
-
-    address: str
-    process: "subprocess.Popen[str]"
-    folder: Path
-    hidden: Path
-
-
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
-    base = tmp_path_factory.mktemp("c")
-    hidden, own = base / "hidden", Path(f"/tmp/ray-{os.getpid()}")  # where it puts sockets, whose names must be short
-    for folder in (hidden, own):
-        folder.mkdir()
-    (base / "sitecustomize.py").write_text(BLIND)
-    paths = os.pathsep.join(map(str, (base, Path(__file__).parent, ROOT)))
-    process = subprocess.Popen(
-        [sys.executable, "-c", HEAD, str(own)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": paths, HIDDEN: str(hidden)},
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            address, environment = json.loads(process.stdout.readline())
-            os.environ |= environment
-            yield Head(address, process, own, hidden)
-        finally:
-            process.kill()
-            subprocess.run(["rm", "-rf", str(own)], check=True)
+    with started(tmp_path_factory.mktemp("c")) as found:
+        yield found
 
 
 @pytest.fixture
@@ -452,6 +401,48 @@ def test_what_is_stopped_is_killed_and_ends_as_interrupted(workers: RayWorkers, 
 
     asyncio.run(interrupted())
     until(lambda: not lives(int(pid.read_text())))
+
+
+@pytest.fixture
+def connected(head: Head) -> Iterator[None]:
+    connection.connect(head.address)
+    yield
+    connection.package().shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("connected")
+def test_who_lives_in_the_cluster_remembers_and_is_lost_with_its_process() -> None:
+    assert room(1) == (2, {"num_cpus": 1})
+    assert room(8) == (1, {"num_cpus": 2})
+    lodger = Lodger(partial(list, [os.getpid()]), {"num_cpus": 1})
+    until(lambda: lodger.is_there(1))
+    lodger.ask("append", "more")
+    assert lodger.ask("copy") == [os.getpid(), "more"]
+    with pytest.raises(IndexError, match="pop index out of range"):
+        lodger.ask("pop", 7)
+    killer = Lodger(Deadly, {"num_cpus": 1})
+    until(lambda: killer.is_there(1))
+    with pytest.raises(LostError, match=r"^ActorDiedError: "):
+        killer.ask("die")
+    lodger.end()
+    with pytest.raises(LostError, match=r"^ActorDiedError: "):
+        lodger.ask("copy")
+
+
+class Deadly:
+    def die(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("connected")
+def test_a_place_where_another_ftbuild_is_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ftbuild.cluster.lodging.facts", lambda: {**facts(), "ftbuild": "9.9.9 (0123456789ab)"})
+    lodger = Lodger(list, {"num_cpus": 1})
+    with pytest.raises(ConfigError, match=r"this build has ftbuild 9\.9\.9 \(0123456789ab\)"):
+        until(lambda: lodger.is_there(1))
+    lodger.end()
 
 
 @pytest.mark.slow

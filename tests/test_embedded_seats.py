@@ -1,12 +1,14 @@
 """Several graphics cards: a trainer in each, and what waits takes the seat that is free first."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
 from embedded_fixture import Running, lines, running, until
 
-from ftbuild.embedded.seats import CARDS, Seat, here, named
+from ftbuild.embedded.seats import CARDS, Seat, here, named, on_cluster
+from ftbuild.errors import ConfigError
 
 FOREVER = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 50, "batch_size": 1}}}
 
@@ -28,6 +30,17 @@ def test_cards_are_called_as_the_environment_calls_them(said: dict[str, str], n_
 def test_a_trainer_sees_its_own_card_and_the_processor_needs_no_word() -> None:
     assert here(("2", "0")).seats() == [Seat(environment={CARDS: "2"}), Seat(environment={CARDS: "0"})]
     assert here(()).seats() == [Seat()]
+
+
+def test_a_cluster_that_is_none_ends_the_server_before_it_serves(capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    with pytest.raises(ConfigError) as refused:
+        on_cluster(address, 1)
+    assert str(refused.value) == f"--ray {address}: no jobs can be trained there\n    The reason is above."
+    assert capfd.readouterr().err.startswith(
+        f"command line: --ray {address}: no cluster that can be used: Connection refused\n"
+    )
 
 
 def card_of(server: Running, job_id: str) -> str:

@@ -71,11 +71,7 @@ class Tasks:
                 self._under_way.discard(called)
                 self._fewer.notify_all()
         tell(said)
-        if how == "refused":
-            raise ConfigError(_refused(value, self._wanted))
-        if how == "raised":
-            raise value
-        return value
+        return value_of(how, value, self._wanted)
 
     def cancel(self, *, at_once: bool = False) -> None:
         """Cancel what is under way; `at_once` kills who works on it, and waits until nobody waits for it."""
@@ -86,6 +82,20 @@ class Tasks:
         if at_once:
             with self._fewer:
                 self._fewer.wait_for(lambda: not self._under_way, LEAVE_SECONDS)
+
+
+def value_of(how: str, value: Any, wanted: Mapping[str, str]) -> Any:
+    """Return the value of an outcome.
+
+    Raises:
+        ConfigError: the worker has another ftbuild or Python than `wanted`.
+        Exception: whatever the function raised.
+    """
+    if how == "refused":
+        raise ConfigError(_refused(value, wanted))
+    if how == "raised":
+        raise value
+    return value
 
 
 def door() -> Callable[..., Outcome]:

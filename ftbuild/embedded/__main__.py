@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     serving.add_argument("--port", type=int, default=0)
     serving.add_argument("--tell", action="store_true", help="print where it is, with its token")
     serving.add_argument("--cards", help="the graphics cards that train, A,B; if none are named, those that torch sees")
+    rooming = commands.add_parser("room", help="say how many jobs a cluster of Ray can train at once")
     training = commands.add_parser("train", help="train one job; started by the server")
     training.add_argument("--job", required=True)
     exporting = commands.add_parser("export", help="write a fine-tuned model for others to load")
@@ -34,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     exporting.add_argument("--adapter", action="store_true", help="the adapter alone")
     for command in (preparing, serving):
         command.add_argument("--engine", choices=("torch", "scripted"), default="torch")
-    for command in (serving, training):
+    for command in (serving, training, rooming):
+        command.add_argument(
+            "--ray", required=command is rooming, help="the cluster of Ray that trains: auto, HOST:PORT"
+        )
         command.add_argument("--threads", type=_threads, default="auto")
     for command in (preparing, serving, training, exporting):
         command.add_argument("--state", type=Path, required=True)
@@ -53,11 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from ftbuild.embedded.state import State
 
             export(State(given.state), given.model, given.into, adapter=given.adapter)
+        elif given.command == "room":
+            _say_room(given)
         else:
-            from ftbuild.embedded.state import State
-            from ftbuild.embedded.trainer import run
-
-            run(State(given.state), given.job, given.threads)
+            _train(given)
     except FtbuildError as error:
         print(render(error.problems), file=sys.stderr)
         return int(error.exit_code)
@@ -85,12 +88,37 @@ def _prepare(given: argparse.Namespace) -> None:
 
 
 def _serve(given: argparse.Namespace) -> None:
-    from ftbuild.embedded.seats import here
+    from ftbuild.embedded.seats import here, on_cluster
     from ftbuild.embedded.server import Place, serve
 
     place = Place(given.host, given.port, given.tell)
     cards = given.cards.split(",") if given.cards else None
-    serve(given.state, given.engine, given.idle_seconds, given.threads, place, here(cards))
+    seating = on_cluster(given.ray, given.threads) if given.ray else here(cards)
+    serve(given.state, given.engine, given.idle_seconds, given.threads, place, seating)
+
+
+def _say_room(given: argparse.Namespace) -> None:
+    from ftbuild.cluster.connection import check, connect
+    from ftbuild.cluster.lodging import room
+
+    check(given.ray)
+    address = connect(given.ray)
+    n, _ = room(given.threads)
+    print(json.dumps({"address": address, "n": n}))
+
+
+def _train(given: argparse.Namespace) -> None:
+    from ftbuild.embedded.state import State
+
+    state = State(given.state)
+    if given.ray:
+        from ftbuild.embedded import away
+
+        away.run(state, given.job, given.threads, given.ray)
+    else:
+        from ftbuild.embedded import trainer
+
+        trainer.run(state, given.job, given.threads)
 
 
 def _threads(text: str) -> int:

@@ -3,7 +3,8 @@
 Owns starting, cancelling, pausing and noticing death. Knows nothing of HTTP or training, nor what a seat is. A trainer
 holds the reading end of a pipe whose writing end is ours: what is written asks it to stand still, and when this
 process dies, the trainer ends. A job that its server left unfinished is taken up by the next one, where its
-training was last written down; one whose own process died has failed, for it would die again.
+training was last written down; one whose own process died has failed, for it would die again. Where it is trained away,
+our process only stands for the one that trains: if that dies the job stands still.
 """
 
 import os
@@ -24,6 +25,7 @@ KILLED = "it was killed, as the system does where memory runs out; a smaller bat
 class Turn:
     """A job whose turn it is; its `wish` is "cancel", "pause" or nothing."""
 
+    seat: Seat
     trainer: "subprocess.Popen[bytes] | None" = None
     wish: str = ""
 
@@ -137,7 +139,7 @@ class Jobs:
                 if self._stopped:
                     return
                 job_id = self._waiting.pop(0)
-                turn = self._turns[job_id] = Turn()
+                turn = self._turns[job_id] = Turn(seat)
             self._before_start()
             with self._changed:
                 if not turn.wish and not self._stopped:
@@ -178,10 +180,17 @@ class Jobs:
             self._state.park_job(job_id, "The job was paused before it started")
         else:
             log = self._state.job_folder(job_id) / "trainer.log"
-            words = log.read_text(encoding="utf-8", errors="replace").strip().rsplit("\n", 1)[-1]
-            words = words or (KILLED if code == -signal.SIGKILL else "it said nothing")
-            why = f"The training process ended without a result (exit code {code}): {words}"
-            self._state.end_job(job_id, "failed", why, DIED)
+            why = death(code, log.read_text(encoding="utf-8", errors="replace"))
+            if turn.seat.away:
+                self._state.park_job(job_id, f"The job was paused, since the way to who trained it was lost. {why}")
+            else:
+                self._state.end_job(job_id, "failed", why, DIED)
+
+
+def death(code: int, said: str) -> str:
+    """Return how a training process ended without a result, which had `said` something."""
+    words = said.strip().rsplit("\n", 1)[-1] or (KILLED if code == -signal.SIGKILL else "it said nothing")
+    return f"The training process ended without a result (exit code {code}): {words}"
 
 
 def _ask_to_pause(turn: Turn) -> None:

@@ -84,7 +84,8 @@ def _engine(name: str, state: State, threads: int, seating: Seating) -> tuple[Jo
     from ftbuild.embedded.sampler import Sampler
 
     sampler = Sampler(threads)
-    return Jobs(state, threads, seating.seats, before_start=sampler.unload), sampler, lambda routes: routes
+    before_start = sampler.unload if seating.ray is None else lambda: None
+    return Jobs(state, threads, seating.seats, before_start), sampler, lambda routes: routes
 
 
 def _serve(state: State, engine: str, idle_seconds: float, threads: int, place: Place, seating: Seating) -> None:
@@ -103,6 +104,7 @@ def _serve(state: State, engine: str, idle_seconds: float, threads: int, place: 
     bound, port = listening.getsockname()[:2]
     host = EVERYWHERE.get(bound, place.host)
     record = {"pid": os.getpid(), "host": host, "port": port, "token": token, "started_at": int(time.time())}
+    record["ray"] = seating.ray
     address = state.folder / ADDRESS
     write_json(address, record, mode=0o600)
     if place.told:

@@ -311,14 +311,19 @@ def read_json(path: Path) -> Record | None:
 
 
 def append_line(path: Path, value: Mapping[str, Any]) -> None:
-    """Append one JSON line; a line that a dead writer left torn is closed first."""
+    """Append one JSON line."""
+    append_lines(path, json.dumps(value).encode() + b"\n")
+
+
+def append_lines(path: Path, lines: bytes) -> None:
+    """Append whole lines; one that a dead writer left torn is closed first."""
     with path.open("ab+") as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
             torn = file.read(1) != b"\n"
         else:
             torn = False
-        file.write((b"\n" if torn else b"") + json.dumps(value).encode() + b"\n")
+        file.write((b"\n" if torn else b"") + lines)
 
 
 def read_lines(path: Path) -> list[Record]:

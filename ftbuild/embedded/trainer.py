@@ -1,12 +1,8 @@
-"""A job trained with torch, in a process of its own: its door.
+"""A job trained with torch, in a process of its own: its door."""
 
-Started by the server; a line on its standard input asks it to stand still, and it ends when that closes, which is when
-the server died.
-"""
-
-import os
 import threading
 
+from ftbuild.embedded.duty import on_duty
 from ftbuild.embedded.lessons import read_lessons
 from ftbuild.embedded.preferences import read_pairs
 from ftbuild.embedded.state import State
@@ -15,12 +11,8 @@ from ftbuild.embedded.training import Training, read_files
 
 
 def run(state: State, job_id: str, threads: int) -> None:
-    """Train the job until its end or until it is to stand still; ends the process when standard input closes."""
-    from filelock import FileLock
-
-    pausing = threading.Event()
-    threading.Thread(target=_listen, args=(pausing,), daemon=True).start()
-    with FileLock(state.job_folder(job_id) / "trainer.lock"):  # of one that is just dying with its server
+    """Train the job until its end or until it is to stand still."""
+    with on_duty(state, job_id) as pausing:
         _train(state, job_id, threads, pausing)
 
 
@@ -58,9 +50,3 @@ def _train(state: State, job_id: str, threads: int, pausing: threading.Event) ->
         if lessons is not None:
             training = Training(state, job, lessons["training"], lessons["validation"], pausing)
             training.run(SupervisedLearner(base, job["seed"], dtype, adapters, device))
-
-
-def _listen(pausing: threading.Event) -> None:
-    while os.read(0, 4096):  # not sys.stdin: its lock would be held when the process ends by itself
-        pausing.set()
-    os._exit(1)
