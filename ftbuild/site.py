@@ -31,7 +31,8 @@ from ftbuild.world import World
 
 class Site:
     """What one build of `points` needs around it; `aside` leaves the terminal to another process for a while,
-    `retried` is a job that is to be launched once more, `sweep` are the words that asked for several points.
+    `retried` is a job that is to be launched once more, `sweep` are the words that asked for several points, `ray` is
+    the cluster on which our own server trains.
 
     `costs` say what its actions cost, as estimated before they ran; what is not in it cost nothing.
     """
@@ -46,10 +47,11 @@ class Site:
         jobs: int = 1,
         retried: str | None = None,
         sweep: Sequence[str] | None = None,
+        ray: str | None = None,
     ) -> None:
         self._world, self._store, self._points, self._aside, self._stopping = world, store, [*points], aside, stopping
         self._owners, self._retried = owners(points), retried
-        self._sweep = sweep
+        self._sweep, self._ray = sweep, ray
         self._commit: Mapping[str, Any] | None = None
         self._runs: dict[int, dict[str, Any]] = {}
         self._connections: dict[str, Connection] = {}
@@ -96,7 +98,8 @@ class Site:
         asked = of_value([settings.provider.model_dump(mode="json"), settings.model.keyed()])
         if asked not in self._connections:
             world = replace(self._world, sleep=self._stopping.sleep)
-            self._connections[asked] = Connection(settings.provider, settings.model, world, self._aside)
+            given = (settings.provider, settings.model, world, self._aside)
+            self._connections[asked] = Connection(*given, ray=self._ray)
         pace = settings.evaluation.requests_per_minute
         provider = of_value(settings.provider.model_dump(mode="json"))
         throttle = self._throttles.setdefault((provider, pace), Throttle(pace))

@@ -71,6 +71,11 @@ def own(tmp_path: Path) -> Own:
         (["plan", "--format"], "--format takes text or json or mermaid, not ''\n    Fix: --format mermaid\n"),
         (["build", "--format", "json"], "build has no --format json\n    Fix: ftbuild plan ... --format json\n"),
         (["export", "latest", ""], "the folder has no name\n    Fix: ftbuild export latest DIR\n"),
+        (
+            ["serve", "--ray", "local"],
+            "--ray local: a cluster of this machine alone trains no more than a server does without one\n"
+            "    Fix: --ray auto, --ray HOST:PORT, or none.\n",
+        ),
         (["--cfg", "all"], "--cfg takes job, not 'all'\n    Fix: --cfg job\n"),
     ],
 )

@@ -113,6 +113,30 @@ def test_a_server_that_died_is_not_running(tmp_path: Path) -> None:
     assert embedded.running(served.state) is None
 
 
+def test_a_server_that_trains_here_is_none_for_a_build_on_a_cluster(tmp_path: Path) -> None:
+    with project(tmp_path, 1) as (served, (server,)):
+        (served.state / "server.json").write_text(json.dumps({"port": server.port, "token": "token-0", "pid": 17}))
+        with pytest.raises(ProviderError) as refused:
+            embedded.start(PROVIDER, served.world, "auto")
+        assert str(refused.value) == (
+            "the server of this store trains on this machine alone: it was started without --ray\n"
+            "    Fix: kill 17, which loses nothing: what it trains goes on with the next server. Or no --ray."
+        )
+        away = {"port": server.port, "token": "token-0", "pid": 17, "ray": "10.0.0.1:6379"}
+        (served.state / "server.json").write_text(json.dumps(away))
+        for ray in ("auto", None):
+            assert embedded.start(PROVIDER, served.world, ray) == embedded.Address(server.url, "token-0")
+
+
+def test_a_server_that_makes_everything_up_needs_no_cluster(tmp_path: Path) -> None:
+    provider, world = PROVIDER.model_copy(update={"engine": "scripted"}), World.at(tmp_path)
+    state = embedded.state_folder(provider, world)
+    state.mkdir(parents=True)
+    (state / "server.json").write_text(json.dumps({"port": 9, "token": "token-0", "ray": None}))
+    with FileLock(state / "server.lock"):
+        assert embedded.start(provider, world, "auto").api_key == "token-0"
+
+
 @pytest.mark.parametrize("content", [None, "", "{", "{}"])
 def test_a_server_without_an_address_is_not_running(content: str | None, tmp_path: Path) -> None:
     if content is not None:

@@ -23,7 +23,10 @@ OPTIONS = [
     ("--smoke", "the whole path in a minute, with 20 examples and a tiny model; no verdict"),
     ("--cfg job", "print the composed config and do nothing else"),
     ("-j, --jobs N", "how many actions are computed at once; as many as there are cores"),
-    ("--ray ADDRESS", "compute on a cluster of Ray: HOST:PORT, auto for that of this machine, local to start one"),
+    (
+        "--ray ADDRESS",
+        "compute, and our own server train, on a cluster of Ray: HOST:PORT, auto (this machine's), local (start one)",
+    ),
     ("--keep-going", "after a failure, go on with what does not depend on it"),
     ("--yes", "pay without being asked, where a build costs money; with gc: delete"),
     ("--max-cost USD", "refuse to build if it costs more than so many US dollars, or if nobody knows what it costs"),

@@ -162,7 +162,7 @@ VERBS = {
     "serve": Verb(
         "run this project's own server until Ctrl-C, with a page of jobs, models and a chat",
         "serve:serve",
-        ("--smoke", "--host", "--port"),
+        ("--smoke", "--host", "--port", "--ray"),
     ),
     "init": Verb("begin with a file of your own", "init:init", ("--from",), words="NAME"),
     "fetch": Verb(

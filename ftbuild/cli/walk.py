@@ -41,11 +41,14 @@ class Walker:
     @cached_property
     def site(self) -> "Site":
         """Return what the actions need around them."""
+        from ftbuild.cluster.connection import LOCAL
         from ftbuild.site import Site
 
+        # A cluster of the build's own ends with it, which no training does.
+        ray = None if self._options.ray == LOCAL else self._options.ray
         words = asked_by(self._options)
         given = (self._world, self._store, self._points, self._aside, self._stopping)
-        return Site(*given, self._jobs, self._options.retried, words)
+        return Site(*given, self._jobs, self._options.retried, words, ray)
 
     @cached_property
     def _stopping(self) -> "Stopping":

@@ -37,7 +37,7 @@ class Connection:
     """The provider of the settings, connected to on first use. Implements JobProvider, Completer and Embedder.
 
     `aside` is entered while another process talks on our terminal: the one that fetches a model. One that is `hurried`
-    asks everything once and does not wait long.
+    asks everything once and does not wait long. `ray` is the cluster on which our own server trains if it is started.
     """
 
     def __init__(
@@ -48,12 +48,14 @@ class Connection:
         aside: Callable[[], AbstractContextManager[None]] = nullcontext,
         *,
         hurried: bool = False,
+        ray: str | None = None,
     ) -> None:
         self._provider = provider
         self._model = model
         self._world = world
         self._aside = aside
         self._hurried = hurried
+        self._ray = ray
         self._is_ours = provider.is_ours
         self._client: WireClient | None = None
         self._gate = _Gate()
@@ -176,7 +178,7 @@ class Connection:
         with self._gate.lock:
             if self._model is not None and not self._gate.prepared:
                 self._prepare(self._model)
-            return embedded.start(self._provider, self._world)
+            return embedded.start(self._provider, self._world, self._ray)
 
     def _prepare(self, model: Model) -> None:
         if self._gate.refused is not None:

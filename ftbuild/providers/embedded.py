@@ -57,22 +57,25 @@ def export(state: Path, model: str, into: Path, world: World, *, adapter: bool) 
         raise kind(Problem(f"{model} could not be exported", why="The reason is above."))
 
 
-def start(provider: Provider, world: World) -> Address:
+def start(provider: Provider, world: World, ray: str | None = None) -> Address:
     """Return the address of the server of this store, starting it when it does not run.
 
+    `ray` is the cluster on which it is to train, None where it may train here.
+
     Raises:
-        ProviderError: it does not come up within a minute.
+        ProviderError: it does not come up within a minute, or one runs that trains here though there is a cluster.
         StoreError: its folder cannot be made.
     """
     state = _made(state_folder(provider, world))
     if engine(provider) == "scripted":
+        ray = None  # it trains nothing
         set_faults(state, provider, world.now())
-    if (address := running(state)) is not None:
+    if (address := running(state, ray)) is not None:
         return address
     log = state / "server.log"
     with log.open("ab") as output:
-        subprocess.Popen(
-            [*_serving(provider, state), "--idle-seconds", str(provider.idle_seconds)],
+        process = subprocess.Popen(
+            [*_serving(provider, state, ray), "--idle-seconds", str(provider.idle_seconds)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -80,38 +83,42 @@ def start(provider: Provider, world: World) -> Address:
             env=dict(world.environment),
         )
     deadline = world.now() + START_SECONDS
-    while world.now() < deadline:
-        if (address := running(state)) is not None:
+    while world.now() < deadline and not process.poll():
+        if (address := running(state, ray)) is not None:
             return address
         world.sleep(LOOK_SECONDS)
     raise ProviderError(Problem("the embedded server does not come up", str(log), fix="the end of that file says why."))
 
 
-def become(provider: Provider, world: World, place: Sequence[str]) -> NoReturn:
+def become(provider: Provider, world: World, place: Sequence[str], ray: str | None) -> NoReturn:
     """Be the server of this store from now on, in this process, until somebody stops it; it says where it is.
 
-    `place` may hold --host and --port.
+    `place` may hold --host and --port; `ray` is the cluster on which it trains, None for this machine.
 
     Raises:
         StoreError: its folder cannot be made.
     """
     state = _made(state_folder(provider, world))
     if engine(provider) == "scripted":
+        ray = None  # it trains nothing
         set_faults(state, provider, world.now())
     sys.stdout.flush()
-    command = [*_serving(provider, state), "--idle-seconds", "inf", "--tell", *place]
+    command = [*_serving(provider, state, ray), "--idle-seconds", "inf", "--tell", *place]
     os.execve(command[0], command, {**os.environ, **world.environment})
 
 
-def _serving(provider: Provider, state: Path) -> list[str]:
+def _serving(provider: Provider, state: Path, ray: str | None) -> list[str]:
     command = [sys.executable, "-m", "ftbuild.embedded", "serve", "--state", str(state)]
+    if ray is not None:
+        command += ["--ray", ray]
     return [*command, "--engine", engine(provider), "--threads", str(provider.threads)]
 
 
-def running(state: Path) -> Address | None:
+def running(state: Path, ray: str | None = None) -> Address | None:
     """Return the address of the server that holds the state folder, None when none does.
 
     Raises:
+        ProviderError: it trains on this machine, though there is a cluster to train on.
         StoreError: its lock cannot be opened.
     """
     from filelock import FileLock, Timeout
@@ -126,9 +133,18 @@ def running(state: Path) -> Address | None:
         with FileLock(state / "server.lock", timeout=0):
             return None
     except Timeout:
+        if ray is not None and found.get("ray") is None:
+            raise ProviderError(_is_here(found)) from None
         return address
     except OSError as error:
         raise refused(state / "server.lock", error) from error
+
+
+def _is_here(found: Any) -> Problem:
+    return Problem(
+        "the server of this store trains on this machine alone: it was started without --ray",
+        fix=f"kill {found.get('pid')}, which loses nothing: what it trains goes on with the next server. Or no --ray.",
+    )
 
 
 def engine(provider: Provider) -> str:
