@@ -122,6 +122,8 @@ def test_a_server_that_trains_here_is_none_for_a_build_on_a_cluster(tmp_path: Pa
             "the server of this store trains on this machine alone: it was started without --ray\n"
             "    Fix: kill 17, which loses nothing: what it trains goes on with the next server. Or no --ray."
         )
+        with pytest.raises(ProviderError, match="it was started without --ray"):
+            Connection(PROVIDER, None, served.world, ray="auto").branch().has_file("file-1")
         away = {"port": server.port, "token": "token-0", "pid": 17, "ray": "10.0.0.1:6379"}
         (served.state / "server.json").write_text(json.dumps(away))
         for ray in ("auto", None):

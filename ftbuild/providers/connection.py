@@ -62,7 +62,7 @@ class Connection:
 
     def branch(self) -> "Connection":
         """Return a connection of its own to the same provider, for another thread; the model is made ready once."""
-        other = Connection(self._provider, self._model, self._world, self._aside, hurried=self._hurried)
+        other = Connection(self._provider, self._model, self._world, self._aside, hurried=self._hurried, ray=self._ray)
         other._gate = self._gate
         return other
 
