@@ -34,9 +34,15 @@ LONG = {"n_epochs": 24, "batch_size": 1}
 ENDLESS = {"n_epochs": 50, "batch_size": 1}
 
 
-def serving(head: Head, name: str, *, away: bool = True) -> AbstractContextManager[Running]:
+def serving(head: Head, *, away: bool = True) -> AbstractContextManager[Running]:
     options = ["--ray", head.address] if away else []
-    return running(head.hidden / name, head.hidden / "cache", options=options)
+    return running(head.hidden / "state", head.hidden / "cache", options=options)
+
+
+@pytest.fixture(scope="module")
+def server(head: Head) -> Iterator[Running]:
+    with serving(head) as found:
+        yield found
 
 
 def asked(server: Running) -> str:
@@ -49,92 +55,62 @@ def endless(server: Running) -> str:
     return server.job(lines(60), method=supervised(ENDLESS)).id
 
 
-def left(server: Running, job_id: str) -> dict[str, object]:
-    return left_behind(State(server.state), job_id)
-
-
 def steps(server: Running, job_id: str) -> int:
     return len([each for each in State(server.state).events(job_id) if each["type"] == "metrics"])
 
 
-@pytest.fixture(scope="module")
-def here(head: Head) -> dict[str, object]:
-    """Return what the job leaves where the server trains by itself."""
-    with serving(head, "here", away=False) as server:
-        job_id = asked(server)
-        assert server.ended(job_id).status == "succeeded"
-        return left(server, job_id)
-
-
-@pytest.mark.slow
-def test_jobs_trained_away_leave_what_one_trained_here_leaves(head: Head, here: dict[str, object]) -> None:
-    with serving(head, "several") as server:
-        jobs = [asked(server) for _ in range(2)]
-        assert [server.ended(job).status for job in jobs] == ["succeeded"] * 2
-        assert [left(server, job) for job in jobs] == [here, here]
-
-
-@pytest.mark.slow
-def test_a_job_paused_lost_and_left_by_its_server_ends_as_if_nothing_had_happened(
-    head: Head, here: dict[str, object]
-) -> None:
-    with serving(head, "lost") as server:
-        job_id = asked(server)
-        until(lambda: steps(server, job_id) > 15)
-        assert server.client.fine_tuning.jobs.pause(job_id).status == "paused"
-        n_told = steps(server, job_id)
-        server.client.fine_tuning.jobs.resume(job_id)
-        until(lambda: steps(server, job_id) > n_told + 5)
-        os.kill(parent(trainer := server.trainer(job_id)), signal.SIGKILL)
-        until(lambda: server.trainer(job_id) != trainer)
-        assert "Who trained the job was lost (ActorDiedError: " in said(server, job_id)
-        n_told = steps(server, job_id)
-        until(lambda: steps(server, job_id) > n_told + 5)
-        trainer = server.trainer(job_id)
-        server.process.kill()
-        server.process.wait()
-    until(lambda: not lives(trainer))
-    with serving(head, "lost") as server:
-        assert server.ended(job_id).status == "succeeded"
-        assert left(server, job_id) == here
+def said(server: Running, job_id: str) -> list[str]:
+    return [each["message"] for each in State(server.state).events(job_id) if each["type"] == "message"]
 
 
 def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def said(server: Running, job_id: str) -> str:
-    return "\n".join(each["message"] for each in State(server.state).events(job_id))
-
-
 @pytest.mark.slow
-def test_a_job_cancelled_away_ends_its_trainer_and_one_whose_trainer_dies_has_failed(head: Head) -> None:
-    with serving(head, "ended") as server:
-        one, two = endless(server), endless(server)
-        until(lambda: all(steps(server, job) for job in (one, two)))
-        trainers = [server.trainer(job) for job in (one, two)]
-        assert server.client.fine_tuning.jobs.cancel(one).status == "cancelled"
-        os.kill(trainers[1], signal.SIGKILL)
-        failed = server.ended(two)
-        until(lambda: not any(lives(pid) for pid in trainers))
-        assert failed.error is not None
-        assert failed.error.message == (
-            "The training process ended without a result (exit code -9): it was killed, as the system does where "
-            "memory runs out; a smaller batch_size or model needs less"
-        )
-
-
-@pytest.mark.slow
-def test_a_cluster_that_is_lost_is_a_pause_and_the_job_goes_on_here(
-    head: Head, here: dict[str, object], monkeypatch: pytest.MonkeyPatch
+def test_two_jobs_train_away_and_one_stands_still_as_it_is_asked_to_and_one_dies_and_has_failed(
+    server: Running,
 ) -> None:
+    one, two = endless(server), endless(server)
+    until(lambda: all(steps(server, job) for job in (one, two)))
+    trainers = [server.trainer(job) for job in (one, two)]
+    assert parent(trainers[0]) != parent(trainers[1])
+    assert server.client.fine_tuning.jobs.pause(one).status == "paused"
+    assert said(server, one)[-1] == f"The job was paused after step {steps(server, one)}"
+    assert server.client.fine_tuning.jobs.cancel(one).status == "cancelled"
+    os.kill(trainers[1], signal.SIGKILL)
+    failed = server.ended(two)
+    assert failed.error is not None
+    assert failed.error.message == (
+        "The training process ended without a result (exit code -9): it was killed, as the system does where "
+        "memory runs out; a smaller batch_size or model needs less"
+    )
+    until(lambda: not any(lives(pid) for pid in trainers))
+
+
+@pytest.mark.slow
+def test_a_job_that_loses_its_worker_its_server_and_its_cluster_ends_as_one_that_never_was_away(
+    head: Head, server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = asked(server)
+    until(lambda: steps(server, job_id) > 15)
+    os.kill(parent(trainer := server.trainer(job_id)), signal.SIGKILL)
+    until(lambda: server.trainer(job_id) != trainer)
+    assert any("Who trained the job was lost (Actor" in each for each in said(server, job_id))
+    n_told, trainer = steps(server, job_id), server.trainer(job_id)
+    until(lambda: steps(server, job_id) > n_told + 5)
+    server.process.kill()
+    server.process.wait()
+    until(lambda: not lives(trainer))
     monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "3")  # then who is connected gives up, and ends
-    with serving(head, "nowhere") as server:
-        job_id = asked(server)
-        until(lambda: steps(server, job_id) > 15)
+    with serving(head) as after:
+        n_told = steps(after, job_id)
+        until(lambda: steps(after, job_id) > n_told + 5)
         head.process.kill()
-        until(lambda: server.status(job_id) == "paused")
-    with serving(head, "nowhere", away=False) as server:
-        server.client.fine_tuning.jobs.resume(job_id)
-        assert server.ended(job_id).status == "succeeded"
-        assert left(server, job_id) == here
+        until(lambda: after.status(job_id) == "paused")
+    with serving(head, away=False) as here:
+        here.client.fine_tuning.jobs.resume(job_id)
+        other = asked(here)
+        assert [here.ended(each).status for each in (job_id, other)] == ["succeeded"] * 2
+        found, never_away = (left_behind(State(here.state), each) for each in (job_id, other))
+        assert found == never_away

@@ -14,7 +14,7 @@ from test_embedded_jobs import KilledError, a_job, base, left_behind, train, und
 __all__ = ["base", "undisturbed"]  # fixtures
 
 from ftbuild.embedded.guest import Guest
-from ftbuild.embedded.parcels import ChangedError, Changes, News, packed, written
+from ftbuild.embedded.parcels import ChangedError, Changes, News, packed, unpacked, written
 from ftbuild.embedded.state import State
 from ftbuild.embedded.weights import Base
 
@@ -66,6 +66,27 @@ def test_what_is_told_keeps_what_only_we_know_of_the_job(base: Path, tmp_path: P
     record = b'{"id": "%s", "status": "running", "integrations": []}' % asked["id"].encode()
     written(state, asked, News(record=record))
     assert (state.job(asked["id"]) or {})["integrations"] == asked["integrations"]
+
+
+def test_a_job_that_goes_on_from_a_tuned_model_finds_it_where_it_is_unpacked(base: Path, tmp_path: Path) -> None:
+    state, kept = State(tmp_path / "state"), tmp_path / "kept"
+    state.register(Base("tiny", base, "made"))
+    tuned = a_job(state)
+    train(state, tuned["id"], base)
+    again = a_job(state) | {"model": (state.job(tuned["id"]) or {})["fine_tuned_model"]}
+    parcel, paths = packed(state, again)
+    kept.mkdir()
+    for digest, path in paths.items():
+        shutil.copyfile(path, kept / digest)
+    there = unpacked(parcel, kept, tmp_path / "there")
+    found = there.model(again["model"])
+    assert found is not None
+    assert found[0] == Base("tiny", there.folder / "base", "made")
+    assert found[1] is not None
+    assert (found[1] / "adapter_model.safetensors").read_bytes() == left_behind(state, tuned["id"])["weights"][
+        "step-12"
+    ]  # type: ignore[index]
+    assert there.events(again["id"]) == state.events(again["id"])
 
 
 def test_bytes_that_changed_on_their_way_are_written_by_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,8 @@ from filelock import FileLock, Timeout
 
 from ftbuild.cache import cache_folder
 from ftbuild.digest import of_file
-from ftbuild.embedded.parcels import BASE, ChangedError, Changes, News, Parcel
-from ftbuild.embedded.state import State, new_id
-from ftbuild.embedded.weights import Base
+from ftbuild.embedded.parcels import ChangedError, Changes, News, Parcel, unpacked
+from ftbuild.embedded.state import new_id
 
 KEPT_SECONDS = 14 * 24 * 3600.0  # what no job has needed for so long goes
 
@@ -65,20 +64,7 @@ class Guest:
 
     def begin(self, parcel: Parcel) -> None:
         """Begin to train, or go on where the parcel says; all of its files are here."""
-        state = State(self._folder / "state")
-        job_id = parcel.job["id"]
-        own = f"jobs/{job_id}/"
-        for name, digest in parcel.files.items():
-            path = state.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if name.startswith(own):
-                shutil.copyfile(self._kept / digest, path)
-            else:
-                path.symlink_to(self._kept / digest)
-        if parcel.base is not None:
-            model, made_by = parcel.base
-            state.register(Base(model, state.folder / BASE, made_by))
-        state.write_job(parcel.job)
+        state, job_id = unpacked(parcel, self._kept, self._folder / "state"), parcel.job["id"]
         self._changes = Changes(state, job_id)
         self._log = self._folder / "trainer.log"
         command = [sys.executable, "-m", "ftbuild.embedded", "train", "--state", str(state.folder), "--job", job_id]

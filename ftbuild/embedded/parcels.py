@@ -6,12 +6,14 @@ Written down here in the trainer's own order, every moment is a good one to be k
 """
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ftbuild.digest import of_bytes, of_file
 from ftbuild.embedded.state import PAUSED, TERMINAL, Record, State, append_lines, remove, whole
+from ftbuild.embedded.weights import Base
 
 BASE = "base"  # the folder of the base model, beside those of a server
 MADE = ("adapters", "training")  # of a job: folders of folders that appear when they are whole, in this order
@@ -64,6 +66,26 @@ def packed(state: State, job: Record) -> tuple[Parcel, Mapping[str, Path]]:
     digests = {name: of_file(path) for name, path in named.items()}
     base = (found[0].model, found[0].digest) if found is not None else None
     return Parcel({**job, "integrations": []}, base, digests), {digests[name]: path for name, path in named.items()}
+
+
+def unpacked(parcel: Parcel, kept: Path, folder: Path) -> State:
+    """Return a server's folder with the job and what it needs; the bytes of a digest lie in `kept` under its name.
+
+    What is not the job's own is not copied.
+    """
+    state = State(folder)
+    for name, digest in parcel.files.items():
+        path = state.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name.startswith(f"jobs/{parcel.job['id']}/"):
+            shutil.copyfile(kept / digest, path)
+        else:
+            path.symlink_to(kept / digest)
+    if parcel.base is not None:
+        model, made_by = parcel.base
+        state.register(Base(model, state.folder / BASE, made_by))
+    state.write_job(parcel.job)
+    return state
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:
