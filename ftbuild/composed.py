@@ -6,11 +6,12 @@ In JSON every distinct value of a top-level key is said once, so a sweep costs w
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftbuild.errors import EvaluationError
 from ftbuild.halving import Halving
 from ftbuild.origins import Origin, Origins
 from ftbuild.problem import Problem
@@ -66,6 +67,14 @@ class Composed:
         source = self.tree["dataset"]["sources"][name]
         base = origin.tree if origin else Path.cwd()
         return Place(base, str(source["path"]), folder=source["kind"] in FOLDERS)
+
+    def placed(self, error: EvaluationError) -> EvaluationError:
+        """Return an error, which knows no files, with the place of each key of the config that a problem names."""
+        return EvaluationError(*(each if each.path else self._placed(each) for each in error.problems))
+
+    def _placed(self, problem: Problem) -> Problem:
+        origin = self.origins.of(problem.what.partition(":")[0])
+        return replace(problem, path=origin.path, line=origin.line) if origin is not None else problem
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,6 @@ def test_an_aim_that_no_test_example_has_stops_before_the_job(project: Project) 
         ended = project.run("+experiment=second")
         assert ended.code == 5
         said = "round.aims: no test example is in 'source=pairs'\n    Fix: its values there are unseen.\n"
-        assert ended.err.endswith(said)
+        assert ended.err.endswith(f"conf/experiment/second.yaml:7: {said}")
         sent = [(each["method"], each["path"]) for each in recorded(project, smoke=False)]
         assert sent.count(("POST", "/v1/fine_tuning/jobs")) == 1

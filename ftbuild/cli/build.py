@@ -20,7 +20,7 @@ from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.cli.verbs import VERBS
 from ftbuild.cli.walk import Walker, asked_by, names_of, walking
 from ftbuild.compositions import Compositions, compositions
-from ftbuild.errors import ConfigError, ExitCode, FtbuildError, PlanError, worst
+from ftbuild.errors import ConfigError, EvaluationError, ExitCode, FtbuildError, PlanError, worst
 from ftbuild.history import Run
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, result_id
@@ -326,6 +326,8 @@ def _refuse_unlocked(point: Point, graph: Graph, world: World) -> None:
 def _failed(point: Point, done: Build) -> _Ending:
     """Return how a point of a sweep ended that could not be built to its end."""
     error = next(iter(done.failed.values()), None)
+    if isinstance(error, EvaluationError):
+        error = point.composed.placed(error)
     if error is not None and not point.name:
         raise error
     said = render(error.problems).partition("\n")[0] if error else "not built: what it shares with others has failed"

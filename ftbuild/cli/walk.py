@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ftbuild.cli.layout import label_width
 from ftbuild.cli.options import Options
-from ftbuild.errors import CostError
+from ftbuild.errors import CostError, EvaluationError
 from ftbuild.lookup import LedgerFolder, look_up
 from ftbuild.outcome import Build, found
 from ftbuild.plan.graph import Graph
@@ -124,6 +124,8 @@ class Walker:
         )
         try:
             return run_graph(graph, self._store, self._world, console, self.site.runners(), how)
+        except EvaluationError as error:
+            raise points[0].composed.placed(error) from error
         finally:
             console.close()
             gate.settle()
