@@ -32,8 +32,8 @@ class World:
 
     @property
     def proposals(self) -> Path:
-        """Return the folder of what the next rounds could learn: text for git, a folder each."""
-        return self.root / "datasets" / "proposals"
+        """Return the folder of what the next rounds could learn: text for git, a folder each; beside what is built."""
+        return self.built.parent / "proposals"
 
     @property
     def store(self) -> Path:

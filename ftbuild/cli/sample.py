@@ -21,10 +21,12 @@ from ftbuild.cli.logged import Traces
 from ftbuild.cli.options import Options
 from ftbuild.cli.smoke import smoke_overrides
 from ftbuild.cli.walk import Walker, walking
+from ftbuild.completion import Dialogue
 from ftbuild.composed import Composed
 from ftbuild.dataset import redact
 from ftbuild.digest import of_bytes, short
 from ftbuild.errors import ConfigError, DataError, ExitCode
+from ftbuild.example import Example
 from ftbuild.improve import review, sampling, traces
 from ftbuild.improve.entries import Entry
 from ftbuild.improve.proposal import FILE, Proposal
@@ -87,7 +89,8 @@ def sample(options: Options) -> int:
         if not pool.traces:
             fix = "fetch newer ones, or look at fewer filters: keep."
             raise DataError(Problem("no trace is left to choose from", given.source.path, fix=fix))
-        sampled = _sampled(by, arms, pool, given, graph, points[0], store, walker, world)
+        asking = _Asking(by, arms, given, graph, points[0], walker)
+        sampled = asking.sampled(pool, store, world) if any(arm != LOGGED for arm in arms) else _drawn(pool)
     chosen = sampled.chosen[: options.count or COUNT]
     if not chosen:
         raise DataError(_nothing(by, sampled, given))
@@ -156,48 +159,61 @@ def _refuse_untrained(arms: Sequence[str], graph: Graph, points: Sequence[Point]
             raise ConfigError(Problem(what, "command line", fix=fix))
 
 
-def _sampled(
-    by: By,
-    arms: Sequence[str],
-    pool: Pool,
-    given: Traces,
-    graph: Graph,
-    point: Point,
-    store: Store,
-    walker: Walker,
-    world: World,
-) -> Sampled:
-    """Return the traces worth a look, the most worth first; models are asked where that takes answers."""
-    composed = point.composed
-    asked = [arm for arm in arms if arm != LOGGED]
-    if not asked:
-        return Sampled(sampling.by_chance([Candidate(each.id) for each in pool.traces]), len(pool.traces))
-    content = json_lines(map(traces.line, pool.traces))
-    path = world.store / "traces" / f"{given.name}-{short(of_bytes(content))}.jsonl"
-    durable.write(path, content)
-    probed = probe(
-        graph, point, asked, given.name, given.source, path, world.root, store, with_likelihood=by == "uncertainty"
-    )
-    done = walker.walk(probed.graph, probed.points, None)
-    if done.failed:
-        raise next(iter(done.failed.values()))
-    places = {each["id"]: each["line"] for each in parse_lines(_output(done, probed.dataset, "provenance.jsonl"))}
-    answered = {arm: dialogues(_output(done, name, "predictions.jsonl")) for arm, name in probed.answers.items()}
-    offered = tools_of(composed)
-    candidates = []
-    for name, line in places.items():
-        trace = pool.traces[line - 1]
-        own = {arm: answered[arm][name][0] for arm in asked}
-        said = {arm: trace.target if arm == LOGGED else own[arm].first for arm in arms}
-        form = given.form.schema if given.form is not None else None
-        likelihood = own[asked[0]].last.likelihood
-        candidates.append(Candidate(trace.id, said, likelihood, trace.tools or offered, form))
-    drawn = {each.id: number for number, each in enumerate(pool.traces)}
-    candidates.sort(key=lambda each: drawn[each.id])
-    options = composed.settings.evaluation.scorers.get("tool_calls") or ScorerOptions()
-    if by == "disagreement":
-        return Sampled(sampling.by_disagreement(candidates, options), len(candidates), arms)
-    return Sampled(sampling.by_uncertainty(candidates), len(candidates), arms)
+def _drawn(pool: Pool) -> Sampled:
+    """Return all traces, as the seed has drawn them: nobody is asked."""
+    return Sampled(sampling.by_chance([Candidate(each.id) for each in pool.traces]), len(pool.traces))
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """How models are asked which traces are worth a look: `arms` of the experiment that `graph` and `point` are of,
+    about traces of the source `given`.
+    """
+
+    by: By
+    arms: Sequence[str]
+    given: Traces
+    graph: Graph
+    point: Point
+    walker: Walker
+
+    @property
+    def asked(self) -> list[str]:
+        """Return the arms that answer anew."""
+        return [arm for arm in self.arms if arm != LOGGED]
+
+    def sampled(self, pool: Pool, store: Store, world: World) -> Sampled:
+        """Return the traces worth a look, the most worth first."""
+        name, source = self.given.name, self.given.source
+        content = json_lines(map(traces.line, pool.traces))
+        path = world.store / "traces" / f"{name}-{short(of_bytes(content))}.jsonl"
+        durable.write(path, content)
+        unsure = self.by == "uncertainty"
+        about = (self.graph, self.point, self.asked, name, source, path, world.root, store)
+        probed = probe(*about, with_likelihood=unsure)
+        done = self.walker.walk(probed.graph, probed.points, None)
+        if done.failed:
+            raise next(iter(done.failed.values()))
+        places = parse_lines(_output(done, probed.dataset, "provenance.jsonl"))
+        answered = {arm: dialogues(_output(done, name, "predictions.jsonl")) for arm, name in probed.answers.items()}
+        candidates = {
+            each["line"]: self._candidate(
+                pool.traces[each["line"] - 1], {arm: own[each["id"]][0] for arm, own in answered.items()}
+            )
+            for each in places
+        }
+        drawn = [candidates[line] for line in sorted(candidates)]
+        if unsure:
+            return Sampled(sampling.by_uncertainty(drawn), len(drawn), self.arms)
+        options = self.point.composed.settings.evaluation.scorers.get("tool_calls") or ScorerOptions()
+        return Sampled(sampling.by_disagreement(drawn, options), len(drawn), self.arms)
+
+    def _candidate(self, trace: Example, own: Mapping[str, Dialogue]) -> Candidate:
+        """Return a trace with the answers to it; `own` are those that were asked for."""
+        said = {arm: trace.target if arm == LOGGED else own[arm].first for arm in self.arms}
+        form = self.given.form.schema if self.given.form is not None else None
+        likelihood = own[self.asked[0]].last.likelihood
+        return Candidate(trace.id, said, likelihood, trace.tools or tools_of(self.point.composed), form)
 
 
 def _output(done: Build, name: str, output: str) -> bytes:
@@ -236,7 +252,7 @@ def _folder(options: Options, composed: Composed, given: Traces, by: By, world: 
         ConfigError: there is one already; somebody may have filled it in.
     """
     name = f"{composed.experiment}_{given.name}_{by}"
-    folder = Path(options.to) if options.to else world.built.parent / "proposals" / name
+    folder = Path(options.to) if options.to else world.proposals / name
     if folder.exists():
         fix = f"accept it, take it away (rm -r {shlex.quote(os.path.relpath(folder))}), or --to another folder."
         raise ConfigError(Problem("is there already", os.path.relpath(folder), fix=fix))

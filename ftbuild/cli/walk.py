@@ -115,13 +115,9 @@ class Walker:
             self._pass(gate, done)
             self.site.costs = {**self.site.costs, **gate.spent}
 
-        how = How(
-            *self._workers,
-            max(point.composed.settings.provider.at_once for point in _each_provider(asking)),
-            options.keep_going or options.multirun,
-            self._stopping,
-            pass_gate,
-        )
+        at_once = max(point.composed.settings.provider.at_once for point in _each_provider(asking))
+        keep_going = options.keep_going or options.multirun
+        how = How(*self._workers, at_once, keep_going, self._stopping, pass_gate)
         try:
             return run_graph(graph, self._store, self._world, console, self.site.runners(), how)
         except EvaluationError as error:
