@@ -95,3 +95,13 @@ def test_a_run_that_was_not_judged_or_is_under_way_is_told(tmp_path: Path) -> No
     )
     Runs(tmp_path).write(OLD, verdict=None, ending=None)
     assert own.refused("improve", OLD).startswith(f"command line: {OLD} was not judged\n")
+
+
+def test_a_run_that_trained_nothing_is_told(tmp_path: Path) -> None:
+    own = Own(tmp_path)
+    Runs(tmp_path).write(OLD, verdict=None, ending=None, jobs=[])
+    assert own.refused("improve", OLD) == (
+        f"command line: {OLD} trained nothing, so nothing was judged\n"
+        "    With method=none a model is asked as it is: what it misses, no data of this experiment has taught it.\n"
+        "    Fix: build it with a method: method=supervised\n"
+    )

@@ -24,6 +24,10 @@ def refuse_unjudged(run: Run, options: Options, so: str) -> None:
     if run.told.get("rehearsed"):
         why = f"Its answers are made up, so {so}."
         raise ConfigError(Problem(f"{run.run_id} is a rehearsal", "command line", why=why, fix="build it for real."))
+    if not is_smoke(run, options) and run.told["verdict"] is None and not run.told["jobs"]:
+        what = f"{run.run_id} trained nothing, so nothing was judged"
+        why = "With method=none a model is asked as it is: what it misses, no data of this experiment has taught it."
+        raise ConfigError(Problem(what, "command line", why=why, fix="build it with a method: method=supervised"))
     if is_smoke(run, options) or run.told["verdict"] is None:
         why = "A smoke run has a tiny model and few examples, and is not judged."
         fix = build.replace(" --smoke", "")
