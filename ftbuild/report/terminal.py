@@ -12,6 +12,7 @@ from ftbuild.report.input import ReportInput
 
 GAP = "     "
 NARROW_GAP = "  "
+OURS = "embedded"  # who has the weights on this machine
 Cells = Sequence[str]
 
 
@@ -184,6 +185,7 @@ def _goal(results: Mapping[str, Any]) -> str:
 
 def _next(report_input: ReportInput) -> str:
     run, training = report_input.run, report_input.training
+    is_judged = report_input.results["verdict"] is not None and not report_input.results.get("rehearsed")
     lines = []
     missed = misses.by_kind(report_input.examples, report_input.results["arm"])
     if missed:
@@ -191,11 +193,14 @@ def _next(report_input: ReportInput) -> str:
         which = ", ".join(f"{len(found)} {_plural(kind, len(found))}" for kind, found in list(missed.items())[:3])
         total = f"{words.count(n_missed, 'miss', 'misses')} of {len(report_input.examples):,}"
         lines += [f"improve  {total}: {which}", f"         to read, never to train on: {run['path']}/misses.jsonl"]
-        if report_input.results["verdict"] is not None and not report_input.results.get("rehearsed"):
+        if is_judged:
             lines.append(f"         what to learn from instead: ftbuild improve {run['run_id']}")
     lines.append(f"report   {run['path']}/report.html")
     if training and training["model"]:
         lines.append(f"model    {training['model']}")
+        if is_judged:
+            away = "     take it away: ftbuild export latest DIR" if run["provider"] == OURS else ""
+            lines.append(f"         talk to it: ftbuild chat latest{away}")
     lines.append(f"again    {again(run)}")
     lines.append(f"{words.duration(run['seconds'])}; {words.cost(run['cost_usd'])}")
     return "\n".join(lines)
