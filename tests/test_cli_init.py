@@ -111,6 +111,8 @@ def test_a_file_is_recognised_and_its_experiment_builds(layout: str, own: Own) -
     assert (ended.code, ended.err) == (0, "")
     first, wrote, then = ended.out.splitlines()
     assert first == f"data/{name}: {said}"
+    written = (own.folder / wrote.split()[1]).read_text()
+    assert ("\n# consent: " in written) == (layout in ("stored completions", "langfuse", "langsmith"))
     assert wrote.startswith("wrote conf/source/")
     assert then == "Look at it: ftbuild show +experiment=mine"
     assert own.run("show", "+experiment=mine", "-n", "1").out.startswith("train, line 1 of ")

@@ -49,6 +49,8 @@ SAID = {
     "parquet": "rows of Parquet", "huggingface": "rows of a saved dataset",
 }  # fmt: skip
 DOCUMENTS = (*passages.MARKDOWN, ".txt")
+LOGGED = ("stored_completions", "langfuse", "langsmith")  # what people said to a model
+CONSENT = "# consent: who agreed, by what, and when     # ftbuild sample asks for it: take the first # away\n"
 TOLD_TOOLS = ("chat_jsonl", "sharegpt", "alpaca", "bfcl", "stored_completions")  # where a line has them in `tools`
 
 
@@ -412,7 +414,7 @@ def _source(found: Recognised, shown: str, name: str, path: Path) -> str:
     return (
         f"# {path.name}: {found.said()}.   ftbuild show +experiment={name}\n"
         f"kind: {found.kind}\npath: {_quoted(shown)}\n{fields}"
-        f"{_origin(path)}"
+        f"{_origin(path)}{CONSENT if found.kind in LOGGED else ''}"
     )
 
 
