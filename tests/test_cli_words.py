@@ -12,7 +12,8 @@ from config_fixture import CONF, TONE, Own
 from ftbuild import __version__
 
 VERBS = (
-    "build, dataset, plan, why, show, diff, runs, check, score, compare, jobs, watch, cancel, pause, resume, retry, "
+    "build, dataset, train, evaluate, report, plan, why, show, diff, runs, check, score, compare, jobs, watch, cancel, "
+    "pause, resume, retry, "
     "adopt, blame, retract, verify, gc, improve, sample, accept, promote, export, chat, serve, "
     "init, fetch, doctor, schema, completion"
 )

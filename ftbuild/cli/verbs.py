@@ -42,6 +42,22 @@ VERBS = {
     "dataset": Verb(
         "build the data and no more", "dataset:dataset", (*COMPOSED, "--cfg", "--jobs", "--ray", "--keep-going")
     ),
+    "train": Verb(
+        "build up to the model: data, base model, job",
+        "stages:train",
+        (*COMPOSED, "--cfg", "--jobs", "--ray", "--keep-going", *PAYING),
+    ),
+    "evaluate": Verb(
+        "build up to the verdict, and no run or report",
+        "stages:evaluate",
+        (*COMPOSED, "--cfg", "--jobs", "--ray", "--keep-going", *PAYING),
+    ),
+    "report": Verb(
+        "draw the report of what is built anew; no model is asked, nothing is launched",
+        "stages:report",
+        ("--smoke", "--cfg", "--jobs", "--format"),
+        ("text", "github", "junit", "md"),
+    ),
     "plan": Verb(
         "say what a build would do, and why",
         "plan:plan",

@@ -28,6 +28,12 @@ def summary(report_input: ReportInput, width: int = 100) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
+def numbers(results: Mapping[str, Any], width: int = 100) -> str:
+    """Return what a comparison came to: the arms, their differences, the goal."""
+    blocks = [_arms(results, width), _other_arms(results, width), _goal(results)]
+    return "\n\n".join(block for block in blocks if block)
+
+
 def _shown(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the metrics of the terminal: single rules and constraints only where the goal names them."""
     named = {condition["metric"] for condition in results["goal"]} | {results["verdict_metric"]}
