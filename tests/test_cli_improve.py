@@ -29,7 +29,8 @@ def said(facts: Facts) -> str:
         (
             FACTS,
             "run-1: tuned misses 12 of 100 validation examples; 40 of 200 test examples, which are counted and not "
-            "looked at.\n\nNothing is proposed.",
+            "looked at.\nWhat is near in the training data is found by letters alone: no model of the provider is "
+            "known to give vectors (retrieval.model names one).\n\nNothing is proposed.",
         ),
         (
             replace(FACTS, missed=0, missed_in_test=0),
@@ -43,10 +44,10 @@ def said(facts: Facts) -> str:
             "there are.\n\nNothing is proposed.",
         ),
         (
-            replace(FACTS, missed=2, n=10, missed_in_test=0, n_test=0),
+            replace(FACTS, missed=2, n=10, missed_in_test=0, n_test=0, in_meaning=True),
             "run-1: tuned misses 2 of 10 validation examples; there is no test example.\nWith 10 validation examples a "
-            "kind of miss that comes up once in ten may well not be among them: raise dataset.split.validation.\n\n"
-            "Nothing is proposed.",
+            "kind of miss that comes up once in ten may well not be among them: raise dataset.split.validation.\n"
+            "What is near in the training data is found by letters and by meaning.\n\nNothing is proposed.",
         ),
         (
             replace(FACTS, tells=False),
@@ -63,21 +64,24 @@ def test_a_group_says_where_it_stands_out_and_what_was_learnt() -> None:
     example = {"id": "1", "path": "a.jsonl", "line": 4, "input": "lights\non", "target": "light(on)"}
     example |= {"answers": {"tuned": ""}, "slices": {"calls": "one"}}
     near = [Near(Learnt("2", "b.jsonl:7", "lights off", "light(off)", ("light",)), 0.613)]
+    near.append(Near(Learnt("3", "b.jsonl:8", "make it bright", "light(on)", ("light",)), 0.7, "meaning"))
     missed = [Miss(example, (misses.MISSING,), "taught", near)]
     parts = [Part("calls=one", 3, 8, 0.01), Part("source=a", 3, 60, 0.6)]
     group = Group(misses.MISSING, "tuned", missed, 100, parts, {"light": 3}, {}, (9, 200))
     suspected = [Suspect(0, "ab", "b.jsonl:9", ["its answer loses a fact"], 2.0)]
-    assert improve_text.text(FACTS, [group], suspected, NOTHING, None, 100).splitlines()[3:] == [
+    assert improve_text.text(FACTS, [group], suspected, NOTHING, None, 100).splitlines()[5:] == [
         "   1  leaves a call out   (test: 9 of 200)",
         "      1 taught there",
         "      stands out in calls=one (3 of 8)",
         "      tools: light 3",
         "",
-        "      asked      lights on",
-        "      wanted     light(on)",
-        "      tuned      nothing",
-        "      near 0.61  lights off   b.jsonl:7",
-        "      learnt     light(off)",
+        "      asked            lights on",
+        "      wanted           light(on)",
+        "      tuned            nothing",
+        "      near 0.61        lights off   b.jsonl:7",
+        "      learnt           light(off)",
+        "      in meaning 0.70  make it bright   b.jsonl:8",
+        "      learnt           light(on)",
         "",
         "1 training example to look at, for the label may be wrong:",
         "  b.jsonl:9   its answer loses a fact",

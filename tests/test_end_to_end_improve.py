@@ -37,6 +37,7 @@ defaults:
   - override /evaluation: ours
   - override /model: tiny
 request: {max_completion_tokens: 16}
+retrieval: {model: tiny-random}
 dataset:
   split: {validation: 0.2, test: 0.2}
 """
@@ -97,6 +98,8 @@ def test_a_run_is_improved_and_what_is_accepted_is_the_next_round(project: Proje
     tested = (project.folder / "ours.jsonl").read_text(encoding="utf-8").splitlines()
     found = json.loads(project.run("improve", "--format", "json").out)
     assert (found["proposal"], found["n"], found["n_test"]) == (str(folder), counts["validation"], counts["test"])
+    by = {one["by"] for group in found["groups"] for each in group["examples"] for one in each["near"]}
+    assert (found["in_meaning"], by) == (True, {"letters", "meaning"})
     assert {"learnt.jsonl:4", "learnt.jsonl:6", "learnt.jsonl:51"} == {each["place"] for each in found["suspects"][:3]}
     assert not [line for line in tested if json.loads(line)["casual"] in proposal]
 

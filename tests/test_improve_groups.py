@@ -10,8 +10,10 @@ from scipy.stats import hypergeom
 
 from ftbuild.chat import Message, Tool, ToolCall, said
 from ftbuild.improve.groups import LOST, NEEDS_PASSAGES, WRONG_TOOL, groups, kinds_of, label
-from ftbuild.improve.neighbours import Learnt, Training, similarity
+from ftbuild.improve.neighbours import Learnt, Said, Training, similarity
 from ftbuild.report import misses
+from ftbuild.retrieval.index import Vectors
+from ftbuild.retrieval.meaning import Meaning
 from ftbuild.scorers import Case
 from ftbuild.scorers.tool_calls import ToolCalls
 from ftbuild.stats.excess import p_of_excess
@@ -128,6 +130,21 @@ def test_nothing_like_it_is_told_apart_from_contradicted_and_taught() -> None:
     assert training.evidence(learnt("zzz qqq xxx", "", "music"))[0] == "absent"
     near = training.evidence(learnt("turn on the light in the cellar", "", "light"))[1]
     assert [each.learnt.calls for each in near[:2]] == [("light",), ("light",)]
+
+
+def test_what_is_said_in_other_words_is_near_by_vectors() -> None:
+    """Two directions that tell tools apart, below one that all texts share, as vectors of a language model do."""
+    other = learnt("get me out of bed early", "", "alarm")
+    way = {"light": [0.0, 0.0], "music": [1.0, 0.0], "alarm": [0.0, 1.0]}
+    known = {each.asked: [9.0, *way[each.calls[0]]] for each in (*REQUESTS, other) if each.calls}
+    meaning = Meaning(Vectors.of([], known, 3), [each.asked for each in REQUESTS])
+    said = Said(REQUESTS, meaning)
+    assert [each.learnt.calls for each in said.nearest(other.asked)][:2] == [("alarm",), ("alarm",)]
+    assert {each.by for each in said.nearest(other.asked)} == {"meaning"}
+    assert said.nearest("never read") == []
+    assert Training(REQUESTS).evidence(other)[0] == "absent"
+    assert Training(REQUESTS, said).evidence(other)[0] == "taught"
+    assert Training(REQUESTS, said).evidence(learnt(other.asked, "", "music"))[0] == "contradicted"
 
 
 def test_texts_asked_alike_and_answered_otherwise_contradict() -> None:

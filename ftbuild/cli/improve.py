@@ -7,6 +7,7 @@ datasets/proposals/RUN/. Of the test split it counts misses and shows nothing.
 import json
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ftbuild.cli import improve_text
@@ -14,6 +15,7 @@ from ftbuild.cli.build import world_of
 from ftbuild.cli.diff import find_run
 from ftbuild.cli.drafting import drafted
 from ftbuild.cli.layout import columns
+from ftbuild.cli.meaning import meaning
 from ftbuild.cli.options import Options
 from ftbuild.cli.rebuilt import refuse_unjudged, unchanged
 from ftbuild.cli.seen import Seen, with_passages
@@ -24,6 +26,7 @@ from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.history import Run
 from ftbuild.improve import entries
 from ftbuild.improve.groups import Group
+from ftbuild.improve.neighbours import Said, read
 from ftbuild.improve.proposal import Proposal
 from ftbuild.improve.suspects import Suspect
 from ftbuild.plan.splits import validating
@@ -61,7 +64,7 @@ def improve(options: Options) -> int:
     with walked(asked, [point], store, world, options) as done:
         for error in done.failed.values():
             raise error
-        seen = Seen(run, composed, done)
+        seen = _understood(Seen(run, composed, done), store, world, options)
         found = seen.groups()
         suspected = seen.suspects()
         proposed = [*_entries(seen, found, suspected, world), *drafted(seen, found, store, world, options)]
@@ -105,6 +108,20 @@ def _asked(settings: Settings) -> list[str]:
     first = [settings.judged_arm, settings.goal.against]
     twins = [each for pair in pairs.items() if set(pair) & set(first) for each in pair]
     return [name for name in dict.fromkeys([*first, *twins]) if name in settings.arms]
+
+
+def _understood(seen: Seen, store: Store, world: World, options: Options) -> Seen:
+    """Return what was seen, with what the training examples say where the provider gives vectors and there are misses.
+
+    Raises:
+        FtbuildError: the vectors could not be had.
+    """
+    if not seen.missed:
+        return seen
+    learnt = read(seen.learnt)
+    usual, others = ([each.asked for each in some] for some in (learnt, seen.missed))
+    found = meaning(usual, others, "meaning", seen.composed, store, world, options)
+    return replace(seen, said=Said(learnt, found)) if found is not None else seen
 
 
 def _entries(seen: Seen, found: Sequence[Group], suspected: Sequence[Suspect], world: World) -> Iterator[entries.Entry]:

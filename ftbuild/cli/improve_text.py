@@ -10,6 +10,7 @@ from typing import Any
 from ftbuild.cli.grid import aligned
 from ftbuild.cli.layout import hang
 from ftbuild.improve.groups import Group, Miss, label
+from ftbuild.improve.neighbours import By
 from ftbuild.improve.proposal import Proposal
 from ftbuild.improve.suspects import Suspect
 from ftbuild.report import misses, words
@@ -23,12 +24,16 @@ EVIDENCE = {
     "taught": "taught there",
 }
 
+NO_VECTORS = "no model of the provider is known to give vectors (retrieval.model names one)"
+NEAR: Mapping[By, str] = {"letters": "near", "meaning": "in meaning"}
+
 
 @dataclass(frozen=True)
 class Facts:
     """The run and how much was missed: `missed` of `n` validation examples, `missed_in_test` of `n_test`.
 
-    Where no scorer tells a miss, nothing can be said of any.
+    Where no scorer tells a miss, nothing can be said of any. `in_meaning` says whether what is near was looked for by
+    vectors, too.
     """
 
     run: str
@@ -41,6 +46,7 @@ class Facts:
     n_test: int
     n_learnt: int
     tells: bool
+    in_meaning: bool = False
 
 
 def text(
@@ -79,6 +85,9 @@ def _head(facts: Facts) -> Iterator[str]:
             f"With {words.count(facts.n, 'validation example')} a kind of miss that comes up once in ten may well not "
             "be among them: raise dataset.split.validation."
         )
+    if facts.missed:
+        by = "letters and by meaning" if facts.in_meaning else f"letters alone: {NO_VECTORS}"
+        yield f"What is near in the training data is found by {by}."
 
 
 def _group(group: Group, facts: Facts, shown: set[str], width: int) -> Iterator[str]:
@@ -122,10 +131,11 @@ def _example(miss: Miss, arm: str, width: int) -> Iterator[str]:
         ("wanted", one_line(each["target"])),
         (arm, one_line(each["answers"][arm] or "nothing")),
     ]
-    if miss.near:
-        nearest = miss.near[0]
-        rows.append((f"near {nearest.similarity:.2f}", f"{one_line(nearest.learnt.asked)}   {nearest.learnt.place}"))
-        rows.append(("learnt", one_line(nearest.learnt.answer)))
+    for by, called in NEAR.items():
+        if nearest := next((one for one in miss.near if one.by == by), None):
+            said = f"{one_line(nearest.learnt.asked)}   {nearest.learnt.place}"
+            rows.append((f"{called} {nearest.similarity:.2f}", said))
+            rows.append(("learnt", one_line(nearest.learnt.answer)))
     yield ""
     widest = max(len(name) for name, _ in rows)
     yield from (hang(f"      {name:{widest}}  ", said, width) for name, said in rows)
@@ -189,7 +199,7 @@ def _group_json(group: Group, facts: Facts) -> Mapping[str, Any]:
                 "line": each.example["line"],
                 "kinds": [*each.kinds],
                 "evidence": each.evidence,
-                "near": [{"place": one.learnt.place, "similarity": one.similarity} for one in each.near],
+                "near": [{"place": one.learnt.place, "similarity": one.similarity, "by": one.by} for one in each.near],
             }
             for each in group.misses
         ],

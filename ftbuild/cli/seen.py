@@ -13,7 +13,7 @@ from ftbuild.completion import Completion, Dialogue
 from ftbuild.composed import Composed
 from ftbuild.history import Run
 from ftbuild.improve.groups import NEEDS_PASSAGES, Group, groups
-from ftbuild.improve.neighbours import Learnt, Training
+from ftbuild.improve.neighbours import Learnt, Said, Training
 from ftbuild.improve.suspects import Suspect, suspects
 from ftbuild.outcome import Build
 from ftbuild.plan.action import DATASET, SCORE, VALIDATION, Action
@@ -37,11 +37,15 @@ def with_passages(settings: Settings) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Seen:
-    """A run with what its arms made of the validation split, read from the store where it is asked for."""
+    """A run with what its arms made of the validation split, read from the store where it is asked for.
+
+    `said` is what its training examples say, where vectors tell it.
+    """
 
     run: Run
     composed: Composed
     done: Build
+    said: Said | None = None
 
     @property
     def arm(self) -> str:
@@ -72,6 +76,12 @@ class Seen:
             inputs[f"{arm}.scores"] = self.done.store.get(self.done.ran[action.id].record.outputs["scores.jsonl"])
         return examples_of(list(self.scored), inputs)
 
+    @property
+    def missed(self) -> list[Learnt]:
+        """Return the validation examples that are grouped, as they should be answered: any that an arm missed."""
+        missed = [each["id"] for each in self.examples if any(misses.kinds(each, arm) for arm in self.scored)]
+        return [self.wanted[each] for each in missed]
+
     @cached_property
     def tested(self) -> Sequence[Mapping[str, Any]]:
         """Return the test examples, to be counted."""
@@ -86,17 +96,26 @@ class Seen:
     @cached_property
     def training(self) -> Training:
         """Return what was learnt from."""
-        return Training([_learnt(each, f"{place['path']}:{place['line']}") for each, place in self._learnt_from])
+        return Training(self.learnt, self.said)
+
+    @cached_property
+    def learnt(self) -> list[Learnt]:
+        """Return the training examples."""
+        return [_learnt(each, f"{place['path']}:{place['line']}") for each, place in self._learnt_from]
+
+    @cached_property
+    def wanted(self) -> dict[str, Learnt]:
+        """Return the validation examples as they should be answered, by id."""
+        targets = parse_lines(self.done.read(self.scored[self.arm], "examples"))
+        return {each["id"]: _learnt(each, "") for each in targets}
 
     def groups(self) -> list[Group]:
         """Return the misses of the judged arm by kind, and those of an arm without passages that need them."""
-        targets = parse_lines(self.done.read(self.scored[self.arm], "examples"))
-        wanted = {each["id"]: _learnt(each, "") for each in targets}
         pairs = with_passages(self.composed.settings)
 
         def of(arm: str) -> list[Group]:
             twins = [each for each in [pairs.get(arm)] if each in self.scored]
-            return groups(self.examples, arm, self.against, self.training, wanted, self.tested, twins)
+            return groups(self.examples, arm, self.against, self.training, self.wanted, self.tested, twins)
 
         bare = [each for each in pairs if each in self.scored and each != self.arm]
         return [*of(self.arm), *(each for arm in bare for each in of(arm) if each.kind == NEEDS_PASSAGES)]
@@ -131,6 +150,7 @@ class Seen:
             len(self.tested),
             self.training.n,
             bool(told_by),
+            self.said is not None,
         )
 
     def held_out(self) -> Iterator[Mapping[str, Any]]:

@@ -36,6 +36,13 @@ def walled(settings: Settings) -> dict[str, object]:
     return {"walled": found} if found else {}
 
 
+def embedder(settings: Settings) -> dict[str, object]:
+    """Return who is asked for vectors."""
+    named = settings.retrieval.model
+    model = {"embedder": named} if named is not None else {"model": settings.model.keyed()}
+    return {"provider": settings.provider.keyed(), **model}
+
+
 def retrieval(settings: Settings) -> dict[str, object]:
     """Return which passages go into the prompts, where any do."""
     return {"retrieval": settings.retrieval.keyed()} if settings.retrieval.documents is not None else {}

@@ -182,10 +182,8 @@ def _index(graph: Graph, settings: Settings, documents: str, sources: Sequence[I
     kind = settings.retrieval.kind
     inputs = [Input("passages", next(each.action for each in sources if each.role == documents), "passages.jsonl")]
     if kind != "lexical":
-        named = settings.retrieval.model
         asked = settings.retrieval.sources or list(settings.dataset.of_examples)
-        keyed: dict[str, object] = {"provider": settings.provider.keyed(), **data_keys.redact(settings)}
-        keyed |= {"embedder": named} if named is not None else {"model": settings.model.keyed()}
+        keyed = {**data_keys.embedder(settings), **data_keys.redact(settings)}
         questions = [
             Input(f"questions.{name}", each.action, each.output)
             for name in sorted(asked)

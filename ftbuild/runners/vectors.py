@@ -1,4 +1,4 @@
-"""The vectors of passages and of the questions that they are searched with, asked of the provider."""
+"""The vectors of texts, asked of the provider: of passages and the questions they are searched with, and of others."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,12 +22,13 @@ OF_SOURCE = "questions."  # and the name of the source
 
 
 def embed(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) -> Made:
-    """Ask for the vectors of passages and questions; what is redacted is not sent."""
+    """Ask for the vectors of passages and questions, without what is redacted, and of other `texts` as they are."""
     from ftbuild.evaluate.calls import Calls
     from ftbuild.evaluate.vectors import vectors
 
     rules = tuple(action.settings.get("redact", ()))
-    passages = [Passage.from_json(each) for each in parse_lines(done.read(action, "passages"))]
+    given = [done.read(action, "passages")] if any(each.role == "passages" for each in action.inputs) else []
+    passages = [Passage.from_json(each) for content in given for each in parse_lines(content)]
     asked = [
         Example.from_json(each)
         for one in action.inputs
@@ -35,6 +36,7 @@ def embed(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) 
         for each in parse_lines(done.read(action, one.role))
     ]
     of_questions = {asked_by(each): asked_by(redacted(each, rules) if rules else each) for each in asked}
+    of_questions |= {each: each for each in action.settings.get("texts", ())}
     of_passages = [_without(searched(each), rules) for each in passages]
     model = action.settings.get("embedder") or shop.settings.model.id
     scope: dict[str, Any] = {name: action.settings[name] for name in ("provider", "model") if name in action.settings}

@@ -64,6 +64,15 @@ class Settings(Node):
         return self.model_copy(update={"provider": judge.provider or self.provider, "model": judge.model or self.model})
 
     @property
+    def embedder(self) -> str | None:
+        """Return the model of the provider that gives vectors: the one named, or the base model where that is our own.
+
+        None where none is known to, or its weights are drawn at random and it would really be asked.
+        """
+        is_drawn = self.model.random is not None and not self.provider.makes_up
+        return self.retrieval.model or (self.model.id if self.model.is_here and not is_drawn else None)
+
+    @property
     def arms(self) -> dict[str, Arm]:
         """Return the arms that are compared, by name: where nothing is tuned, those that need no training."""
         trains = self.method.type != "none"
