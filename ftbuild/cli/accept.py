@@ -7,7 +7,7 @@ experiment composes. What was written is text for git; nothing is built.
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from pydantic import ValidationError
 from ftbuild.cli import own_conf
 from ftbuild.cli.build import world_of
 from ftbuild.cli.held_out import held_out
+from ftbuild.cli.meaning import meant
 from ftbuild.cli.options import Options
 from ftbuild.cli.rebuilt import graph_of_judged
 from ftbuild.compose import compose
 from ftbuild.composed import Composed
 from ftbuild.dataset.wall import Wall
 from ftbuild.errors import ConfigError, DataError, ExitCode
+from ftbuild.example import Example
 from ftbuild.improve import proposal as proposals
 from ftbuild.improve import review
 from ftbuild.improve.accepting import Accepted, accepted, next_name
@@ -59,7 +61,12 @@ def accept(options: Options) -> int:
     _refuse_unlike(chosen, composed, shown)
     reviewed = {each.name: _reviewed(each, folder) for each in chosen if each.kind == "review"}
     made = accepted(proposal, chosen, name, composed.tree, reviewed)
-    _check(made, composed, shown, world)
+    store = Store(world.store)
+    outputs = _built(composed, store, world) if made.sources else {}
+    learnt = _read(made, composed, outputs, store, shown)
+    twins = meant(learnt, outputs, composed, store, world, options) if learnt else []
+    if alike := [twin.problem(each.path, each.line) for each, twin in zip(learnt, twins, strict=True) if twin]:
+        print(render(alike), file=sys.stderr)
     told = _write(made, composed, proposal, chosen, world)
     print("\n".join(f"wrote {each}" for each in told))
     print(f"Look at it: git diff, ftbuild plan +experiment={name}     Build it: ftbuild +experiment={name}")
@@ -133,14 +140,15 @@ def _reviewed(entry: Entry, folder: Path) -> str:
     return b"".join(line(each) + b"\n" for each in made).decode()
 
 
-def _check(made: Accepted, composed: Composed, shown: str, world: World) -> None:
-    """Say nothing where every new example can be read and none is derived from one that tests.
+def _read(made: Accepted, composed: Composed, outputs: Mapping[str, str], store: Store, shown: str) -> list[Example]:
+    """Return the new examples to learn from, where all can be read and none is derived from one that tests.
 
     Raises:
         DataError: with the places.
     """
     problems: list[Problem] = []
-    wall = Wall(_held_out(composed, world)) if made.sources else None
+    learnt: list[Example] = []
+    wall = Wall(held_out(outputs, store) if made.sources else ())
     tools = tuple(tools_of(composed))
     for name, said in made.sources.items():
         try:
@@ -150,13 +158,11 @@ def _check(made: Accepted, composed: Composed, shown: str, world: World) -> None
             continue
         examples, found = read_source(made.files[said["path"]].encode(), name, source)
         problems += [each for each in found if each.severity == "error"]
-        for each in examples:
-            told = replace(each, tools=each.tools or tools)
-            twin = wall.twin(told.to_json()) if wall is not None and each.only != "test" else None
-            if twin is not None:
-                problems.append(twin.problem(each.path, each.line))
+        learnt += [replace(each, tools=each.tools or tools) for each in examples if each.only != "test"]
+    problems += [twin.problem(each.path, each.line) for each in learnt if (twin := wall.twin(each.to_json()))]
     if problems:
         raise DataError(*problems)
+    return learnt
 
 
 def _unfit(source: str, error: Mapping[str, Any], shown: str) -> Problem:
@@ -179,19 +185,18 @@ def _refuse_unlike(chosen: Sequence[Entry], composed: Composed, shown: str) -> N
             raise DataError(Problem(what, f"{shown}/{proposals.FILE}", fix=f"one of {', '.join(known)}."))
 
 
-def _held_out(composed: Composed, world: World) -> Iterator[Mapping[str, Any]]:
-    """Return the examples that test, of the data as they were built.
+def _built(composed: Composed, store: Store, world: World) -> Mapping[str, str]:
+    """Return the outputs of the dataset.
 
     Raises:
         ConfigError: they were not.
     """
-    store = Store(world.store)
     planned = look_up(graph_of_judged(composed, world), store, LedgerFolder(world))
     record = next(each.record for each in planned if each.action.kind is DATASET)
     if record is None:
         fix = f"ftbuild dataset {shlex.join(composed.overrides)}"
         raise ConfigError(Problem("the data are not built, so nothing is known of what tests", "", fix=fix))
-    return held_out(record.outputs, store)
+    return record.outputs
 
 
 def _write(made: Accepted, composed: Composed, proposal: Proposal, chosen: Sequence[Entry], world: World) -> list[str]:

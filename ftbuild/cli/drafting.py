@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ftbuild.chat import Tool
+from ftbuild.cli.meaning import meant
 from ftbuild.cli.options import Options
 from ftbuild.cli.seen import Seen
 from ftbuild.cli.walk import walked
 from ftbuild.dataset.build import folded
 from ftbuild.dataset.wall import Wall
+from ftbuild.example import Example
 from ftbuild.improve import entries
 from ftbuild.improve.groups import Group
 from ftbuild.improve.neighbours import Training
@@ -62,15 +64,20 @@ def drafted(
         for name, group in asked.items():
             content = store.get(done.ran[name].record.outputs["replies.jsonl"])
             read = drafts([each["reply"] for each in parse_lines(content)], teacher.model.id, group.kind, tools)
-            lines, left_out = _fit(read, seen.training, wall, tuple(tools))
-            yield entries.of_drafts(group, lines, teacher.model.id, teacher.licence, left_out, seen.slices)
+            fit, left_out = _fit(read, seen.training, wall, tuple(tools))
+            twins = meant([*fit.values()], seen.outputs, seen.composed, store, world, options)
+            alike = {at: f"{twin.path}:{twin.line}" for at, twin in enumerate(twins, 1) if twin is not None}
+            made = entries.Drafted([*fit], teacher.model.id, teacher.licence, left_out, alike)
+            yield entries.of_drafts(group, made, seen.slices)
 
 
-def _fit(read: Drafts, training: Training, wall: Wall, tools: tuple[Tool, ...]) -> tuple[list[str], dict[str, int]]:
-    """Return the drafts that are new as lines, and how many are not among them, by reason."""
+def _fit(
+    read: Drafts, training: Training, wall: Wall, tools: tuple[Tool, ...]
+) -> tuple[dict[str, Example], dict[str, int]]:
+    """Return the drafts that are new by their lines, and how many are not among them, by reason."""
     known = {folded(each.asked) for each in training.learnt}
     left_out = {"not of the form asked for": read.n_unread, "asked already": 0, "derived from a test example": 0}
-    kept = []
+    kept: dict[str, Example] = {}
     source = Source(kind="chat_jsonl", path="drafts.jsonl", licence="", origin="")
     for value in read.lines:
         line = json.dumps(value, ensure_ascii=False) + "\n"
@@ -81,5 +88,5 @@ def _fit(read: Drafts, training: Training, wall: Wall, tools: tuple[Tool, ...]) 
             left_out["derived from a test example"] += 1
         else:
             known.add(said)
-            kept.append(line)
+            kept[line] = replace(example, tools=tools)
     return kept, left_out

@@ -15,7 +15,7 @@ from ftbuild.cli.build import world_of
 from ftbuild.cli.diff import find_run
 from ftbuild.cli.drafting import drafted
 from ftbuild.cli.layout import columns
-from ftbuild.cli.meaning import meaning
+from ftbuild.cli.meaning import vectors
 from ftbuild.cli.options import Options
 from ftbuild.cli.rebuilt import refuse_unjudged, unchanged
 from ftbuild.cli.seen import Seen, with_passages
@@ -32,6 +32,7 @@ from ftbuild.improve.suspects import Suspect
 from ftbuild.plan.splits import validating
 from ftbuild.points import Point
 from ftbuild.problem import Problem
+from ftbuild.retrieval.meaning import Meaning
 from ftbuild.settings import Settings
 from ftbuild.store import durable
 from ftbuild.store.store import Store
@@ -119,9 +120,10 @@ def _understood(seen: Seen, store: Store, world: World, options: Options) -> See
     if not seen.missed:
         return seen
     learnt = read(seen.learnt)
-    usual, others = ([each.asked for each in some] for some in (learnt, seen.missed))
-    found = meaning(usual, others, "meaning", seen.composed, store, world, options)
-    return replace(seen, said=Said(learnt, found)) if found is not None else seen
+    usual = [each.asked for each in learnt]
+    asked = [*usual, *(each.asked for each in seen.missed)]
+    found = vectors(asked, "meaning", seen.composed, store, world, options)
+    return replace(seen, said=Said(learnt, Meaning(found, usual))) if found is not None else seen
 
 
 def _entries(seen: Seen, found: Sequence[Group], suspected: Sequence[Suspect], world: World) -> Iterator[entries.Entry]:

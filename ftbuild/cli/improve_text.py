@@ -9,6 +9,7 @@ from typing import Any
 
 from ftbuild.cli.grid import aligned
 from ftbuild.cli.layout import hang
+from ftbuild.cli.meaning import NO_VECTORS
 from ftbuild.improve.groups import Group, Miss, label
 from ftbuild.improve.neighbours import By
 from ftbuild.improve.proposal import Proposal
@@ -24,7 +25,6 @@ EVIDENCE = {
     "taught": "taught there",
 }
 
-NO_VECTORS = "no model of the provider is known to give vectors (retrieval.model names one)"
 NEAR: Mapping[By, str] = {"letters": "near", "meaning": "in meaning"}
 
 

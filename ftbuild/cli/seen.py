@@ -155,7 +155,7 @@ class Seen:
 
     def held_out(self) -> Iterator[Mapping[str, Any]]:
         """Yield the examples from which nothing may be learnt."""
-        return held_out(self._dataset, self.done.store)
+        return held_out(self.outputs, self.done.store)
 
     @cached_property
     def _learnt_from(self) -> list[tuple[dict[str, Any], Mapping[str, Any]]]:
@@ -163,10 +163,11 @@ class Seen:
         return list(zip(parse_lines(self._data("train")), places, strict=True))
 
     def _data(self, name: str) -> bytes:
-        return self.done.store.get(self._dataset[f"{name}.jsonl"])
+        return self.done.store.get(self.outputs[f"{name}.jsonl"])
 
     @property
-    def _dataset(self) -> Mapping[str, str]:
+    def outputs(self) -> Mapping[str, str]:
+        """Return the outputs of the dataset."""
         ran = next(each for each in self.done.ran.values() if each.action.kind is DATASET)
         return ran.record.outputs
 

@@ -154,7 +154,7 @@ VERBS = {
     "accept": Verb(
         "make the entries of a proposal that you want into sources and the next experiment",
         "accept:accept",
-        ("--as",),
+        ("--as", *PAYING),
         words="PROPOSAL [ENTRY ...]",
     ),
     "promote": Verb(

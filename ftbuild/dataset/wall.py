@@ -9,7 +9,7 @@ How near two texts are is the share of character n-grams that they have in commo
 inverted index. No count over the guarded examples decides anything, so one more of them never takes a twin away.
 Measured on nine experiments (python -m tests.bench.wall): 1 false alarm among 6,804 examples to learn from; all copies
 seen, 96 % and more of those with one word for another, 34 of 40 written anew with the same values. What is said anew
-without a value in it is not seen; that takes a model.
+without a value in it is not seen; that takes a model, and a person (meant.py).
 """
 
 import json
@@ -28,7 +28,7 @@ from ftbuild.problem import Problem
 from ftbuild.retrieval.grounding import without_context
 from ftbuild.retrieval.lexical import grams
 
-How = Literal["exact", "normalised", "near", "same values", "within a conversation"]
+How = Literal["exact", "normalised", "near", "same values", "within a conversation", "in other words"]
 
 NEAR, LEAST_NEAR = 0.7, 0.6  # what is asked and what is answered: on average, and each of them
 SAME, LEAST_SAME = 0.5, 0.2  # the same where both name the same
@@ -51,6 +51,7 @@ _SAID: Mapping[How, str] = {
     "near": "is a {split} example with some words changed",
     "same values": "is a {split} example in other words, with the same values",
     "within a conversation": "has a turn in common with a {split} example",
+    "in other words": "may say in other words what a {split} example says",
 }
 
 Grams = frozenset[str]
@@ -65,14 +66,19 @@ class Twin(NamedTuple):
     how: How
 
     def problem(self, path: str, line: int) -> Problem:
-        """Return what is wrong with the example at a place that was found to be made out of this one."""
+        """Return what is wrong with the example at a place that was found to be made out of this one.
+
+        Of other words a person has to say whether they are: it is a warning.
+        """
+        is_unsure = self.how == "in other words"
         return Problem(
             f"{_SAID[self.how].format(split=self.split)}: {self.path}:{self.line}",
             path,
             line,
             why="The score would flatter the model.",
-            fix="take it out, or write another with words and values of its own.",
+            fix=f"{'look at both; ' * is_unsure}take it out, or write another with words and values of its own.",
             rule=RULE,
+            severity="warning" if is_unsure else "error",
         )
 
 

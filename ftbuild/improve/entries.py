@@ -155,17 +155,30 @@ def worth_examples(found: Sequence[Group]) -> list[Group]:
     return [each for each in found if each.kind not in SHADOWS and len(each.misses) >= MISSES_AT_LEAST]
 
 
-def of_drafts(
-    group: Group, lines: Sequence[str], by: str, licence: str, left_out: Mapping[str, int], tested: Mapping[str, int]
-) -> Entry:
-    """Return the entry of a teacher's drafts, as lines of OpenAI's form; `left_out` are those that are not among them,
-    by reason.
+@dataclass(frozen=True)
+class Drafted:
+    """A teacher's drafts as lines of OpenAI's form: by whom, under which licence, how many were left out and why.
+
+    `alike` are the lines that may say in other words what a test example says, from 1, each with the place of that.
     """
+
+    lines: Sequence[str]
+    by: str
+    licence: str
+    left_out: Mapping[str, int]
+    alike: Mapping[int, str] = field(default_factory=dict)
+
+
+def of_drafts(group: Group, made: Drafted, tested: Mapping[str, int]) -> Entry:
+    """Return the entry of a teacher's drafts."""
     name = f"{named(group.kind)}_drafts"
-    out = "".join(f", {n} left out: {reason}" for reason, n in left_out.items() if n)
-    said = f"{why(group)}. {words.count(len(lines), 'draft')} by {by}{out}"
-    keys = {"file": f"{name}.jsonl", "licence": licence, "origin": f"Drafted by {by}, read and accepted"}
-    return Entry(name, "examples", said, group.aims(tested), keys, {f"{name}.jsonl": "".join(lines)})
+    out = "".join(f", {n} left out: {reason}" for reason, n in made.left_out.items() if n)
+    said = f"{why(group)}. {words.count(len(made.lines), 'draft')} by {made.by}{out}"
+    if made.alike:
+        told = ", ".join(f"line {at} as {place}" for at, place in made.alike.items())
+        said += f". To look at, for it may say in other words what a test example says: {told}"
+    keys = {"file": f"{name}.jsonl", "licence": made.licence, "origin": f"Drafted by {made.by}, read and accepted"}
+    return Entry(name, "examples", said, group.aims(tested), keys, {f"{name}.jsonl": "".join(made.lines)})
 
 
 def _setting(name: str, said: str, key: str, value: Any) -> Entry:
