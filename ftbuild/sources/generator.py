@@ -290,7 +290,7 @@ def _material(content: bytes, source: Source) -> _Material:
     )
 
 
-def _learnt(parts: Mapping[Split, tuple[Any, ...]], source: Source) -> Mapping[Split, tuple[Any, ...]]:
+def _learnt(parts: Mapping[Any, tuple[Any, ...]], source: Source) -> Mapping[Any, tuple[Any, ...]]:
     """Return what is whose, with what would be tested on among what is learnt where nothing is tested."""
     if source.unseen or parts["train"] == parts["test"]:
         return parts
