@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from config_fixture import TONE, Own
 from project_fixture import Project
-from rehearsal_fixture import REHEARSED, recorded
+from rehearsal_fixture import REHEARSED, recorded, stop_server
 
 
 @pytest.mark.slow
@@ -33,6 +33,7 @@ def test_each_stage_stops_where_it_says_and_the_next_goes_on(project: Project) -
     assert (told["jobs"], told["fine_tuned_model"]) == ([job_id], model)
     assert recorded(project) == sent
     assert project.run(*REHEARSED).out.startswith("Nothing to do: ")
+    stop_server(project)
 
 
 def test_where_nothing_is_tuned_there_is_nothing_to_train(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 OPTIONS = [name for name in FILES if "/" in name and not name.startswith("experiment/")]
 KINDS = {"ingest", "dataset", "render", "job", "predict", "score", "compare", "report"}
-ON_WISH = {"judge", "embed", "index"}  # kinds of actions that some experiments have
+ON_WISH = {"judge", "embed", "index", "wall"}  # kinds of actions that some experiments have
 
 
 def kinds(found: Composed) -> set[str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ftbuild.compose import compose
 from ftbuild.dataset.wall import Twin, Wall, alike, exchanges
-from ftbuild.plan.action import DATASET, INGEST
+from ftbuild.plan.action import DATASET, INGEST, RENDER
 from ftbuild.resolving import graph_of
 from ftbuild.retrieval.grounding import with_context
 from ftbuild.settings import Source
@@ -300,6 +300,18 @@ def test_a_wall_changes_no_key_but_that_of_a_dataset_with_one(own: Own) -> None:
     assert keyed("dataset.sources.drafts.walled=false") == unsaid
     assert {name for name in walled if walled[name] != unsaid[name]} == {"dataset"}
     assert "walled" not in "".join(unsaid.values())
+
+
+def test_in_meaning_it_stands_between_the_dataset_and_its_lines_where_vectors_are_given(own: Own) -> None:
+    def labels(*overrides: str) -> list[str]:
+        composed = compose(own.folder, ["+experiment=mine", *overrides])
+        graph = graph_of(composed, Store(own.folder / "store"), judged=False)
+        lines = next(each for each in graph if each.kind is RENDER)
+        return [graph.actions[name].label for name in lines.after]
+
+    meaning = "dataset.sources.drafts.walled=meaning"
+    assert labels() == labels(meaning, "model=tiny") == []
+    assert labels(meaning) == labels(meaning, "model=tiny", "retrieval.model=tiny-random") == ["wall"]
 
 
 def test_a_source_that_only_tests_has_no_wall(own: Own) -> None:

@@ -18,6 +18,7 @@ from ftbuild.criteria import Criterion
 from ftbuild.digest import of_bytes, of_value
 from ftbuild.plan import action as kinds
 from ftbuild.plan.resolve import resolve
+from ftbuild.retrieval.index import Vectors
 from ftbuild.retrieval.passages import Passage
 from ftbuild.runners.formats import json_lines, parse_lines
 from ftbuild.runners.pure import PURE
@@ -31,6 +32,7 @@ PINNED = {
     "ingest": (7, "e32d2f8c7abbcdf854f82b61fb5c2ad12ad47847d138bcd9a90d92b159806a83"),
     "index": (1, "c7cdccfb07fc2b4edd9ebfca7363a5993800354b3616e82a7f1b21d37de80de6"),
     "dataset": (3, "088e10e1866db6cf20ba709eb63b06bbb46c5246098d3a8ffe27abc9a1665298"),
+    "wall": (1, "d8727af4b4b1d88c31762932c4024f36590203a7278a5facc5164930b2367e17"),
     "targets": (1, "0f9c85745454aa34b032c6403e014341d9519ad667f6c09838608897f62f946a"),
     "render": (2, "ec7d684f3cbd5e9c3619e287933dffb37b6d9eea2eed954ddb9f28cc096d5db9"),
     "score": (2, "6e060287e70bf69ae1fe0f647d66218656e3ddb6da9bce2ce5c8570c3bed02a8"),
@@ -178,7 +180,25 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
     found["targets"] = PURE["targets"]({"whole": False}, {"examples": json_lines([TURNS])}, {})
     passages = [Passage("a.md", n, "A", (), text).to_json() for n, text in enumerate(("Six days.", "二日間です。"), 1)]
     found["index"] = PURE["index"]({}, {"passages": json_lines(passages)}, {})
+    found["wall"] = PURE["wall"]({"walled": ["drafts"], "unsuspected": ["own"]}, walled(), {})
     return found
+
+
+def walled() -> dict[str, bytes]:
+    """Return a dataset with a draft that says what one of two tests says, and a hundred examples that say neither."""
+    said = {"test 1": (1.0, 0.0), "test 2": (-1.0, 0.0), "draft 1": (1.0, 0.1)}
+    said |= {f"own {n}": (0.0, n / 100) for n in range(1, 101)}
+    texts = {f"{name}{end}": vector for name, vector in said.items() for end in "?!"}
+    files: dict[str, list[Any]] = {"train": [], "validation": [], "test": [], "provenance": []}
+    for name in said:
+        source, line = name.split()
+        split = "test" if source == "test" else "train"
+        messages = [{"role": "user", "content": f"{name}?"}, {"role": "assistant", "content": f"{name}!"}]
+        files[split].append({"messages": messages})
+        place = {"source": "drafts" if source == "draft" else "own", "path": f"{source}.jsonl", "line": int(line)}
+        files["provenance"].append({**place, "split": split})
+    vectors = Vectors.of([], texts, 2).to_bytes()
+    return {**{name: json_lines(listed) for name, listed in files.items()}, "vectors": vectors}
 
 
 TURNS = {

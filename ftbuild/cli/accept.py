@@ -60,7 +60,8 @@ def accept(options: Options) -> int:
     composed = compose(world.root, proposal.overrides)
     _refuse_unlike(chosen, composed, shown)
     reviewed = {each.name: _reviewed(each, folder) for each in chosen if each.kind == "review"}
-    made = accepted(proposal, chosen, name, composed.tree, reviewed)
+    walled = "meaning" if composed.settings.embedder is not None else True
+    made = accepted(proposal, chosen, name, composed.tree, reviewed, walled)
     store = Store(world.store)
     outputs = _built(composed, store, world) if made.sources else {}
     learnt = _read(made, composed, outputs, store, shown)

@@ -43,11 +43,17 @@ def next_name(experiment: str) -> str:
 
 
 def accepted(
-    proposal: Proposal, chosen: Sequence[Entry], name: str, tree: Mapping[str, Any], reviewed: Mapping[str, str]
+    proposal: Proposal,
+    chosen: Sequence[Entry],
+    name: str,
+    tree: Mapping[str, Any],
+    reviewed: Mapping[str, str],
+    walled: bool | str = True,
 ) -> Accepted:
     """Return what the chosen entries come to as the experiment `name`.
 
-    `tree` is the config of the run; `reviewed` are the chat lines that came of the entries of reviews, by name.
+    `tree` is the config of the run; `reviewed` are the chat lines that came of the entries of reviews, by name;
+    `walled` is how new sources of texts are.
     """
     changed = copy.deepcopy(dict(tree))
     overrides, sources, files = list(proposal.overrides), {}, {}
@@ -62,7 +68,7 @@ def accepted(
         else:
             source = f"{name}_{each.name}"
             path, text = _data(each, f"datasets/sources/{name}/{each.name}", reviewed)
-            sources[source] = _source(each, path, proposal, tree)
+            sources[source] = _source(each, path, proposal, tree, walled)
             files[path] = text
             files[f"conf/source/{source}.yaml"] = _conf(each, sources[source], name)
             overrides.append(f"+source@dataset.sources.{source}={source}")
@@ -91,8 +97,8 @@ def _data(entry: Entry, stem: str, reviewed: Mapping[str, str]) -> tuple[str, st
     return f"{stem}.{name.rpartition('.')[2]}", text
 
 
-def _source(entry: Entry, path: str, proposal: Proposal, tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of the source that an entry becomes."""
+def _source(entry: Entry, path: str, proposal: Proposal, tree: Mapping[str, Any], walled: bool | str) -> dict[str, Any]:
+    """Return the settings of the source that an entry becomes; calls are compared by their values alone."""
     after = f"run {proposal.run}" if proposal.run else proposal.experiment
     if entry.kind == "generator":
         parent = tree["dataset"]["sources"][entry.said["like"]]
@@ -108,7 +114,7 @@ def _source(entry: Entry, path: str, proposal: Proposal, tree: Mapping[str, Any]
     licence, origin = entry.said["licence"], entry.said.get("origin", f"Reviewed after {after}")
     consent = {"consent": entry.said["consent"]} if "consent" in entry.said else {}
     group = {"group": "group"} if entry.kind == "review" else {}
-    said = {"kind": "chat_jsonl", "path": path, **group, "only": "train", "walled": True, "licence": licence}
+    said = {"kind": "chat_jsonl", "path": path, **group, "only": "train", "walled": walled, "licence": licence}
     return {**said, **consent, "origin": origin}
 
 

@@ -37,6 +37,7 @@ INGEST = Kind("ingest", 7, "pure")
 EMBED = Kind("embed", 1, "calls")
 INDEX = Kind("index", 1, "pure")
 DATASET = Kind("dataset", 3, "pure")
+WALL = Kind("wall", 1, "pure")
 TARGETS = Kind("targets", 1, "pure")
 RENDER = Kind("render", 2, "pure")
 JOB = Kind("job", 1, "paid")
@@ -51,7 +52,7 @@ REPORT = Kind("report", 6, "pure")
 
 
 _LIFE = (
-    *(INGEST, EMBED, INDEX, DATASET, TARGETS, RENDER),
+    *(INGEST, EMBED, INDEX, DATASET, WALL, TARGETS, RENDER),
     *(JOB, CHECKPOINT, CHOOSE, PREDICT, JUDGE, SCORE, COMPARE, REPORT, DRAFT),
 )
 KINDS = {kind.name: kind for kind in _LIFE}

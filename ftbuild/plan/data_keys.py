@@ -36,6 +36,14 @@ def walled(settings: Settings) -> dict[str, object]:
     return {"walled": found} if found else {}
 
 
+def in_meaning(settings: Settings) -> dict[str, object]:
+    """Return the sources held before the tests in meaning, too, and those that nobody suspects, where there are any."""
+    sources = settings.dataset.of_examples
+    found = sorted(name for name, each in sources.items() if each.walled == "meaning")
+    beyond_doubt = sorted(name for name, each in sources.items() if not each.walled)
+    return {"walled": found, "unsuspected": beyond_doubt} if found else {}
+
+
 def embedder(settings: Settings) -> dict[str, object]:
     """Return who is asked for vectors."""
     named = settings.retrieval.model

@@ -38,8 +38,16 @@ CONFIG_KEYS: Mapping[str, Mapping[str, str]] = {
         "parallel_calls": "dataset.parallel_calls",
     },
     "targets": {"whole": "evaluation.turns"},
-    "embed": {"provider": "provider", "model": "model", "embedder": "retrieval.model", "redact": "dataset.redact"},
+    "embed": {
+        "provider": "provider",
+        "model": "model",
+        "embedder": "retrieval.model",
+        "redact": "dataset.redact",
+        "walled": "dataset.sources",
+        "unsuspected": "dataset.sources",
+    },
     "index": {"kind": "retrieval.kind"},
+    "wall": {"walled": "dataset.sources", "unsuspected": "dataset.sources"},
     "render": {"method": "method.type", "reads": "method.grader"},
     "job": {
         "provider": "provider",

@@ -27,6 +27,7 @@ from ftbuild.plan.action import (
     REPORT,
     SCORE,
     TARGETS,
+    WALL,
     Action,
     Input,
     Stage,
@@ -63,7 +64,7 @@ def resolve(
     graph = Graph()
     forms = forms or {}
     dataset = _dataset(graph, settings, source_digests, tools, forms)
-    lines = _lines(graph, settings, dataset)
+    lines = _lines(graph, settings, dataset, _wall(graph, settings, dataset))
     if before is not None:
         graph.borrow(before.graph)
     asked = _targets(graph, settings, dataset, settings.evaluation.split)
@@ -104,9 +105,22 @@ def resolve_job(
     return Before(graph, _trained(graph, settings, dataset, job, results or {}, scorer_versions))
 
 
-def _lines(graph: Graph, settings: Settings, dataset: str) -> str:
+def _lines(graph: Graph, settings: Settings, dataset: str, after: tuple[str, ...] = ()) -> str:
     splits = tuple(Input(split, dataset, f"{split}.jsonl") for split in _splits(settings))
-    return graph.add(Action(RENDER, "lines", "data", {"method": settings.method.lines, **_graded(settings)}, splits))
+    return graph.add(
+        Action(RENDER, "lines", "data", {"method": settings.method.lines, **_graded(settings)}, splits, after)
+    )
+
+
+def _wall(graph: Graph, settings: Settings, dataset: str) -> tuple[str, ...]:
+    """Add what holds walled examples before the tests in meaning, where vectors tell it, and return it."""
+    held = data_keys.in_meaning(settings)
+    if not held or settings.embedder is None:
+        return ()
+    names = (*_splits(settings), "provenance")
+    inputs = tuple(Input(each, dataset, f"{each}.jsonl") for each in names)
+    vectors = graph.add(Action(EMBED, "wall vectors", "data", {**data_keys.embedder(settings), **held}, inputs))
+    return (graph.add(Action(WALL, "wall", "data", held, (*inputs, Input("vectors", vectors, "vectors.npz")))),)
 
 
 def _splits(settings: Settings) -> Sequence[Split]:

@@ -14,6 +14,7 @@ from ftbuild.retrieval.grounding import asked_by
 from ftbuild.retrieval.index import Vectors, searched
 from ftbuild.retrieval.passages import Passage
 from ftbuild.runners.formats import parse_lines
+from ftbuild.runners.walled import to_read
 from ftbuild.runners.workshop import Workshop
 from ftbuild.voice import Voice
 from ftbuild.workers import Made
@@ -36,7 +37,10 @@ def embed(shop: Workshop, action: Action, _key: str, done: Build, voice: Voice) 
         for each in parse_lines(done.read(action, one.role))
     ]
     of_questions = {asked_by(each): asked_by(redacted(each, rules) if rules else each) for each in asked}
-    of_questions |= {each: each for each in action.settings.get("texts", ())}
+    others = list(action.settings.get("texts", ()))
+    if "walled" in action.settings:
+        others += to_read(action.settings, {each.role: done.read(action, each.role) for each in action.inputs})
+    of_questions |= {each: each for each in others}
     of_passages = [_without(searched(each), rules) for each in passages]
     model = action.settings.get("embedder") or shop.settings.model.id
     scope: dict[str, Any] = {name: action.settings[name] for name in ("provider", "model") if name in action.settings}

@@ -136,7 +136,8 @@ class Source(Node):
     JSON in a text or as they are; `slices` maps a slice's name to a field; `only` pins all of it to a split. `time`
     names the field that says when an example was said, ISO 8601 or seconds since 1970, for a split by time; `share` is
     how much of the training split it makes up, by leaving some of it out. Nothing that is learnt of a `walled` source
-    may be made out of a test example. `documents` are no examples: Markdown or text, cut into passages of at most
+    may be made out of a test example; `walled: meaning` has what says the same in other words told, too, where the
+    provider gives vectors. `documents` are no examples: Markdown or text, cut into passages of at most
     `passage_characters`, which `retrieval` puts into prompts; `passage` names the fields that say which of them an
     answer is taken from. `criteria` names the field with what an answer is to be like, a list of
     {type: contains, value: ...}, for the scorer of that name.
@@ -169,7 +170,7 @@ class Source(Node):
     only: Split | None = None
     time: str | None = None
     share: float | None = Field(default=None, gt=0, lt=1)
-    walled: Annotated[bool | None, AfterValidator(lambda is_walled: is_walled or None)] = None  # false is as unsaid
+    walled: Annotated[bool | Literal["meaning"] | None, AfterValidator(lambda walled: walled or None)] = None
     passage: PassageFields | None = None
     criteria: str | None = Field(default=None, min_length=1)
     passage_characters: int | None = Field(default=None, ge=80)
