@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any, Protocol, TypeVar
 
 from ftbuild.slots import Slots
+from ftbuild.stream import Content, Part, lines, parts
 from ftbuild.workers import begin, context
 
 Partition = TypeVar("Partition")
@@ -31,6 +32,11 @@ class Pool(Protocol):
         """Return how many are worked on at once."""
         ...
 
+    @property
+    def sees_files(self) -> bool:
+        """Return whether the files of this machine are there for them."""
+        ...
+
     def open(self, work: Callable[[Any], Any]) -> AbstractContextManager[Submit]:
         """Yield what takes a partition to be worked on, and returns what waits for the result."""
         ...
@@ -41,6 +47,7 @@ class OwnProcesses:
     """Processes of this machine, started for one use."""
 
     n: int
+    sees_files: bool = True
 
     @contextmanager
     def open(self, work: Callable[[Any], Any]) -> Iterator[Submit]:
@@ -53,6 +60,11 @@ def pool_of(given: Mapping[str, Any]) -> Pool:
     """Return who works on the partitions of an action: the pool it was `given`, else as many processes as `jobs`."""
     pool: Pool = given.get("pool") or OwnProcesses(given.get("jobs", 1))
     return pool
+
+
+def cut(content: Content, pool: Pool) -> Iterator[bytes | Part]:
+    """Yield the lines of a content, a piece at a time; where they lie in a file, that is all who see it are told."""
+    return parts(content) if pool.sees_files else lines(content)
 
 
 def mapped(

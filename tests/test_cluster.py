@@ -151,6 +151,7 @@ class Backwards:
 
     n: int = 3
     worked_on: int = 0
+    sees_files: bool = False
 
     @contextmanager
     def open(self, work: Callable[[Any], Any]) -> Iterator[Callable[[Any], Callable[[], Any]]]:

@@ -7,6 +7,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from training_lines import supervised
 
 from ftbuild import slots
@@ -16,7 +18,7 @@ from ftbuild.example import USUAL
 from ftbuild.partitions import SMALL_BYTES, OwnProcesses, mapped
 from ftbuild.runners import data, rendering
 from ftbuild.slots import Slots
-from ftbuild.stream import PIECE_BYTES, Content, Gathered, Kept, Spool, lines, pieces, whole
+from ftbuild.stream import PIECE_BYTES, Content, File, Gathered, Kept, Spool, lines, parts, pieces, whole
 from ftbuild.workers import context
 
 N = 9000
@@ -96,6 +98,21 @@ def test_a_source_is_kept_byte_for_byte_as_it_was_read(
 ) -> None:
     monkeypatch.setattr("ftbuild.source_files.HELD_BYTES", held)
     assert whole(ingested(source, 1)["source"]) == source.read_bytes()
+
+
+@given(st.lists(st.binary(max_size=9), max_size=9), st.integers(1, 12))
+def test_the_parts_of_a_file_are_its_lines_one_after_the_other(
+    tmp_path_factory: pytest.TempPathFactory, said: list[bytes], n_bytes: int
+) -> None:
+    content = b"\n".join(said)
+    path = tmp_path_factory.mktemp("parts") / "lines"
+    path.write_bytes(content)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("ftbuild.stream.PIECE_BYTES", n_bytes)
+        found = [(len(each), whole(each)) for each in parts(File(path))]
+    assert [n for n, _ in found] == [len(each) for _, each in found]
+    assert b"".join(each for _, each in found) == content
+    assert all(each.find(b"\n", n_bytes - 1) == len(each) - 1 for _, each in found[:-1])
 
 
 @pytest.mark.parametrize("held", [0, 1000])

@@ -36,6 +36,7 @@ class Cluster:
     address: str
     n: int
     environment: Mapping[str, str] = field(repr=False)
+    sees_files: bool = False
 
     @contextmanager
     def open(self, work: Callable[[Any], Any]) -> Iterator[Submit]:

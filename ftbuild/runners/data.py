@@ -27,7 +27,7 @@ from ftbuild.dataset.mix import Mix
 from ftbuild.dataset.times import latest_times, split_in
 from ftbuild.errors import DataError
 from ftbuild.example import LEARNT_FROM, SPLITS, USUAL, Example, Origin, Split, said_in
-from ftbuild.partitions import mapped, pool_of
+from ftbuild.partitions import cut, mapped, pool_of
 from ftbuild.problem import Problem
 from ftbuild.retrieval.grounding import Given, grounded
 from ftbuild.rows import reread
@@ -42,7 +42,7 @@ from ftbuild.sources import Piece, gathered, note, nothing, plain, read_piece
 from ftbuild.sources import pieces as pieces_of
 from ftbuild.sources.conversations import PACK
 from ftbuild.sources.structured import formed
-from ftbuild.stream import Content, Gathered, Output, Spool, lines
+from ftbuild.stream import Content, Gathered, Output, Part, Spool
 from ftbuild.workers import Made
 
 # --- ingest --------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ class Partition:
     """Some lines of one source; `source` is its number among all of them."""
 
     source: int
-    lines: bytes
+    lines: bytes | Part
 
 
 @dataclass(frozen=True)
@@ -231,10 +231,11 @@ def _each_prepared(
     inputs: Mapping[str, Content], names: Sequence[str], ways: Ways, given: Mapping[str, Any]
 ) -> tuple[Spool, Spool, list[Prepared]]:
     """Return the lines of all examples, what stands beside them, and the partitions without either."""
-    partitions = (Partition(number, each) for number, name in enumerate(names) for each in lines(inputs[name]))
+    pool = pool_of(given)
+    partitions = (Partition(number, each) for number, name in enumerate(names) for each in cut(inputs[name], pool))
     told, beside = Spool(given.get("scratch")), Spool(given.get("scratch"))
     parts: list[Prepared] = []
-    for each in mapped(partial(_prepare, ways), partitions, pool_of(given), lambda part: len(part.lines)):
+    for each in mapped(partial(_prepare, ways), partitions, pool, lambda part: len(part.lines)):
         told.add(each.lines)
         beside.add(each.beside)
         parts.append(replace(each, lines=b"", beside=b""))

@@ -11,14 +11,14 @@ from ftbuild.dataset.card import Fact
 from ftbuild.digest import of_value, short
 from ftbuild.errors import DataError
 from ftbuild.example import SPLITS, Split
-from ftbuild.partitions import mapped, pool_of
+from ftbuild.partitions import cut, mapped, pool_of
 from ftbuild.render.lacking import lacking
 from ftbuild.render.lacking import problem as lacking_problem
 from ftbuild.render.methods import LINES
 from ftbuild.render.supervised import UNTAUGHT
 from ftbuild.runners import counting
 from ftbuild.runners.formats import Written, json_file, parse_examples
-from ftbuild.stream import Content, Output, lines
+from ftbuild.stream import Content, Output, Part
 from ftbuild.workers import Made
 
 AT_ONCE = 64  # examples whose tokens are counted together: more of them no longer fit a cache
@@ -35,8 +35,9 @@ def render(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, Any
     spools = {split: Output(given.get("scratch")) for split in splits}
     counts, without = dict.fromkeys(splits, 0), {split: Counter[str]() for split in splits}
     work = partial(_render, settings["method"], settings.get("reads", ()))
-    parts = (Lines(split, each) for split in splits for each in lines(inputs[split]))
-    for each in mapped(work, parts, pool_of(given), lambda part: len(part.content)):
+    pool = pool_of(given)
+    parts = (Lines(split, each) for split in splits for each in cut(inputs[split], pool))
+    for each in mapped(work, parts, pool, lambda part: len(part.content)):
         spools[each.split].add(each.lines)
         counts[each.split] += each.n
         without[each.split] += each.wanting
@@ -57,7 +58,7 @@ class Lines:
     """Some lines of a split of a dataset."""
 
     split: Split
-    content: bytes
+    content: bytes | Part
 
 
 @dataclass(frozen=True)
