@@ -131,11 +131,15 @@ def plainly(content: bytes) -> Any:
 
 
 class Shared(list[Any]):
-    """A list of JSON values that many lines have in common, read once and never changed; `text` is its JSON."""
+    """A list of JSON values that many lines have in common, read once and never changed.
+
+    `text` is its JSON, `said` the same as text, which is hashed once.
+    """
 
     def __init__(self, values: list[Any]) -> None:
         super().__init__(values)
         self.text = orjson.dumps(values)
+        self.said = self.text.decode()
 
 
 def in_parts(content: bytes) -> Any:

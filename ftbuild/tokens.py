@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-from ftbuild.rows import written
+from ftbuild.rows import Shared, written
 
 A_MESSAGE = 3
 A_CONVERSATION = 3
@@ -45,7 +45,8 @@ def _add_line(line: Mapping[str, Any], texts: list[str]) -> int:
                     n_messages += 1
                     _add(message, texts)
     if isinstance(inner.get("tools"), list):
-        texts.append(written(inner["tools"]).decode())
+        tools = inner["tools"]
+        texts.append(tools.said if isinstance(tools, Shared) else written(tools).decode())
     return A_MESSAGE * n_messages + A_CONVERSATION * n_conversations
 
 

@@ -36,15 +36,22 @@ class Fact(NamedTuple):
 
 def fact(split: str, example: Mapping[str, Any], n_tokens: int, n_learnt: int) -> Fact:
     """Return the facts of an example of a split: what the dataset says of it, and how many tokens it has."""
-    turns = [each.get("tool_calls") or [] for each in example["messages"] if each["role"] == "assistant"]
+    calls: list[int] = []
+    called: dict[str, None] = {}
+    for message in example["messages"]:
+        if message["role"] == "assistant":
+            turn = message.get("tool_calls") or ()
+            calls.append(len(turn))
+            for call in turn:
+                called[call["function"]["name"]] = None
     return Fact(
         split=split,
         source=example["slices"]["source"],
         slices=tuple([(name, value) for name, value in example["slices"].items() if name != "source"]),
         n_tokens=n_tokens,
         n_learnt=n_learnt,
-        calls=tuple(map(len, turns)),
-        called=tuple(dict.fromkeys([call["function"]["name"] for turn in turns for call in turn])),
+        calls=tuple(calls),
+        called=tuple(called),
         has_tools="tools" in example,
     )
 

@@ -25,6 +25,8 @@ ASKED_BY: Mapping[str, tuple[str, ...]] = {
     "strict_tools": ("request.strict_tools",),
     "grounded": ("retrieval.documents", "retrieval.n_passages", "retrieval.gold_in", "retrieval.without_gold"),
 }
+DRAWN_BY = ("dataset.split.validation", "dataset.split.test")
+CONFIRM, SEED = "dataset.split.confirm", "dataset.split.seed"
 
 
 class Done(NamedTuple):
@@ -84,8 +86,7 @@ def _split_keys(origin: Origin, shares: "Shares", source: str) -> list[str]:
     if shares.by == "time" and origin.time is not None:
         dates = ["validation_from", "test_from", *(["confirm_from"] if shares.confirm_from else [])]
         return ["dataset.split.by", *(f"dataset.split.{each}" for each in dates), f"{source}.time"]
-    drawn = ["validation", "test", *(["confirm"] if shares.confirm else []), "seed"]
-    return [f"dataset.split.{each}" for each in drawn]
+    return [*DRAWN_BY, CONFIRM, SEED] if shares.confirm else [*DRAWN_BY, SEED]
 
 
 def with_digests(entries: Iterable[Mapping[str, Any]], lines: Mapping[str, bytes]) -> Iterator[dict[str, Any]]:

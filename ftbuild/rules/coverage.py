@@ -84,6 +84,9 @@ def _offered(text: bytes) -> tuple[str, ...]:
 
 def _names(listed: Iterable[Any]) -> list[str]:
     """Return the names of tools or of calls."""
-    functions = [each.get("function") for each in listed if isinstance(each, dict)]
-    names = [each.get("name") for each in functions if isinstance(each, dict)]
-    return [each for each in names if isinstance(each, str)]
+    names = []
+    for each in listed:
+        function = each.get("function") if isinstance(each, dict) else None
+        if isinstance(function, dict) and isinstance(name := function.get("name"), str):
+            names.append(name)
+    return names

@@ -24,7 +24,7 @@ def tools(line: Mapping[str, Any], pack: Pack, at: str = "") -> Checked:
     """Return the tools that a line offers, and what is wrong with them and with the flag."""
     parallel = line.get("parallel_tool_calls", True)
     problems: list[Problem] = []
-    if "parallel_tool_calls" in line:
+    if not isinstance(parallel, bool) or ("parallel_tool_calls" in line and "tools" not in line):
         here = within(at, "parallel_tool_calls")
         if not isinstance(parallel, bool):
             problems.append(found("flag-not-a-boolean", here, f"{shown(parallel)} is neither true nor false"))
@@ -33,7 +33,7 @@ def tools(line: Mapping[str, Any], pack: Pack, at: str = "") -> Checked:
     if line.get("tools") is None:
         legacy = line.get("functions") is not None
         return Offered(parallel=parallel is not False, are_known=not legacy), tuple(problems)
-    offered, wrong = _tools(written(line["tools"]), within(at, "tools"), pack)
+    offered, wrong = _tools(written(line["tools"]), at, pack)
     if parallel is False:
         offered = replace(offered, parallel=False)
     return offered, (*problems, *wrong)
@@ -41,7 +41,7 @@ def tools(line: Mapping[str, Any], pack: Pack, at: str = "") -> Checked:
 
 @lru_cache(maxsize=256)  # the lines of a file mostly offer the same tools
 def _tools(text: bytes, at: str, pack: Pack) -> Checked:
-    listed = json.loads(text)
+    listed, at = json.loads(text), within(at, "tools")
     if not isinstance(listed, list):
         return Offered(are_known=False), (found("not-a-list", at, f"{shown(listed)} is not a list of tools"),)
     problems: list[Problem] = []
