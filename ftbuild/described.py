@@ -11,7 +11,7 @@ from ftbuild.runners import counting
 from ftbuild.runners.formats import each_line
 from ftbuild.settings import Provider, Settings
 from ftbuild.store.store import Store
-from ftbuild.stream import FEW, Content, Output
+from ftbuild.stream import FEW, Content, Spool
 
 
 def described(
@@ -49,7 +49,7 @@ def described(
 
 def _provenance(store: Store, made: Mapping[str, str], lines: Mapping[str, str]) -> Content:
     """Return where each example comes from, with the number and the digest of its training line."""
-    spool = Output(str(store.folder))
+    spool = Spool(str(store.folder))
     entries = each_line(store.stream(made["provenance.jsonl"]))
     for split in splits_in(lines):
         numbered = enumerate(each_line(store.stream(lines[f"{split}.jsonl"])), 1)

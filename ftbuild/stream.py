@@ -140,15 +140,26 @@ class Spool:
 
     def read(self, places: Iterable[tuple[int, int]]) -> bytes:
         """Return the bytes at some places, each an offset and a length, one after the other."""
+        return b"".join(self.each(places))
+
+    def each(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Return the bytes at each of some places."""
         if self._file is None:
-            return b"".join([self._held[at : at + length] for at, length in places])
+            return [bytes(self._held[at : at + length]) for at, length in places]
         self._put_down()
         handle = self._file.fileno()
-        return b"".join([os.pread(handle, length, at) for at, length in places])
+        return [os.pread(handle, length, at) for at, length in places]
 
     def content(self) -> Content:
         """Return what was added: as bytes while it is held in memory."""
         return bytes(self._held) if self._file is None else self
+
+    def handle(self) -> int | None:
+        """Return the handle of a file without a name that holds all that was added, None while it is in memory."""
+        if self._file is None:
+            return None
+        self._put_down()
+        return self._file.fileno()
 
     @property
     def is_held(self) -> bool:
@@ -174,7 +185,7 @@ class Spool:
 
 
 class Output(Spool):
-    """A spool that is to be kept: its bytes are hashed as they pass, and its file can be given a name."""
+    """A spool whose bytes are hashed as they pass."""
 
     def __init__(self, folder: str | None = None) -> None:
         super().__init__(folder)
@@ -193,13 +204,6 @@ class Output(Spool):
     def digest(self) -> str:
         """Return the sha256 of what was added."""
         return self._hashed.digest
-
-    def handle(self) -> int | None:
-        """Return the handle of a file without a name that holds all that was added, None while it is in memory."""
-        if self._file is None:
-            return None
-        self._put_down()
-        return self._file.fileno()
 
 
 class Kept:

@@ -154,9 +154,9 @@ def limited(splits: Mapping[Split, Indexes], limit: int) -> Mapping[Split, Index
     return {split: rows[: share[split]] for split, rows in splits.items()}
 
 
-def offsets(facts: Table, length: str) -> Indexes:
-    """Return where the bytes of each row begin when all rows lie one after the other; `length` names their lengths."""
-    lengths = facts[length].astype(np.int64)
+def offsets(facts: Table) -> Indexes:
+    """Return where the line of each row begins when all lie one after the other, each with what stands beside it."""
+    lengths: Indexes = facts["n_bytes"].astype(np.int64) + facts["n_beside"]
     return np.cumsum(lengths) - lengths
 
 

@@ -42,7 +42,7 @@ from ftbuild.sources import Piece, gathered, note, nothing, plain, read_piece
 from ftbuild.sources import pieces as pieces_of
 from ftbuild.sources.conversations import PACK
 from ftbuild.sources.structured import formed
-from ftbuild.stream import Content, Gathered, Output, Part, Spool
+from ftbuild.stream import FEW, Content, Output, Part, Spool
 from ftbuild.workers import Made
 
 # --- ingest --------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ class Ways:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A partition made ready: a line and what stands beside it for each example, one after the other, and its facts.
+    """A partition made ready: each example's line and behind it what stands beside it, and its facts.
 
     `paths` and `companies` are what the numbers in the facts stand for; `wrong` holds the findings about single
     examples by their row, `redacted` what was taken out of them; `n_cut` calls were cut off, and `tools` are told
@@ -157,7 +157,6 @@ class Prepared:
     """
 
     lines: bytes
-    beside: bytes
     facts: bytes
     paths: Sequence[str]
     companies: Sequence[Company | None]
@@ -186,7 +185,7 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     terms = terms_of(settings, inputs, given)
     consents = settings.get("consents", {})
     ways = Ways(recipe, redacting, terms, settings["licences"], frozenset(shares), grounds, consents)
-    told, beside, parts = _each_prepared(inputs, names, ways, given)
+    told, parts = _each_prepared(inputs, names, ways, given)
     table, paths, companies = _joined(parts)
     mix = Mix(shares, recipe.shares.seed, names, paths) if shares else None
     n_equal_answers, confirm = sum(each.n_equal_answers for each in parts), settings.get("confirm", False)
@@ -199,16 +198,10 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     decided, found = walled.held(decided, told, table, names, paths, settings.get("walled", ()), given)
     found += problems(decided, table, paths, [each for each in SPLITS if learnt or each not in LEARNT_FROM])
     found += _together(decided, table, companies, [each for row, each in wrong.items() if row in kept], learnt=learnt)
-    at, at_beside = facts.offsets(table, "n_bytes"), facts.offsets(table, "n_beside")
     if learnt:
-        read = partial(_row, told, at, table["n_bytes"])
+        read = partial(_row, told, facts.offsets(table), table["n_bytes"])
         found += contradicting(table, decided.splits["train"], paths, read)
-    outputs: dict[str, Content] = {
-        f"{split}.jsonl": Gathered(told, at[rows], table["n_bytes"][rows]).content()
-        for split, rows in decided.splits.items()
-    }
-    every = np.concatenate([*decided.splits.values()])
-    outputs["provenance.jsonl"] = Gathered(beside, at_beside[every], table["n_beside"][every]).content()
+    outputs = _gathered(told, table, decided.splits, given.get("scratch"))
     n_cut, tools = sum(each.n_cut for each in parts), {key: two for each in parts for key, two in each.tools.items()}
     taken = redact.totals(each for row, each in redacted.items() if row in kept)
     removed = {f"{name} redacted": n for name, n in taken.items()} | ({offered.CUT: n_cut} if n_cut else {})
@@ -229,17 +222,33 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
 
 def _each_prepared(
     inputs: Mapping[str, Content], names: Sequence[str], ways: Ways, given: Mapping[str, Any]
-) -> tuple[Spool, Spool, list[Prepared]]:
-    """Return the lines of all examples, what stands beside them, and the partitions without either."""
+) -> tuple[Spool, list[Prepared]]:
+    """Return the lines of all examples, each with what stands beside it, and the partitions without them."""
     pool = pool_of(given)
     partitions = (Partition(number, each) for number, name in enumerate(names) for each in cut(inputs[name], pool))
-    told, beside = Spool(given.get("scratch")), Spool(given.get("scratch"))
+    told = Spool(given.get("scratch"))
     parts: list[Prepared] = []
     for each in mapped(partial(_prepare, ways), partitions, pool, lambda part: len(part.lines)):
         told.add(each.lines)
-        beside.add(each.beside)
-        parts.append(replace(each, lines=b"", beside=b""))
-    return told, beside, parts
+        parts.append(replace(each, lines=b""))
+    return told, parts
+
+
+def _gathered(told: Spool, table: Table, splits: Mapping[Split, Indexes], scratch: str | None) -> dict[str, Content]:
+    """Return the files of the splits and, in the order of their lines, what stands beside these."""
+    at, ends = facts.offsets(table), table["n_bytes"]
+    lengths = ends + table["n_beside"]
+    beside = Output(scratch)
+    outputs: dict[str, Content] = {}
+    for split, rows in splits.items():
+        lines = Output(scratch)
+        for some in np.split(rows, range(FEW, len(rows), FEW)):
+            both = told.each(zip(at[some].tolist(), lengths[some].tolist(), strict=True))
+            each = [*zip(both, ends[some].tolist(), strict=True)]
+            lines.add(b"".join([content[:end] for content, end in each]))
+            beside.add(b"".join([content[end:] for content, end in each]))
+        outputs[f"{split}.jsonl"] = lines.content()
+    return outputs | {"provenance.jsonl": beside.content()}
 
 
 def _row(told: Spool, at: Indexes, lengths: npt.NDArray[Any], row: int) -> Any:
@@ -284,7 +293,6 @@ def _recipe(settings: Any) -> Recipe:
 
 def _prepare(ways: Ways, partition: Partition) -> Prepared:
     told: list[bytes] = []
-    beside: list[bytes] = []
     packed: list[bytes] = []
     paths: dict[str, int] = {}
     companies: dict[Company | None, int] = {}
@@ -302,10 +310,10 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
         origin, said, n_cut = ready.origin, ready.said, n_cut + ready.n_cut
         tools |= ready.tools
         if ready.done.redacted:
-            redacted[len(told)] = ready.done.redacted
+            redacted[len(packed)] = ready.done.redacted
         if found := [*ready.problems, *rules.check(said, origin.path, origin.line, pack, ready.known)]:
-            wrong[len(told)] = found
-        told.append(_line(origin, ready.told, ready.context))
+            wrong[len(packed)] = found
+        line = _line(origin, ready.told, ready.context)
         licence, has_share = ways.licences[origin.source], origin.source in ways.with_share
         consent = ways.consents.get(origin.source)
         entry = lineage.entry(origin, ready.done, ready.split, recipe.shares, licence, has_share, consent)
@@ -313,7 +321,8 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
             documents = ways.grounds.documents
             entry |= {"passages": ready.given.to_json(documents, ways.licences[documents])}
             golds += passages.found(ready.given)
-        beside.append(reread(entry) + b"\n")
+        beside = reread(entry) + b"\n"
+        told += line, beside
         known = fact(
             origin,
             ready.asked,
@@ -321,13 +330,23 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
             ready.split,
             partition.source,
             paths.setdefault(origin.path, len(paths)),
-            n_bytes=len(told[-1]),
-            n_beside=len(beside[-1]),
+            n_bytes=len(line),
+            n_beside=len(beside),
             company=companies.setdefault(company(said, said["messages"]), len(companies)),
         )
         packed.append(known.packed())
-    written = (b"".join(told), b"".join(beside), b"".join(packed))
-    return Prepared(*written, [*paths], [*companies], wrong, redacted, n_equal_answers, n_cut, tools, bytes(golds))
+    return Prepared(
+        b"".join(told),
+        b"".join(packed),
+        [*paths],
+        [*companies],
+        wrong,
+        redacted,
+        n_equal_answers,
+        n_cut,
+        tools,
+        bytes(golds),
+    )
 
 
 class Ready(NamedTuple):

@@ -47,7 +47,7 @@ def held(
     is_learnt = np.isin(table["split"], [SPLITS.index(each) for each in LEARNT_FROM])
     is_walled = np.isin(table["source"], [sources.index(each) for each in walled])
     rows, guarded = np.flatnonzero(is_learnt & is_walled), np.flatnonzero(~is_learnt)
-    at, lengths = offsets(table, "n_bytes"), table["n_bytes"]
+    at, lengths = offsets(table), table["n_bytes"]
     tests = json_lines(
         {name: value[name] for name in COMPARED if name in value}
         | {"path": paths[row["path"]], "line": int(row["line"]), "split": SPLITS[row["split"]]}

@@ -14,7 +14,7 @@ from ftbuild.digest import Hashed
 from ftbuild.errors import StoreError
 from ftbuild.problem import Problem
 from ftbuild.store.contents import LEFTOVER
-from ftbuild.stream import Content, Output, Stream, pieces
+from ftbuild.stream import Content, Output, Spool, Stream, pieces
 
 TAIL_BYTES = 1 << 16
 
@@ -57,7 +57,7 @@ def write_named(content: Stream, folder: Path, place: Callable[[str], Path], mod
 @contextmanager
 def _temporary(folder: Path, content: Content | Hashed, mode: int) -> Iterator[str]:
     """Yield the name of a new file that holds `content` on the disk; it must be moved, else it is taken away."""
-    name = _named(folder, content) if isinstance(content, Output) else None
+    name = _named(folder, content) if isinstance(content, Spool) else None
     try:
         if name is None:
             handle, name = tempfile.mkstemp(dir=folder, prefix=LEFTOVER)
@@ -76,9 +76,9 @@ def _temporary(folder: Path, content: Content | Hashed, mode: int) -> Iterator[s
         raise
 
 
-def _named(folder: Path, output: Output) -> str | None:
-    """Give the file of an output a name in a folder and return it; None where its bytes have to be copied there."""
-    handle = output.handle()
+def _named(folder: Path, spool: Spool) -> str | None:
+    """Give the file of a spool a name in a folder and return it; None where its bytes have to be copied there."""
+    handle = spool.handle()
     if handle is None:
         return None
     name = str(folder / f"{LEFTOVER}{uuid4().hex}")
