@@ -222,13 +222,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.mark.slow
 def test_preferences_are_learnt_on_top_of_a_tuned_model_and_on_top_of_that_again(server: Running) -> None:
     client = server.client
-    first = server.ended(server.job(lines(), seed=1, suffix="one").id)
+    first = server.ended(server.job(lines(), seed=1, suffix="one", hyperparameters={"learning_rate_multiplier": 20}).id)
     hyperparameters = {"n_epochs": 2, "batch_size": 6, "learning_rate_multiplier": 20}
     file = client.files.create(file=("train.jsonl", preferences(24)), purpose="fine-tune")
     second = client.fine_tuning.jobs.create(
         model=first.fine_tuned_model or "",
         training_file=file.id,
         validation_file=file.id,
+        seed=1,
         suffix="two",
         method={"type": "dpo", "dpo": {"hyperparameters": hyperparameters}},  # type: ignore[typeddict-item]
     )
@@ -244,7 +245,10 @@ def test_preferences_are_learnt_on_top_of_a_tuned_model_and_on_top_of_that_again
     assert float(table[-1][4]) > 0.9
 
     third = client.fine_tuning.jobs.create(
-        model=f"{job.fine_tuned_model}:ckpt-step-4", training_file=first.training_file, hyperparameters={"n_epochs": 1}
+        model=f"{job.fine_tuned_model}:ckpt-step-4",
+        training_file=first.training_file,
+        seed=1,
+        hyperparameters={"n_epochs": 1},
     )
     assert server.ended(third.id).fine_tuned_model == f"ft:tiny:ftbuild::{third.id[-8:]}"
     losses = {each.id: _first_loss(server, each.id) for each in (first, third)}

@@ -152,7 +152,8 @@ improve  10 misses of 40: 6 lose a fact, 4 invent a fact, 1 uses a contraction
          what to learn from instead: ftbuild improve 20261123-185207-tone_formal
 report   outputs/runs/latest/report.html
 model    ft:smollm2-135m-instruct:ftbuild:tone-formal:8kQ2vX
-         talk to it: ftbuild chat latest     take it away: ftbuild export latest DIR
+         talk to it: ftbuild chat latest
+         take it away: ftbuild export latest DIR
 again    git checkout 41c07de && ftbuild +experiment=tone_formal
 5 min 16 s; no money"""
 

@@ -205,8 +205,9 @@ def _next(report_input: ReportInput) -> str:
     if training and training["model"]:
         lines.append(f"model    {training['model']}")
         if is_judged:
-            away = "     take it away: ftbuild export latest DIR" if run["provider"] == OURS else ""
-            lines.append(f"         talk to it: ftbuild chat latest{away}")
+            lines.append("         talk to it: ftbuild chat latest")
+            if run["provider"] == OURS:
+                lines.append("         take it away: ftbuild export latest DIR")
     lines.append(f"again    {again(run)}")
     lines.append(f"{words.duration(run['seconds'])}; {words.cost(run['cost_usd'])}")
     return "\n".join(lines)
