@@ -20,7 +20,7 @@ from typing import Any
 
 from openai import OpenAI
 
-from ftbuild.chat import ToolCall
+from ftbuild.chat import Tool, ToolCall
 from ftbuild.providers.embedded import Address, running
 from ftbuild.scorers import Case
 from ftbuild.scorers.tool_calls import ToolCalls
@@ -92,7 +92,8 @@ def free(report: Mapping[str, Any], lines: Sequence[dict[str, Any]], address: Ad
             ToolCall(each["id"], each["function"]["name"], each["function"]["arguments"])
             for each in line["messages"][-1].get("tool_calls") or ()
         ]
-        found = ToolCalls(ScorerOptions()).score(Case("1", "", "", "", wanted=wanted, sent=sent))
+        offered = [Tool(each["function"]["name"], parameters=each["function"]["parameters"]) for each in line["tools"]]
+        found = ToolCalls(ScorerOptions()).score(Case("1", "", "", "", wanted=wanted, sent=sent, tools=offered))
         return next(each.value or 0.0 for each in found if each.metric == METRIC)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
