@@ -92,8 +92,8 @@ def test_interrupted_client_leaves_the_job_running_until_it_is_cancelled_and_ret
         "    It is not launched again by itself: a job costs money and hours.\n"
         f"    Fix: ftbuild retry {job}\n"
     )
-    [planned] = [line for line in project.run("plan", *LONG).out.splitlines() if " job " in line]
-    assert planned.split(maxsplit=2)[:2] == ["failed", "job"]
+    planned = [line.split()[:2] for line in project.run("plan", *LONG).out.splitlines() if " job " in line]
+    assert planned == [["failed", "job"]]
     assert store.creates() == ["POST /v1/fine_tuning/jobs 200"]
 
     retried = project.run("retry", job)
@@ -111,10 +111,8 @@ def test_interrupted_client_leaves_the_job_running_until_it_is_cancelled_and_ret
     assert project.run("retry", job).code == 3  # repeated, it goes on with the job that it launched
     assert store.creates() == ["POST /v1/fine_tuning/jobs 200"] * 2
     refused = project.run("retry", second)
-    assert (refused.code, refused.err) == (
-        2,
-        f"command line: {second} is succeeded, not failed or cancelled\n    Fix: nothing to retry.\n",
-    )
+    said = f"command line: {second} is succeeded, not failed or cancelled\n    Fix: nothing to retry.\n"
+    assert (refused.code, refused.err) == (2, said)
 
 
 def test_job_whose_server_died_goes_on_with_the_next_one(project: Project) -> None:

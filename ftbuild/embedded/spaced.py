@@ -2,8 +2,7 @@
 
 Most words of a vocabulary have their space with them: ` Cardiff` is one token wherever a request says it, and
 `"Cardiff` in JSON is others, `Card` and `iff`, which a small model has to spell out of the first. Behind a space it
-copies a token.
-Owns how such texts are written, read, and held to a schema.
+copies a token. Owns how such texts are written, read, and held to a schema.
 """
 
 import re
