@@ -1,7 +1,7 @@
 """Steps of AdamW (Loshchilov and Hutter, 2019) by torch's own fused arithmetic.
 
-`torch.optim.AdamW` does the same to the last bit, but loads the compiler of torch when it is made: a second of every job's
-CPU, for nothing that is compiled here.
+`torch.optim.AdamW` does the same to the last bit, but loads the compiler of torch when it is made: a second of CPU for
+every job, and nothing is compiled here.
 """
 
 from collections.abc import Mapping, Sequence
