@@ -7,7 +7,6 @@ goes with it. Asked through Ray, but knows nothing of it.
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from ftbuild.cache import cache_folder
 from ftbuild.digest import of_file
+from ftbuild.embedded.duty import ask_to_pause, sent
 from ftbuild.embedded.parcels import ChangedError, Changes, News, Parcel, unpacked
 from ftbuild.embedded.state import new_id
 
@@ -67,24 +67,11 @@ class Guest:
         state, job_id = unpacked(parcel, self._kept, self._folder / "state"), parcel.job["id"]
         self._changes = Changes(state, job_id)
         self._log = self._folder / "trainer.log"
-        command = [sys.executable, "-m", "ftbuild.embedded", "train", "--state", str(state.folder), "--job", job_id]
-        with self._log.open("wb") as log:
-            self._trainer = subprocess.Popen(
-                [*command, "--threads", str(self._n_threads)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                bufsize=0,
-                env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
-            )
+        self._trainer = sent(state, job_id, self._n_threads, self._log, (), {})
 
     def pause(self) -> None:
         """Ask the trainer to stand still; the news will say when it does."""
-        assert self._trainer.stdin is not None
-        try:
-            self._trainer.stdin.write(b"pause\n")
-        except BrokenPipeError:
-            return  # it has ended
+        ask_to_pause(self._trainer)
 
     def news(self, seconds: float) -> News:
         """Return what has changed since the last time, once the trainer has ended or so many seconds are over."""

@@ -7,14 +7,13 @@ training was last written down; one whose own process died has failed, for it wo
 our process only stands for the one that trains: if that dies the job stands still.
 """
 
-import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ftbuild.embedded.duty import ask_to_pause, sent
 from ftbuild.embedded.seats import Seat
 from ftbuild.embedded.state import DIED, PAUSED, TERMINAL, Record, State
 
@@ -80,7 +79,8 @@ class Jobs:
                 self._state.park_job(job_id, "The job was paused before it started")
             elif turn := self._turns.get(job_id):
                 turn.wish = turn.wish or "pause"
-                _ask_to_pause(turn)
+                if turn.trainer is not None:
+                    ask_to_pause(turn.trainer)
                 self._wait_out(job_id, turn)
             return self._status(job_id) == PAUSED
 
@@ -154,17 +154,8 @@ class Jobs:
                 self._changed.notify_all()
 
     def _start(self, job_id: str, seat: Seat) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "ftbuild.embedded", "train", "--state", str(self._state.folder)]
-        command += ["--job", job_id, "--threads", str(self._threads), *seat.options]
-        with (self._state.job_folder(job_id) / "trainer.log").open("wb") as log:
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                bufsize=0,
-                env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", **seat.environment},
-            )
+        log = self._state.job_folder(job_id) / "trainer.log"
+        return sent(self._state, job_id, self._threads, log, seat.options, seat.environment)
 
     def _note_end(self, job_id: str, turn: Turn, code: int) -> None:
         if turn.trainer is not None and turn.trainer.stdin is not None:
@@ -191,11 +182,3 @@ def death(code: int, said: str) -> str:
     """Return how a training process ended without a result, which had `said` something."""
     words = said.strip().rsplit("\n", 1)[-1] or (KILLED if code == -signal.SIGKILL else "it said nothing")
     return f"The training process ended without a result (exit code {code}): {words}"
-
-
-def _ask_to_pause(turn: Turn) -> None:
-    if turn.trainer is not None and turn.trainer.stdin is not None:
-        try:
-            turn.trainer.stdin.write(b"pause\n")
-        except BrokenPipeError:
-            return  # it has ended
