@@ -133,6 +133,11 @@ def test_choices_are_drawn_apart_and_a_seed_draws_them_again(base: Base, sampler
     assert set(narrow) == {greedy(base, None, "red", 12)}
 
 
+@pytest.mark.parametrize("temperature", [5e-324, 1e-40, 1e-12])
+def test_next_to_no_temperature_is_none(base: Base, sampler: Sampler, temperature: float) -> None:
+    assert text(sampler.ask(base, None, asking("red", temperature=temperature))) == greedy(base, None, "red", 12)
+
+
 def test_logprobs_are_those_of_the_model(base: Base, sampler: Sampler) -> None:
     choice = sampler.ask(base, None, asking("red", logprobs=True, top_logprobs=3, max_tokens=5)).result(60).choices[0]
     assert choice.logprobs is not None

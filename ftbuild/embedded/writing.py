@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ftbuild.embedded.llama import Llama
 
 BEST = 8  # scored again in float32, so that rounding decides no near tie
+COLDEST = 1e-6  # temperature: scores divided by less are infinite in float32
 
 
 @dataclass
@@ -91,7 +92,7 @@ class Writing:
             exact = llama.head[best].float() @ hidden.float()
             token = int(best[exact.masked_fill(scores[best].isinf(), -math.inf).argmax()])
         else:
-            chances = torch.softmax(scores.float() / request.temperature, dim=-1)
+            chances = torch.softmax(scores.float() / max(request.temperature, COLDEST), dim=-1)
             token = int(torch.multinomial(_nucleus(chances, request.top_p), 1, generator=self._drawing()))
         if request.top_logprobs is not None:
             self._logprobs.append(self._logprob(free, token, request.top_logprobs))
