@@ -106,6 +106,11 @@ def test_what_was_read_before_is_not_read_again(base: Base, sampler: Sampler) ->
     assert known == next(at for at in range(len(ours)) if ours[at] != theirs[at])
 
 
+@pytest.mark.parametrize("n", [2, 40])
+def test_what_a_request_reads_itself_was_not_cached_for_its_other_choices(base: Base, sampler: Sampler, n: int) -> None:
+    assert sampler.ask(base, None, asking("red light", n=n, max_tokens=2)).result(60).cached_tokens == 0
+
+
 def test_an_answer_that_nobody_waits_for_makes_room(base: Base, sampler: Sampler) -> None:
     told = threading.Event()
     endless = sampler.ask(base, None, asking("red", max_tokens=8000, temperature=2), lambda *_: told.set())

@@ -220,7 +220,10 @@ class Batch:
         """Read the prompts of new rows, from where they differ from what was read before."""
         new, self._new = self._new, []
         shared = _common([one.asked.prompt for one in new])
-        known = sum(piece.shape[-2] for piece in self._prefixes.beginning(self._model, new[0].asked.prompt[:shared]))
+        for one in new:
+            if one.asked.n_known is None:
+                one.asked.n_known = _length(self._known(one, len(one.asked.prompt) - 1))
+        known = _length(self._known(new[0], shared))
         first = len(self._writing)
         if len(new) > 1 and shared - known >= WORTH_SHARING:
             self._join(new[0], shared)
@@ -230,9 +233,7 @@ class Batch:
         tails = []
         for one in new:
             prompt = one.asked.prompt
-            n_known = self._join(one, len(prompt) - 1)
-            one.asked.n_known = n_known
-            tails.append(prompt[n_known:])
+            tails.append(prompt[self._join(one, len(prompt) - 1) :])
         hidden = self._rows.read(first, tails)
         for row, one in enumerate(new, first):
             self._keep(row, one.asked.prompt)
@@ -242,10 +243,12 @@ class Batch:
 
     def _join(self, one: Writing, most: int) -> int:
         """Add a row that begins with what is known of at most so many tokens of its prompt; return how many are."""
-        prompt = one.asked.prompt
-        beginning = self._prefixes.beginning(self._model, prompt[:most])
-        self._rows.join(beginning, len(prompt) + one.asked.max_tokens)
-        return sum(piece.shape[-2] for piece in beginning)
+        beginning = self._known(one, most)
+        self._rows.join(beginning, len(one.asked.prompt) + one.asked.max_tokens)
+        return _length(beginning)
+
+    def _known(self, one: Writing, most: int) -> "list[Tensor]":
+        return self._prefixes.beginning(self._model, one.asked.prompt[:most])
 
     def _keep(self, row: int, tokens: Sequence[int]) -> None:
         self._prefixes.add(self._model, tokens, lambda start, end: self._rows.kept(row, start, end))
@@ -270,6 +273,10 @@ class Batch:
             last, next_of_last = self._writing.pop(), self._next.pop()
             if row < len(self._writing):
                 self._writing[row], self._next[row] = last, next_of_last
+
+
+def _length(pieces: "Sequence[Tensor]") -> int:
+    return sum(piece.shape[-2] for piece in pieces)
 
 
 def _common(prompts: Sequence[Sequence[int]]) -> int:

@@ -42,7 +42,7 @@ class Asked:
     future: "Future[Answer]" = field(default_factory=Future)
     choices: dict[int, Choice] = field(default_factory=dict)
     n_written: int = 0
-    n_known: int = 0  # tokens of the prompt that were read before
+    n_known: int | None = None  # tokens of the prompt that were read before it came, once its turn has come
 
     def end(self, index: int, choice: Choice, n_tokens: int) -> None:
         """Keep a choice; the last one settles the answer."""
@@ -50,7 +50,7 @@ class Asked:
         self.n_written += n_tokens
         if len(self.choices) == self.request.n and not self.future.done():
             choices = tuple(self.choices[number] for number in range(self.request.n))
-            self.future.set_result(Answer(choices, len(self.prompt), self.n_written, self.n_known))
+            self.future.set_result(Answer(choices, len(self.prompt), self.n_written, self.n_known or 0))
 
     def fail(self, error: Exception) -> None:
         """Settle that no answer comes."""
