@@ -12,6 +12,7 @@ from embedded_fixture import TINY, WORDS
 torch = pytest.importorskip("torch")
 
 from ftbuild.embedded.chat import Answer, Choice, chat_request  # noqa: E402
+from ftbuild.embedded.embeddings import embedding_request  # noqa: E402
 from ftbuild.embedded.llama import Llama, encode  # noqa: E402
 from ftbuild.embedded.lora import Lora  # noqa: E402
 from ftbuild.embedded.sampler import Sampler  # noqa: E402
@@ -184,6 +185,17 @@ def test_what_a_text_holds_back_is_what_may_become_a_stop_or_a_call(base: Base, 
     assert all(said.startswith(each) for each in told)
 
 
-def test_a_text_that_no_model_reads_is_refused(base: Base, sampler: Sampler) -> None:
-    with pytest.raises(ApiError, match="maximum context length is 8192 tokens"):
-        sampler.ask(base, None, asking("x" * 9000)).result(60)
+@pytest.mark.parametrize("max_tokens", [1, None])
+def test_a_text_that_no_model_reads_is_refused(base: Base, sampler: Sampler, max_tokens: int | None) -> None:
+    said = r"maximum context length is 8192 tokens. However, your messages resulted in 9019 tokens\."
+    with pytest.raises(ApiError, match=said):
+        sampler.ask(base, None, asking("x" * 9000, max_tokens=max_tokens)).result(60)
+
+
+def test_what_is_far_too_long_is_refused_unread(base: Base, sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Template, "ids", None)
+    far = "x" * 1_000_000
+    with pytest.raises(ApiError, match=r"your messages resulted in more than 8192 tokens\."):
+        sampler.ask(base, None, asking(far)).result(60)
+    with pytest.raises(ApiError, match=r"however you requested more than 8192 tokens\."):
+        sampler.embed(base, None, embedding_request({"model": "tiny", "input": far})).result(60)

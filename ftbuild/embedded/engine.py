@@ -13,7 +13,7 @@ from typing import Protocol
 from ftbuild.embedded.chat import DEFAULT_MAX_TOKENS, Answer, ChatRequest, Tell
 from ftbuild.embedded.embeddings import Embedded, EmbeddingRequest
 from ftbuild.embedded.state import Record
-from ftbuild.embedded.template import Lesson, texts
+from ftbuild.embedded.template import Lesson, TooLongError, texts
 from ftbuild.embedded.weights import Base
 from ftbuild.embedded.wire import ApiError
 
@@ -78,6 +78,9 @@ class Reader(Protocol):
 
         Messages and tools are as chat completions and training lines spell them; `parallel` is the flag
         `parallel_tool_calls`. The ids are the beginning of those of a lesson that goes on with an answer.
+
+        Raises:
+            TooLongError: they surely are more than fit into the context.
         """
         ...
 
@@ -101,14 +104,20 @@ def read_prompt(reader: Reader, request: ChatRequest) -> tuple[list[int], int]:
             raise ApiError(f"messages[{index}].content contains an invalid token: {token}.", param="messages")
     if token := reader.special_in("\n".join(texts((), request.tools))):
         raise ApiError(f"tools contain an invalid token: {token}.", param="tools")
-    prompt = reader.prompt(request.messages, request.tools, parallel=request.parallel)
+    try:
+        prompt = reader.prompt(request.messages, request.tools, parallel=request.parallel)
+    except TooLongError as error:
+        raise _too_long(reader, f"your messages resulted in more than {reader.context} tokens") from error
     room = reader.context - len(prompt)
     max_tokens = request.max_tokens or min(DEFAULT_MAX_TOKENS, room)
-    if max_tokens > room or room < 1:
-        raise ApiError(
-            f"This model's maximum context length is {reader.context} tokens. However, you requested "
-            f"{len(prompt)} tokens in the messages and {max_tokens} in the completion.",
-            param="messages",
-            code="context_length_exceeded",
-        )
+    if room < 1:
+        raise _too_long(reader, f"your messages resulted in {len(prompt)} tokens")
+    if max_tokens > room:
+        asked = f"{len(prompt)} tokens in the messages and {max_tokens} in the completion"
+        raise _too_long(reader, f"you requested {asked}")
     return prompt, max_tokens
+
+
+def _too_long(reader: Reader, what: str) -> ApiError:
+    message = f"This model's maximum context length is {reader.context} tokens. However, {what}."
+    return ApiError(message, param="messages", code="context_length_exceeded")

@@ -296,13 +296,20 @@ def _tokens_of(template: Template, given: str | list[int]) -> list[int]:
     Raises:
         ApiError: it is too long, or one of its tokens is none.
     """
-    tokens = template.ids(given) if isinstance(given, str) else given
-    if len(tokens) > template.context:
-        message = f"This model's maximum context length is {template.context} tokens, however you requested "
-        raise ApiError(f"{message}{len(tokens)} tokens.", param="input", code="context_length_exceeded")
-    if any(not 0 <= token < template.tokenizer.get_vocab_size() for token in tokens):
+    if isinstance(given, str):
+        if template.exceeds(given):
+            raise _too_long(template, f"more than {template.context}")
+        given = template.ids(given)
+    if len(given) > template.context:
+        raise _too_long(template, str(len(given)))
+    if any(not 0 <= token < template.tokenizer.get_vocab_size() for token in given):
         raise ApiError("'input' has a token id that this model does not know.", param="input", code="invalid_value")
-    return tokens
+    return given
+
+
+def _too_long(template: Template, n_tokens: str) -> ApiError:
+    message = f"This model's maximum context length is {template.context} tokens, however you requested "
+    return ApiError(f"{message}{n_tokens} tokens.", param="input", code="context_length_exceeded")
 
 
 def pooled(llama: "Llama", texts: Sequence[Sequence[int]]) -> list[list[float]]:

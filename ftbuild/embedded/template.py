@@ -12,6 +12,7 @@ by a trial and read back. All others get tools as signatures in the system messa
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,10 @@ class Lesson:
         return Lesson(self.ids[:n_tokens], self.learnt[:n_tokens])
 
 
+class TooLongError(Exception):
+    """What surely has more tokens than the context; it was not read, since reading holds up everybody else."""
+
+
 class Template:
     """The tokenizer and the chat template in a base model's folder."""
 
@@ -63,8 +68,14 @@ class Template:
         return self._template.render(messages=messages, add_generation_prompt=answer_next, **more)  # type: ignore[no-any-return]
 
     def prompt(self, messages: Messages, tools: Tools = (), *, parallel: bool = True) -> list[int]:
-        """Return the token ids after which the model answers; earlier answers are cut as in `lesson`."""
+        """Return the token ids after which the model answers; earlier answers are cut as in `lesson`.
+
+        Raises:
+            TooLongError: they surely are more than fit into the context.
+        """
         pieces = self._pieces(messages, tools, parallel=parallel, answer_next=True)
+        if self.exceeds("".join(text for text, _ in pieces)):
+            raise TooLongError
         return [token for text, _ in pieces for token in self.ids(text)]
 
     def lesson(self, messages: Messages, tools: Tools = (), *, parallel: bool = True) -> Lesson:
@@ -84,6 +95,14 @@ class Template:
     def special_in(self, text: str) -> str | None:
         """Return the first special token that the text spells, None if there is none."""
         return first_in(text, self.special)
+
+    def exceeds(self, text: str) -> bool:
+        """Return whether a text surely has more tokens than the context, told without reading it."""
+        return len(text) > self.context * self._longest
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(map(len, self.tokenizer.get_vocab()))
 
     def ids(self, text: str) -> list[int]:
         """Return the token ids of a text."""
