@@ -38,7 +38,7 @@ SCHEMA = {
 FORM = {"type": "json_schema", "json_schema": {"name": "form", "strict": True, "schema": SCHEMA}}
 REQUESTS: dict[str, dict[str, Any]] = {
     "plain": {"messages": [USER]},
-    "greedy": {"messages": [USER], "temperature": 0, "max_completion_tokens": 9},
+    "greedy": {"messages": [USER], "temperature": 0, "max_tokens": 9},
     "choices": {"messages": [USER], "n": 3, "temperature": 1.5, "top_p": 0.5, "user": "u", "store": False},
     "stops": {"messages": [USER], "stop": ["e", "zz"], "presence_penalty": 0},
     "logprobs": {"messages": [USER], "logprobs": True, "top_logprobs": 2},
@@ -249,6 +249,10 @@ def test_embeddings_that_cannot_be_had_are_refused(server: Running, more: dict[s
         ({"extra_body": {"min_p": 1}}, "Unknown parameter: 'min_p'."),
         ({"n": 0}, "'n' must be between 1 and 128."),
         ({"top_p": 2}, "'top_p' must be between 0 and 1."),
+        (
+            {"max_tokens": 5, "max_completion_tokens": 6},
+            "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+        ),
         ({"top_logprobs": 2}, "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled."),
         ({"stream_options": {}}, "The 'stream_options' parameter is only allowed when 'stream' is enabled."),
         (

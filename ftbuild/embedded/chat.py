@@ -210,6 +210,9 @@ def _form(value: Any, messages: Sequence[Record]) -> Record | None:
 
 
 def _max_tokens(given: Record) -> int | None:
+    if given.keys() >= {"max_tokens", "max_completion_tokens"}:
+        message = "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported."
+        raise ApiError(message, param="max_tokens", code="invalid_parameter_combination")
     for name in ("max_completion_tokens", "max_tokens"):
         if (asked := typed(given, name, int)) is not None:
             if asked < 1:
