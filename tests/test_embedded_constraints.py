@@ -222,6 +222,11 @@ def test_where_no_call_is_wanted_there_is_none(ask: Asking) -> None:
             "Invalid schema for response_format 'f': Unimplemented keys: [\"uniqueItems\"].",
         ),
         (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "f", "schema": {"pattern": "("}}}},
+            "response_format",
+            "Invalid schema for response_format 'f': regex parse error: unclosed group.",
+        ),
+        (
             {
                 "tools": [SWITCH, STRICT],
                 "tool_choice": "required",

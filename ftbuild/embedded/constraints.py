@@ -43,7 +43,7 @@ class Guide:
         """
         matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
         if matcher.is_error():
-            raise ApiError(f"Invalid schema: {matcher.get_error().partition(chr(10))[0]}.", code="invalid_value")
+            raise ApiError(f"Invalid schema: {_in_a_line(matcher.get_error())}.", code="invalid_value")
         return matcher
 
     def bytes_of(self, token: int) -> bytes:
@@ -112,7 +112,14 @@ def _arguments(tool: Record, tools: Any) -> Mapping[str, Any]:
 @lru_cache(maxsize=256)
 def _problem(schema: str) -> str:
     """Return why no grammar can say a JSON Schema, "" if one can."""
-    return str(LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(schema))).partition("\n")[0]
+    return _in_a_line(LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(schema)))
+
+
+def _in_a_line(error: str) -> str:
+    """Return what an error says; one of a pattern shows the pattern first, and what is wrong with it last."""
+    first, *others = error.splitlines() or [""]
+    said = [line.removeprefix("error: ") for line in others if line.startswith("error: ")]
+    return " ".join([first, *said])
 
 
 def _json(schema: Mapping[str, Any], spaces: Mapping[str, Any]) -> str:
