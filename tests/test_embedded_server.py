@@ -247,6 +247,13 @@ def test_a_bad_completion_is_refused_in_openai_shape(server: Running, asked: dic
     assert body["message"] == message
 
 
+def test_a_file_that_is_to_expire_is_refused_since_none_does(server: Running) -> None:
+    with pytest.raises(openai.BadRequestError, match=r"Unknown parameter: 'expires_after\[anchor\]'"):
+        server.client.files.create(
+            file=("a.jsonl", b"{}"), purpose="fine-tune", expires_after={"anchor": "created_at", "seconds": 3600}
+        )
+
+
 def test_a_model_that_goes_while_a_question_waits_for_it_is_a_404(tmp_path: Path) -> None:
     service = Service(State(tmp_path), None, None)  # type: ignore[arg-type]
     with pytest.raises(ApiError, match="The model `tiny` does not exist"), _while_it_lasts(service, "tiny"):

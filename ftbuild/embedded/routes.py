@@ -156,6 +156,9 @@ async def create_file(service: Service, request: Request) -> Response:
     form = await run_in_threadpool(read_form, request.headers.get("content-type", ""), body)
     if form is None or "file" not in form:
         raise ApiError("Missing required parameter: 'file'.", param="file", code="missing_required_parameter")
+    unknown = sorted(form.keys() - {"file", "purpose"})
+    if unknown and not service.rehearses:
+        raise ApiError(f"Unknown parameter: '{unknown[0]}'.", param=unknown[0], code="unknown_parameter")
     purpose = form["purpose"].content.decode("utf-8", "replace") if "purpose" in form else ""
     if purpose not in PURPOSES:
         raise ApiError(f"Invalid purpose: {purpose!r}.", param="purpose", code="invalid_value")
