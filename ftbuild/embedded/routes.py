@@ -31,17 +31,22 @@ from ftbuild.embedded.wire import ApiError
 
 MB = 1024 * 1024
 FILE_AT_MOST, JSON_AT_MOST = 512, 64  # MB of a body
+PATIENCE_SECONDS = 60.0  # for the next piece of a body
 PURPOSES = ("fine-tune", "assistants", "batch", "vision", "user_data")
 
 
 @dataclass(frozen=True)
 class Service:
-    """What the routes act on; one that `rehearses` takes jobs worded for other providers."""
+    """What the routes act on; one that `rehearses` takes jobs worded for other providers.
+
+    `patience_seconds` is how long it waits for the next piece of a body.
+    """
 
     state: State
     jobs: JobQueue
     answerer: Answerer
     rehearses: bool = False
+    patience_seconds: float = PATIENCE_SECONDS
 
     def a_file(self, file_id: str) -> Record:
         """Return the file's record, or answer 404."""
@@ -124,19 +129,25 @@ async def _our_bug(_: Request, error: Exception) -> Response:
     return JSONResponse(refusal.body, 500)
 
 
-async def _body(request: Request, most: int) -> bytes:
+async def _body(request: Request, most: int, patience_seconds: float) -> bytes:
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > most * MB:
-            raise ApiError(f"The body is larger than {most} MB.", status=413)
-        chunks.append(chunk)
+    try:
+        async with asyncio.timeout(patience_seconds) as limit:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > most * MB:
+                    raise ApiError(f"The body is larger than {most} MB.", status=413)
+                chunks.append(chunk)
+                limit.reschedule(asyncio.get_running_loop().time() + patience_seconds)
+    except TimeoutError as error:
+        message = f"Request timed out: nothing came of the body for {patience_seconds:g} seconds."
+        raise ApiError(message, status=408) from error
     return b"".join(chunks)
 
 
-async def _json(request: Request) -> Any:
+async def _json(service: Service, request: Request) -> Any:
     try:
-        value = json.loads(await _body(request, JSON_AT_MOST), parse_constant=_no_number)
+        value = json.loads(await _body(request, JSON_AT_MOST, service.patience_seconds), parse_constant=_no_number)
         json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate is no text
         return value
     except ValueError as error:
@@ -152,7 +163,7 @@ def _no_number(name: str) -> float:
 
 async def create_file(service: Service, request: Request) -> Response:
     """POST /files."""
-    body = await _body(request, FILE_AT_MOST)
+    body = await _body(request, FILE_AT_MOST, service.patience_seconds)
     form = await run_in_threadpool(read_form, request.headers.get("content-type", ""), body)
     if form is None or "file" not in form:
         raise ApiError("Missing required parameter: 'file'.", param="file", code="missing_required_parameter")
@@ -202,7 +213,7 @@ async def delete_file(service: Service, request: Request) -> Response:
 
 async def create_job(service: Service, request: Request) -> Response:
     """POST /fine_tuning/jobs."""
-    asked = wire.job_request(await _json(request), rehearses=service.rehearses)
+    asked = wire.job_request(await _json(service, request), rehearses=service.rehearses)
     if service.state.model(asked.model) is None:
         raise ApiError(
             f"Model {asked.model} is not available for fine-tuning or does not exist.",
@@ -325,7 +336,7 @@ def _while_it_lasts(service: Service, name: str) -> Iterator[None]:
 
 async def create_completion(service: Service, request: Request) -> Response:
     """POST /chat/completions."""
-    asked = chat.chat_request(await _json(request), rehearses=service.rehearses)
+    asked = chat.chat_request(await _json(service, request), rehearses=service.rehearses)
     base, adapters = _to_ask(service, asked.model)
     with _while_it_lasts(service, asked.model):
         if asked.stream:
@@ -336,7 +347,7 @@ async def create_completion(service: Service, request: Request) -> Response:
 
 async def create_embeddings(service: Service, request: Request) -> Response:
     """POST /embeddings."""
-    asked = embedding_request(await _json(request))
+    asked = embedding_request(await _json(service, request))
     with _while_it_lasts(service, asked.model):
         found = await asyncio.wrap_future(service.answerer.embed(*_to_ask(service, asked.model), asked))
     return JSONResponse(await run_in_threadpool(embeddings, asked, found))
