@@ -126,6 +126,18 @@ def test_more_than_there_is_room_for_wait_their_turn(base: Base, sampler: Sample
     assert answer.completion_tokens == 300
 
 
+def test_an_answer_need_not_wait_for_all_that_is_embedded_nor_anybody_for_what_is_cancelled(
+    base: Base, sampler: Sampler
+) -> None:
+    many = embedding_request({"model": "tiny", "input": [[1] * 2000] * 400})
+    embedded, unwanted = sampler.embed(base, None, many), sampler.embed(base, None, many)
+    assert unwanted.cancel()
+    assert text(sampler.ask(base, None, asking("blue", max_tokens=3))) == greedy(base, None, "blue", 3)
+    assert embedded.cancel()
+    few = embedding_request({"model": "tiny", "input": [[1, 2], [3]]})
+    assert len(sampler.embed(base, None, few).result(60).vectors) == 2
+
+
 def test_choices_are_drawn_apart_and_a_seed_draws_them_again(base: Base, sampler: Sampler) -> None:
     def drawn(**more: Any) -> list[str]:
         answer = sampler.ask(base, None, asking("red", temperature=1.5, n=4, **more)).result(60)

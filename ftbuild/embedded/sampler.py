@@ -7,8 +7,9 @@ once; a fine-tuned one is the base with its adapters merged into a copy, and sha
 import copy
 import queue
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ MODELS_AT_MOST = 3
 SECONDS_TO_STOP = 5.0  # a pass over a long prompt may take longer
 TOKENS_AT_ONCE = 2048  # of embedded texts, in one pass
 WORTH_SHARING = 8  # tokens that new rows have in common, below which each reads its own
+DONE = object()
 Model = tuple[Path, Path | None]  # base, adapters
 
 
@@ -44,6 +46,8 @@ class Sampler:
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._waiting: list[Writing] = []
         self._batches: dict[Model, Batch] = {}
+        self._embedding: list[Iterator[None]] = []
+        self._embed_at = 0.0
         self._models: OrderedDict[Model, Llama] = OrderedDict()
         self._prefixes = Prefixes()
         self._reading = threading.Lock()
@@ -70,17 +74,7 @@ class Sampler:
     def embed(self, base: Base, adapters: Path | None, request: EmbeddingRequest) -> "Future[Embedded]":
         """Queue texts; the future fails with ApiError where one cannot be read."""
         future: Future[Embedded] = Future()
-
-        def work() -> None:
-            try:
-                tokens = [_tokens_of(self._template(base.folder), each) for each in request.inputs]
-                found = Embedded(pooled(self.llama((base.folder, adapters)), tokens), sum(map(len, tokens)))
-            except Exception as error:  # goes to who asked
-                future.set_exception(error)
-            else:
-                future.set_result(found)
-
-        self._queue.put(work)
+        self._queue.put(lambda: self._embedding.append(self._embedded(base, adapters, request, future)))
         return future
 
     def unload(self) -> None:
@@ -129,14 +123,19 @@ class Sampler:
                 for model, batch in list(self._batches.items()):
                     if not batch.go_on():
                         del self._batches[model]
-                if self._forgetting and not (self._batches or self._waiting):
+                self._embed_on()
+                if self._forgetting and not self._busy:
                     self._models.clear()
                     self._prefixes.clear()
                     self._forgetting = False
 
+    @property
+    def _busy(self) -> bool:
+        return bool(self._batches or self._waiting or self._embedding)
+
     def _take_up(self) -> None:
         """Do what was queued; wait for it where nothing else is to be done."""
-        idle = not (self._batches or self._waiting)
+        idle = not self._busy
         while True:
             try:
                 work = self._queue.get(block=idle)
@@ -161,6 +160,36 @@ class Sampler:
                 continue
             if not self._batches[model].join(one):
                 self._waiting.append(one)
+
+    def _embed_on(self) -> None:
+        """Read some of the texts that are to be embedded; answers then get as much time as that took."""
+        begun = time.monotonic()
+        if not self._embedding or (self._batches and begun < self._embed_at):
+            return
+        reading = self._embedding.pop(0)
+        if next(reading, DONE) is not DONE:
+            self._embedding.append(reading)
+        self._embed_at = 2 * time.monotonic() - begun
+
+    def _embedded(
+        self, base: Base, adapters: Path | None, request: EmbeddingRequest, future: "Future[Embedded]"
+    ) -> Iterator[None]:
+        """Read the texts of a request, some at a time, and settle its future; stop where nobody waits for it."""
+        try:
+            tokens = [_tokens_of(self._template(base.folder), each) for each in request.inputs]
+            vectors: dict[int, list[float]] = {}
+            for some in pooled(self.llama((base.folder, adapters)), tokens):
+                vectors |= some
+                yield
+                if future.cancelled():
+                    return
+            found = Embedded([vectors[number] for number in range(len(tokens))], sum(map(len, tokens)))
+        except Exception as error:  # goes to who asked
+            if future.set_running_or_notify_cancel():
+                future.set_exception(error)
+        else:
+            if future.set_running_or_notify_cancel():
+                future.set_result(found)
 
     def llama(self, model: Model) -> "Llama":
         """Return the model with its adapters merged, from disk unless it is loaded."""
@@ -312,13 +341,12 @@ def _too_long(template: Template, n_tokens: str) -> ApiError:
     return ApiError(f"{message}{n_tokens} tokens.", param="input", code="context_length_exceeded")
 
 
-def pooled(llama: "Llama", texts: Sequence[Sequence[int]]) -> list[list[float]]:
-    """Return the mean of each text's last hidden states, brought to length 1."""
+def pooled(llama: "Llama", texts: Sequence[Sequence[int]]) -> Iterator[dict[int, list[float]]]:
+    """Yield the mean of each text's last hidden states, brought to length 1, by its number: some texts at a time."""
     import torch
 
     from ftbuild.embedded.llama import encode
 
-    found: dict[int, list[float]] = {}
     waiting = sorted(range(len(texts)), key=lambda number: len(texts[number]))
     while waiting:
         n_rows = max(1, min(len(waiting), TOKENS_AT_ONCE // len(texts[waiting[0]])))
@@ -333,5 +361,4 @@ def pooled(llama: "Llama", texts: Sequence[Sequence[int]]) -> list[list[float]]:
         inside = torch.arange(ids.shape[1]) < lengths[:, None]
         means = (hidden.float() * inside[:, :, None]).sum(dim=1) / lengths[:, None]
         vectors = means / means.norm(dim=1, keepdim=True)
-        found |= dict(zip(rows, vectors.tolist(), strict=True))
-    return [found[number] for number in range(len(texts))]
+        yield dict(zip(rows, vectors.tolist(), strict=True))
