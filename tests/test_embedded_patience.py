@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from ftbuild.embedded.routes import Service, application
 from ftbuild.embedded.state import State
+from ftbuild.embedded.weights import Base
 
 
 async def told(service: Service, path: str, *pieces: Sequence[Any]) -> tuple[int, Any]:
@@ -37,3 +39,35 @@ def test_a_body_that_stops_coming_is_told_so(tmp_path: Path, path: str) -> None:
     status, body = asyncio.run(told(service, path, begun))
     assert status == 408
     assert body["error"]["message"] == "Request timed out: nothing came of the body for 0.01 seconds."
+
+
+class Never:
+    """An answerer whose answers never come."""
+
+    def __init__(self) -> None:
+        self.asked: list[Future[Any]] = []
+
+    def ask(self, *_: object) -> "Future[Any]":
+        self.asked.append(Future())
+        return self.asked[-1]
+
+    embed = ask
+
+    def stop(self) -> None:
+        """Answer no more."""
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}]}), ("/v1/embeddings", {"input": "x"})],
+)
+def test_who_does_not_wait_for_the_whole_answer_stops_the_writing(
+    tmp_path: Path, path: str, more: dict[str, object]
+) -> None:
+    state, answerer = State(tmp_path / "state"), Never()
+    (tmp_path / "base").mkdir()
+    state.register(Base("m", tmp_path / "base", "0"))
+    service = Service(state, None, answerer)  # type: ignore[arg-type]
+    whole = {"type": "http.request", "body": json.dumps({"model": "m", **more}).encode(), "more_body": False}
+    asyncio.run(told(service, path, whole, {"type": "http.disconnect"}))
+    assert [future.cancelled() for future in answerer.asked] == [True]

@@ -8,10 +8,11 @@ import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -32,6 +33,7 @@ from ftbuild.embedded.wire import ApiError
 MB = 1024 * 1024
 FILE_AT_MOST, JSON_AT_MOST = 512, 64  # MB of a body
 PATIENCE_SECONDS = 60.0  # for the next piece of a body
+Answered = TypeVar("Answered")
 PURPOSES = ("fine-tune", "assistants", "batch", "vision", "user_data")
 
 
@@ -334,6 +336,28 @@ def _while_it_lasts(service: Service, name: str) -> Iterator[None]:
         raise
 
 
+async def _while_heard(request: Request, coming: "Future[Answered]") -> Answered:
+    """Return what is to come; it is cancelled where nobody waits for it any more.
+
+    Raises:
+        ClientDisconnect: who asked has gone.
+    """
+    answer, gone = asyncio.wrap_future(coming), asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        raise ClientDisconnect
+    finally:
+        gone.cancel()
+        answer.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        continue
+
+
 async def create_completion(service: Service, request: Request) -> Response:
     """POST /chat/completions."""
     asked = chat.chat_request(await _json(service, request), rehearses=service.rehearses)
@@ -341,7 +365,7 @@ async def create_completion(service: Service, request: Request) -> Response:
     with _while_it_lasts(service, asked.model):
         if asked.stream:
             return await streamed(service.answerer, base, adapters, asked)
-        answer = await asyncio.wrap_future(await run_in_threadpool(service.answerer.ask, base, adapters, asked))
+        answer = await _while_heard(request, await run_in_threadpool(service.answerer.ask, base, adapters, asked))
     return JSONResponse(chat.completion(asked, answer))
 
 
@@ -349,5 +373,5 @@ async def create_embeddings(service: Service, request: Request) -> Response:
     """POST /embeddings."""
     asked = embedding_request(await _json(service, request))
     with _while_it_lasts(service, asked.model):
-        found = await asyncio.wrap_future(service.answerer.embed(*_to_ask(service, asked.model), asked))
+        found = await _while_heard(request, service.answerer.embed(*_to_ask(service, asked.model), asked))
     return JSONResponse(await run_in_threadpool(embeddings, asked, found))
