@@ -18,7 +18,7 @@ from ftbuild.embedded.llama import Llama, encode  # noqa: E402
 from ftbuild.embedded.lora import Lora  # noqa: E402
 from ftbuild.embedded.state import State  # noqa: E402
 from ftbuild.embedded.template import Lesson, Template  # noqa: E402
-from ftbuild.embedded.training import Training, rate_at  # noqa: E402
+from ftbuild.embedded.training import Training, rate_at, read_files  # noqa: E402
 from ftbuild.embedded.weights import Base, prepare  # noqa: E402
 from ftbuild.embedded.wire import job_record, job_request  # noqa: E402
 
@@ -263,3 +263,14 @@ print("torch._dynamo" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_a_file_that_was_deleted_fails_its_job_and_no_folder_of_ours_is_told(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    job = job_record(job_request({"model": "tiny", "training_file": "file-abcdefgh"}), 0)
+    state.add_job(job)
+    assert read_files(state, job, lambda *_: ([], 0)) is None
+    ended = state.job(job["id"])
+    assert ended is not None
+    said = "The job failed due to an invalid training file. file-abcdefgh was deleted"
+    assert ended["error"] == {"code": "invalid_training_file", "message": said, "param": "training_file"}

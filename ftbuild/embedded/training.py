@@ -98,7 +98,9 @@ def read_files(
             try:
                 files[kind], cut = read(state.content(file_id), kind)
             except (InvalidFileError, FileNotFoundError) as error:
-                message = f"The job failed due to an invalid {kind} file. Invalid file format. {error}"
+                gone = isinstance(error, FileNotFoundError)
+                why = f"{file_id} was deleted" if gone else f"Invalid file format. {error}"
+                message = f"The job failed due to an invalid {kind} file. {why}"
                 state.end_job(job["id"], "failed", message, f"invalid_{kind}_file", f"{kind}_file")
                 return None
             if cut and job["status"] == VALIDATING:
