@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -263,6 +264,19 @@ def test_a_model_that_goes_while_a_question_waits_for_it_is_a_404(tmp_path: Path
 @pytest.mark.parametrize("name", ["a" * 4000, "a" * 250, "a/" * 100])
 def test_no_model_has_a_name_that_no_file_can_have(tmp_path: Path, name: str) -> None:
     assert State(tmp_path).base(name) is None
+
+
+def test_a_file_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    kept = state.add_file("a", "fine-tune", b"x")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            state.add_file("b", "fine-tune", b"x" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in (tmp_path / "files").iterdir()] == [kept["id"]]
 
 
 def test_what_is_not_there_is_a_404(server: Running) -> None:

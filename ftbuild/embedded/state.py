@@ -95,8 +95,13 @@ class State:
         }
         folder = self.folder / "files" / record["id"]
         folder.mkdir(exist_ok=file_id is not None)
-        write_bytes(folder / "content", content)
-        write_json(folder / "file.json", record)
+        try:
+            write_bytes(folder / "content", content)
+            write_json(folder / "file.json", record)
+        except OSError:  # the disk is full, say
+            if not (folder / "file.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
         return record
 
     def file(self, file_id: str) -> Record | None:
@@ -263,15 +268,19 @@ def newest_first(records: Iterator[Record | None]) -> list[Record]:
 
 
 def write_bytes(path: Path, content: bytes, *, durable: bool = True, mode: int = 0o644) -> None:
-    """Write a file so that others see the old bytes or the new ones, nothing between."""
+    """Write a file so that others see the old bytes or the new ones, nothing between; what fails leaves nothing."""
     making = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    making.replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        making.replace(path)
+    except OSError:
+        making.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
