@@ -279,6 +279,14 @@ def test_a_file_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path: Path) -> 
     assert [path.name for path in (tmp_path / "files").iterdir()] == [kept["id"]]
 
 
+def test_a_folder_that_cannot_be_written_ends_the_server_before_it_serves(tmp_path: Path) -> None:
+    (tmp_path / "files").touch()
+    command = [sys.executable, "-m", "ftbuild.embedded", "serve", "--state", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    fix = "    Fix: free space or rights there, then again."
+    assert (ended.returncode, ended.stderr) == (5, f"{tmp_path}: cannot be written: file exists\n{fix}\n")
+
+
 def test_what_is_not_there_is_a_404(server: Running) -> None:
     with pytest.raises(openai.NotFoundError, match="Could not find fine tune: ftjob-abcdefgh"):
         server.client.fine_tuning.jobs.retrieve("ftjob-abcdefgh")

@@ -90,11 +90,15 @@ def _prepare(given: argparse.Namespace) -> None:
 def _serve(given: argparse.Namespace) -> None:
     from ftbuild.embedded.seats import here, on_cluster
     from ftbuild.embedded.server import Place, serve
+    from ftbuild.store.durable import refused
 
     place = Place(given.host, given.port, given.tell)
     cards = given.cards.split(",") if given.cards else None
     seating = on_cluster(given.ray, given.threads) if given.ray else here(cards)
-    serve(given.state, given.engine, given.idle_seconds, given.threads, place, seating)
+    try:
+        serve(given.state, given.engine, given.idle_seconds, given.threads, place, seating)
+    except OSError as error:
+        raise refused(given.state, error) from error
 
 
 def _say_room(given: argparse.Namespace) -> None:
