@@ -1,17 +1,22 @@
-"""The routes with those who send nothing more, or wait no longer."""
+"""The server where others do not keep up: they send nothing more, wait no longer, or are a full disk."""
 
 import asyncio
+import errno
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
+from embedded_fixture import until
 
+from ftbuild.embedded.jobs import Jobs
 from ftbuild.embedded.routes import Service, application
+from ftbuild.embedded.seats import Seat
 from ftbuild.embedded.state import State
 from ftbuild.embedded.weights import Base
+from ftbuild.embedded.wire import job_record, job_request
 
 
 async def told(service: Service, path: str, *pieces: Sequence[Any]) -> tuple[int, Any]:
@@ -71,3 +76,32 @@ def test_who_does_not_wait_for_the_whole_answer_stops_the_writing(
     whole = {"type": "http.request", "body": json.dumps({"model": "m", **more}).encode(), "more_body": False}
     asyncio.run(told(service, path, whole, {"type": "http.disconnect"}))
     assert [future.cancelled() for future in answerer.asked] == [True]
+
+
+class FullOnce(State):
+    """A folder on a disk that is full when the end of a job is written for the first time."""
+
+    is_full = True
+
+    def write_job(self, job: Mapping[str, Any], *, durable: bool = True) -> None:
+        if self.is_full and job["status"] == "failed":
+            self.is_full = False
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().write_job(job, durable=durable)
+
+
+def test_an_end_that_could_not_be_written_is_written_later_and_the_next_job_has_its_turn(tmp_path: Path) -> None:
+    state = FullOnce(tmp_path)
+    jobs = Jobs(state, 1, lambda: [Seat()], lambda: None)
+    jobs.again_seconds = 0.01
+    records = [job_record(job_request({"model": "m", "training_file": "file-abcdefgh"}), 0) for _ in range(2)]
+    for record in records:
+        (state.job_folder(record["id"]) / "trainer.log").mkdir(parents=True)  # no trainer can be started
+        jobs.add(record)
+    until(lambda: not jobs.live, 60)
+    jobs.stop()
+    for record in records:
+        ended = state.job(record["id"])
+        assert ended is not None
+        assert ended["error"]["message"].startswith("No training process could be started: ")
+        assert [event["level"] for event in state.events(record["id"])] == ["info", "info", "error"]

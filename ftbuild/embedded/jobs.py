@@ -17,20 +17,24 @@ from ftbuild.embedded.duty import ask_to_pause, sent
 from ftbuild.embedded.seats import Seat
 from ftbuild.embedded.state import DIED, PAUSED, TERMINAL, Record, State
 
+AGAIN_SECONDS = 5.0  # until an end that could not be written is written again
 KILLED = "it was killed, as the system does where memory runs out; a smaller batch_size or model needs less"
 
 
 @dataclass
 class Turn:
-    """A job whose turn it is; its `wish` is "cancel", "pause" or nothing."""
+    """A job whose turn it is; its `wish` is "cancel", "pause" or nothing. `unstarted` says why no trainer is."""
 
     seat: Seat
     trainer: "subprocess.Popen[bytes] | None" = None
     wish: str = ""
+    unstarted: str = ""
 
 
 class Jobs:
     """The queue of one server."""
+
+    again_seconds = AGAIN_SECONDS
 
     def __init__(
         self, state: State, threads: int, seats: Callable[[], Sequence[Seat]], before_start: Callable[[], None]
@@ -146,16 +150,25 @@ class Jobs:
                     try:
                         turn.trainer = self._start(job_id, seat)
                     except OSError as error:
-                        self._state.end_job(job_id, "failed", f"No training process could be started: {error}", DIED)
+                        turn.unstarted = f"No training process could be started: {error}"
             code = turn.trainer.wait() if turn.trainer is not None else 0
             with self._changed:
-                self._note_end(job_id, turn, code)
+                while not self._noted(job_id, turn, code):
+                    self._changed.wait(self.again_seconds)
                 del self._turns[job_id]
                 self._changed.notify_all()
 
     def _start(self, job_id: str, seat: Seat) -> "subprocess.Popen[bytes]":
         log = self._state.job_folder(job_id) / "trainer.log"
         return sent(self._state, job_id, self._threads, log, seat.options, seat.environment)
+
+    def _noted(self, job_id: str, turn: Turn, code: int) -> bool:
+        """Write how a job ended; return False where that must be tried again: the disk is full, say."""
+        try:
+            self._note_end(job_id, turn, code)
+        except OSError:
+            return self._stopped
+        return True
 
     def _note_end(self, job_id: str, turn: Turn, code: int) -> None:
         if turn.trainer is not None and turn.trainer.stdin is not None:
@@ -165,6 +178,8 @@ class Jobs:
             return
         if turn.wish == "cancel":
             self._state.end_job(job_id, "cancelled", "The job was cancelled")
+        elif turn.unstarted:
+            self._state.end_job(job_id, "failed", turn.unstarted, DIED)
         elif status == PAUSED or self._stopped:
             return
         elif turn.wish == "pause" and turn.trainer is None:

@@ -208,8 +208,8 @@ class State:
         job |= {"status": status, "finished_at": int(time.time()), "estimated_finish": None}
         if code is not None:
             job["error"] = {"code": code, "message": message, "param": param}
+        self.write_job(job)  # first: where the disk is full this fails, is tried again, and is told once
         self.add_event(job_id, message, level="info" if code is None else "error")
-        self.write_job(job)
         self.drop_training(job_id)
 
     def training(self, job_id: str) -> tuple[int, Path | None]:
