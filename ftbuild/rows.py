@@ -3,7 +3,7 @@
 Lines end at \\n and nowhere else, so that U+2028 inside a text ends none. What JSON does not allow or
 leaves open (NaN, a key twice, half a surrogate pair) is refused, though Python reads it. What is plain is
 read by orjson, and all else by the parser that can say what is wrong: both give the same values. A file that is
-one array, or whose objects run over several lines, and one in UTF-16, are read all the same: `layout`
+one array, or whose objects run over several lines, and one in UTF-16 or UTF-32, are read all the same: `layout`
 tells, since a provider takes none of them.
 
 Source: RFC 8259; jsonlines.org (2026-11).
@@ -26,7 +26,12 @@ from ftbuild.problem import Problem
 
 Layout = Literal["lines", "array", "documents"]
 BOM = codecs.BOM_UTF8
-WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+WIDE = {
+    codecs.BOM_UTF32_LE: "utf-32-le",  # begins as the mark of UTF-16
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 LONG_NUMBER = b"0" * 20  # what orjson reads as a float that is near it
@@ -100,9 +105,10 @@ def decoded(content: bytes) -> str | None:
     """Return a whole file as text without its mark, None if it is in no encoding that we read."""
     encoding, bom = _encoding(content[:SAMPLE_BYTES])
     try:
-        return content[(3 if encoding == "utf-8" else 2) if bom else 0 :].decode(encoding)
+        text = content.decode(encoding)
     except UnicodeDecodeError:
         return None
+    return text[1:] if bom else text
 
 
 def parse(content: bytes) -> Any:
@@ -190,7 +196,11 @@ def _parsed(content: bytes) -> Any:
         raise
     except (ValueError, RecursionError):
         raise NotJsonError(
-            Problem("a number too long, or brackets nested too deep, to be read", rule="not-json")
+            Problem(
+                "a number too long, or brackets nested too deep, to be read",
+                fix="write the number as a text, or the value flatter.",
+                rule="not-json",
+            )
         ) from None
     if SURROGATE.search(text) and _is_torn(value):
         raise NotJsonError(
@@ -317,8 +327,11 @@ def _documents(content: bytes, layout: Layout) -> Iterator[Row]:
         found = blank.match(text, at)
         at = found.end() if found else at
         line, counted = line + text.count("\n", counted, at), at
-        if at >= len(text) or (layout == "array" and text[at] == "]"):
-            break
+        if layout == "array" and (at >= len(text) or text[at] == "]"):
+            yield from _after(text, at, line)
+            return
+        if at >= len(text):
+            return
         try:
             _, end = decoder.raw_decode(text, at)
         except (json.JSONDecodeError, RecursionError) as error:
@@ -333,6 +346,18 @@ def _documents(content: bytes, layout: Layout) -> Iterator[Row]:
         at = end
 
 
+def _after(text: str, at: int, line: int) -> Iterator[Row]:
+    """Yield what is wrong with the end of an array, which is at a place in a text, on a line: nothing may follow it."""
+    behind = text[at + 1 :].lstrip(" \t\r\n")
+    if at >= len(text):
+        fix = "close it with ], or write the file again whole."
+        yield Row(line, b"", problems=(Problem("the file ends in the middle of the array", fix=fix, rule="cut-short"),))
+    elif behind:
+        line += text.count("\n", at, len(text) - len(behind))
+        fix = "write one array, or an object a line; what comes after the first array was not read."
+        yield Row(line, b"", problems=(Problem("something behind the array", fix=fix, rule="not-json"),))
+
+
 def _refuse(constant: str) -> NoReturn:
     fix = "write a number, a text, or leave the key out."
     raise NotJsonError(Problem(f"{constant} is not JSON", fix=fix, rule="not-a-number"))
@@ -341,7 +366,8 @@ def _refuse(constant: str) -> NoReturn:
 def _finite(digits: str) -> float:
     value = float(digits)
     if isinf(value):
-        raise NotJsonError(Problem(f"the number {digits[:20]} is too large to be read", rule="not-json"))
+        fix = "write it as a text."
+        raise NotJsonError(Problem(f"the number {digits[:20]} is too large to be read", fix=fix, rule="not-json"))
     return value
 
 

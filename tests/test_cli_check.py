@@ -123,6 +123,9 @@ GOOD_BYTES = in_bytes(GOOD["supervised"])
         ("\n".join(json.dumps(each, indent=2) for each in GOOD["supervised"]).encode(), ["not-json-lines"]),
         (GOOD_BYTES.decode().encode("utf-16"), ["utf-16"]),
         (GOOD_BYTES.decode().encode("utf-16-be"), ["utf-16"]),
+        (GOOD_BYTES.decode().encode("utf-32"), ["utf-16"]),
+        (json.dumps(GOOD["supervised"])[:-1].encode(), ["not-json-lines", "cut-short"]),
+        (json.dumps(GOOD["supervised"]).encode() + b"\n\n[]", ["not-json-lines", "not-json"]),
         (b"\xef\xbb\xbf" + GOOD_BYTES, ["byte-order-mark"]),
         (in_bytes([*map(one_by_one, CITIES[:5]), *map(supervised, CITIES[5:]), quiet("Bonn")]), ["flag-differs"]),
         (in_bytes([*map(one_by_one, CITIES[:5]), *map(one_by_one, CITIES[5:])]), ["always-a-call"]),
@@ -131,6 +134,13 @@ GOOD_BYTES = in_bytes(GOOD["supervised"])
 )  # fmt: skip
 def test_what_is_wrong_with_a_whole_file_is_named_first(own: Own, content: bytes, rules: list[str]) -> None:
     assert [each["rule"] for each in told(own, content)] == rules
+
+
+def test_lines_behind_an_array_are_not_read_and_not_lost_in_silence(own: Own) -> None:
+    content = b"".join(b"[%s]\n" % line for line in in_bytes(GOOD["supervised"]).splitlines())
+    *_, last = told(own, content)
+    assert (last["line"], last["message"]) == (2, "something behind the array")
+    assert own.run("check", "--fix", "a.jsonl").out.startswith("Nothing to mend.")
 
 
 def test_the_line_of_a_value_over_several_lines_is_its_first(own: Own) -> None:
