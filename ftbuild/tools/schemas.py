@@ -3,6 +3,7 @@
 A place is written as people write it: `properties.city.type`, `days[0]`. Source: JSON Schema 2020-12.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -78,15 +79,34 @@ def wrong_schema(schema: Any) -> list[Found]:
     from jsonschema import Draft202012Validator
 
     checker = Draft202012Validator(Draft202012Validator.META_SCHEMA)
-    return [(place(*error.absolute_path), _said(error)) for error in _ordered(checker.iter_errors(schema))]
+    found = ((place(*error.absolute_path), _said(error)) for error in _ordered(checker.iter_errors(schema)))
+    return [*dict.fromkeys(found)] or [*_wrong_patterns(schema)]
+
+
+def _wrong_patterns(schema: Any) -> Iterator[Found]:
+    """Yield every pattern that none of the validators can read."""
+    for at, node in nodes(schema):
+        listed = {within(at, f"patternProperties.{each}"): each for each in node.get("patternProperties", ())}
+        for here, each in {within(at, "pattern"): node.get("pattern"), **listed}.items():
+            if isinstance(each, str) and not _is_pattern(each):
+                yield here, f"{shown(each)} is no regular expression"
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except re.error:
+        return Checker({"pattern": text}).is_quick
+    return True
 
 
 def dangling(schema: Any) -> Iterator[tuple[str, str]]:
     """Yield every reference to a place that the schema does not have, with the place of the reference."""
     for at, node in nodes(schema):
-        target = node.get("$ref")
-        if isinstance(target, str) and not _leads_somewhere(schema, target):
-            yield within(at, "$ref"), target
+        for key in ("$ref", "$dynamicRef"):
+            target = node.get(key)
+            if isinstance(target, str) and not _leads_somewhere(schema, target):
+                yield within(at, key), target
 
 
 def _leads_somewhere(schema: Any, target: str) -> bool:
@@ -107,7 +127,9 @@ def pointed(root: Any, target: str) -> Any:
     if start:
         raise LookupError(target)
     if pointer and not pointer.startswith("/"):
-        return {node["$anchor"]: node for _, node in nodes(root) if "$anchor" in node}[pointer]
+        return {node[key]: node for key in ("$dynamicAnchor", "$anchor") for _, node in nodes(root) if key in node}[
+            pointer
+        ]
     found = root
     for part in unquote(pointer).split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
@@ -123,7 +145,8 @@ def pointed(root: Any, target: str) -> Any:
 class Checker:
     """A sound schema, made ready to check many values against.
 
-    What fits is told by jsonschema-rs, which is quick; what does not by jsonschema, which says why.
+    What fits is told by jsonschema-rs, which is quick; what does not by jsonschema, which says why. Where the one
+    cannot follow a reference or read a pattern, the other tells both.
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
@@ -134,6 +157,11 @@ class Checker:
             self._quick: Any = jsonschema_rs.Draft202012Validator(dict(schema))
         except (ValueError, jsonschema_rs.ValidationError):
             self._quick = None  # it cannot follow a reference, or reads a pattern otherwise
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the quick way can read the schema."""
+        return self._quick is not None
 
     def fits(self, value: Any) -> bool:
         """Return whether a value is told to fit the quick way; False says nothing."""
@@ -146,11 +174,21 @@ class Checker:
         """Return where a value does not fit, in the order of the value."""
         if self.fits(value):
             return []
-        return [(place(*error.absolute_path), _said(error)) for error in _ordered(self._slow.iter_errors(value))]
+        from referencing.exceptions import Unresolvable
+
+        try:
+            return [(place(*error.absolute_path), _said(error)) for error in _ordered(self._slow.iter_errors(value))]
+        except (re.error, RecursionError, Unresolvable) as error:
+            if self._quick is None:
+                return [("", f"cannot be checked: {error}")]
+            return [(place(*each.instance_path), _cut(each.message)) for each in self._quick.iter_errors(value)]
 
     def fits_within(self, schema: Any, value: Any) -> bool:
         """Return whether a value fits a schema that stands inside this one."""
-        return bool(self._slow.evolve(schema=schema).is_valid(value))
+        try:
+            return bool(self._slow.evolve(schema=schema).is_valid(value))
+        except RecursionError:  # a reference that leads to itself says nothing
+            return True
 
     @cached_property
     def _slow(self) -> Any:
@@ -173,3 +211,7 @@ def _said(error: Any) -> str:
         return f"{value} is not one of {shown(wanted)}" + (f"; the nearest is {close!r}" if close else "")
     text = str(error.message)
     return text if len(text) <= 2 * SHOWN_AT_MOST else f"{value} breaks {error.validator}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 2 * SHOWN_AT_MOST else text[: 2 * SHOWN_AT_MOST - 3] + "..."
