@@ -19,7 +19,7 @@ from ftbuild.sources import READERS, read
 WEATHER = {
     "name": "get_weather",
     "description": "Weather.",
-    "parameters": {"type": "object", "properties": {"city": {}}},
+    "parameters": {"type": "object", "properties": {"city": {}}, "required": ["city"]},
 }
 CALLED = {"name": "get_weather", "arguments": {"city": "Oslo"}}
 SHAREGPT = {
@@ -89,12 +89,22 @@ def test_sharegpt_keeps_every_call_with_its_result() -> None:
     [
         ({"from": "alien", "value": "x"}, ("unknown-role", "conversations[4]")),
         ({"from": "gpt"}, ("missing-content", "conversations[4]")),
-        ({"from": "gpt", "value": 5}, ("content-not-a-text", "conversations[4].content")),
+        ({"from": "gpt", "value": 5}, ("content-not-a-text", "conversations[4].value")),
         ({"from": "function_call", "value": "get_weather()"}, ("bad-tool-call", "conversations[4].value")),
         (
             {"from": "function_call", "value": json.dumps({"name": "wether", "arguments": {}})},
-            ("unknown-tool", "conversations[4].tool_calls[0].function.name"),
+            ("unknown-tool", "conversations[4].value.name"),
         ),
+        (
+            {"from": "function_call", "value": json.dumps([CALLED, {**CALLED, "arguments": {}}])},
+            ("arguments-misfit", "conversations[4].value[1].arguments"),
+        ),
+        ({"from": "function_call", "value": '{"name": "f", "name": "g"}'}, ("bad-tool-call", "conversations[4].value")),
+        (
+            {"from": "function_call", "value": '{"name": "f", "parameters": {}}'},
+            ("bad-tool-call", "conversations[4].value"),
+        ),
+        ({"from": "gpt", "value": "x", "weight": 0.5}, ("weight-not-0-or-1", "conversations[4].weight")),
         ("x", ("unknown-role", "conversations[4]")),
     ],
 )
@@ -102,6 +112,22 @@ def test_what_is_wrong_in_sharegpt_is_named_where_it_stands(turn: Any, said: tup
     turns = [*SHAREGPT["conversations"][:4], turn]  # type: ignore[index]
     value = {**SHAREGPT, "conversations": turns}
     assert wrong("sharegpt", value) == [said]
+
+
+def test_an_answer_of_weight_0_is_not_learnt_from_sharegpt() -> None:
+    human, bot = {"from": "human", "value": "Hi.", "weight": 0}, {"from": "gpt", "value": "No.", "weight": 0}
+    line = one("sharegpt", {"conversations": [human, bot, human, {**bot, "value": "Hello.", "weight": 1}]})
+    assert [each.weight for each in line.messages] == [None, 0, None, 1]
+
+
+def test_pictures_of_sharegpt_are_not_lost_in_silence() -> None:
+    assert wrong("sharegpt", {**SHAREGPT, "images": ["a.png"]}) == [("content-in-parts", "images")]
+
+
+def test_tools_of_sharegpt_are_json_in_every_respect() -> None:
+    twice = '[{"name": "f", "name": "g"}]'
+    assert wrong("sharegpt", {**SHAREGPT, "tools": twice}) == [("not-a-list", "tools")]
+    assert wrong("sharegpt", {**SHAREGPT, "tools": "{}"}) == [("not-a-list", "tools")]
 
 
 def test_sharegpt_without_conversations_is_none() -> None:
@@ -125,8 +151,26 @@ def test_alpaca_has_instruction_and_input_in_one_message() -> None:
 
 def test_what_is_wrong_in_alpaca_is_named_where_it_stands() -> None:
     assert wrong("alpaca", {"instruction": "a"}) == [("missing-field", "")]
-    assert wrong("alpaca", {**ALPACA, "output": ""}) == [("empty-content", "output.content")]
-    assert wrong("alpaca", {**ALPACA, "history": [["a", "<|end|>"]]}) == [("special-token", "history[0][1].content")]
+    assert wrong("alpaca", {**ALPACA, "output": ""}) == [("empty-content", "output")]
+    assert wrong("alpaca", {**ALPACA, "history": [["a", "<|end|>"]]}) == [("special-token", "history[0][1]")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"input": {"x": 1}}, ("content-not-a-text", "input")),
+        ({"instruction": 5}, ("content-not-a-text", "instruction")),
+        ({"history": "Hi."}, ("not-a-list", "history")),
+        ({"history": ["Hi.", "Hello."]}, ("not-a-list", "history")),
+        ({"images": ["a.png"]}, ("content-in-parts", "images")),
+    ],
+)
+def test_what_alpaca_would_lose_is_an_error(fields: Any, said: tuple[str, str]) -> None:
+    assert wrong("alpaca", {**ALPACA, **fields}) == [said]
+
+
+def test_an_input_without_an_instruction_is_the_request() -> None:
+    assert one("alpaca", {"instruction": "", "input": "b a", "output": "a"}).prompt[0].content == "b a"
 
 
 def test_alpaca_in_one_array_is_read_with_the_lines_of_its_objects() -> None:

@@ -4,10 +4,11 @@ The instruction and the input are one message, with an empty line between. Sourc
 (2023), and `system` and `history` as hiyouga/LLaMA-Factory has them (2026-11).
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from ftbuild.problem import Problem
-from ftbuild.sources.conversations import Converted
+from ftbuild.sources.conversations import Converted, media
 from ftbuild.tools.schemas import shown
 
 
@@ -22,17 +23,26 @@ def convert(value: Any) -> Converted:
     ]
     if problems:
         return Converted(None, tuple(problems))
-    parts = [value["instruction"], *([value["input"]] if value.get("input") else [])]
-    asked = "\n\n".join(parts) if all(isinstance(each, str) for each in parts) else value["instruction"]
-    messages: list[dict[str, Any]] = []
-    places: dict[str, str] = {}
-    if value.get("system"):
-        places["messages[0]"] = "system"
-        messages.append({"role": "system", "content": value["system"]})
-    for number, turn in enumerate(value["history"] if isinstance(value.get("history"), list) else []):
-        for place, said in enumerate(turn if isinstance(turn, list) else [turn]):
-            places[f"messages[{len(messages)}]"] = f"history[{number}][{place}]"
-            messages.append({"role": "assistant" if place else "user", "content": said})
-    places |= {f"messages[{len(messages)}]": "instruction", f"messages[{len(messages) + 1}]": "output"}
-    messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": value["output"]}]
-    return Converted({"messages": messages}, places=places)
+    problems = list(_unread(value))
+    if problems:
+        return Converted(None, tuple(problems))
+    asked = "\n\n".join(each for each in (value["instruction"], value.get("input")) if each)
+    told = [("system", "system", value["system"])] if value.get("system") else []
+    for number, (question, answer) in enumerate(value.get("history") or []):
+        told += [(f"history[{number}][0]", "user", question), (f"history[{number}][1]", "assistant", answer)]
+    told += [("instruction", "user", asked), ("output", "assistant", value["output"])]
+    places = {f"messages[{number}]{part}": at for number, (at, *_) in enumerate(told) for part in ("", ".content")}
+    return Converted({"messages": [{"role": role, "content": said} for _, role, said in told]}, places=places)
+
+
+def _unread(value: dict[str, Any]) -> Iterator[Problem]:
+    """Yield what would be lost of a line, since it is not of the layout."""
+    for name in ("instruction", "input"):
+        if not isinstance(value.get(name), str | None):
+            fix = "write it as a text."
+            yield Problem(f"{shown(value[name])} is not a text", at=name, fix=fix, rule="content-not-a-text")
+    history = value.get("history") or []
+    if not isinstance(history, list) or not all(isinstance(each, list) and len(each) == 2 for each in history):
+        fix = "write [[question, answer], ...]."
+        yield Problem(f"{shown(history)} is no list of pairs", at="history", fix=fix, rule="not-a-list")
+    yield from media(value)

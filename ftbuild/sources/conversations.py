@@ -5,6 +5,7 @@ groups and slices. A finding names the place in the layout of the file.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -31,8 +32,8 @@ LATER = "calls-without-tools"
 class Converted:
     """A line of some layout as a training line, with what could not be converted.
 
-    `places` maps where a message stands in the training line to where it stands in the file. A line with a
-    `name` of its own, a case of a benchmark, is told by it, and left out with a warning where it is broken:
+    `places` maps where a message, or a part of one, stands in the training line to where it stands in the file. A line
+    with a `name` of its own, a case of a benchmark, is told by it, and left out with a warning where it is broken:
     its file is not ours to mend. `accepted` are the values that the arguments of its calls may have, by the call's id.
     """
 
@@ -45,12 +46,25 @@ class Converted:
 
     def place(self, problem: Problem) -> Problem:
         """Return a finding about the training line as one about the file."""
-        head, bracket, rest = problem.at.partition("]")
-        placed = replace(problem, at=self.places.get(head + bracket, head + bracket) + rest)
+        parts = re.split(r"(?=[.\[])", problem.at)
+        heads = ["".join(parts[:n]) for n in range(len(parts), 0, -1)]
+        known = next((head for head in heads if head in self.places), "")
+        placed = replace(problem, at=self.places.get(known, known) + problem.at.removeprefix(known))
         if not self.name:
             return placed
         why = "It is left out: it contradicts itself." if problem.severity == "error" else problem.why
         return replace(placed, what=f"{self.name}: {problem.what}", why=why, severity="warning")
+
+
+MEDIA = ("image", "images", "video", "videos", "audio", "audios")
+
+
+def media(value: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the fields beside the texts of a line that name pictures or sound, as ShareGPT and Alpaca have them."""
+    for name in MEDIA:
+        if value.get(name):
+            fix = "leave the line out: a source holds texts alone."
+            yield Problem("pictures or sound", at=name, fix=fix, rule="content-in-parts")
 
 
 def dpo_jsonl(value: Any) -> Converted:
