@@ -154,6 +154,109 @@ def test_an_operation_is_its_parameters_and_its_body_side_by_side() -> None:
         assert not checker.is_valid({"id": "7", "state": "ajar"})
 
 
+def operation(given: Any, schemas: Any = None) -> Any:
+    tree = {"paths": {"/{id}": {"post": {"operationId": "x", **given}}}, "components": {"schemas": schemas or {}}}
+    return files.openapi(json.dumps(tree).encode(), "x").parameters
+
+
+def body(schema: Any, form: str = "application/json") -> Any:
+    return {"requestBody": {"content": {"text/html": {}, form: {"schema": schema}}}}
+
+
+ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "application/json; charset=utf-8",
+        "application/merge-patch+json",
+        "multipart/form-data",
+        "application/x-www-form-urlencoded",
+    ],
+)
+def test_a_body_is_read_whatever_its_form(form: str) -> None:
+    assert operation(body(TEXT, form)) == TEXT
+
+
+def test_a_body_that_is_put_together_has_the_members_of_all() -> None:
+    more = {"properties": {"n": {"type": "integer"}, "at": {"type": "string", "readOnly": True}}, "required": ["at"]}
+    assert operation(body({"allOf": [{"$ref": "#/components/schemas/Text"}, more]}), {"Text": TEXT}) == {
+        "type": "object",
+        "properties": {"text": {"type": "string"}, "n": {"type": "integer"}},
+        "required": ["text"],
+    }
+
+
+def test_a_parameter_of_json_has_its_schema_and_a_cookie_is_no_argument() -> None:
+    listed = [
+        {"name": "q", "in": "query", "content": {"application/json": {"schema": {"type": "integer"}}}},
+        {"name": "session", "in": "cookie", "schema": {"type": "string"}},
+    ]
+    assert operation({"parameters": listed}) == {
+        "type": "object",
+        "properties": {"q": {"type": "integer"}},
+        "required": [],
+    }
+
+
+OTHER = "a body that is no object with members that have names"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (body({"type": "array", "items": {"type": "string"}}), OTHER),
+        (body({"oneOf": [TEXT]}), OTHER),
+        (body({"type": "object", "additionalProperties": {"type": "string"}}), OTHER),
+        (body({"$ref": "#/components/schemas/A"}), OTHER),
+        (body(TEXT, "text/plain"), "a body of text/html, text/plain, and no JSON"),
+        ({"parameters": [ID, {**ID, "in": "query"}]}, "two arguments 'id', one of them in the query"),
+        ({"parameters": [ID], **body({"properties": {"id": {}}})}, "two arguments 'id', one of them in the body"),
+        (body({"$ref": "#/components/schemas/C"}), "operation 'x' is not written as OpenAPI has it"),
+    ],
+)
+def test_what_an_operation_would_lose_is_refused(given: Any, said: str) -> None:
+    schemas = {
+        "A": {"$ref": "#/components/schemas/B"},
+        "B": {"$ref": "#/components/schemas/A"},
+        "C": {"allOf": [{"$ref": "#/components/schemas/C"}]},
+    }
+    with pytest.raises(UnreadableError) as caught:
+        operation(given, schemas)
+    assert str(caught.value) == said
+
+
+def test_swagger_is_refused() -> None:
+    with pytest.raises(UnreadableError) as caught:
+        files.openapi(b'{"swagger": "2.0", "paths": {}}', "x")
+    assert (str(caught.value), caught.value.fix) == ("Swagger 2.0, and not OpenAPI 3", "convert it to OpenAPI 3.")
+
+
+@pytest.mark.parametrize(
+    ("schema", "read_"),
+    [
+        ({"type": "string", "nullable": True, "enum": ["a"]}, {"type": ["string", "null"], "enum": ["a", None]}),
+        ({"type": "string", "nullable": False}, {"type": "string"}),
+        (
+            {"allOf": [{"type": "string"}], "nullable": True, "description": "d"},
+            {"anyOf": [{"allOf": [{"type": "string"}]}, {"type": "null"}], "description": "d"},
+        ),
+        ({"minimum": 0, "exclusiveMinimum": True}, {"exclusiveMinimum": 0}),
+        ({"maximum": 9, "exclusiveMaximum": False}, {"maximum": 9}),
+    ],
+)
+def test_the_words_of_openapi_3_0_are_those_of_json_schema(schema: Any, read_: Any) -> None:
+    assert operation(body({"type": "object", "properties": {"a": schema}}))["properties"] == {"a": read_}
+
+
+def test_yaml_has_the_values_of_json() -> None:
+    schema = b"{enum: [no, 2026-01-01, true, 1]}"
+    text = b"paths: {/: {get: {operationId: x, parameters: [{name: a, in: query, schema: %s}]}}}" % schema
+    assert (files.openapi(text, "x").parameters or {})["properties"] == {"a": {"enum": ["no", "2026-01-01", True, 1]}}
+
+
 def test_a_tool_of_an_mcp_server_is_read_from_the_answer_or_its_result() -> None:
     for value in (MCP, MCP["result"]):
         tool = files.mcp(json.dumps(value).encode(), "search")
