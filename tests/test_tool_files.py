@@ -46,6 +46,7 @@ def get_weather(
 async def ping(host): ...
 def many(*hosts: str): ...
 def odd(at: complex): ...
+def bare(at: tuple[()]): ...
 def torn(at: "list[int"): ...
 def nothing(at: Literal[None]): ...
 '''
@@ -116,14 +117,43 @@ KNOWN = "use str, int, float, bool, list[...], dict, Literal[...] or ... | None.
         ("ping", "ping(host): no type", "write host: str, or whatever it is."),
         ("many", "many(*hosts): a tool's arguments have names", ""),
         ("odd", "odd(at): no type of JSON for complex", KNOWN),
+        ("bare", "bare(at): no type of JSON for tuple[()]", ""),
         ("torn", "torn(at): 'list[int' is no type", ""),
-        ("nothing", "nothing(at): no value of JSON in Literal[None]", ""),
+        ("nothing", "nothing(at): no value of JSON in Literal[None]", "write texts, integers, True, False or None."),
     ],
 )  # fmt: skip
 def test_what_is_no_tool_is_refused(name: str, said: str, fix: str) -> None:
     with pytest.raises(UnreadableError) as caught:
         read(CODE.encode(), name)
     assert (str(caught.value), caught.value.fix) == (said, fix)
+
+
+@pytest.mark.parametrize(
+    ("written", "schema"),
+    [
+        ("tuple[float, float]", {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
+        (
+            "tuple[int, str]",
+            {
+                "type": "array",
+                "items": {"anyOf": [{"type": "integer"}, {"type": "string"}]},
+                "minItems": 2,
+                "maxItems": 2,
+            },
+        ),
+        ("tuple[int, ...]", {"type": "array", "items": {"type": "integer"}}),
+        ("Literal[-1, 1]", {"type": "integer", "enum": [-1, 1]}),
+        ("Literal['a', None]", {"enum": ["a", None]}),
+        ("Annotated[int, Field(ge=1, description='Days.')]", {"type": "integer", "description": "Days."}),
+        ("Annotated[int, typing_extensions.Doc('Days.')]", {"type": "integer", "description": "Days."}),
+        ("Annotated[int, Ge(1)]", {"type": "integer"}),
+    ],
+)
+def test_a_type_is_read_whole(written: str, schema: dict[str, Any]) -> None:
+    tool = read(f"def f(x: {written}): ...".encode(), "f")
+    assert tool.parameters is not None
+    assert tool.parameters["properties"]["x"] == schema
+    Draft202012Validator.check_schema(tool.parameters)
 
 
 def test_an_operation_is_its_parameters_and_its_body_side_by_side() -> None:

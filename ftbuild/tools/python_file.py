@@ -1,6 +1,6 @@
 """A typed Python function as a tool: its signature and docstring are read, its code is never run.
 
-Parameters without a default are required. Types: str, int, float, bool, list[T], dict, Literal, Annotated,
+Parameters without a default are required. Types: str, int, float, bool, list[T], tuple[...], dict, Literal, Annotated,
 Optional and unions with None; anything else is named. The docstring's first paragraph says what the tool is for, and
 its `Args:` section (Google's style) what each parameter is. Source: PEP 484, PEP 604, PEP 586.
 """
@@ -16,9 +16,11 @@ from ftbuild.problem import nearest
 
 PLAIN = {
     "str": "string", "int": "integer", "float": "number", "bool": "boolean", "list": "array", "dict": "object",
-    "List": "array", "Dict": "object", "Sequence": "array", "Mapping": "object", "tuple": "array",
+    "List": "array", "Dict": "object", "Sequence": "array", "Mapping": "object", "tuple": "array", "Tuple": "array",
 }  # fmt: skip
+TUPLES = ("tuple", "Tuple")
 NOT_GIVEN = ("self", "cls")
+VALUES = "write texts, integers, True, False or None."
 
 
 class UnreadableError(ValueError):
@@ -113,23 +115,50 @@ def _subscripted(node: ast.Subscript, where: str) -> dict[str, Any]:
     name = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
     inside = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
     if name == "Literal":
-        values = [each.value for each in inside if isinstance(each, ast.Constant)]
-        types = {type(each) for each in values}
-        if len(values) < len(inside) or not types <= {str, int, bool}:
-            raise UnreadableError(f"{where}: no value of JSON in {ast.unparse(node)}", node.lineno)
-        return {**({"type": PLAIN[types.pop().__name__]} if len(types) == 1 else {}), "enum": values}
+        return _literal(inside, node, where)
     if name == "Annotated":
-        said = [each.value for each in inside[1:] if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+        said = [text for each in inside[1:] for text in _said(each)]
         return {**_schema(inside[0], where), **({"description": said[0]} if said else {})}
     if name == "Optional":
         return _one_of([inside[0], ast.Constant(None)], where)
     if name == "Union":
         return _one_of(inside, where)
-    if PLAIN.get(name) == "array":
-        return {"type": "array", "items": _schema(inside[0], where)}
+    if PLAIN.get(name) == "array" and inside:
+        return _array(inside, where, has_places=name in TUPLES)
     if PLAIN.get(name) == "object":
         return {"type": "object", "additionalProperties": _schema(inside[-1], where)}
     raise UnreadableError(f"{where}: no type of JSON for {ast.unparse(node)}", node.lineno)
+
+
+def _array(inside: list[ast.expr], where: str, *, has_places: bool) -> dict[str, Any]:
+    """Return the schema of a list, or of a tuple, which has a place for each type unless it says `...`."""
+    if not has_places or (isinstance(inside[-1], ast.Constant) and inside[-1].value is ...):
+        return {"type": "array", "items": _schema(inside[0], where)}
+    placed = [_schema(each, where) for each in inside]
+    alike = placed[0] if all(each == placed[0] for each in placed) else {"anyOf": placed}
+    return {"type": "array", "items": alike, "minItems": len(placed), "maxItems": len(placed)}
+
+
+def _literal(inside: list[ast.expr], node: ast.expr, where: str) -> dict[str, Any]:
+    try:
+        values = [ast.literal_eval(each) for each in inside]
+    except ValueError:
+        values = [...]
+    types = {type(each) for each in values}
+    if not types <= {str, int, bool, type(None)} or types == {type(None)}:
+        raise UnreadableError(f"{where}: no value of JSON in {ast.unparse(node)}", node.lineno, VALUES)
+    return {**({"type": PLAIN[types.pop().__name__]} if len(types) == 1 else {}), "enum": values}
+
+
+def _said(node: ast.expr) -> Iterator[str]:
+    """Yield what stands beside a type: a text, or that of Field(description=...) and Doc(...)."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        told = [each.value for each in node.keywords if each.arg == "description"]
+        for each in told or (node.args[:1] if name == "Doc" else []):
+            yield from _said(each)
 
 
 def _one_of(nodes: list[ast.expr], where: str) -> dict[str, Any]:
