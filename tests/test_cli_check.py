@@ -100,6 +100,30 @@ def test_a_file_of_another_layout_is_not_read_as_lines(own: Own) -> None:
     assert own.run("check", "a.csv") == Ended(2, "", said)
 
 
+ASKS = {"role": "user", "content": "Rain?"}
+CALLS = supervised("Bonn")["messages"][2]
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        ([ASKS, {"role": "assistant", "content": None, "refusal": "No."}], []),
+        ([ASKS, {**CALLS, "content": None}], []),
+        ([ASKS, {"role": "assistant", "content": None}], [("null-value", "messages[1].content", "write a text.")]),
+    ],
+)
+def test_no_content_is_right_where_something_else_is_said(messages: Any, said: list[tuple[str, str, str]]) -> None:
+    line = {**supervised("Bonn"), "messages": messages}
+    assert [(each.rule, each.at, each.fix) for each in check_line(line, "supervised", PACKS["openai"])] == said
+
+
+def test_a_preference_is_not_between_answers_to_calls_without_results() -> None:
+    given = {"messages": [ASKS, CALLS], "tools": supervised("Bonn")["tools"]}
+    [problem] = check_line({**dpo("Bonn"), "input": given}, "dpo", PACKS["openai"])
+    assert (problem.rule, problem.at) == ("input-ends-with-assistant", "input.messages[1]")
+    assert problem.fix == "add the results of its calls."
+
+
 def test_every_rule_is_broken_somewhere() -> None:
     assert {each.rule for each in BROKEN} | OF_FILES == set(RULES)
     assert len({each.rule for each in BROKEN}) >= 60

@@ -241,6 +241,14 @@ BROKEN = [
     Broken("unknown-part", "messages[1].content[0]", put("messages", 1, "content", to=[{"type": "input_audio"}])),
     Broken("empty-content", "messages[5].content", put("messages", 5, "content", to=" ")),
     Broken("special-token", "messages[1].content", put("messages", 1, "content", to="a <|fim_suffix|> b")),
+    Broken("special-token", f"{AT}.function.arguments", put(*ARGUMENTS, to='{"city": "<|reserved_200013|>"}')),
+    Broken("special-token", "messages[5].refusal", each(
+        cut("messages", 5, "content"), put("messages", 5, "refusal", to="<|end|>"))),
+    Broken("missing-content", "messages[5]", each(
+        cut("messages", 5, "content"), put("messages", 5, "refusal", to=""))),
+    Broken("empty-content", "messages[1].content", put("messages", 1, "content", to=[])),
+    Broken("unknown-part", "messages[1].content[0]", put(
+        "messages", 1, "content", to=[{"type": "image_url", "image_url": {}}])),
     Broken("bad-message-name", "messages[1].name", put("messages", 1, "name", to="Ann Lee")),
     Broken("weight-not-0-or-1", "messages[5].weight", put("messages", 5, "weight", to=0.5)),
     Broken("weight-on-other-role", "messages[1].weight", put("messages", 1, "weight", to=1)),
@@ -328,6 +336,9 @@ BROKEN = [
         **line, "non_preferred_output": line["preferred_output"]}, "dpo"),
     Broken("input-ends-with-assistant", "input.messages[1]", lambda line: {
         **line, "input": {"messages": [*line["input"]["messages"], HELLO]}}, "dpo"),
+    Broken("unknown-part", "input.messages[0].content[0]", put("input", "messages", 0, "content", to=[
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]), "dpo"),
+    Broken("unknown-key", "tools", put("tools", to=[WEATHER]), "dpo"),
     Broken("wrong-method", "", lambda _: quiet("Bonn"), "dpo"),
     # Reinforcement.
     Broken("last-not-user", "messages[2]", put_message(2, HELLO), "reinforcement"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from ftbuild.problem import Problem, nearest
 from ftbuild.rows import NotJsonError, parse
-from ftbuild.rules.pack import Pack, found
+from ftbuild.rules.pack import Pack, found, special_token
 from ftbuild.tools.schemas import Checker, shown, within
 
 WRAPPER = "multi_tool_use.parallel"
@@ -100,6 +100,7 @@ def _arguments(function: Mapping[str, Any], at: str, checker: Checker | None) ->
         fix = "write it as a text: ftbuild check --fix does."
         yield found("arguments-not-a-text", at, f"{type(text).__name__} instead of JSON in a text", fix)
         return
+    yield from special_token(text, at)
     try:
         value = parse(text.encode("utf-8", "surrogatepass"))
     except NotJsonError as error:

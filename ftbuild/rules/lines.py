@@ -19,6 +19,7 @@ BESIDE = "Nothing but what is learnt goes into a line; keep it in a file beside.
 WHY_NOT = {
     "response_format": "The form of an answer is taught by the answers; the schema goes into the requests.",
     "weight": "A weight stands in a message of the role 'assistant'.",
+    **dict.fromkeys(("messages", "tools", "parallel_tool_calls"), "In a preference it stands inside 'input'."),
     "system": "The system text is the first message.",
     "prompt": "Those were the lines of older models: write messages.",
     "completion": "Those were the lines of older models: write messages.",
@@ -99,9 +100,10 @@ def _asked(messages: Any, offered: calls.Offered, pack: Pack) -> Iterator[Proble
     yield from conversation(messages, "input.messages", offered, pack, "dpo")
     if isinstance(messages, list) and messages and isinstance(messages[-1], dict):
         last = messages[-1]
-        if last.get("role") == "assistant" and not last.get("tool_calls"):
+        if last.get("role") == "assistant":
             at = f"input.messages[{len(messages) - 1}]"
-            yield found("input-ends-with-assistant", at, "the input ends with an answer", "end with the user.")
+            fix = "add the results of its calls." if last.get("tool_calls") else "end with the user."
+            yield found("input-ends-with-assistant", at, "the input ends with an answer", fix)
 
 
 def _output(line: Mapping[str, Any], key: str, offered: calls.Offered, pack: Pack) -> Iterator[Problem]:

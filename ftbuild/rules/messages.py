@@ -9,7 +9,7 @@ from typing import Any
 
 from ftbuild.problem import Problem, nearest
 from ftbuild.rules import calls
-from ftbuild.rules.pack import Method, Pack, found
+from ftbuild.rules.pack import Method, Pack, found, special_token
 from ftbuild.tools.schemas import shown
 
 ROLES = ("system", "user", "assistant", "tool", "function")
@@ -21,7 +21,6 @@ KEYS = {
     "tool": ("role", "content", "tool_call_id"),
     "function": ("role", "content", "name"),
 }
-SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>")
 # What people name otherwise: ShareGPT, Anthropic, templates.
 CALLED = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "ai": "assistant"}
 MESSAGE_NAME = re.compile(r"[^\s<|\\/>]{1,64}")
@@ -59,7 +58,7 @@ def message(value: Any, at: str, tools: calls.Offered, pack: Pack, method: Metho
     if role == "developer" and method != "reinforcement":
         yield found("developer-role", f"{at}.role", f"no role 'developer' in {method} lines", "write 'system'.")
     yield from _keys(value, role, at)
-    yield from _content(value, role, at)
+    yield from _content(value, role, at, method)
     if role == "assistant":
         yield from _answer(value, at)
         yield from calls.of_message(value, at, tools, pack)
@@ -79,8 +78,9 @@ def _keys(value: dict[str, Any], role: str, at: str) -> Iterator[Problem]:
             close = nearest(key, KEYS[role])
             fix = f"the nearest is {close!r}." if close else f"{role} takes {', '.join(KEYS[role])}."
             yield found("unknown-message-key", f"{at}.{key}", f"no key {key!r} in a message of the role {role!r}", fix)
-        elif each is None and not (key == "content" and value.get("tool_calls")):
-            yield found("null-value", f"{at}.{key}", "null", "leave the key out.")
+        elif each is None and not (key == "content" and _acts(value)):
+            fix = "write a text." if key == "content" else "leave the key out."
+            yield found("null-value", f"{at}.{key}", "null", fix)
     if role == "function" or "function_call" in value:
         fix = "use tools, tool_calls and the role 'tool'."
         yield found("legacy-function-call", at, "the older form of tool calls", fix)
@@ -89,7 +89,7 @@ def _keys(value: dict[str, Any], role: str, at: str) -> Iterator[Problem]:
         yield found("bad-message-name", f"{at}.name", f"{shown(name)} is no name", "up to 64 letters, no spaces.")
 
 
-def _content(value: dict[str, Any], role: str, at: str) -> Iterator[Problem]:
+def _content(value: dict[str, Any], role: str, at: str, method: Method) -> Iterator[Problem]:
     content = value.get("content")
     if content is None:
         if "content" not in value and not (role == "assistant" and _acts(value)):
@@ -98,43 +98,50 @@ def _content(value: dict[str, Any], role: str, at: str) -> Iterator[Problem]:
         return
     at = f"{at}.content"
     if isinstance(content, list):
-        yield from _parts(content, role, at)
+        yield from _parts(content, role, at, method)
     elif not isinstance(content, str):
         fix = "write it as a text: JSON goes in as a string." if isinstance(content, dict) else ""
         yield found("content-not-a-text", at, f"{shown(content)} is not a text", fix)
     else:
-        yield from _text(content, at)
+        yield from special_token(content, at)
         if role in ("user", "assistant") and not content.strip() and not _acts(value):
             yield found("empty-content", at, "an empty text")
 
 
 def _acts(value: dict[str, Any]) -> bool:
     """Return whether a message says something by other means than its content."""
-    return any(value.get(key) is not None for key in ("tool_calls", "function_call", "refusal", "audio"))
+    return bool(value.get("refusal")) or any(
+        value.get(key) is not None for key in ("tool_calls", "function_call", "audio")
+    )
 
 
-def _parts(parts: Sequence[Any], role: str, at: str) -> Iterator[Problem]:
+def _parts(parts: Sequence[Any], role: str, at: str, method: Method) -> Iterator[Problem]:
     if role != "user":
         fix = "join the parts into one text."
         yield found("content-in-parts", at, f"a list of parts in a message of the role {role!r}", fix)
         return
+    if not parts:
+        yield found("empty-content", at, "no parts")
     for number, part in enumerate(parts):
         here = f"{at}[{number}]"
         kind = part.get("type") if isinstance(part, dict) else None
         if kind == "text" and isinstance(part.get("text"), str):
-            yield from _text(part["text"], f"{here}.text")
-        elif not (kind == "image_url" and isinstance(part.get("image_url"), dict)):
+            yield from special_token(part["text"], f"{here}.text")
+        elif not (kind == "image_url" and _is_image(part.get("image_url"))):
             yield found("unknown-part", here, f"{shown(part)} is neither a text nor an image")
+        elif method == "dpo":
+            yield found("unknown-part", here, "an image, and preferences are of texts alone", "leave the line out.")
 
 
-def _text(text: str, at: str) -> Iterator[Problem]:
-    if "<|" in text and (token := SPECIAL_TOKEN.search(text)):
-        yield found("special-token", at, f"special token {token.group()!r}", "take it out of the text.")
+def _is_image(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("url"), str)
 
 
 def _answer(value: dict[str, Any], at: str) -> Iterator[Problem]:
     if "weight" in value and (value["weight"] not in (0, 1) or isinstance(value["weight"], bool)):
         yield found("weight-not-0-or-1", f"{at}.weight", f"{shown(value['weight'])} is neither 0 nor 1")
+    if isinstance(value.get("refusal"), str):
+        yield from special_token(value["refusal"], f"{at}.refusal")
     if isinstance(value.get("refusal"), str) and value["refusal"] and value.get("content"):
         yield found("refusal-with-content", f"{at}.refusal", "a refusal beside a content", "keep one of them.")
     elif value.get("refusal") is not None and not isinstance(value["refusal"], str):

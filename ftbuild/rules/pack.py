@@ -3,7 +3,8 @@
 An id is stable: people silence it, search for it, and find it in old reports.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,6 +25,7 @@ REINFORCEMENT = "OpenAI reinforcement fine-tuning guide (2026-11)"
 SEEN = (
     "reported by users: openai/openai-cookbook#1549, microsoft-foundry/fine-tuning#23, community.openai.com (2026-11)"
 )
+SPECIAL_TOKEN = re.compile(r"<\|[a-z][a-z0-9_]*\|>")
 SENSE = "what the model learns from it"
 
 
@@ -196,3 +198,9 @@ PACKS: Mapping[str, Pack] = {
 def found(rule: str, at: str, what: str, fix: str = "") -> Problem:
     """Return a finding of a rule at a place inside a line, with no file yet."""
     return Problem(what, at=at, why=RULES[rule].why, fix=fix, rule=rule, severity=RULES[rule].severity)
+
+
+def special_token(text: str, at: str) -> Iterator[Problem]:
+    """Yield a special token of some tokenizer in a text."""
+    if "<|" in text and (token := SPECIAL_TOKEN.search(text)):
+        yield found("special-token", at, f"special token {token.group()!r}", "take it out of the text.")

@@ -27,7 +27,7 @@ def _object(**members: Any) -> dict[str, Any]:
 def _messages(pack: Pack) -> Checker:
     """Return what checks messages one by one."""
     name = {"type": "string", "minLength": 1, "maxLength": pack.call_id_characters}
-    function = _object(name={"type": "string"}, arguments={"type": "string"})
+    function = _object(name={"type": "string"}, arguments=TEXT)
     call = _object(id=name, type={"const": "function"}, function=function)
     calls = {"type": "array", "items": call, "minItems": 1, "maxItems": pack.max_calls}
     system, user, assistant, tool = ({"const": role} for role in ("system", "user", "assistant", "tool"))
