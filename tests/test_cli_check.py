@@ -26,6 +26,7 @@ from training_lines import (
     one_by_one,
     put,
     quiet,
+    reinforcement,
     supervised,
 )
 
@@ -404,10 +405,25 @@ def test_nulls_in_the_input_of_a_preference_are_taken_out(own: Own) -> None:
 PRETTY = json.dumps(GOOD["supervised"], indent=2).encode()
 
 
-@pytest.mark.parametrize("content", [PRETTY, GOOD_BYTES.decode().encode("utf-16"), b"\xef\xbb\xbf" + GOOD_BYTES])
-def test_another_layout_is_written_as_lines(own: Own, content: bytes) -> None:
+def test_what_a_grader_reads_is_not_mended(own: Own) -> None:
+    line = {**reinforcement("Bonn"), "parallel_tool_calls": True, "name": None}
+    write(own, "a.jsonl", in_bytes([*GOOD["reinforcement"], line]))
+    assert own.run("check", "a.jsonl", "--fix", "--method", "reinforcement").out.startswith("Nothing to mend.")
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        (PRETTY, "not-json-lines"),
+        (GOOD_BYTES.decode().encode("utf-16"), "utf-16"),
+        (b"\xef\xbb\xbf" + GOOD_BYTES, "byte-order-mark"),
+    ],
+)
+def test_another_layout_is_written_as_lines(own: Own, content: bytes, rule: str) -> None:
     write(own, "a.json", content)
-    assert own.run("check", "a.json", "--fix").code == 0
+    ended = own.run("check", "a.json", "--fix")
+    assert ended.code == 0
+    assert ended.out.splitlines()[0] == f"a.json:1: written as JSON lines in UTF-8    {rule}"
     assert (own.folder / "a.json.fixed.jsonl").read_bytes() == GOOD_BYTES
 
 

@@ -14,7 +14,7 @@ from ftbuild.cli.reading import reading
 from ftbuild.errors import ConfigError, ExitCode
 from ftbuild.problem import Problem, render
 from ftbuild.report.words import count
-from ftbuild.rows import BLANK, read
+from ftbuild.rows import BLANK, Rows, read
 from ftbuild.rules import files
 from ftbuild.rules.lines import recognised
 from ftbuild.rules.mend import Change, mend
@@ -88,7 +88,7 @@ def _mended(path: Path, method: Method | None, pack: Pack) -> _Mended:
     with reading(path) as file:
         rows = read(file)
         if rows.layout != "lines" or rows.encoding != "utf-8" or rows.bom:
-            changes.append((1, Change("not-json-lines", "", "written as JSON lines in UTF-8")))
+            changes.append((1, Change(_why_anew(rows), "", "written as JSON lines in UTF-8")))
         for row in rows.rows:
             if row.problems:
                 if not row.content and row.problems[0].rule != BLANK:
@@ -111,6 +111,13 @@ def _mended(path: Path, method: Method | None, pack: Pack) -> _Mended:
         raise ConfigError(Problem("is there already, and --fix would write it", str(target), fix=fix))
     durable.write(target, content)
     return _Mended(target, path, changes)
+
+
+def _why_anew(rows: Rows) -> str:
+    """Return the rule for which a file is written in another way."""
+    if rows.layout != "lines":
+        return "not-json-lines"
+    return "byte-order-mark" if rows.encoding == "utf-8" else "utf-16"
 
 
 def _changes(mended: Sequence[_Mended]) -> str:

@@ -6,7 +6,7 @@ not touched, so a line without changes keeps its bytes.
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,10 @@ def mend(line: Any, method: Method, pack: Pack) -> tuple[Any, list[Change]]:
     inner = mended.get("input") if method == "dpo" else mended
     if isinstance(inner, dict):
         at = "input" if method == "dpo" else ""
-        changes += [*_nulls(inner, at), *_flag(inner, at)]
+        if method == "reinforcement":  # what is beside messages and tools is the grader's
+            changes += _nulls(inner, at, ("tools",))
+        else:
+            changes += [*_nulls(inner, at), *_flag(inner, at)]
         for number, tool in enumerate(inner["tools"] if isinstance(inner.get("tools"), list) else []):
             changes += _tool(tool, within(at, f"tools[{number}]"))
         changes += _messages(inner.get("messages"), within(at, "messages"), method, pack)
@@ -60,8 +63,8 @@ def _renamed(line: dict[str, Any]) -> Iterator[Change]:
             yield Change("renamed-key", old, f"renamed to {new!r}")
 
 
-def _nulls(value: dict[str, Any], at: str) -> Iterator[Change]:
-    for key in [key for key in DROPPED_NULLS if key in value and value[key] is None]:
+def _nulls(value: dict[str, Any], at: str, keys: Sequence[str] = DROPPED_NULLS) -> Iterator[Change]:
+    for key in [key for key in keys if key in value and value[key] is None]:
         del value[key]
         yield Change("null-value", within(at, key), "taken out")
 
