@@ -201,11 +201,20 @@ def test_csv_is_read_with_quotes_commas_line_ends_and_marks() -> None:
         ('a,b\n"x"y,z\n', "d/x:2: not CSV"),
         ("a,c\nx,y\n", "d/x:2: no field 'b'"),
         ("a,b\nx,\n", "d/x:2: b: '' is not a text"),
+        ("a,b\n\n\nx,\n", "d/x:4: b: '' is not a text"),
+        ("\na,b,b\nx,y,z\n", "d/x:2: two columns 'b'"),
+        ("a,b\nx,y\n\xe9,z\n", "d/x:3: not UTF-8"),
     ],
 )
 def test_a_broken_record_is_named_with_its_line(text: str, said: str) -> None:
-    _, problems = read(text.encode(), "s", source("csv", input="a", target="b"))
+    _, problems = read(text.encode("latin-1"), "s", source("csv", input="a", target="b"))
     assert str(problems[0]).startswith(said)
+
+
+def test_a_field_may_be_a_long_document_and_unnamed_columns_are_nobodys() -> None:
+    text = f"a,b,,\n{'x' * 200_000},y,,\n"
+    [found], problems = read(text.encode(), "s", source("csv", input="a", target="b"))
+    assert (len(found.raw), problems) == (200_000, [])
 
 
 def test_a_compressed_file_is_read_and_a_torn_one_refused() -> None:
