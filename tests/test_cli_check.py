@@ -74,6 +74,7 @@ def test_a_broken_line_is_named_with_its_rule_line_and_place(own: Own, broken: B
     assert places(problems) == [(broken.rule, BROKEN_LINE, broken.at)]
     assert problems[0]["severity"] == RULES[broken.rule].severity
     assert problems[0]["why"] == RULES[broken.rule].why
+    assert problems[0]["fix"]
 
 
 INIT = "ftbuild init NAME --from FILE reads other layouts: ShareGPT, Alpaca, pairs, exported traces."
@@ -158,7 +159,9 @@ GOOD_BYTES = in_bytes(GOOD["supervised"])
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_whole_file_is_named_first(own: Own, content: bytes, rules: list[str]) -> None:
-    assert [each["rule"] for each in told(own, content)] == rules
+    found = told(own, content)
+    assert [each["rule"] for each in found] == rules
+    assert all(each["fix"] for each in found)
 
 
 def test_lines_behind_an_array_are_not_read_and_not_lost_in_silence(own: Own) -> None:

@@ -63,7 +63,9 @@ def test_tools_that_are_offered_and_never_called_are_told_of_all_together() -> N
         equipped[0], messages=(*equipped[0].prompt, Message("assistant", None, (ToolCall("a", "get_weather", "{}"),)))
     )
     assert [str(problem) for problem in checked([*equipped, calls])] == [
-        "warning: no line calls extra\n    The model learns no use of it.    tool-never-called"
+        "warning: no line calls extra\n"
+        "    The model learns no use of it.\n"
+        "    Fix: add requests that need it, or take it out.    tool-never-called"
     ]
 
 

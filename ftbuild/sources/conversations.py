@@ -52,8 +52,9 @@ class Converted:
         placed = replace(problem, at=self.places.get(known, known) + problem.at.removeprefix(known))
         if not self.name:
             return placed
-        why = "It is left out: it contradicts itself." if problem.severity == "error" else problem.why
-        return replace(placed, what=f"{self.name}: {problem.what}", why=why, severity="warning")
+        told = replace(placed, what=f"{self.name}: {problem.what}", severity="warning")
+        is_left_out = problem.severity == "error"
+        return replace(told, why="It is left out: it contradicts itself.", fix="") if is_left_out else told
 
 
 MEDIA = ("image", "images", "video", "videos", "audio", "audios")
