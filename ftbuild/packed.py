@@ -14,6 +14,7 @@ Form = Literal["gzip", "zstd"]
 MARKS: tuple[tuple[bytes, Form], ...] = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"))
 MARK_BYTES = max(len(mark) for mark, _ in MARKS)
 ENDINGS = (".gz", ".zst")
+AGAIN = "copy the file again, whole."
 
 
 class TornError(ValueError):

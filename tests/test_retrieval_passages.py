@@ -169,7 +169,9 @@ def test_what_is_no_text_is_refused() -> None:
         "    UTF-16 without a byte order mark looks so, and what is no text.\n"
         "    Fix: save it as UTF-8.    not-text"
     )
-    assert refused(gzip.compress(b"# A" * 99)[:-20]) == "a.md: cannot be unpacked: it is not whole    not-gzip"
+    assert refused(gzip.compress(b"# A" * 99)[:-20]) == (
+        "a.md: cannot be unpacked: it is not whole\n    Fix: copy the file again, whole.    not-gzip"
+    )
 
 
 def test_a_document_without_text_is_told() -> None:

@@ -211,7 +211,7 @@ def test_a_compressed_file_is_read_and_a_torn_one_named(pack: object, rule: str)
     for torn in (packed[:-9], packed[:12] + b"torn" + packed[16:]):
         assert read(torn, "s", pairs()) == (
             [],
-            [Problem("cannot be unpacked: it is not whole", "x", rule=rule)],
+            [Problem("cannot be unpacked: it is not whole", "x", fix="copy the file again, whole.", rule=rule)],
         )
 
 
@@ -222,7 +222,10 @@ def test_check_reads_zstd_and_names_a_torn_file(own: Own) -> None:
     assert "12 lines read" in own.run("check", "chats.jsonl.zst").out
     (own.folder / "chats.jsonl.zst").write_bytes(packed[:-5])
     ended = own.run("check", "chats.jsonl.zst")
-    assert (ended.code, ended.err) == (1, "chats.jsonl.zst: cannot be read: it is not whole\n")
+    assert (ended.code, ended.err) == (
+        1,
+        "chats.jsonl.zst: cannot be read: it is not whole\n    Fix: copy the file again, whole.\n",
+    )
 
 
 def test_a_generator_takes_no_pattern() -> None:

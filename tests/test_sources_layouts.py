@@ -222,7 +222,7 @@ def test_a_compressed_file_is_read_and_a_torn_one_refused() -> None:
     assert len(read(packed, "s", source("chat_jsonl"))[0]) == len(GOOD["supervised"])
     assert read(packed[:-9], "s", source("chat_jsonl")) == (
         [],
-        [Problem("cannot be unpacked: it is not whole", "d/x", rule="not-gzip")],
+        [Problem("cannot be unpacked: it is not whole", "d/x", fix="copy the file again, whole.", rule="not-gzip")],
     )
 
 

@@ -33,4 +33,5 @@ def reading(path: Path) -> Iterator[BinaryIO]:
         raise ConfigError(Problem("no such file", str(path), fix=fix)) from None
     except (OSError, packed.TornError) as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else "it is not whole"
-        raise DataError(Problem(f"cannot be read: {said.lower()}", str(path))) from error
+        fix = packed.AGAIN if isinstance(error, packed.TornError) else ""
+        raise DataError(Problem(f"cannot be read: {said.lower()}", str(path), fix=fix)) from error

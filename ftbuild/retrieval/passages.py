@@ -91,7 +91,7 @@ def _text(content: bytes, path: str) -> str | Problem:
     try:
         content = packed.unpacked(content)
     except packed.TornError as error:
-        return Problem(f"cannot be unpacked: {error}", path, rule=f"not-{error.form}")
+        return Problem(f"cannot be unpacked: {error}", path, fix=packed.AGAIN, rule=f"not-{error.form}")
     text = rows.decoded(content)
     fix = "save it as UTF-8."
     if text is None:

@@ -226,6 +226,7 @@ def _found(piece: Piece, name: str, source: Source) -> Found:
         try:
             content = packed.unpacked(piece.content)
         except packed.TornError as error:
-            yield Problem(f"cannot be unpacked: {error}", source.path, rule=f"not-{error.form}")
+            what = f"cannot be unpacked: {error}"
+            yield Problem(what, source.path, fix=packed.AGAIN, rule=f"not-{error.form}")
             return
         yield from READERS[source.kind](content, name, source)
