@@ -6,7 +6,7 @@ tiktoken" (2026-11). Texts are cut as tiktoken cuts them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 from ftbuild.rows import Shared, written
@@ -24,18 +24,32 @@ def of_line(line: Mapping[str, Any], encoding: str) -> int:
 
 def of_lines(lines: Iterable[Mapping[str, Any]], encoding: str) -> list[int]:
     """Return the tokens of each line: of many at once, which is much quicker."""
+    return [n for n, _ in of_examples(lines, encoding)]
+
+
+def of_examples(examples: Iterable[Mapping[str, Any]], encoding: str) -> list[tuple[int, int]]:
+    """Return the tokens of each example, and those of its answers that are learnt from, as a conversation of their own.
+
+    A supervised line has those of its example.
+    """
     texts: list[str] = []
-    around, ends = [], [0]
-    for line in lines:
-        around.append(_add_line(line, texts))
-        ends.append(len(texts))
+    marks = [(0, 0, 0, 0)]
+    for example in examples:
+        marks.append((*_add_line(example, texts), len(texts)))
     sums = list(accumulate(of_texts(texts, encoding), initial=0))
-    return [sums[end] - sums[begin] + n for begin, end, n in zip(ends, ends[1:], around, strict=False)]
+    return [
+        (sums[end] - sums[begin] + around, around_answers and sums[end] - sums[answers] + around_answers)
+        for (*_, begin), (around, around_answers, answers, end) in pairwise(marks)
+    ]
 
 
-def _add_line(line: Mapping[str, Any], texts: list[str]) -> int:
-    """Add the texts of a line that are counted; return the tokens around them."""
+def _add_line(line: Mapping[str, Any], texts: list[str]) -> tuple[int, int, int]:
+    """Add the texts of a line that are counted, those of the answers that are learnt from last.
+
+    Return the tokens around them all, those around the answers and where these begin.
+    """
     n_messages = n_conversations = 0
+    answers: list[Mapping[str, Any]] = []
     inner = line["input"] if isinstance(line.get("input"), dict) else line
     for listed in (inner.get("messages"), line.get("preferred_output"), line.get("non_preferred_output")):
         if isinstance(listed, list):
@@ -43,21 +57,23 @@ def _add_line(line: Mapping[str, Any], texts: list[str]) -> int:
             for message in listed:
                 if isinstance(message, dict):
                     n_messages += 1
-                    _add(message, texts)
+                    if is_learnt(message):
+                        answers.append(message)
+                    else:
+                        _add(message, texts)
     if isinstance(inner.get("tools"), list):
         tools = inner["tools"]
         texts.append(tools.said if isinstance(tools, Shared) else written(tools).decode())
-    return A_MESSAGE * n_messages + A_CONVERSATION * n_conversations
-
-
-def learnt(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the messages that are learnt from: answers whose weight is not 0."""
-    return [each for each in messages if is_learnt(each)]
+    begin = len(texts)
+    for message in answers:
+        _add(message, texts)
+    around_answers = A_MESSAGE * len(answers) + A_CONVERSATION if answers else 0
+    return A_MESSAGE * n_messages + A_CONVERSATION * n_conversations, around_answers, begin
 
 
 def is_learnt(message: Mapping[str, Any]) -> bool:
-    """Say whether a message is learnt from."""
-    return message["role"] == "assistant" and message.get("weight") != 0
+    """Say whether a message is learnt from: an answer whose weight is not 0."""
+    return message.get("role") == "assistant" and message.get("weight") != 0
 
 
 def of_texts(texts: Sequence[str], encoding: str) -> list[int]:

@@ -15,6 +15,7 @@ from ftbuild import tokens
 from ftbuild.dataset import histogram, prices
 from ftbuild.dataset.card import Card, Fact
 from ftbuild.profiles import profiles
+from ftbuild.render.methods import VALUES
 from ftbuild.runners.counting import facts, read, written
 from ftbuild.settings import Source
 
@@ -149,6 +150,16 @@ def test_an_example_is_counted_by_its_turns_and_what_of_it_is_learnt() -> None:
     assert found.n_tokens == tokens.of_line({"messages": messages}, "o200k_base")
     assert found.n_learnt == tokens.of_line({"messages": messages[1:2]}, "o200k_base")
     assert (tested.n_tokens, tested.n_learnt) == (found.n_tokens, 0)
+
+
+@pytest.mark.parametrize("method", VALUES)
+def test_the_tokens_are_those_of_the_line_whatever_the_method_and_of_answers_those_of_the_example(method: str) -> None:
+    asked = [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Yes?"}]
+    answer, worse = ({"role": "assistant", "content": text} for text in ("Half past three.", "No."))
+    example = {"messages": [*asked, asked[0], answer], "rejected": worse, "slices": {"source": "a"}}
+    [found] = facts([example], "train", method)
+    assert found.n_tokens == tokens.of_line(VALUES[method](example), "o200k_base")
+    assert found.n_learnt == tokens.of_line({"messages": [asked[1], answer]}, "o200k_base")
 
 
 @given(st.lists(st.integers(0, 10_000), max_size=50))

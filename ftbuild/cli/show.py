@@ -126,8 +126,7 @@ def _lines(made: Mapping[str, Content], method: str, split: str, n: int) -> Iter
     for number, (example, place) in enumerate(zip(examples[:n], places, strict=False), 1):
         told: dict[str, Any] = {name: example[name] for name in (*INPUT_KEYS, FORM, REJECTED) if name in example}
         is_learnt = split in LEARNT_FROM and method != "reinforcement"
-        learnt = tokens.learnt(told["messages"]) if is_learnt else []
-        n_learnt = tokens.of_line({"messages": learnt}, ENCODING) if learnt else 0
+        n_learnt = tokens.of_examples([told], ENCODING)[0][1] if is_learnt else 0
         line = VALUES[method](told) if method != "dpo" or REJECTED in told else told
         yield Shown(method, split, number, len(examples), place, told, tokens.of_line(line, ENCODING), n_learnt)
 

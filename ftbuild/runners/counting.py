@@ -17,12 +17,13 @@ ENCODING = PACKS[DEFAULT].encoding
 
 def facts(examples: Sequence[Mapping[str, Any]], split: str, method: str) -> Iterator[Fact]:
     """Yield the facts of some examples of a split, which the method makes lines of."""
-    learnt = [tokens.learnt(each["messages"]) if split in LEARNT_FROM else [] for each in examples]
-    lines = [VALUES[method](each) for each in examples]
-    counts = tokens.of_lines([*lines, *({"messages": each} for each in learnt if each)], ENCODING)
-    of_answers = iter(counts[len(lines) :])
-    for example, n_tokens, answers in zip(examples, counts, learnt, strict=False):
-        yield fact(split, example, n_tokens, next(of_answers) if answers else 0)
+    counts = tokens.of_examples(examples, ENCODING)
+    n_tokens = [n for n, _ in counts]
+    if method != "supervised":
+        n_tokens = tokens.of_lines(map(VALUES[method], examples), ENCODING)
+    learns = split in LEARNT_FROM
+    for example, n, (_, n_learnt) in zip(examples, n_tokens, counts, strict=True):
+        yield fact(split, example, n, n_learnt if learns else 0)
 
 
 def written(counted: Counter[Fact]) -> bytes:
