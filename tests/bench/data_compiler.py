@@ -9,6 +9,7 @@ has `datasets` and `toktok-rs` installed; it gets the checks of OpenAI's cookboo
 """
 
 import argparse
+import compileall
 import hashlib
 import json
 import os
@@ -27,6 +28,7 @@ from tempfile import TemporaryDirectory
 import orjson
 import toktok
 
+import ftbuild
 from tests.bench.tool import Cost, adopt_orphans, measure
 
 ENCODING = "o200k_base"
@@ -230,6 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--peer", help="a Python with datasets and toktok-rs")
     asked = parser.parse_args(arguments)
     adopt_orphans()
+    compileall.compile_dir(Path(ftbuild.__file__).parent, quiet=1)  # as an installer does, else each process would
     with TemporaryDirectory() as name:
         folder = Path(name)
         write(folder, asked.n)
