@@ -212,3 +212,48 @@ def test_a_template_whose_form_cannot_be_found_out_gets_signatures(base: Path, t
     assert with_template(base, tmp_path, ONE_CALL + HERMES).form is LINES
     line = supervised("Oslo")
     assert "get_weather(city: string" in text_of(template, template.prompt(line["messages"][:2], line["tools"]))
+
+
+NUMBERED = (
+    "{% for message in messages %}{{ loop.index }}:<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}{{ messages | length + 1 }}:<|im_start|>assistant\n{% endif %}"
+)
+FORGETS = "{% for message in messages[-2:] %}{{ message.content }}<|im_end|>{% endfor %}"
+
+
+def turns(n: int) -> list[dict[str, Any]]:
+    return [{"role": ("user", "assistant")[number % 2], "content": f"no. {number}"} for number in range(n)]
+
+
+class Counting(Template):
+    """Counts the messages that it writes."""
+
+    n_written = 0
+
+    def render(self, messages: Any, **how: Any) -> str:
+        self.n_written += len(messages)
+        return super().render(messages, **how)
+
+
+def test_a_conversation_of_twice_the_messages_is_twice_the_work(base: Path) -> None:
+    template, written = Counting(base), []
+    for n in (101, 201):
+        template.n_written = 0
+        template.prompt(turns(n))
+        written.append(template.n_written)
+    assert written[1] < 2.1 * written[0]
+
+
+def test_a_template_that_numbers_its_messages_is_followed(base: Path, tmp_path: Path) -> None:
+    template = with_template(base, tmp_path, NUMBERED)
+    lesson = template.lesson(turns(6))
+    said = [f"{number + 1}:<|im_start|>{turn['role']}\n{turn['content']}" for number, turn in enumerate(turns(6))]
+    assert text_of(template, lesson.ids) == "<|im_end|>\n".join([*said, ""])
+    learnt = [token for token, learn_it in zip(lesson.ids, lesson.learnt, strict=True) if learn_it]
+    assert text_of(template, learnt) == "no. 1<|im_end|>no. 3<|im_end|>no. 5<|im_end|>"
+
+
+def test_a_template_that_changes_earlier_messages_is_refused(base: Path, tmp_path: Path) -> None:
+    template = with_template(base, tmp_path, FORGETS)
+    with pytest.raises(ValueError, match=r"^the chat template changes earlier messages when one is added$"):
+        template.prompt(turns(5))

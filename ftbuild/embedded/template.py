@@ -40,6 +40,9 @@ class Lesson:
         return Lesson(self.ids[:n_tokens], self.learnt[:n_tokens])
 
 
+CHANGES = "the chat template changes earlier messages when one is added"
+
+
 class TooLongError(Exception):
     """What surely has more tokens than the context; it was not read, since reading holds up everybody else."""
 
@@ -114,22 +117,40 @@ class Template:
             messages = [_for_template(message) for message in in_call_order(messages)]
         else:
             messages, tools = _as_texts(messages, tools, parallel=parallel), ()
+        whole = self.render(messages, answer_next=answer_next, tools=tools)
+        try:
+            pieces = self._cut(whole, messages, tools, apart=True)
+        except Exception:  # a template may raise whatever it likes, and number its messages
+            pieces = self._cut(whole, messages, tools, apart=False)
+        return [piece for piece in pieces if piece[0]]
+
+    def _cut(self, whole: str, messages: Messages, tools: Tools, *, apart: bool) -> list[tuple[str, bool]]:
+        """Return the text of the messages, cut before and behind each answer.
+
+        With `apart` each turn is written behind the first answer alone to see where that is, else behind all that are
+        before it, which takes the square of their number.
+        """
         pieces = []
         done = ""
+        known = last = 0
         for index, message in enumerate(messages):
             if message["role"] != "assistant":
                 continue
-            before = self.render(messages[:index], answer_next=True, tools=tools)
-            after = self.render(messages[: index + 1], answer_next=False, tools=tools)
+            said = [*messages[:known], *messages[last : index + 1]]
+            before = self.render(said[:-1], answer_next=True, tools=tools)
+            after = self.render(said, answer_next=False, tools=tools)
             if not (before.startswith(done) and after.startswith(before)):
-                raise ValueError("the chat template changes earlier messages when one is added")
-            cut = after.index(self.end_text, len(before)) + len(self.end_text)
+                raise ValueError(CHANGES)
+            end = after.index(self.end_text, len(before)) + len(self.end_text)
             pieces.append((before[len(done) :], False))
-            pieces.append((after[len(before) : cut], message.get("weight") != 0))
-            done = after[:cut]
-        whole = self.render(messages, answer_next=answer_next, tools=tools)
-        pieces.append((whole[len(done) :], False))
-        return [piece for piece in pieces if piece[0]]
+            pieces.append((after[len(before) : end], message.get("weight") != 0))
+            last = index + 1
+            if not (apart and done):
+                known, done = last, after[:end]
+        cut = "".join(text for text, _ in pieces)
+        if not whole.startswith(cut):
+            raise ValueError(CHANGES)
+        return [*pieces, (whole[len(cut) :], False)]
 
     def _form_of_template(self) -> CallForm | None:
         """Return how the chat template writes calls, found out by having it write some; None where it says no form."""
