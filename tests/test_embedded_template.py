@@ -1,6 +1,8 @@
 """Tools and calls in the text that a model reads and writes, the same in training and in use."""
 
 import json
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -257,3 +259,16 @@ def test_a_template_that_changes_earlier_messages_is_refused(base: Path, tmp_pat
     template = with_template(base, tmp_path, FORGETS)
     with pytest.raises(ValueError, match=r"^the chat template changes earlier messages when one is added$"):
         template.prompt(turns(5))
+
+
+def test_others_go_on_while_a_long_text_is_read(base: Path) -> None:
+    template, found = Template(base), []
+    text = "ab c " * 40_000
+    reading = threading.Thread(target=lambda: found.append(template.ids(text)))
+    reading.start()
+    n_turns = 0
+    while reading.is_alive():
+        time.sleep(0.001)
+        n_turns += 1
+    assert n_turns > 20
+    assert found == [template.tokenizer.encode(text, add_special_tokens=False).ids]

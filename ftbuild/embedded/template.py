@@ -108,8 +108,9 @@ class Template:
         return max(map(len, self.tokenizer.get_vocab()))
 
     def ids(self, text: str) -> list[int]:
-        """Return the token ids of a text."""
-        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+        """Return the token ids of a text; other threads go on meanwhile, as they do not beside `encode`."""
+        [read] = self.tokenizer.encode_batch_fast([text], add_special_tokens=False)
+        return list(read.ids)
 
     def _pieces(self, messages: Messages, tools: Tools, *, parallel: bool, answer_next: bool) -> list[tuple[str, bool]]:
         """Return the text in pieces, each learnt or given; an answer is a piece, with the token that ends it."""
