@@ -235,8 +235,7 @@ async def create_job(service: Service, request: Request) -> Response:
 
 async def list_jobs(service: Service, request: Request) -> Response:
     """GET /fine_tuning/jobs, newest first."""
-    wanted = wire.metadata_filter(request.query_params)
-    jobs = [job for job in service.state.jobs() if wanted.items() <= (job["metadata"] or {}).items()]
+    jobs = wire.with_metadata(service.state.jobs(), request.query_params)
     return JSONResponse(wire.page(jobs, request.query_params, 20))
 
 

@@ -78,9 +78,19 @@ def public(record: Record) -> Record:
     return told
 
 
-def metadata_filter(query: Mapping[str, str]) -> dict[str, str]:
-    """Return the pairs of `metadata[key]=value` in a query."""
-    return {key[9:-1]: value for key, value in query.items() if key.startswith("metadata[") and key.endswith("]")}
+def with_metadata(jobs: Sequence[Record], query: Mapping[str, str]) -> list[Record]:
+    """Return the jobs that have the pairs of `metadata[key]=value` in a query; those without any for `metadata=null`.
+
+    Raises:
+        ApiError: it says both, or something else of them.
+    """
+    wanted = {key[9:-1]: value for key, value in query.items() if key.startswith("metadata[") and key.endswith("]")}
+    if not query.get("metadata"):
+        return [job for job in jobs if wanted.items() <= (job["metadata"] or {}).items()]
+    if query["metadata"] != "null" or wanted:
+        message = "Invalid 'metadata': a list is filtered by 'metadata[key]=value', or by 'metadata=null' alone."
+        raise ApiError(message, param="metadata", code="invalid_value")
+    return [job for job in jobs if job["metadata"] is None]
 
 
 # --- jobs ---------------------------------------------------------------------------------------
