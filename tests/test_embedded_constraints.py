@@ -232,7 +232,7 @@ def test_where_no_call_is_wanted_there_is_none(ask: Asking) -> None:
                 "tool_choice": "required",
             },
             "tools[1].function.parameters",
-            "Invalid schema for function 's': Unimplemented keys: [\"uniqueItems\"].",
+            "Invalid schema for function 's': additionalProperties: is not false.",
         ),
     ],
 )

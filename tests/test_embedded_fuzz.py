@@ -33,7 +33,12 @@ CHAT = {
         "json_schema": {
             "name": "f",
             "strict": True,
-            "schema": {"type": "object", "properties": {"a": {"type": "array", "items": {"enum": [1, "b"]}}}},
+            "schema": {
+                "type": "object",
+                "properties": {"a": {"type": "array", "items": {"enum": [1, "b"]}}},
+                "required": ["a"],
+                "additionalProperties": False,
+            },
         },
     },
     "max_tokens": 5,

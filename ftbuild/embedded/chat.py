@@ -5,10 +5,12 @@ by the rules of training lines. What this server cannot do is refused by name, n
 Source: OpenAI API reference and the types of openai 3.57 (2026-11).
 """
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from ftbuild.embedded.state import Record, new_id
@@ -18,6 +20,8 @@ from ftbuild.rules import definitions
 from ftbuild.rules.calls import Offered
 from ftbuild.rules.messages import conversation
 from ftbuild.rules.pack import Pack
+from ftbuild.tools.schemas import shown, wrong_schema, wrong_types
+from ftbuild.tools.strict import violations
 
 DEFAULT_MAX_TOKENS = 512
 KNOWN = {"model", "messages", "temperature", "max_completion_tokens", "max_tokens", "seed", "stop", "n", "top_p"}
@@ -40,13 +44,15 @@ FORM_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 SAID = (  # rules of what is good to learn from, be it said in a conversation or not
     *("special-token", "empty-content", "roles-alternate", "repeated-call", "unknown-tool"),
     *("calls-without-tools", "arguments-misfit", "calls-against-flag", "refusal-with-content"),
-    *("weight-on-other-role", "late-system-message", "no-user-message", "beyond-strict"),
+    *("weight-on-other-role", "late-system-message", "no-user-message"),
 )
 REQUESTS = Pack(
     "requests",
     "OpenAI API reference, chat completions (2026-11)",
     severities=dict.fromkeys(SAID),
+    strict="base",
 )
+LENIENT = replace(REQUESTS, severities=dict.fromkeys((*SAID, "beyond-strict")))  # another provider may take more
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,7 @@ def chat_request(body: Any, *, rehearses: bool = False) -> ChatRequest:
         seed=typed(given, "seed", int),
         stop=_stop(given),
         tools=tools,
-        form=_form(given.get("response_format"), messages),
+        form=_form(given.get("response_format"), messages, rehearses=rehearses),
         parallel=given.get("parallel_tool_calls", True),
         n=_number(given, "n", int, 1, CHOICES_AT_MOST, 1),
         top_p=_number(given, "top_p", float, 0, 1, 1.0),
@@ -177,7 +183,7 @@ def _top_logprobs(given: Record) -> int | None:
     return int(top) if wanted else None
 
 
-def _form(value: Any, messages: Sequence[Record]) -> Record | None:
+def _form(value: Any, messages: Sequence[Record], *, rehearses: bool) -> Record | None:
     """Return the form that an answer must have, None where any text will do."""
     if value is None:
         return None
@@ -197,6 +203,9 @@ def _form(value: Any, messages: Sequence[Record]) -> Record | None:
                 what = "Missing required parameter" if name not in asked else "Invalid value for"
                 code = "missing_required_parameter" if name not in asked else "invalid_value"
                 raise ApiError(f"{what}: '{at}'.", param=at, code=code)
+        if asked.get("strict") and not rehearses and (why := _beyond_strict(json.dumps(asked["schema"]))):
+            message = f"Invalid schema for response_format '{asked['name']}': {why}."
+            raise ApiError(message, param="response_format", code="invalid_value")
         return {"type": kind, "json_schema": asked}
     if kind not in ("text", "json_object") or "json_schema" in form:
         message = "Invalid value for 'response_format.type'. It is none of 'text', 'json_object' and 'json_schema'."
@@ -207,6 +216,15 @@ def _form(value: Any, messages: Sequence[Record]) -> Record | None:
         )
         raise ApiError(message, param="messages")
     return form if kind == "json_object" else None
+
+
+@lru_cache(maxsize=256)  # many requests want one form
+def _beyond_strict(text: str) -> str:
+    """Return where a schema first leaves the strict subset, "" where it does not."""
+    schema = json.loads(text)
+    wrong = [(at, f"JSON Schema has no type {shown(named)}") for at, named, _ in wrong_types(schema)]
+    found = wrong or wrong_schema(schema) or violations(schema, REQUESTS.strict)
+    return next((f"{at or 'the schema'}: {what}" for at, what in found), "")
 
 
 def _max_tokens(given: Record) -> int | None:
@@ -235,10 +253,11 @@ def _messages(given: Record, *, rehearses: bool) -> list[Record]:
     if not isinstance(listed, list) or not listed:
         raise ApiError("'messages' must be a list with at least one message.", param="messages", code="invalid_type")
     said = [_spoken(message) if isinstance(message, dict) else message for message in listed]
-    offered, wrong = _offered(given)
-    for problem in (*wrong, *conversation(said, "messages", offered, REQUESTS, "reinforcement")):
-        if problem.severity == "error" and REQUESTS.severity(problem.rule) == "error":
-            raise _invalid(problem)
+    pack = LENIENT if rehearses else REQUESTS
+    offered, wrong = _offered(given, pack)
+    for problem in (*wrong, *conversation(said, "messages", offered, pack, "reinforcement")):
+        if problem.severity == "error" and pack.severity(problem.rule) == "error":
+            raise _invalid(problem, given)
     for index, message in enumerate(said):
         if message["role"] == "function" or "function_call" in message or "audio" in message:
             raise _unsupported("functions")
@@ -260,7 +279,7 @@ def _spoken(message: Record) -> Record:
     return {**kept, "content": "".join(part["text"] for part in parts)} if texts and parts is not None else kept
 
 
-def _offered(given: Record) -> tuple[Offered, tuple[Problem, ...]]:
+def _offered(given: Record, pack: Pack) -> tuple[Offered, tuple[Problem, ...]]:
     """Return the tools of a request for the rules, and what is wrong with them; none is what an empty list says."""
     offering: Record = {key: given[key] for key in ("tools", "parallel_tool_calls") if key in given}
     if offering.get("tools") == []:
@@ -268,7 +287,7 @@ def _offered(given: Record) -> tuple[Offered, tuple[Problem, ...]]:
     if "parallel_tool_calls" in offering and "tools" not in offering:
         message = "Invalid value for 'parallel_tool_calls': it is only allowed when 'tools' are specified."
         raise ApiError(message, param="parallel_tool_calls")
-    return definitions.tools(offering, REQUESTS)
+    return definitions.tools(offering, pack)
 
 
 def _choice(given: Record, names: Sequence[str]) -> dict[str, Any]:
@@ -308,7 +327,13 @@ def _tool_name(value: Any, at: str, names: Sequence[str]) -> str:
     return name
 
 
-def _invalid(problem: Problem) -> ApiError:
+def _invalid(problem: Problem, given: Record) -> ApiError:
+    if problem.rule == "beyond-strict":
+        number, inner = problem.at.removeprefix("tools[").split("].function.parameters", 1)
+        name = given["tools"][int(number)]["function"]["name"]
+        message = f"Invalid schema for function '{name}': {inner.lstrip('.') or 'the schema'}: {problem.what}."
+        at = problem.at.removesuffix(inner)
+        return ApiError(message, param=at, code="invalid_function_parameters")
     return ApiError(f"Invalid '{problem.at}': {problem.what}.", param=problem.at, code="invalid_value")
 
 
