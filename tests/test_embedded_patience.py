@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -11,12 +12,17 @@ from typing import Any
 import pytest
 from embedded_fixture import until
 
+from ftbuild.embedded.chat import Answer, Choice, chat_request
 from ftbuild.embedded.jobs import Jobs
 from ftbuild.embedded.routes import Service, application
 from ftbuild.embedded.seats import Seat
 from ftbuild.embedded.state import State
+from ftbuild.embedded.streaming import streamed
 from ftbuild.embedded.weights import Base
 from ftbuild.embedded.wire import job_record, job_request
+
+N_TOLD = 1000
+DONE = "data: [DONE]\n\n"
 
 
 async def told(service: Service, path: str, *pieces: Sequence[Any]) -> tuple[int, Any]:
@@ -105,3 +111,35 @@ def test_an_end_that_could_not_be_written_is_written_later_and_the_next_job_has_
         assert ended is not None
         assert ended["error"]["message"].startswith("No training process could be started: ")
         assert [event["level"] for event in state.events(record["id"])] == ["info", "info", "error"]
+
+
+class Chatty(Never):
+    """An answerer that tells a thousand times how its answer grows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grown: list[weakref.ref[Choice]] = []
+
+    def ask(self, *asked: Any) -> "Future[Any]":
+        *_, tell = asked
+        for n in range(1, N_TOLD + 1):
+            choice = Choice("x" * n, "")
+            self.grown.append(weakref.ref(choice))
+            tell(0, choice)
+        return super().ask()
+
+
+def test_what_a_slow_reader_has_not_heard_is_kept_once(tmp_path: Path) -> None:
+    base, answerer = Base("m", tmp_path, "0"), Chatty()
+    asked = chat_request({"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True})
+
+    async def read() -> tuple[int, list[str]]:
+        response: Any = await streamed(answerer, base, None, asked)
+        n_kept = sum(each() is not None for each in answerer.grown)
+        answerer.asked[0].set_result(Answer((Choice("x" * N_TOLD, "stop"),), 1, N_TOLD))
+        return n_kept, [json.loads(event[6:]) async for event in response.body_iterator if event != DONE]
+
+    n_kept, events = asyncio.run(read())
+    assert n_kept <= 1
+    said = [event["choices"][0]["delta"].get("content", "") for event in events]
+    assert "".join(said) == "x" * N_TOLD

@@ -25,33 +25,59 @@ async def streamed(answerer: Answerer, base: Base, adapters: Path | None, reques
     Raises:
         ApiError: the request cannot be answered.
     """
-    loop = asyncio.get_running_loop()
-    told: asyncio.Queue[tuple[int, Choice] | None] = asyncio.Queue()
+    loop, news = asyncio.get_running_loop(), News()
 
     def tell(index: int, choice: Choice) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(told.put_nowait, (index, choice))
+            loop.call_soon_threadsafe(news.tell, index, choice)
 
     answer = asyncio.wrap_future(await run_in_threadpool(answerer.ask, base, adapters, request, tell))
-    answer.add_done_callback(lambda _: told.put_nowait(None))
-    first = await told.get()
-    if first is None:
+    answer.add_done_callback(lambda _: news.end())
+    first = await news.heard()
+    if not first:
         await answer
-    return StreamingResponse(_events(request, answer, first, told), media_type="text/event-stream")
+    return StreamingResponse(_events(request, answer, first, news), media_type="text/event-stream")
+
+
+class News:
+    """What was told of growing choices and not heard yet: of each the last, however slowly somebody reads."""
+
+    def __init__(self) -> None:
+        self._choices: dict[int, Choice] = {}
+        self._ended, self._there = False, asyncio.Event()
+
+    def tell(self, index: int, choice: Choice) -> None:
+        """Tell what a choice has grown to."""
+        self._choices[index] = choice
+        self._there.set()
+
+    def end(self) -> None:
+        """Tell that no more comes."""
+        self._ended = True
+        self._there.set()
+
+    async def heard(self) -> dict[int, Choice]:
+        """Return the choices of which there is news, by their numbers; none once all is told."""
+        await self._there.wait()
+        found, self._choices = self._choices, {}
+        if not self._ended:
+            self._there.clear()
+        return found
 
 
 async def _events(
     request: ChatRequest,
     answer: "asyncio.Future[Answer]",
-    first: tuple[int, Choice] | None,
-    told: "asyncio.Queue[tuple[int, Choice] | None]",
+    heard: dict[int, Choice],
+    news: News,
 ) -> AsyncIterator[str]:
     chunks = Chunks(request)
     try:
-        while first is not None:
-            for chunk in chunks.of(*first):
-                yield _event(chunk)
-            first = await told.get()
+        while heard:
+            for index, choice in heard.items():
+                for chunk in chunks.of(index, choice):
+                    yield _event(chunk)
+            heard = await news.heard()
         for chunk in chunks.rest(await answer):
             yield _event(chunk)
     except Exception as error:  # the status is gone already
