@@ -16,6 +16,7 @@ from ftbuild.embedded.chat import Answer, Choice, chat_request
 from ftbuild.embedded.jobs import Jobs
 from ftbuild.embedded.routes import Service, application
 from ftbuild.embedded.seats import Seat
+from ftbuild.embedded.server import Door
 from ftbuild.embedded.state import State
 from ftbuild.embedded.streaming import streamed
 from ftbuild.embedded.weights import Base
@@ -143,3 +144,18 @@ def test_what_a_slow_reader_has_not_heard_is_kept_once(tmp_path: Path) -> None:
     assert n_kept <= 1
     said = [event["choices"][0]["delta"].get("content", "") for event in events]
     assert "".join(said) == "x" * N_TOLD
+
+
+def test_a_request_that_cannot_be_noted_is_answered(tmp_path: Path) -> None:
+    said: list[Any] = []
+
+    async def page(_scope: object, _receive: object, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(message: Any) -> None:
+        said.append(message["status"])
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    log_that_is_a_folder = tmp_path
+    asyncio.run(Door(None, page, "token", log_that_is_a_folder)(scope, None, send))
+    assert said == [200]

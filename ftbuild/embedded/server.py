@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -189,11 +190,12 @@ class Door:
         return self._app if hmac.compare_digest(given, self._wanted) else _turn_away
 
     def _note(self, scope: Any, status: int) -> None:
-        if self._log.exists() and self._log.stat().st_size > LOG_FULL:
-            self._log.replace(self._log.with_name("requests.1.log"))
-        with self._log.open("a", encoding="utf-8") as log:
-            path = quote(scope["path"], safe="/:")
-            log.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ} {scope['method']} {path} {status}\n")
+        path = quote(scope["path"], safe="/:")
+        with suppress(OSError):  # the disk is full, say; what was asked is answered all the same
+            if self._log.exists() and self._log.stat().st_size > LOG_FULL:
+                self._log.replace(self._log.with_name("requests.1.log"))
+            with self._log.open("a", encoding="utf-8") as log:
+                log.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ} {scope['method']} {path} {status}\n")
 
 
 async def _turn_away(scope: Any, receive: Any, send: Any) -> None:
