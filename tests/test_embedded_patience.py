@@ -159,3 +159,31 @@ def test_a_request_that_cannot_be_noted_is_answered(tmp_path: Path) -> None:
     log_that_is_a_folder = tmp_path
     asyncio.run(Door(None, page, "token", log_that_is_a_folder)(scope, None, send))
     assert said == [200]
+
+
+class FullAfter(State):
+    """A folder on a disk that takes so many events."""
+
+    room = 0
+
+    def add_event(self, *said: Any, **more: Any) -> None:
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.room -= 1
+        super().add_event(*said, **more)
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_job_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path: Path, room: int) -> None:
+    state = FullAfter(tmp_path)
+    state.room = room
+    with pytest.raises(OSError, match="No space left on device"):
+        state.add_job(job_record(job_request({"model": "m", "training_file": "file-abcdefgh"}), 0))
+    assert list((tmp_path / "jobs").iterdir()) == []
+
+
+def test_the_empty_folder_of_a_job_that_nobody_was_told_of_goes(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    (tmp_path / "jobs" / "ftjob-abcdefgh").mkdir()
+    assert state.take_up() == []
+    assert list((tmp_path / "jobs").iterdir()) == []

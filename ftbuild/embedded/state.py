@@ -145,18 +145,24 @@ class State:
 
     def add_job(self, job: Mapping[str, Any]) -> None:
         """Keep a new job, with its first events."""
-        self.write_job(job)
-        self.add_event(job["id"], f"Created fine-tuning job: {job['id']}")
-        self.add_event(job["id"], f"Validating training file: {job['training_file']}")
+        try:
+            self.write_job(job)
+            self.add_event(job["id"], f"Created fine-tuning job: {job['id']}")
+            self.add_event(job["id"], f"Validating training file: {job['training_file']}")
+        except OSError:  # the disk is full, say: who asked is told that there is no job
+            remove(self.job_folder(job["id"]))
+            raise
 
     def take_up(self) -> list[str]:
         """Return the ids of the jobs that an earlier server left waiting or in training, whose turn is first, first.
 
-        What it left of files that were coming or going is removed: nobody was told of them, or knows them any more.
+        What it left of files and jobs that were coming or going is removed: nobody was told of them, or knows them
+        any more.
         """
-        for folder in (self.folder / "files").iterdir():
-            if not (folder / "file.json").exists():
-                shutil.rmtree(folder, ignore_errors=True)
+        for kind, record in (("files", "file.json"), ("jobs", "job.json")):
+            for folder in (self.folder / kind).iterdir():
+                if not (folder / record).exists():
+                    shutil.rmtree(folder, ignore_errors=True)
         left: list[Record] = []
         for job in self.jobs():
             if job["status"] in TERMINAL:
