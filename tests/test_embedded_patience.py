@@ -19,10 +19,13 @@ from ftbuild.embedded.seats import Seat
 from ftbuild.embedded.server import Door
 from ftbuild.embedded.state import State
 from ftbuild.embedded.streaming import streamed
+from ftbuild.embedded.template import Lesson
+from ftbuild.embedded.training import read_files
 from ftbuild.embedded.weights import Base
 from ftbuild.embedded.wire import job_record, job_request
 
 N_TOLD = 1000
+LESSON = Lesson((1, 2), (False, True))
 DONE = "data: [DONE]\n\n"
 
 
@@ -187,3 +190,20 @@ def test_the_empty_folder_of_a_job_that_nobody_was_told_of_goes(tmp_path: Path) 
     (tmp_path / "jobs" / "ftjob-abcdefgh").mkdir()
     assert state.take_up() == []
     assert list((tmp_path / "jobs").iterdir()) == []
+
+
+def test_a_job_that_was_paused_before_it_started_tells_of_its_files_once(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    file = state.add_file("train.jsonl", "fine-tune", b"x")
+    added = job_record(job_request({"model": "m", "training_file": file["id"]}), 0)
+    state.add_job(added)
+    state.park_job(added["id"], "The job was paused before it started")
+    state.queue_job(added["id"])
+    for _ in range(2):  # the second time it was killed and taken up
+        job = state.job(added["id"])
+        assert job is not None
+        assert read_files(state, job, lambda *_: ([LESSON], 1)) == {"training": [LESSON], "validation": []}
+    assert [(event["level"], event["message"]) for event in state.events(added["id"])[4:]] == [
+        ("warn", "1 examples of the training file are longer than the model's context and were cut"),
+        ("info", "Files validated, moving job to queued state"),
+    ]

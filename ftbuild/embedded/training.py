@@ -46,7 +46,6 @@ class Recipe:
 
 RECIPE = Recipe()
 AUTO = "auto"
-VALIDATING = "validating_files"
 SAVE_SECONDS = 60.0
 SAVING_AT_MOST = 0.05  # share of the time
 TABLE = {  # the columns of OpenAI's result file (fine-tuning guide, 2026-11), and our names in events
@@ -103,11 +102,11 @@ def read_files(
                 message = f"The job failed due to an invalid {kind} file. {why}"
                 state.end_job(job["id"], "failed", message, f"invalid_{kind}_file", f"{kind}_file")
                 return None
-            if cut and job["status"] == VALIDATING:
+            if cut and "_validated" not in job:
                 message = f"{cut} examples of the {kind} file are longer than the model's context and were cut"
                 state.add_event(job["id"], message, level="warn")
-    if job["status"] == VALIDATING:
-        job["status"] = "queued"
+    if "_validated" not in job:  # not by its status: one that was paused before it started is in the queue already
+        job |= {"status": "queued", "_validated": True}
         state.add_event(job["id"], "Files validated, moving job to queued state")
         state.write_job(job)
     return files
