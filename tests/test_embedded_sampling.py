@@ -211,3 +211,15 @@ def test_what_is_far_too_long_is_refused_unread(base: Base, sampler: Sampler, mo
         sampler.ask(base, None, asking(far)).result(60)
     with pytest.raises(ApiError, match=r"however you requested more than 8192 tokens\."):
         sampler.embed(base, None, embedding_request({"model": "tiny", "input": far})).result(60)
+
+
+def test_a_stop_has_no_logprobs(base: Base, sampler: Sampler) -> None:
+    whole = text(sampler.ask(base, None, asking("red", max_tokens=30)))
+    stop = whole[10:13]
+    told: list[Choice] = []
+    how: dict[str, Any] = {"max_tokens": 30, "stop": stop, "logprobs": True}
+    choice = sampler.ask(base, None, asking("red", **how), lambda _, each: told.append(each)).result(60).choices[0]
+    for each in (*told, choice):
+        assert each.logprobs is not None
+        said = bytes(byte for token in each.logprobs for byte in token["bytes"])
+        assert said.decode("utf-8", "replace") == each.text

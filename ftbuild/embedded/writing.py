@@ -5,6 +5,7 @@ Greedy at temperature 0; with a seed a sampled answer depends on nothing else. A
 """
 
 import math
+from bisect import bisect_left
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -69,6 +70,7 @@ class Writing:
         self._logprobs: list[Record] = []
         self._call_ids: list[str] = []
         self._text, self._settled, self._started = "", 0, 0  # text of ids[:settled], the last of it from `started` on
+        self._begins: list[int] = []  # where in the text each of ids[:settled] does
 
     def go_on(self, llama: "Llama", hidden: "Tensor", scores: "Tensor") -> int | None:
         """Choose and append a token; return it, None where the choice has ended or failed."""
@@ -112,6 +114,7 @@ class Writing:
             self._matcher = None
         places = [self._text.index(stop) for stop in asked.request.stop if stop in self._text]
         if places:
+            self._logprobs = self._logprobs[: self._n_within(min(places))]
             return self._end(self._text[: min(places)], "stop", len(self.ids))
         if done or len(self.ids) == asked.max_tokens:
             return self._end(template.decode(self.ids), "stop" if done else "length", len(self.ids))
@@ -170,8 +173,13 @@ class Writing:
         before = self.asked.template.decode(self.ids[self._started : self._settled])
         after = self.asked.template.decode(self.ids[self._started :])
         if len(after) > len(before) and not after.endswith("\N{REPLACEMENT CHARACTER}"):
+            self._begins += [len(self._text)] * (len(self.ids) - self._settled)
             self._text += after[len(before) :]
             self._started, self._settled = self._settled, len(self.ids)
+
+    def _n_within(self, n_characters: int) -> int:
+        """Return how many tokens begin within so much of the text."""
+        return bisect_left(self._begins, n_characters)
 
     def _surely_text(self) -> str | None:
         """Return what can be told in words already; no beginning of a stop, and none of calls."""
@@ -189,7 +197,8 @@ class Writing:
             calls = self.asked.template.form.read(self._text)
         logprobs = None
         if self.asked.request.top_logprobs is not None:
-            logprobs = () if calls else tuple(self._logprobs[: self._settled] if not reason else self._logprobs)
+            n_told = len(self._logprobs) if reason else self._n_within(len(text))
+            logprobs = () if calls else tuple(self._logprobs[:n_told])
         if calls is None:
             return Choice(text, reason, (), logprobs)
         records = []
