@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ftbuild.embedded.chat import chat_request
+from ftbuild.embedded.chat import Choice, Chunks, chat_request
 from ftbuild.embedded.wire import ApiError, with_metadata
 
 ASKED: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
@@ -65,3 +65,23 @@ def test_a_strict_schema_that_is_none_is_refused() -> None:
 def test_other_schemas_are_taken() -> None:
     for asked in (*strictly(CLOSED), *strictly(OPEN, strict=False)):
         chat_request(ASKED | asked)
+
+
+CALL = {"id": "call_1", "type": "function", "function": {"name": "none", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    ("choices", "first"),
+    [
+        (
+            [Choice("", ""), Choice("", ""), Choice("", "tool_calls", (CALL,))],
+            {"role": "assistant", "content": None, "refusal": None, "tool_calls": [{"index": 0, **CALL}]},
+        ),
+        ([Choice("", ""), Choice("No", "stop")], {"role": "assistant", "content": "No", "refusal": None}),
+        ([Choice("", ""), Choice("", "stop")], {"role": "assistant", "content": "", "refusal": None}),
+    ],
+)
+def test_a_streamed_answer_begins_with_null_if_it_calls(choices: list[Choice], first: dict[str, Any]) -> None:
+    chunks = Chunks(chat_request({**ASKED, "tools": [TOOL]}))
+    deltas = [chunk["choices"][0]["delta"] for choice in choices for chunk in chunks.of(0, choice)]
+    assert deltas == [first, {}]

@@ -384,6 +384,8 @@ class Chunks:
     def of(self, index: int, choice: Choice) -> Iterator[Record]:
         """Yield the chunks that lead from what was told of a choice to what it is now."""
         told = self._told.get(index)
+        if told is None and self._request.callable and choice == Choice("", "", (), choice.logprobs):
+            return  # it may become calls, whose content is null
         delta: Record = (
             {} if told else {"role": "assistant", "content": None if choice.tool_calls else "", "refusal": None}
         )
