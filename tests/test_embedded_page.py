@@ -120,6 +120,18 @@ def test_the_page_is_legible_and_no_wider_than_its_window(
 
 
 @pytest.mark.browser
+def test_a_long_name_of_a_file_pushes_no_column_away(server: Running, chromium: Any) -> None:
+    server.client.files.create(file=("n" * 5000, lines()), purpose="fine-tune")
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{origin(server)}/#token={server.client.api_key}")
+    page.locator("#file-rows tr").first.wait_for()
+    card = page.locator("#files .card")
+    wide = card.evaluate("(card) => card.scrollWidth > card.clientWidth")
+    page.close()
+    assert not wide
+
+
+@pytest.mark.browser
 def test_without_the_token_the_page_asks_for_it_and_shows_nothing(server: Running, chromium: Any) -> None:
     page = chromium.new_page()
     page.goto(f"{origin(server)}/#token=guess")

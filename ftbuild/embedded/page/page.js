@@ -216,7 +216,7 @@
     models = listed.data;
     const what = (id) => id.includes(":ckpt-step-") ? `after step ${id.split(":ckpt-step-")[1]}` : id.startsWith("ft:") ? "tuned" : "base";
     rows(at("model-rows"), [...models].reverse().map((model) => [[model.id], [what(model.id)], [model.created ? when(model.created) : "", "whole"]]));
-    rows(at("file-rows"), files.data.map((file) => [[file.filename], [file.purpose, "whole"], [file.bytes.toLocaleString(), "number"], [when(file.created_at), "whole"], [file.id]]));
+    rows(at("file-rows"), files.data.map((file) => [[file.filename, "name"], [file.purpose, "whole"], [file.bytes.toLocaleString(), "number"], [when(file.created_at), "whole"], [file.id]]));
     offer(models.map((model) => model.id));
   };
 
