@@ -169,6 +169,7 @@ def test_serve_says_where_it_is_until_it_is_interrupted(project: Project) -> Non
     assert httpx2.get(f"{found[1]}/v1/models", headers={"authorization": f"Bearer {found[2]}"}).json()["data"] == []
     again = project.run("serve")
     assert (again.code, again.out) == (0, f"page   {found[1]}/#token={found[2]}\n")
+    assert again.err == "It runs already, until somebody stops it.\n"
     serving.interrupt()
     assert serving.ended().code == 0
     assert serving.err == (

@@ -37,7 +37,9 @@ def serve(options: Options) -> int:
     if (address := embedded.running(state, options.ray)) is not None:
         url = address.base_url.removesuffix("/v1")
         print(f"page   {url}/#token={address.api_key}", flush=True)
-        print("It runs already, and stops by itself when nobody asks it for anything.", file=sys.stderr)
+        by_itself = embedded.stops_when_idle(state)
+        until = "and stops by itself when nobody asks it for anything." if by_itself else "until somebody stops it."
+        print(f"It runs already, {until}", file=sys.stderr)
         return int(ExitCode.DONE)
     if not any((state / "bases").glob("*.json")):
         print("No model is here yet; ftbuild serve +experiment=NAME has one ready.", file=sys.stderr)

@@ -7,6 +7,7 @@ the token (readable by the owner) may ask, and anybody may see the page, which h
 
 import asyncio
 import hmac
+import math
 import os
 import secrets
 import signal
@@ -105,7 +106,7 @@ def _serve(state: State, engine: str, idle_seconds: float, threads: int, place: 
     bound, port = listening.getsockname()[:2]
     host = EVERYWHERE.get(bound, place.host)
     record = {"pid": os.getpid(), "host": host, "port": port, "token": token, "started_at": int(time.time())}
-    record["ray"] = seating.ray
+    record |= {"ray": seating.ray, "stops_when_idle": idle_seconds != math.inf}
     address = state.folder / ADDRESS
     write_json(address, record, mode=0o600)
     if place.told:

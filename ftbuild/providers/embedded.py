@@ -140,6 +140,11 @@ def running(state: Path, ray: str | None = None) -> Address | None:
         raise refused(state / "server.lock", error) from error
 
 
+def stops_when_idle(state: Path) -> bool:
+    """Return whether the server that runs there stops by itself; one of an earlier version does not say."""
+    return bool(json.loads((state / "server.json").read_bytes()).get("stops_when_idle", True))
+
+
 def _is_here(found: Any) -> Problem:
     return Problem(
         "the server of this store trains on this machine alone: it was started without --ray",
