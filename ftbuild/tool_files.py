@@ -4,6 +4,7 @@ A tool enters a key as what a provider is told of it, so an edit of the file tha
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ftbuild.problem import Problem
 from ftbuild.tools import files, python_file
 from ftbuild.tools.definitions import definition
 from ftbuild.tools.python_file import UnreadableError
-from ftbuild.tools.schemas import dangling, within, wrong_schema, wrong_types
+from ftbuild.tools.schemas import complete, dangling, within, wrong_schema, wrong_types
 
 # form -> what stands between the file and the name, and who reads it
 FORMS: Mapping[str, tuple[str, Callable[[bytes, str], Tool]]] = {
@@ -44,7 +45,7 @@ def tools_of(composed: Composed) -> list[Tool]:
         elsewhere = {"python": given.python, "openapi": given.openapi, "mcp": given.mcp}
         form = next((form for form, said in elsewhere.items() if said is not None), None)
         if form is None:
-            found.append(definition(name, given))
+            found.append(_complete(definition(name, given)))
             problems += _unsound(composed, f"tools.{name}.parameters", given.parameters)
             continue
         path, inner = _place(composed, name, form, str(elsewhere[form]))
@@ -57,10 +58,14 @@ def tools_of(composed: Composed) -> list[Tool]:
             at = f"{path}:{error.line}" if error.line else str(path)
             problems.append(_problem(composed, f"tools.{name}.{form}", f"{at}: {error}", error.fix))
         else:
-            found.append(Tool(name, given.description or tool.description, tool.parameters, given.strict))
+            found.append(_complete(Tool(name, given.description or tool.description, tool.parameters, given.strict)))
     if problems:
         raise ConfigError(*problems)
     return found
+
+
+def _complete(tool: Tool) -> Tool:
+    return replace(tool, parameters=complete(tool.parameters))
 
 
 def _place(composed: Composed, name: str, form: str, said: str) -> tuple[Path, str]:

@@ -329,6 +329,7 @@ MENDED = {
     "arguments-not-a-text", "arguments-encoded-twice", "null-value", "developer-role", "unknown-role",
     "flag-without-tools", "no-calls", "bad-tool-call", "weight-on-other-role", "long-call-id", "missing-call-id",
     "unknown-type", "renamed-key", "blank-line", "content-in-parts", "calls-on-other-role",
+    "incomplete-schema",
 }  # fmt: skip
 
 

@@ -57,6 +57,12 @@ def wrong(kind: str, value: Any) -> list[tuple[str, str]]:
     return [(problem.rule, problem.at) for problem in problems]
 
 
+def test_a_tool_of_a_source_says_what_openai_wants_said() -> None:
+    tools = json.dumps([{"name": "ping", "description": "There?", "parameters": {"type": "object"}}])
+    [tool] = one("sharegpt", {**SHAREGPT, "tools": tools, "conversations": SHAREGPT["conversations"][::4]}).tools
+    assert tool.parameters == {"type": "object", "properties": {}}
+
+
 def test_every_kind_has_a_reader_and_its_fields() -> None:
     assert {*READERS, "documents"} == set(FIELDS)  # documents are no examples
 
@@ -234,7 +240,7 @@ def test_a_source_refuses_what_check_calls_an_error(broken: Any) -> None:
     errors = [problem for problem in problems if problem.severity == "error"]
     # Of files, taken out of a line, or checked once the dataset says which tools are offered.
     beside = {"duplicate-line", "example-too-long", "blank-line", "unknown-key", "calls-without-tools"}
-    beside |= {"bad-tool-name"}  # a dataset tells a provider other names
+    beside |= {"bad-tool-name", "incomplete-schema"}  # a dataset tells a provider other names, and completes schemas
     rule = {"bad-call-name": "unknown-tool"}.get(broken.rule, broken.rule)
     if broken.rule in beside:
         assert errors == []

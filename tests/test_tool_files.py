@@ -8,6 +8,8 @@ import pytest
 from config_fixture import TONE, Own
 from jsonschema import Draft202012Validator
 
+from ftbuild.compose import compose
+from ftbuild.tool_files import tools_of
 from ftbuild.tools import files
 from ftbuild.tools.python_file import UnreadableError, read
 
@@ -131,6 +133,7 @@ def test_what_is_no_tool_is_refused(name: str, said: str, fix: str) -> None:
 @pytest.mark.parametrize(
     ("written", "schema"),
     [
+        ("list", {"type": "array", "items": {}}),
         ("tuple[float, float]", {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
         (
             "tuple[int, str]",
@@ -347,6 +350,21 @@ def ids(own: Own) -> dict[str, str]:
     ended = own.run("plan", TONE, "tools=ours", "--format", "json")
     assert ended.code == 0, ended.err
     return {each["label"]: each["id"] for each in json.loads(ended.out)["actions"]}
+
+
+def test_a_tool_of_any_form_says_what_openai_wants_said(own: Own) -> None:
+    own.write("mcp.json", json.dumps({"tools": [{"name": "ping", "inputSchema": {"type": "object"}}]}))
+    own.write("conf/tools/ours.yaml", "ping: {mcp: mcp.json}\nadd: {description: Add., args: {n: {type: array}}}\n")
+    tools = tools_of(compose(own.folder, [TONE, "tools=ours"]))
+    assert [each.parameters for each in tools] == [
+        {"type": "object", "properties": {}},
+        {
+            "type": "object",
+            "properties": {"n": {"type": "array", "items": {}}},
+            "required": ["n"],
+            "additionalProperties": False,
+        },
+    ]
 
 
 def test_a_tool_changes_keys_by_what_a_provider_is_told_of_it_and_by_nothing_else(own: Own) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ftbuild.tools.schemas import Checker, dangling, pointed, wrong_schema
+from ftbuild.tools.schemas import Checker, complete, dangling, pointed, wrong_schema
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -34,6 +34,17 @@ def test_a_reference_leads_where_the_validator_goes(target: str, found: Any) -> 
 @pytest.mark.parametrize("target", ["#there", "#/properties/x/anyOf/2", "#/properties/x/anyOf/a", "http://a/b#", "a"])
 def test_a_reference_that_leads_nowhere_is_told(target: str) -> None:
     assert list(dangling({**SCHEMA, "not": {"$ref": target}})) == [("not.$ref", target)]
+
+
+def test_what_openai_wants_said_is_added_and_takes_what_it_took() -> None:
+    given = {"properties": {"a": {"anyOf": [{"type": ["array", "null"]}, {"type": "object"}]}}}
+    assert complete(given) == {
+        "properties": {"a": {"anyOf": [{"type": ["array", "null"], "items": {}}, {"type": "object"}]}},
+        "type": "object",
+    }
+    assert given == {"properties": {"a": {"anyOf": [{"type": ["array", "null"]}, {"type": "object"}]}}}
+    assert complete({"type": "object"}) == {"type": "object", "properties": {}}
+    assert (complete(SCHEMA), complete({}), complete(None)) == (SCHEMA, {}, None)
 
 
 def test_a_dynamic_reference_that_leads_nowhere_is_told() -> None:

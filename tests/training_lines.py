@@ -317,6 +317,12 @@ BROKEN = [
     Broken("required-without-property", "tools[0].function.parameters.required", each(
         put(*PARAMETERS, "required", to=["city", "unit"]),
         put(*ARGUMENTS, to='{"city": "Rome", "unit": "C"}'))),
+    Broken("incomplete-schema", "tools[0].function.parameters.properties.days.items", put(
+        *PARAMETERS, "properties", "days", to={"type": ["array", "null"]})),
+    Broken("incomplete-schema", "tools[0].function.parameters.type", cut(*PARAMETERS, "type")),
+    Broken("incomplete-schema", "tools[2].function.parameters.properties", lambda line: {**line, "tools": [
+        *line["tools"], {"type": "function", "function": {
+            "name": "ping", "description": "Is it there?", "parameters": {"type": "object"}}}]}),
     Broken("beyond-strict", "tools[1].function.parameters.additionalProperties", cut(
         "tools", 1, "function", "parameters", "additionalProperties")),
     # Parallel calls.

@@ -44,7 +44,7 @@ FORM_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 SAID = (  # rules of what is good to learn from, be it said in a conversation or not
     *("special-token", "empty-content", "roles-alternate", "repeated-call", "unknown-tool"),
     *("calls-without-tools", "arguments-misfit", "calls-against-flag", "refusal-with-content"),
-    *("weight-on-other-role", "late-system-message", "no-user-message"),
+    *("weight-on-other-role", "late-system-message", "no-user-message", "incomplete-schema"),
 )
 REQUESTS = Pack(
     "requests",

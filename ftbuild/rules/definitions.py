@@ -11,12 +11,18 @@ from ftbuild.problem import Problem
 from ftbuild.rows import written
 from ftbuild.rules.calls import Offered
 from ftbuild.rules.pack import Pack, found
-from ftbuild.tools.schemas import Checker, dangling, nodes, shown, within, wrong_schema, wrong_types
+from ftbuild.tools.schemas import Checker, dangling, incomplete, nodes, shown, within, wrong_schema, wrong_types
 from ftbuild.tools.strict import Target, violations
 
 TOOL_KEYS = ("type", "function")
 FUNCTION_KEYS = ("name", "description", "parameters", "strict")
 FLAT = {"name", "description", "parameters"}
+SOUND = ("beyond-strict", "incomplete-schema")  # what breaks these is a schema still
+UNSAID = {
+    "type": ("the schema does not say that it is an object", 'write "type": "object".'),
+    "properties": ("the schema says nothing of properties", 'write "properties": {}: ftbuild check --fix does.'),
+    "items": ("a list, and not of what", 'write "items": {"type": "string"}, or what it holds; --fix writes {}.'),
+}
 Checked = tuple[Offered, tuple[Problem, ...]]
 
 
@@ -62,7 +68,7 @@ def _tools(text: bytes, at: str, pack: Pack) -> Checked:
             continue
         if name in schemas:
             problems.append(found("duplicate-tool", f"{here}.function.name", f"{name!r} twice", "keep one of them."))
-        broken = any(each.severity == "error" and each.rule != "beyond-strict" for each in wrong)
+        broken = any(each.severity == "error" and each.rule not in SOUND for each in wrong)
         assert isinstance(function, dict)
         schema = function.get("parameters") or {"type": "object", "properties": {}}
         schemas[name] = None if broken else Checker(schema)
@@ -126,7 +132,17 @@ def _schema(schema: Any, at: str, strict: Target | None) -> Iterator[Problem]:
             if isinstance(properties, dict) and isinstance(name, str) and name not in properties:
                 what = f"{shown(name)} is required, and no property"
                 yield found("required-without-property", within(at, within(inner, "required")), what)
-    if strict and not unknown:
-        for inner, said in violations(schema, strict):
-            fix = "leave strict out, or bring the schema into the strict subset."
-            yield found("beyond-strict", within(at, inner), said, fix)
+    if not unknown:
+        yield from _unsaid(schema, at, strict)
+
+
+def _unsaid(schema: dict[str, Any], at: str, strict: Target | None) -> Iterator[Problem]:
+    """Yield where a sound schema leaves what the provider takes: the strict subset first, which wants more said."""
+    beyond = list(violations(schema, strict)) if strict else []
+    for inner, said in beyond:
+        fix = "leave strict out, or bring the schema into the strict subset."
+        yield found("beyond-strict", within(at, inner), said, fix)
+    for _, inner, key in incomplete(schema):
+        here = within(inner, key)
+        if all(place != here for place, _ in beyond):
+            yield found("incomplete-schema", within(at, here), *UNSAID[key])

@@ -15,7 +15,7 @@ from ftbuild.rules.lines import DPO_KEYS, RENAMED
 from ftbuild.rules.messages import CALLED as ROLES_CALLED
 from ftbuild.rules.pack import Method, Pack
 from ftbuild.tools.schemas import CALLED as TYPES_CALLED
-from ftbuild.tools.schemas import TYPES, nodes, within
+from ftbuild.tools.schemas import TYPES, nodes, say_all, within
 
 DROPPED_NULLS = (
     "tools", "functions", "parallel_tool_calls", "name", "refusal", "weight", "tool_calls", "function_call",
@@ -90,6 +90,8 @@ def _tool(tool: Any, at: str) -> Iterator[Change]:
         elif (known := TYPES_CALLED.get(name.lower())) is not None:
             node["type"] = known
             yield Change("unknown-type", here, f"{name!r} is {known!r} in JSON Schema")
+    for inner, value in say_all(function.get("parameters")):
+        yield Change("incomplete-schema", within(f"{at}.function.parameters", inner), f"{value!r} added")
 
 
 def _messages(messages: Any, at: str, method: Method, pack: Pack) -> Iterator[Change]:

@@ -25,6 +25,10 @@ REINFORCEMENT = "OpenAI reinforcement fine-tuning guide (2026-11)"
 SEEN = (
     "reported by users: openai/openai-cookbook#1549, microsoft-foundry/fine-tuning#23, community.openai.com (2026-11)"
 )
+INCOMPLETE = (
+    "reported by users: sigoden/aichat#1049, spring-projects/spring-ai#4776, campfirein/byterover-cli#42,"
+    " browserbase/stagehand#1159 (2026-11)"
+)
 SPECIAL_TOKEN = re.compile(r"<\|[a-z][a-z0-9_]*\|>")
 SENSE = "what the model learns from it"
 
@@ -152,6 +156,9 @@ RULES: Mapping[str, Rule] = {
     "not-an-object-schema": Rule(
         "error", "Arguments are one object.", TOOLS, 'write {"type": "object", "properties": {...}}.'
     ),
+    "incomplete-schema": Rule(
+        "error", "OpenAI refuses every request and every file that offers this tool.", INCOMPLETE
+    ),
     "required-without-property": Rule(
         "warning", "The model has to guess what it is.", TOOLS, "define it under properties, or take it out."
     ),
@@ -217,8 +224,12 @@ PACKS: Mapping[str, Pack] = {
             "Azure AI Foundry fine-tuning documentation (2026-11)",
             severities={"byte-order-mark": None},  # its documentation asks for one
         ),
-        Pack("compatible", "the protocol alone", severities={"too-few-examples": "warning"}),
-        Pack("embedded", "ftbuild's own server"),
+        Pack(
+            "compatible",
+            "the protocol alone",
+            severities={"too-few-examples": "warning", "incomplete-schema": "warning"},
+        ),
+        Pack("embedded", "ftbuild's own server", severities={"incomplete-schema": "warning"}),
     )
 }
 

@@ -12,20 +12,22 @@ from functools import lru_cache
 from typing import Any
 
 from ftbuild import rows
-from ftbuild.chat import Message, said
+from ftbuild.chat import Message, Tool, said
 from ftbuild.digest import canonical, canonical_plain, of_bytes
 from ftbuild.example import Accepted, Example, Origin, tools_of
 from ftbuild.problem import Problem
+from ftbuild.remembered import Remembered
 from ftbuild.rows import Row
 from ftbuild.rules.lines import INPUT_KEYS, SUPERVISED_KEYS, check
 from ftbuild.rules.pack import PACKS
 from ftbuild.settings import Source
 from ftbuild.sources.fields import criteria, missing, passage, passage_fields, placed, text, time, unmeetable, untimely
 from ftbuild.sources.filters import LEFT_OUT
+from ftbuild.tools.schemas import complete
 
 # Any name will do for a tool: a dataset tells a provider another where it needs one.
 PACK = replace(PACKS["compatible"], name_pattern=r"[^\x00-\x20]([^\x00-\x1f]{0,254}[^\x00-\x20])?")
-LATER = "calls-without-tools"
+LATER, COMPLETED = "calls-without-tools", "incomplete-schema"
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,9 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
             if not converted.problems:
                 found = check(converted.line, "supervised", PACK)
                 sound = not found and converted.rejected is None
-                # What a line without tools will be offered is known when the dataset is built, and checked then.
-                found = [each for each in found if each.rule != LATER]
+                # What a line without tools will be offered is known when the dataset is built, and checked then; a
+                # schema that leaves unsaid what OpenAI wants said is completed.
+                found = [each for each in found if each.rule not in (LATER, COMPLETED)]
                 if all(problem.severity != "error" for problem in found):
                     unheld = list(_unheld(converted.line))
                     rules = {problem.rule for problem in unheld}
@@ -159,13 +162,19 @@ def _example(row: Row, converted: Converted, name: str, source: Source, *, sound
     asked = next((said(each) for each in reversed(messages[:-1]) if each.role == "user"), "")
     return Example(
         messages=messages,
-        tools=tools_of(line["tools"]) if line.get("tools") else (),
+        tools=_complete(tools_of(line["tools"])) if line.get("tools") else (),
         parallel_tool_calls=line.get("parallel_tool_calls"),
         rejected=Message.from_json(rejected) if rejected is not None else None,
         **origin(row.value, row.line, original, asked, name, source, sound=sound)
         ._replace(accepted=converted.accepted)
         ._asdict(),
     )
+
+
+@Remembered
+def _complete(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+    """Return tools whose schemas say what OpenAI wants said."""
+    return tuple(replace(each, parameters=complete(each.parameters)) for each in tools)
 
 
 def origin(

@@ -102,7 +102,7 @@ def _schema(node: ast.expr, where: str) -> dict[str, Any]:
         return _one_of([node.left, node.right], where)
     name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
     if name in PLAIN:
-        return {"type": PLAIN[name]}
+        return {"type": PLAIN[name], **({"items": {}} if PLAIN[name] == "array" else {})}
     if name == "Any":
         return {}
     if isinstance(node, ast.Subscript):

@@ -3,10 +3,11 @@
 A place is written as people write it: `properties.city.type`, `days[0]`. Source: JSON Schema 2020-12.
 """
 
+import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from ftbuild.problem import nearest
@@ -54,6 +55,43 @@ def _mend_type(name: Any) -> str:
         return "leave type out: that allows anything."
     close = CALLED.get(str(name).lower()) or nearest(str(name).lower(), TYPES)
     return f"write {close!r}." if close else f"the types are {', '.join(TYPES)}."
+
+
+def incomplete(schema: Any) -> Iterator[tuple[Mapping[str, Any], str, str]]:
+    """Yield what a schema of arguments leaves unsaid that OpenAI wants said: the node, its place, the key."""
+    for at, node in nodes(schema):
+        is_root = not at and bool(node)
+        if is_root and "type" not in node:
+            yield node, at, "type"
+        if is_root and "properties" not in node and node.get("type", "object") == "object":
+            yield node, at, "properties"
+        if "items" not in node and is_of("array", node):
+            yield node, at, "items"
+
+
+def complete(schema: Any) -> Any:
+    """Return a schema of arguments with what OpenAI wants said, which takes what it took: a list holds anything."""
+    if not any(True for _ in incomplete(schema)):
+        return schema
+    whole = copy.deepcopy(schema)
+    say_all(whole)
+    return whole
+
+
+def say_all(schema: Any) -> list[tuple[str, Any]]:
+    """Write into a schema what `complete` adds, and return it by its places."""
+    said = []
+    for node, at, key in [*incomplete(schema)]:
+        value: Any = "object" if key == "type" else {}
+        cast("dict[str, Any]", node)[key] = value
+        said.append((within(at, key), value))
+    return said
+
+
+def is_of(kind: str, node: Mapping[str, Any]) -> bool:
+    """Return whether values of a schema may be of a type."""
+    kinds = node.get("type")
+    return kinds == kind or (isinstance(kinds, list) and kind in kinds)
 
 
 def nodes(schema: Any, at: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

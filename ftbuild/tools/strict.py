@@ -8,7 +8,7 @@ its items: errors of the API as users report them.
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from ftbuild.tools.schemas import Found, nodes, within
+from ftbuild.tools.schemas import Found, is_of, nodes, within
 
 MAX_PROPERTIES = 5000
 MAX_DEPTH = 10
@@ -61,12 +61,6 @@ def violations(schema: Any, target: Target = "tuned") -> Iterator[Found]:
             if characters > LONG_ENUM_CHARACTERS:
                 yield within(at, "enum"), f"{len(values)} values of {characters:,} characters"
     yield from _too_much(schema)
-
-
-def is_of(kind: str, node: Mapping[str, Any]) -> bool:
-    """Return whether values of a schema may be of a type."""
-    kinds = node.get("type")
-    return kinds == kind or (isinstance(kinds, list) and kind in kinds)
 
 
 def _of_object(node: Mapping[str, Any], at: str) -> Iterator[Found]:

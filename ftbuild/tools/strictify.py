@@ -14,8 +14,8 @@ from typing import Any
 from ftbuild import digits
 from ftbuild.rows import NotJsonError, parse
 from ftbuild.tools.names import OTHER
-from ftbuild.tools.schemas import Checker, Found, nodes, pointed, within
-from ftbuild.tools.strict import SAYS_WHAT, Target, beyond, is_of, violations
+from ftbuild.tools.schemas import Checker, Found, is_of, nodes, pointed, within
+from ftbuild.tools.strict import SAYS_WHAT, Target, beyond, violations
 from ftbuild.tools.structured import DEEPEST, meant
 
 NULL = {"type": "null"}
