@@ -129,6 +129,11 @@ def said(message: Message) -> str:
     return "\n".join([*parts, *(f"{each.name}({each.arguments})" for each in message.tool_calls)])
 
 
+def as_asked(text: str) -> str:
+    """Return a text without the case of its letters and with one space between words: two that ask the same do so."""
+    return " ".join(text.lower().split())
+
+
 def called(call: ToolCall) -> str:
     """Return a call as people write it: get_weather(city="Lisbon")."""
     try:

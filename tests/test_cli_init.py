@@ -93,6 +93,26 @@ LAYOUTS: dict[str, tuple[str, bytes, str]] = {
         ]),
         "OpenAI preference lines, 40 of them",
     ),
+    "questions that come back": (
+        "again.jsonl",
+        in_bytes([
+            {"messages": [{"role": "user", "content": ("What is  %d?", "what is %d?")[k % 2] % (k // 2)},
+                          {"role": "assistant", "content": f"It is {k}."}]}
+            for k in range(80)
+        ]),
+        "OpenAI chat lines, 80 of them, no tools, grouped by first question",
+    ),
+    "bfcl": (
+        "cases.json",
+        in_bytes([
+            {"id": f"parallel_{k}", "question": [[{"role": "user", "content": f"What is {k // 2}?"}]],
+             "function": [{"name": "f", "description": "Do.", "parameters": {"type": "dict", "properties": {
+                 "a": {"type": "integer"}}, "required": ["a"]}}],
+             "ground_truth": [{"f": {"a": [k]}}]}
+            for k in range(80)
+        ]),
+        "BFCL cases, 80 of them, 80 with tools, grouped by first question",
+    ),
     "functions": (
         "app.py",
         ("def f(a: int) -> int:\n    \"\"\"Do.\n\n    Examples:\n"

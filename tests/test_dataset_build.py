@@ -98,7 +98,8 @@ def test_a_leak_is_told_with_both_places_and_a_remedy() -> None:
     assert [str(problem) for problem in problems] == [
         f"data/pairs.jsonl:{line}: same input as data/unseen.jsonl:4, which is in the test split\n"
         "    The score would flatter the model.\n"
-        "    Fix: give both lines one group, or drop one.    leak-across-splits"
+        "    Fix: give both lines one group, as `group: first question` does in conversations, or drop one."
+        "    leak-across-splits"
         for line in (2, 7)
     ]
 

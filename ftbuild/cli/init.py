@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from ftbuild import packed
+from ftbuild.chat import as_asked, said
 from ftbuild.cli import importing, own_conf
 from ftbuild.cli.options import Options
 from ftbuild.cli.reading import reading
@@ -27,7 +28,7 @@ from ftbuild.report.words import count
 from ftbuild.retrieval import passages
 from ftbuild.rows import BLANK, line, read
 from ftbuild.settings import Shares, Source
-from ftbuild.settings.source import SourceKind
+from ftbuild.settings.source import FIRST_QUESTION, SourceKind
 from ftbuild.source_files import Place, contents
 from ftbuild.sources import READERS, csv_rows, huggingface, tables
 from ftbuild.sources.filters import LEFT_OUT
@@ -95,7 +96,7 @@ def init(options: Options) -> int:
         return _tests_written(root, name, path, questions)
     found = recognise(path, content)
     source = _free_name(root, name, path)
-    examples, broken = _examples(path, content, found)
+    found, examples, broken = _grouped(path, content, found)
     split = _split(examples)
     written = {
         root / "conf" / "source" / f"{source}.yaml": _source(found, shown, name, path),
@@ -254,8 +255,9 @@ def recognise(path: Path, content: bytes) -> Recognised:
         fields["group"] = group
     if kind == "pairs" and "group" not in fields:
         fields["group"] = fields["input"]
+    tools = "function" if kind == "bfcl" else "tools"
     return Recognised(
-        kind, len(values), fields, sum(bool(each.get("tools")) for each in values if isinstance(each, dict))
+        kind, len(values), fields, sum(bool(each.get(tools)) for each in values if isinstance(each, dict))
     )
 
 
@@ -347,6 +349,22 @@ def _group(maps: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str | None
         if GROUPED.fullmatch(key) and len(values) == len(maps) and 1 < len(set(values)) < len(values):
             return key
     return None
+
+
+def _grouped(path: Path, content: bytes, found: Recognised) -> tuple[Recognised, list[Example], list[Problem]]:
+    """Return what a file is, its first examples and the errors among its first lines.
+
+    Conversations of which several ask the same are grouped by their first question.
+
+    Raises:
+        DataError: there is no example.
+    """
+    examples, broken = _examples(path, content, found)
+    asked = {tuple(map(as_asked, map(said, each.prompt))) for each in examples}
+    if len(asked) == len(examples) or {"group", "input"} & found.fields.keys() or found.kind == "functions":
+        return found, examples, broken
+    together = replace(found, fields={**found.fields, "group": FIRST_QUESTION})
+    return together, *_examples(path, content, together)
 
 
 def _examples(path: Path, content: bytes, found: Recognised) -> tuple[list[Example], list[Problem]]:

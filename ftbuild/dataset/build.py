@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ftbuild.chat import Message, Tool
+from ftbuild.chat import Message, Tool, as_asked
 from ftbuild.dataset import facts
 from ftbuild.dataset.facts import Fact, Indexes, Table
 from ftbuild.dataset.mix import Mix, mixed
@@ -179,7 +179,7 @@ def problems(decided: Decided, table: Table, paths: Sequence[str], needed: Seque
             paths[table["path"][row]],
             int(table["line"][row]),
             why="The score would flatter the model.",
-            fix="give both lines one group, or drop one.",
+            fix="give both lines one group, as `group: first question` does in conversations, or drop one.",
             rule="leak-across-splits",
         )
         for row, twin in decided.leaks
@@ -223,5 +223,5 @@ def _asked(prompt: Sequence[Mapping[str, Any]]) -> bytes:
     """Return what is asked, the case of letters and the space between words aside; the system does not count."""
     asked = [each for each in prompt if each["role"] not in SYSTEM]
     if len(asked) == 1:
-        return " ".join((asked[0].get("content") or "").lower().split()).encode()
+        return as_asked(asked[0].get("content") or "").encode()
     return sorted_json(asked)

@@ -29,6 +29,7 @@ SourceKind = Literal[
     "documents",
 ]
 Layout = Literal["chat_jsonl", "sharegpt", "alpaca", "dpo_jsonl"]
+FIRST_QUESTION = "first question"  # in conversations a group is what the user says first
 COLUMNS = ("input", "target", "rejected", "layout", "group", "keep", "time", "schema", "passage")
 # What a kind needs, and what it takes besides what every kind takes.
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -132,7 +133,8 @@ class Source(Node):
     filters by them, and a line stays if it passes all.
     `path` is seen from the tree that holds the YAML file; with * or ? in it, it is all files of such names, **
     standing for folders at any depth; `group` names the field whose examples stay in one
-    split, every example being its own group without it; `schema` names the one of `schemas` that its answers fit, as
+    split, every example being its own group without it; in conversations `group: first question` keeps together those
+    that begin with the same question; `schema` names the one of `schemas` that its answers fit, as
     JSON in a text or as they are; `slices` maps a slice's name to a field; `only` pins all of it to a split. `time`
     names the field that says when an example was said, ISO 8601 or seconds since 1970, for a split by time; `share` is
     how much of the training split it makes up, by leaving some of it out. Nothing that is learnt of a `walled` source

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from ftbuild import rows
-from ftbuild.chat import Message, Tool, said
+from ftbuild.chat import Message, Tool, as_asked
 from ftbuild.digest import canonical, canonical_plain, of_bytes
 from ftbuild.example import Accepted, Example, Origin, tools_of
 from ftbuild.problem import Problem
@@ -21,6 +21,7 @@ from ftbuild.rows import Row
 from ftbuild.rules.lines import INPUT_KEYS, SUPERVISED_KEYS, check
 from ftbuild.rules.pack import PACKS
 from ftbuild.settings import Source
+from ftbuild.settings.source import FIRST_QUESTION
 from ftbuild.sources.fields import criteria, missing, passage, passage_fields, placed, text, time, unmeetable, untimely
 from ftbuild.sources.filters import LEFT_OUT
 from ftbuild.tools.schemas import complete
@@ -132,7 +133,8 @@ def reader(convert: Convert) -> Callable[[Iterable[Row], str, Source], Iterator[
 
 def unread(value: Any, source: Source) -> list[Problem]:
     """Return what is wrong with the fields of a line that a source names."""
-    fields = [*source.slices.values(), *[each for each in (source.group, source.time) if each]]
+    named = [source.time] if source.group == FIRST_QUESTION else [source.group, source.time]
+    fields = [*source.slices.values(), *[each for each in named if each]]
     fields += passage_fields(value, source)
     found = [*missing(value, fields), *untimely(value, source)] if fields else []
     return [*found, *unmeetable(value, source)] if source.criteria is not None else found
@@ -158,14 +160,12 @@ def _unheld(line: Mapping[str, Any]) -> Iterator[Problem]:
 def _example(row: Row, converted: Converted, name: str, source: Source, *, sound: bool) -> Example:
     line, rejected = converted.line, converted.rejected
     original = digest(line, [rejected] if rejected is not None else [])
-    messages = tuple(map(Message.from_json, line["messages"]))
-    asked = next((said(each) for each in reversed(messages[:-1]) if each.role == "user"), "")
     return Example(
-        messages=messages,
+        messages=tuple(map(Message.from_json, line["messages"])),
         tools=_complete(tools_of(line["tools"])) if line.get("tools") else (),
         parallel_tool_calls=line.get("parallel_tool_calls"),
         rejected=Message.from_json(rejected) if rejected is not None else None,
-        **origin(row.value, row.line, original, asked, name, source, sound=sound)
+        **origin(row.value, row.line, original, line["messages"], name, source, sound=sound)
         ._replace(accepted=converted.accepted)
         ._asdict(),
     )
@@ -178,19 +178,31 @@ def _complete(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
 
 
 def origin(
-    value: Mapping[str, Any], line: int, original: str, asked: str, name: str, source: Source, *, sound: bool
+    value: Mapping[str, Any],
+    line: int,
+    original: str,
+    messages: Sequence[Mapping[str, Any]],
+    name: str,
+    source: Source,
+    *,
+    sound: bool,
 ) -> Origin:
     """Return where an example comes from: from which line, and what the fields that a source names say there.
 
-    `original` is its digest, `asked` what the user says last, `sound` whether no rule found anything in it.
+    `original` is its digest, `messages` what is said in it, `sound` whether no rule found anything in it.
     """
+    asked = [each.get("content") or "" for each in messages if each["role"] == "user"] or [""]
+    if source.group == FIRST_QUESTION:
+        group = as_asked(asked[0]) or original
+    else:
+        group = text(value, source.group) if source.group else original
     return Origin(
         original,
         name,
         source.path,
         line,
-        text(value, source.group) if source.group else original,
-        asked,
+        group,
+        asked[-1],
         {"source": name, **{each: text(value, field) for each, field in sorted(source.slices.items())}},
         source.only,
         time(value, source),

@@ -50,8 +50,7 @@ def kept(content: bytes, number: int, name: str, source: Source) -> bytes | None
     if not is_sound(line, PACK) or unread(value, source):
         return None
     original = digest(line)
-    asked = [each["content"] for each in line["messages"] if each["role"] == "user"][-1]
-    beside = origin(value, number, original, asked, name, source, sound=True).to_json()
+    beside = origin(value, number, original, line["messages"], name, source, sound=True).to_json()
     line["messages"] = messages_told(line["messages"])
     if "tools" in line:
         line["tools"] = tools_told(line["tools"])
