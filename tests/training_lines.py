@@ -285,6 +285,8 @@ BROKEN = [
         *ARGUMENTS, to='{"city": "Rome", "day": "Monday"}')),
     Broken("undefined-argument", f"{AT}.function.arguments.town", put(
         *ARGUMENTS, to='{"city": "Rome", "town": "Rome"}')),
+    Broken("call-in-text", "messages[5].content", put(
+        "messages", 5, "content", to='<tool_call>\n{"name": "calculate", "arguments": {}}\n</tool_call>')),
     Broken("calls-against-flag", "messages[2].tool_calls", lambda _: {
         **supervised("Bonn"), "parallel_tool_calls": False}, others=tuple(ONE_BY_ONE)),
     Broken("repeated-call", "messages[2].tool_calls[1]", lambda line: put(

@@ -9,7 +9,7 @@ from typing import Any
 
 from ftbuild.problem import Problem, nearest
 from ftbuild.rules import calls
-from ftbuild.rules.pack import Method, Pack, found, special_token
+from ftbuild.rules.pack import CALL_IN_TEXT, Method, Pack, found, special_token
 from ftbuild.tools.schemas import shown
 
 ROLES = ("system", "user", "assistant", "tool", "function")
@@ -61,6 +61,7 @@ def message(value: Any, at: str, tools: calls.Offered, pack: Pack, method: Metho
     yield from _content(value, role, at, method)
     if role == "assistant":
         yield from _answer(value, at)
+        yield from _call_in_text(value, at, tools)
         yield from calls.of_message(value, at, tools, pack)
     elif "tool_calls" in value:
         yield found("calls-on-other-role", f"{at}.tool_calls", f"tool calls of the role {role!r}")
@@ -146,6 +147,12 @@ def _answer(value: dict[str, Any], at: str) -> Iterator[Problem]:
         yield found("refusal-with-content", f"{at}.refusal", "a refusal beside a content", "keep one of them.")
     elif value.get("refusal") is not None and not isinstance(value["refusal"], str):
         yield found("content-not-a-text", f"{at}.refusal", f"{shown(value['refusal'])} is not a text")
+
+
+def _call_in_text(value: dict[str, Any], at: str, tools: calls.Offered) -> Iterator[Problem]:
+    content = value.get("content")
+    if tools.schemas and isinstance(content, str) and (written := CALL_IN_TEXT.search(content)):
+        yield found("call-in-text", f"{at}.content", f"a call written as text: {written.group()}")
 
 
 def _tool_result(value: dict[str, Any], at: str) -> Iterator[Problem]:

@@ -30,6 +30,8 @@ INCOMPLETE = (
     " browserbase/stagehand#1159 (2026-11)"
 )
 SPECIAL_TOKEN = re.compile(r"<\|[a-z][a-z0-9_]*\|>")
+# As chat templates write calls: Hermes and Qwen, Glaive, Mistral, Llama.
+CALL_IN_TEXT = re.compile(r"<tool_call>|<functioncall>|<function_call>|<function=|\[TOOL_CALLS\]")
 SENSE = "what the model learns from it"
 
 
@@ -133,6 +135,12 @@ RULES: Mapping[str, Rule] = {
         "The model would learn calls that the tool refuses.",
         TOOLS,
         "mend the call, or the schema of the tool.",
+    ),
+    "call-in-text": Rule(
+        "warning",
+        "The model would learn to write it as text, and nobody would run it.",
+        SENSE,
+        "write it as tool_calls, and its result as a message of the role 'tool'.",
     ),
     "undefined-argument": Rule("warning", "The tool says nothing of it, so the model has to guess it.", TOOLS),
     "calls-against-flag": Rule("error", "The line says one call at a time and shows several at once.", TOOLS),

@@ -11,12 +11,13 @@ from ftbuild.remembered import Remembered
 from ftbuild.rows import plainly
 from ftbuild.rules import definitions
 from ftbuild.rules.calls import Offered, undefined
-from ftbuild.rules.pack import Pack
+from ftbuild.rules.pack import CALL_IN_TEXT, Pack
 from ftbuild.tools.schemas import Checker
 
 KEYS = frozenset({"messages", "tools", "parallel_tool_calls"})
 TEXT: Mapping[str, Any] = {"type": "string", "not": {"type": "string", "pattern": r"<\|"}}  # as special tokens begin
-SAYING: Mapping[str, Any] = {**TEXT, "pattern": r"[\p{L}\p{N}\p{P}\p{S}]"}  # more than space
+ANSWER: Mapping[str, Any] = {"type": "string", "not": {"type": "string", "pattern": rf"<\||{CALL_IN_TEXT.pattern}"}}
+MORE_THAN_SPACE = {"pattern": r"[\p{L}\p{N}\p{P}\p{S}]"}
 
 
 def _object(**members: Any) -> dict[str, Any]:
@@ -32,12 +33,12 @@ def _messages(pack: Pack) -> Checker:
     calls = {"type": "array", "items": call, "minItems": 1, "maxItems": pack.max_calls}
     system, user, assistant, tool = ({"const": role} for role in ("system", "user", "assistant", "tool"))
     forms = [
-        _object(role=user, content=SAYING),
-        _object(role=assistant, content=SAYING),
+        _object(role=user, content={**TEXT, **MORE_THAN_SPACE}),
+        _object(role=assistant, content={**ANSWER, **MORE_THAN_SPACE}),
         _object(role=assistant, tool_calls=calls),
         _object(role=tool, tool_call_id={"type": "string"}, content=TEXT),
         _object(role=system, content=TEXT),
-        _object(role=assistant, content={**TEXT, "type": ["string", "null"]}, tool_calls=calls),
+        _object(role=assistant, content={**ANSWER, "type": ["string", "null"]}, tool_calls=calls),
     ]
     return Checker({"type": "array", "items": {"anyOf": forms}})
 
