@@ -90,6 +90,42 @@ def test_sharegpt_keeps_every_call_with_its_result() -> None:
     ]
 
 
+@pytest.mark.parametrize("value", [["no", "yes"], '["no", "yes"]', ["no", {"rain": True}]])
+def test_an_observation_of_sharegpt_may_hold_the_results_of_all_calls(value: Any) -> None:
+    turns: list[Any] = [*SHAREGPT["conversations"]]  # type: ignore[misc]
+    line = one(
+        "sharegpt", {**SHAREGPT, "conversations": [*turns[:2], {"from": "observation", "value": value}, turns[4]]}
+    )
+    results = [(each.tool_call_id, each.content) for each in line.messages if each.role == "tool"]
+    second = '{"rain": true}' if isinstance(value[1], dict) else "yes"
+    assert results == [("call_1_0", "no"), ("call_1_1", second)]
+
+
+@pytest.mark.parametrize("value", ["no and yes", '["no"]', ["a", "b", "c"], 5])
+def test_fewer_results_than_calls_are_told(value: Any) -> None:
+    turns: list[Any] = [*SHAREGPT["conversations"]]  # type: ignore[misc]
+    line = {**SHAREGPT, "conversations": [*turns[:2], {"from": "observation", "value": value}, turns[4]]}
+    assert wrong("sharegpt", line) == [("tool-call-without-result", "conversations[2]")]
+
+
+PREFERRED = {
+    "conversations": [{"from": "human", "value": "Hi."}],
+    "chosen": {"from": "gpt", "value": "Good day."},
+    "rejected": {"from": "gpt", "value": "Hey."},
+}
+
+
+def test_a_preference_of_sharegpt_has_both_answers() -> None:
+    example = one("sharegpt", PREFERRED)
+    assert example.rejected is not None
+    assert (example.target.content, example.rejected.content) == ("Good day.", "Hey.")
+
+
+@pytest.mark.parametrize("answer", [None, "Hey.", {"from": "human", "value": "Hey."}, {"from": "gpt", "value": " "}])
+def test_a_preference_of_sharegpt_without_an_answer_is_told(answer: Any) -> None:
+    assert wrong("sharegpt", {**PREFERRED, "rejected": answer}) == [("missing-output", "rejected")]
+
+
 @pytest.mark.parametrize(
     ("turn", "said"),
     [

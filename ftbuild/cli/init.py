@@ -100,7 +100,9 @@ def init(options: Options) -> int:
     split = _split(examples)
     written = {
         root / "conf" / "source" / f"{source}.yaml": _source(found, shown, name, path),
-        root / "conf" / "experiment" / f"{name}.yaml": _experiment(name, source, path, split, found.kind),
+        root / "conf" / "experiment" / f"{name}.yaml": _experiment(
+            name, source, path, split, prefers=examples[0].rejected is not None
+        ),
     }
     told = own_conf.write(root, "experiment", name, written)
     if broken:
@@ -441,7 +443,7 @@ def _origin(path: Path) -> str:
     return f"licence: internal                # goes with every example into its provenance\n{told}"
 
 
-def _experiment(name: str, source: str, path: Path, split: Shares | None, kind: SourceKind) -> str:
+def _experiment(name: str, source: str, path: Path, split: Shares | None, *, prefers: bool) -> str:
     told = f"validation: {split.validation}, test: {split.test}, seed: {split.seed}" if split else ""
     return (
         (
@@ -449,7 +451,7 @@ def _experiment(name: str, source: str, path: Path, split: Shares | None, kind: 
             f"defaults:\n  - /source@dataset.sources.{source}: {source}\n"
             "  - override /style: plain\n  - override /goal: closer\n  - override /evaluation: answers\n"
         )
-        + ("  - override /method: dpo\n" if kind == "dpo_jsonl" else "")
+        + ("  - override /method: dpo\n" if prefers else "")
         + (f"\ndataset:\n  split: {{{told}}}     # so that no split of so few is empty\n" if split else "")
     )
 

@@ -1,8 +1,9 @@
 """ShareGPT: {"conversations": [{"from": "human", "value": ...}, ...], "system"?, "tools"?}.
 
 Calls are messages from `function_call` whose value is JSON, {"name", "arguments"} or a list of such; what
-they gave comes from `observation`, one a call. `tools` are a list, or one in a text. A `weight` of 0 keeps an answer
-from being learnt.
+they gave comes from `observation`, one a call or all of them in a JSON list. `tools` are a list, or one in a text. A
+`weight` of 0 keeps an answer from being learnt. `chosen` and `rejected` are the two answers of a preference, which
+come after the conversation.
 Source: lm-sys/FastChat data format, hiyouga/LLaMA-Factory data/README (2026-11).
 """
 
@@ -19,6 +20,8 @@ ROLES = {
     "chatgpt": "assistant", "bing": "assistant", "bard": "assistant", "function_call": "call",
     "observation": "result", "tool": "result", "function_response": "result",
 }  # fmt: skip
+RESULTS = "write one a call, or all of them in this one as a JSON list."
+ANSWER = 'write {"from": "gpt", "value": ...}.'
 CALL = 'write {"name": ..., "arguments": {...}}.'
 
 
@@ -48,18 +51,61 @@ def convert(value: Any) -> Converted:
             places |= {f"{here}.{place}": place_in_file for place, place_in_file in inner.items()}
             waiting = [each["id"] for each in message["tool_calls"]]
         elif role == "result":
-            message = {"role": "tool", **_content(turn)}
-            if waiting:
-                message["tool_call_id"] = waiting.pop(0)
+            several = _several(turn, len(waiting), _is_result(value["conversations"][number + 1 : number + 2]))
+            if several is None:
+                what = "fewer results than calls"
+                problems.append(Problem(what, at=at, fix=RESULTS, rule="tool-call-without-result"))
+                continue
+            for content in several:
+                places |= {f"messages[{len(messages)}]": at, f"messages[{len(messages)}].content": f"{at}.value"}
+                named = {"tool_call_id": waiting.pop(0)} if waiting else {}
+                messages.append({"role": "tool", **content, **named})
+            continue
         else:
             message = {"role": role, **_content(turn)}
         if message["role"] == "assistant" and turn.get("weight") is not None:
             message["weight"] = turn["weight"]
         messages.append(message)
+    rejected: dict[str, Any] | None = None
+    if value.keys() & {"chosen", "rejected"}:
+        here = f"messages[{len(messages)}]"
+        places |= {here: "chosen", f"{here}.content": "chosen.value"}
+        messages.append(_answer(value, "chosen", problems))
+        rejected = _answer(value, "rejected", problems)
     line: dict[str, Any] = {"messages": messages}
     if tools := _tools(value.get("tools"), problems):
         line["tools"] = tools
-    return Converted(line, tuple(problems), places)
+    return Converted(line, tuple(problems), places, rejected=rejected)
+
+
+def _answer(value: dict[str, Any], key: str, problems: list[Problem]) -> dict[str, Any]:
+    """Return the answer of a preference."""
+    turn = value.get(key)
+    said = (
+        turn.get("value") if isinstance(turn, dict) and ROLES.get(str(turn.get("from")).lower()) == "assistant" else ""
+    )
+    if not isinstance(said, str) or not said.strip():
+        problems.append(Problem(f"{shown(turn)} is no answer", at=key, fix=ANSWER, rule="missing-output"))
+    return {"role": "assistant", "content": said}
+
+
+def _is_result(turns: list[Any]) -> bool:
+    return any(isinstance(each, dict) and ROLES.get(str(each.get("from")).lower()) == "result" for each in turns)
+
+
+def _several(turn: dict[str, Any], n_waiting: int, goes_on: bool) -> list[dict[str, Any]] | None:
+    """Return what a turn says of the calls that wait: one result, or all of them in a list; None where others lack."""
+    if n_waiting < 2 or goes_on:
+        return [_content(turn)]
+    listed = turn.get("value")
+    if isinstance(listed, str):
+        try:
+            listed = parse(listed.encode("utf-8", "surrogatepass"))
+        except NotJsonError:
+            return None
+    if not isinstance(listed, list) or len(listed) != n_waiting:
+        return None
+    return [{"content": each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)} for each in listed]
 
 
 def _content(turn: dict[str, Any]) -> dict[str, Any]:
