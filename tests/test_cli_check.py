@@ -126,6 +126,20 @@ def test_a_preference_is_not_between_answers_to_calls_without_results() -> None:
     assert problem.fix == "add the results of its calls."
 
 
+def test_an_answer_to_prefer_calls_by_ids_that_the_input_has_not() -> None:
+    line = supervised("Bonn")
+    answer = {"role": "assistant", "tool_calls": [call(1, "calculate", expression="9")]}
+    asked = [*line["messages"], {"role": "user", "content": "And 4+5?"}]
+    value = {
+        "input": {"messages": asked, "tools": line["tools"]},
+        "preferred_output": [answer],
+        "non_preferred_output": [{"role": "assistant", "content": "9."}],
+    }
+    del asked[5]["weight"]
+    [problem] = check_line(value, "dpo", PACKS["openai"])
+    assert (problem.rule, problem.at) == ("duplicate-call-id", "preferred_output[0].tool_calls[0].id")
+
+
 def test_every_rule_is_broken_somewhere() -> None:
     assert {each.rule for each in BROKEN} | OF_FILES == set(RULES)
     assert len({each.rule for each in BROKEN}) >= 60

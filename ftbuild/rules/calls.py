@@ -172,6 +172,17 @@ def results(messages: Sequence[Mapping[str, Any]], at: str) -> Iterator[Problem]
         yield from _unanswered(asked, answered, "ends")
 
 
+def ids(messages: Any) -> dict[str, str]:
+    """Return the ids of all calls that stand in messages, each with its place in them."""
+    return {
+        call["id"]: f"[{number}].tool_calls[{place}]"
+        for number, message in enumerate(messages if isinstance(messages, list) else [])
+        if isinstance(message, dict) and isinstance(message.get("tool_calls"), list)
+        for place, call in enumerate(message["tool_calls"])
+        if isinstance(call, dict) and isinstance(call.get("id"), str)
+    }
+
+
 def _orphan(called: str, ids: set[str]) -> str:
     return f"{called!r} answers a call that nobody made" if called not in ids else f"{called!r} was called further up"
 

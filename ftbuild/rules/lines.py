@@ -89,8 +89,10 @@ def dpo(line: dict[str, Any], pack: Pack) -> Iterator[Problem]:
             yield found("missing-messages", "input", "no messages")
         else:
             yield from _asked(given["messages"], offered, pack)
+    asked = given.get("messages") if isinstance(given, dict) else None
     for key in DPO_KEYS[1:]:
         yield from _output(line, key, offered, pack)
+        yield from _called_again(line.get(key), key, calls.ids(asked))
     preferred = line.get("preferred_output")
     if preferred is not None and preferred == line.get("non_preferred_output"):
         yield found("equal-outputs", "non_preferred_output", "the same as preferred_output")
@@ -123,6 +125,14 @@ def _output(line: Mapping[str, Any], key: str, offered: calls.Offered, pack: Pac
     for problem in conversation(listed, key, offered, pack, "dpo"):
         if problem.rule != "no-user-message":
             yield problem
+
+
+def _called_again(output: Any, key: str, ids: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the calls of an answer whose ids the input has already."""
+    for name, where in calls.ids(output).items():
+        if name in ids:
+            what = f"{name!r} is the id of a call in the input"
+            yield found("duplicate-call-id", f"{key}{where}.id", what, "give it an id of its own.")
 
 
 def reinforcement(line: dict[str, Any], pack: Pack) -> Iterator[Problem]:
