@@ -318,6 +318,12 @@ def test_a_malformed_operation_is_refused(operation: Any) -> None:
         files.openapi(content, "x")
 
 
+def test_a_tool_that_a_server_has_twice_is_refused() -> None:
+    listed = json.dumps({"tools": [{"name": "x"}, {"name": "x", "description": "Another."}]}).encode()
+    with pytest.raises(UnreadableError, match=r"^two tools 'x'$"):
+        files.mcp(listed, "x")
+
+
 @pytest.mark.parametrize("tool", [{"inputSchema": 5}, {"description": 5}])
 def test_a_malformed_tool_of_a_server_is_refused(tool: Any) -> None:
     with pytest.raises(UnreadableError, match=r"^tool 'x' is not written as MCP has it: "):

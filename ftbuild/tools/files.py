@@ -125,6 +125,8 @@ def mcp(content: bytes, name: str) -> Tool:
         raise UnreadableError(
             f"no tool {name!r}", fix=f"the nearest is {close!r}." if close else f"there are {', '.join(found)}."
         )
+    if sum(isinstance(each, Mapping) and each.get("name") == name for each in listed) > 1:
+        raise UnreadableError(f"two tools {name!r}", fix="take one of them out of the file.")
     given = found[name]
     said, schema = given.get("description"), given.get("inputSchema") or {}
     if not isinstance(schema, Mapping) or not isinstance(said, str | None):
