@@ -109,6 +109,26 @@ def test_a_typed_function_is_read_and_not_run() -> None:
     Draft202012Validator.check_schema(tool.parameters)
 
 
+SAYS = [
+    "Find.\\n\\n:param str q: What is looked\\n    for.\\n:param n: How many.\\n:returns: A list.",
+    "Find.\\n:param q: What is looked for.\\n:type q: str\\n:param int n: How many.",
+    "Find.\\n\\nParameters\\n----------\\nq : str\\n    What is looked\\n    for.\\nn : int, optional\\n"
+    "    How many.\\n\\nReturns\\n-------\\nlist\\n    What was found.",
+    "Find.\\n\\nArgs:\\n    q: What is looked for.\\n    n: How many.",
+]
+
+
+@pytest.mark.parametrize("docstring", SAYS)
+def test_a_docstring_of_any_style_says_what_an_argument_is(docstring: str) -> None:
+    tool = read(f'def find(q: str, n: int = 3):\n    "{docstring}"\n'.encode(), "find")
+    assert tool.description == "Find."
+    properties = (tool.parameters or {})["properties"]
+    assert {name: each["description"] for name, each in properties.items()} == {
+        "q": "What is looked for.",
+        "n": "How many.",
+    }
+
+
 KNOWN = "use str, int, float, bool, list[...], dict, Literal[...] or ... | None."
 
 

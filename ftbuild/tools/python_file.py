@@ -2,7 +2,8 @@
 
 Parameters without a default are required. Types: str, int, float, bool, list[T], tuple[...], dict, Literal, Annotated,
 Optional and unions with None; anything else is named. The docstring's first paragraph says what the tool is for, and
-its `Args:` section (Google's style) what each parameter is. Source: PEP 484, PEP 604, PEP 586.
+its `Args:` section (Google's style), its `:param` fields (Sphinx) or its `Parameters` underlined (NumPy) what each
+parameter is. Source: PEP 484, PEP 604, PEP 586; Google Python Style Guide, Sphinx 8, numpydoc 1.8.
 """
 
 import ast
@@ -19,6 +20,11 @@ PLAIN = {
     "List": "array", "Dict": "object", "Sequence": "array", "Mapping": "object", "tuple": "array", "Tuple": "array",
 }  # fmt: skip
 TUPLES = ("tuple", "Tuple")
+SPHINX = re.compile(
+    r"^:(?:param|arg|key)\w*[ \t]+(?:[^:\n]*[ \t])?\*{0,2}(\w+):[ \t]*(.*(?:\n[ \t]+\S.*)*)", re.MULTILINE
+)
+NUMPY = re.compile(r"^Parameters\n-{3,}\n((?:(?!.*\n-{3,}$).*\n?)*)", re.MULTILINE)
+NUMPY_ENTRY = re.compile(r"^([\w*, ]*\w)(?:[ \t]*:.*)?\n((?:[ \t]+\S.*(?:\n|\Z))+)", re.MULTILINE)
 NOT_GIVEN = ("self", "cls")
 VALUES = "write texts, integers, True, False or None."
 
@@ -49,16 +55,22 @@ def read(content: bytes, name: str) -> Tool:
         raise UnreadableError(f"no function {name!r}", fix=f"the nearest is {close!r}." if close else there)
     function = functions[name]
     said = inspect.cleandoc(ast.get_docstring(function) or "")
-    description = " ".join(said.partition("\n\n")[0].split())
+    description = " ".join(re.split(r"\n\n|\n(?=:\w+.*:)", said, maxsplit=1)[0].split())
     return Tool(name, description or None, _parameters(function, dict(_described(said))))
 
 
 def _described(docstring: str) -> Iterator[tuple[str, str]]:
-    """Yield what the section Args says of each parameter."""
+    """Yield what a docstring says of each parameter."""
     section = re.search(r"^(?:Args|Arguments|Parameters):\n((?:[ \t]+.*\n?|\n)*)", docstring, re.MULTILINE)
     entry = r"^\s+\*{0,2}(\w+)(?: \([^)]*\))?:[ \t]*(.*(?:\n(?!\s+\*{0,2}\w+(?: \([^)]*\))?:).*)*)"
     for found in re.finditer(entry, section[1] if section else "", re.MULTILINE):
         yield found[1], " ".join(found[2].split())
+    for found in SPHINX.finditer(docstring):
+        yield found[1], " ".join(found[2].split())
+    underlined = NUMPY.search(docstring)
+    for found in NUMPY_ENTRY.finditer(underlined[1] if underlined else ""):
+        for name in re.findall(r"\w+", found[1]):
+            yield name, " ".join(found[2].split())
 
 
 def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef, described: dict[str, str]) -> dict[str, Any]:
