@@ -263,7 +263,12 @@ def test_a_folder_stands_for_its_files_and_compressed_ones_are_read(own: Own) ->
     own.write("data/deep/manifest.json", "{}\n")
     ended = own.run("check", "data")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.startswith("No problems in 2 files, 24 lines read, ")
+    assert ended.out.startswith(
+        "data/deep/a.jsonl.gz: warning: compressed\n"
+        "    Providers take JSON lines as they are.\n"
+        "    Fix: unpack it before it is sent.    compressed-file\n"
+    )
+    assert "2 files, 24 lines read, " in ended.out
 
 
 def test_people_read_place_reason_and_remedy(own: Own) -> None:

@@ -354,6 +354,7 @@ BROKEN = [
 ]  # fmt: skip
 # Rules of a whole file have no line.
 OF_FILES = {
+    "compressed-file",
     "empty-file", "too-few-examples", "cut-short", "not-json-lines", "utf-16", "byte-order-mark", "leak-across-files",
     "flag-differs", "tool-never-called", "always-a-call", "test-example-in-training",
 }  # fmt: skip

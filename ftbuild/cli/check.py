@@ -18,7 +18,7 @@ from ftbuild.rows import BLANK, Rows, read
 from ftbuild.rules import files
 from ftbuild.rules.lines import recognised
 from ftbuild.rules.mend import Change, mend
-from ftbuild.rules.pack import DEFAULT, PACKS, RULES, Method, Pack
+from ftbuild.rules.pack import DEFAULT, PACKS, RULES, Method, Pack, found
 from ftbuild.store import durable
 
 SCHEMA_VERSION = 1
@@ -162,7 +162,11 @@ def _check(
     path: Path, method: Method | None, pack: Pack, seen: files.Prompts | None, guard: files.Guard | None
 ) -> files.Checked:
     with reading(path) as file:
-        return files.check(read(file), str(path), method, pack, seen, guard)
+        checked = files.check(read(file), str(path), method, pack, seen, guard)
+    if packed.plain_name(path.name) == path.name:
+        return checked
+    problem = replace(found("compressed-file", "", "compressed"), path=str(path))
+    return replace(checked, problems=(problem, *checked.problems))
 
 
 def _json(checked: Sequence[files.Checked], _problems: Sequence[Problem]) -> str:

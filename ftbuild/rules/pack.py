@@ -60,6 +60,7 @@ RULES: Mapping[str, Rule] = {
     "lone-surrogate": Rule("error", REFUSED, LINES),
     "not-json-lines": Rule("error", "The provider reads one object a line.", LINES),
     "utf-16": Rule("error", "The provider reads UTF-8.", LINES),
+    "compressed-file": Rule("warning", "Providers take JSON lines as they are.", FILES, "unpack it before it is sent."),
     "byte-order-mark": Rule("warning", "Some readers take it for a part of the first line.", LINES),
     "blank-line": Rule("warning", "Some readers take it for a line that is not JSON.", LINES),
     "not-an-object": Rule("error", REFUSED, FILES, 'write one object a line: {"messages": [...]}.'),
