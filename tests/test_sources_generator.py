@@ -235,7 +235,7 @@ def broken(*path: Any, to: Any) -> dict[str, Any]:
         (
             broken("values", "city", 3, to=True),
             "values.city[3]: True is no value\n"
-            "    Fix: quote what YAML reads as a truth value, a clock or nothing.    bad-generator",
+            "    Fix: quote what YAML reads as a truth value, a clock, no number or nothing.    bad-generator",
         ),
         (broken("values", "city", to=[]), "values.city: no values    bad-generator"),
         (
@@ -249,6 +249,24 @@ def broken(*path: Any, to: Any) -> dict[str, Any]:
         (
             broken("tools", "convert", "train", to=["{amount}"]),
             "convert: 1 to learn from, too few to have some for each split\n    Fix: add some.    bad-generator",
+        ),
+        (
+            broken("values", "city", 0, to=float("nan")),
+            "values.city[0]: nan is no value\n"
+            "    Fix: quote what YAML reads as a truth value, a clock, no number or nothing.    bad-generator",
+        ),
+        (
+            broken("joiners", "train", 0, to="({a}|first), and {b}"),
+            "joiners.train[0]: '({a}|first), and {b}' leaves a request out\n"
+            '    Fix: write both, as in "{a}, and {b}".    bad-generator',
+        ),
+        (
+            broken("tools", "convert", "train", 0, to="(please|)"),
+            "tools.convert.train[0]: '(please|)' may say nothing\n    Fix: add a word.    bad-generator",
+        ),
+        (
+            broken("tools", 5, to=FILE["tools"]["convert"]),
+            "tools.5: 5 is no name of a tool\n    Fix: quote it.    bad-generator",
         ),
         (
             broken("joiners", "train", to=[]),

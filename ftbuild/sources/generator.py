@@ -15,6 +15,7 @@ file without `unseen` and `none` is to learn from alone, and keeps no values for
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -277,7 +278,7 @@ def _material(content: bytes, source: Source) -> _Material:
     if missing := [name for name in source.tools or () if name not in parts["tools"]]:
         raise _UnfitError(f"no tool {missing[0]!r}", fix=f"there are {', '.join(parts['tools'])}.")
     tools = [tool for tool in tools if source.tools is None or tool.name in source.tools]
-    joiners = {part: tuple(_texts(parts["joiners"], part, "joiners")) for part in asked}
+    joiners = {part: tuple(_joiners(parts["joiners"], part)) for part in asked}
     none = _map(tree, "none") if source.quiet else {}
     quiet = {part: tuple(_quiet(none, part)) for part in ("train", "unseen")}
     trained = _learnt(_parted(quiet["train"], QUIET_SHARES, "none"), source)
@@ -311,6 +312,16 @@ def _texts(tree: Mapping[str, Any], key: str, where: str) -> Sequence[str]:
     return found
 
 
+def _joiners(tree: Mapping[str, Any], part: str) -> Sequence[str]:
+    """Return what joins two requests, of which none may get lost."""
+    found = _texts(tree, part, "joiners")
+    for number, each in enumerate(found):
+        if any("{a}" not in text or "{b}" not in text for text in _each_of(each)):
+            what = f"joiners.{part}[{number}]: {shown(each)} leaves a request out"
+            raise _UnfitError(what, fix='write both, as in "{a}, and {b}".')
+    return found
+
+
 def _quiet(tree: Mapping[str, Any], key: str) -> Iterator[Mapping[str, str]]:
     listed = tree.get(key)
     for number, each in enumerate(listed if isinstance(listed, list) else []):
@@ -324,8 +335,9 @@ def _pool(name: str, listed: Any) -> Mapping[Split, tuple[_Value, ...]]:
     found = []
     for number, each in enumerate(listed if isinstance(listed, list) else []):
         say, value = (each.get("say"), each.get("value")) if isinstance(each, dict) else (each, each)
-        if not isinstance(value, str | int | float) or isinstance(value, bool) or isinstance(say, bool) or say is None:
-            fix = "quote what YAML reads as a truth value, a clock or nothing."
+        is_value = isinstance(value, str | int | float) and not isinstance(value, bool) and _is_of_json(value)
+        if not is_value or isinstance(say, bool) or say is None:
+            fix = "quote what YAML reads as a truth value, a clock, no number or nothing."
             raise _UnfitError(f"values.{name}[{number}]: {shown(each)} is no value", fix=fix)
         is_said = value is say and isinstance(value, str)
         found += [_Value(each, each if is_said else value) for each in _each_of(str(say))]
@@ -334,6 +346,10 @@ def _pool(name: str, listed: Any) -> Mapping[Split, tuple[_Value, ...]]:
     if len(found) < FEW:
         return dict.fromkeys(USUAL, tuple(found))
     return _parted(found, SHARES, name)
+
+
+def _is_of_json(value: str | int | float) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _parted(listed: Sequence[Any], shares: Mapping[Split, float], name: str) -> Mapping[Any, tuple[Any, ...]]:
@@ -362,12 +378,16 @@ def _parted(listed: Sequence[Any], shares: Mapping[Split, float], name: str) -> 
 
 def _tool(name: str, given: Any, values: Mapping[str, Any], asked: Sequence[str]) -> _Tool:
     where = f"tools.{name}"
+    if not isinstance(name, str):
+        raise _UnfitError(f"{where}: {shown(name)} is no name of a tool", fix="quote it.")
     if not isinstance(given, dict):
         raise _UnfitError(f"{where}: {shown(given)} is no map")
     arguments = tuple(_texts(given, "arguments", where))
     phrasings = {part: tuple(_texts(given, part, where)) for part in asked}
     for part, listed in phrasings.items():
         for number, phrasing in enumerate(listed):
+            if not all(text.strip() for text in _each_of(phrasing)):
+                raise _UnfitError(f"{where}.{part}[{number}]: {shown(phrasing)} may say nothing", fix="add a word.")
             for slot in SLOT.finditer(phrasing):
                 pool = slot[2] or slot[1]
                 if slot[1] not in arguments or pool not in values:
