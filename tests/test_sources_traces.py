@@ -148,6 +148,13 @@ def test_a_logged_call_is_the_line_it_means(kind: str, value: Any) -> None:
     assert [each.conversation() for each in read.examples] == [LINE]
 
 
+@pytest.mark.parametrize("said", ['{"city": "Oslo"}', '["a", "b"]', "[]", "{}", "{a"])
+def test_a_text_that_is_json_and_no_message_is_what_was_said(said: str) -> None:
+    read = found("langfuse", {"type": "GENERATION", "input": said, "output": said})
+    assert read.problems == []
+    assert [each.content for each in read.examples[0].messages] == [said, said]
+
+
 def test_what_is_exported_is_what_the_sdk_gives() -> None:
     """The oracle: the SDK's own types take the completion and its messages, and write them back."""
     completion = ChatCompletion.model_validate({key: value for key, value in STORED.items() if key != "messages"})

@@ -14,7 +14,7 @@ from typing import Any
 from ftbuild.problem import Problem
 from ftbuild.sources.conversations import Converted
 from ftbuild.sources.filters import left_out
-from ftbuild.sources.logged import Log, parsed
+from ftbuild.sources.logged import Log, fields, parsed
 from ftbuild.tools.schemas import shown
 
 
@@ -28,9 +28,17 @@ def convert(value: Any) -> Converted:
     if value.get("level") == "ERROR":
         return Converted(None, (left_out("as failed"),))
     log = Log()
-    _ask(log, parsed(value["input"]))
-    _answer(log, parsed(value["output"]))
+    _ask(log, _said_or_held(value["input"]))
+    _answer(log, _said_or_held(value["output"]))
     return log.line()
+
+
+def _said_or_held(given: Any) -> Any:
+    """Return the messages that a text of JSON holds; JSON that is none is what was said."""
+    held = parsed(given)
+    listed = held if isinstance(held, list) else [held]
+    holds = any(isinstance(each, Mapping) and each.keys() & {"role", "messages"} for each in listed)
+    return held if holds or any(fields(each)[0] for each in listed) else given
 
 
 def _ask(log: Log, asked: Any) -> None:

@@ -84,7 +84,7 @@ class Log:
         return Converted(line, tuple(self.problems), self.places)
 
     def _message(self, value: Any, at: str) -> dict[str, Any]:
-        role, given = _fields(value)
+        role, given = fields(value)
         if role is None:
             fix = 'a message is {"role": ..., "content": ...}, or one of LangChain.'
             self.problems.append(Problem(f"{shown(value)} is no message", at=at, fix=fix, rule="not-a-message"))
@@ -113,7 +113,7 @@ class Log:
         return kept
 
 
-def _fields(value: Any) -> tuple[str | None, Mapping[str, Any]]:
+def fields(value: Any) -> tuple[str | None, Mapping[str, Any]]:
     """Return the role of a message, None for what is none, and its fields."""
     if not isinstance(value, Mapping):
         return None, {}
