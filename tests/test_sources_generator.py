@@ -265,6 +265,10 @@ def broken(*path: Any, to: Any) -> dict[str, Any]:
             "tools.convert.train[0]: '(please|)' may say nothing\n    Fix: add a word.    bad-generator",
         ),
         (
+            b"values: {a: [x]}\nvalues: {b: [y]}\n",
+            "d/x.yaml:2: key 'values' twice\n    Fix: keep one of them.    bad-generator",
+        ),
+        (
             broken("tools", 5, to=FILE["tools"]["convert"]),
             "tools.5: 5 is no name of a tool\n    Fix: quote it.    bad-generator",
         ),

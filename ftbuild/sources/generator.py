@@ -265,9 +265,21 @@ class _UnfitError(ValueError):
         self.fix, self.line = fix, line
 
 
+class _Yaml(yaml.CSafeLoader):
+    """YAML in which a key twice is told, of which the first would be lost in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        known: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in known and key.value != "<<":
+                raise _UnfitError(f"key {key.value!r} twice", "keep one of them.", key.start_mark.line + 1)
+            known.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+        return super().construct_mapping(node, deep)
+
+
 def _material(content: bytes, source: Source) -> _Material:
     try:
-        tree = yaml.load(content, yaml.CSafeLoader)
+        tree = yaml.load(content, _Yaml)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         raise _UnfitError("not YAML", line=mark.line + 1 if mark else None) from None
