@@ -63,7 +63,15 @@ def broken(content: bytes, shown: str) -> list[Problem]:
         return []
     if not isinstance(root, yaml.MappingNode):
         return [Problem("not a map of keys", shown, root.start_mark.line + 1, fix="write `key: value` lines.")]
-    return list(_odd_keys(root, shown))
+    return _all_odd_keys(root, shown)
+
+
+def _all_odd_keys(root: yaml.Node, shown: str) -> list[Problem]:
+    try:
+        return list(_odd_keys(root, shown))
+    except RecursionError:
+        fix = "write out what *NAME stands for."
+        return [Problem("a map that holds itself, or is nested too deep", shown, fix=fix)]
 
 
 def _odd_keys(node: yaml.Node, shown: str) -> Iterator[Problem]:

@@ -83,6 +83,14 @@ def test_keys_that_yaml_does_not_read_as_text(own: Own) -> None:
     )
 
 
+def test_a_map_that_holds_itself_is_refused(own: Own) -> None:
+    own.write("conf/experiment/mine.yaml", "# @package _global_\nlabels: &all {again: *all}\n")
+    assert own.refused("plan", "+experiment=mine") == (
+        "conf/experiment/mine.yaml: a map that holds itself, or is nested too deep\n"
+        "    Fix: write out what *NAME stands for.\n"
+    )
+
+
 def test_a_number_or_truth_value_typed_where_text_is_wanted(own: Own) -> None:
     assert own.refused("plan", TONE, "style.system=true", "model.title=12") == (
         "command line: model.title: 12 is not text\n"
