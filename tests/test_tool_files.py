@@ -344,6 +344,11 @@ def test_a_tool_that_a_server_has_twice_is_refused() -> None:
         files.mcp(listed, "x")
 
 
+def test_a_key_that_a_file_of_json_has_twice_is_told() -> None:
+    with pytest.raises(UnreadableError, match=r"^key 'description' twice in one object$"):
+        files.mcp(b'{"tools": [{"name": "x", "description": "A.", "description": "B."}]}', "x")
+
+
 @pytest.mark.parametrize("tool", [{"inputSchema": 5}, {"description": 5}])
 def test_a_malformed_tool_of_a_server_is_refused(tool: Any) -> None:
     with pytest.raises(UnreadableError, match=r"^tool 'x' is not written as MCP has it: "):

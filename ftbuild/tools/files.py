@@ -3,7 +3,6 @@
 Source: OpenAPI 3.1 (2024), Model Context Protocol 2025-06-18.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,6 +11,7 @@ import yaml
 
 from ftbuild.chat import Tool
 from ftbuild.problem import nearest
+from ftbuild.rows import NotJsonError, parse
 from ftbuild.tools.python_file import UnreadableError
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -148,7 +148,9 @@ _Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|True|TRUE
 
 def _tree(content: bytes) -> Mapping[str, Any]:
     try:
-        tree = json.loads(content) if content.lstrip()[:1] == b"{" else yaml.load(content, _Yaml)
+        tree = parse(content) if content.lstrip()[:1] == b"{" else yaml.load(content, _Yaml)
+    except NotJsonError as error:
+        raise UnreadableError(error.problem.what, fix=error.problem.fix) from error
     except (ValueError, yaml.YAMLError, RecursionError):
         tree = None
     if not isinstance(tree, Mapping):
