@@ -131,6 +131,8 @@ def one(**given: object) -> list[object]:
         ([{"type": "wandb"}], "integrations[0].wandb", "missing_required_parameter"),
         ([{"type": "wandb", "wandb": {}}], "integrations[0].wandb.project", "missing_required_parameter"),
         (one(project=""), "integrations[0].wandb.project", "invalid_type"),
+        (one(project="a/b"), "integrations[0].wandb.project", "invalid_value"),
+        (one(project="p" * 129), "integrations[0].wandb.project", "invalid_value"),
         (one(entity=3), "integrations[0].wandb.entity", "invalid_type"),
         (one(api_key="x"), "integrations[0].wandb.api_key", "unknown_parameter"),
         (one(tags="a"), "integrations[0].wandb.tags", "invalid_value"),

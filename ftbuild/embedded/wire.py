@@ -17,6 +17,7 @@ from ftbuild.embedded.weights import base_name
 AUTO = "auto"
 INTEGRATIONS_AT_MOST = 5
 TAGS_AT_MOST = 50
+PROJECT = re.compile(r"[^/\\#?%:]{1,128}")  # as wandb 0.31 checks its name
 OLDER = ("n_epochs", "batch_size", "learning_rate_multiplier")  # hyperparameters that jobs of every method have
 
 
@@ -207,6 +208,9 @@ def _wandb(value: Any, at: str) -> Record:
         if name in given and (not isinstance(given[name], str) or not given[name]):
             message = f"Invalid type for '{at}.{name}': expected a string with at least one character."
             raise ApiError(message, param=f"{at}.{name}", code="invalid_type")
+    if not PROJECT.fullmatch(given["project"]):
+        message = f"Invalid '{at}.project': W&B takes 1 to 128 characters, none of them one of / \\ # ? % :"
+        raise ApiError(message, param=f"{at}.project", code="invalid_value")
     tags = given.get("tags", [])
     if not isinstance(tags, list) or not all(isinstance(tag, str) and 0 < len(tag) <= 64 for tag in tags):
         message = f"Invalid '{at}.tags': expected a list of strings of 1 to 64 characters."
