@@ -127,8 +127,10 @@ def test_a_long_name_of_a_file_pushes_no_column_away(server: Running, chromium: 
     page.locator("#file-rows tr").first.wait_for()
     card = page.locator("#files .card")
     wide = card.evaluate("(card) => card.scrollWidth > card.clientWidth")
+    high = card.locator("tbody tr").first.evaluate("(row) => row.clientHeight")
     page.close()
     assert not wide
+    assert high < 200
 
 
 @pytest.mark.browser

@@ -199,6 +199,9 @@
 
   let models = [], shown = "";
 
+  const LONG = 120; // letters of a name, of which a file may have thousands
+  const short = (name) => (name.length > LONG ? `${name.slice(0, LONG)}…` : name);
+
   const rows = (body, cells) => body.replaceChildren(...cells.map((row) => {
     const line = document.createElement("tr");
     line.append(...row.map(([text, kind], n) => {
@@ -216,7 +219,7 @@
     models = listed.data;
     const what = (id) => id.includes(":ckpt-step-") ? `after step ${id.split(":ckpt-step-")[1]}` : id.startsWith("ft:") ? "tuned" : "base";
     rows(at("model-rows"), [...models].reverse().map((model) => [[model.id], [what(model.id)], [model.created ? when(model.created) : "", "whole"]]));
-    rows(at("file-rows"), files.data.map((file) => [[file.filename, "name"], [file.purpose, "whole"], [file.bytes.toLocaleString(), "number"], [when(file.created_at), "whole"], [file.id]]));
+    rows(at("file-rows"), files.data.map((file) => [[short(file.filename), "name"], [file.purpose, "whole"], [file.bytes.toLocaleString(), "number"], [when(file.created_at), "whole"], [file.id]]));
     offer(models.map((model) => model.id));
   };
 
