@@ -1,6 +1,7 @@
 """Tools and calls in the text that a model reads and writes, the same in training and in use."""
 
 import json
+import re
 import sys
 import threading
 import time
@@ -15,7 +16,11 @@ from training_lines import CALCULATE, WEATHER, supervised
 
 from ftbuild.digest import of_value
 from ftbuild.embedded.calls import LINES, Call, CallForm, Calls
+from ftbuild.embedded.chat import chat_request
+from ftbuild.embedded.engine import read_prompt
+from ftbuild.embedded.lessons import InvalidFileError, lesson_of
 from ftbuild.embedded.signatures import offered, signature
+from ftbuild.embedded.wire import ApiError
 from ftbuild.settings.provider import FORM
 
 pytest.importorskip("tokenizers")
@@ -222,6 +227,7 @@ NUMBERED = (
     "{% endfor %}{% if add_generation_prompt %}{{ messages | length + 1 }}:<|im_start|>assistant\n{% endif %}"
 )
 FORGETS = "{% for message in messages[-2:] %}{{ message.content }}<|im_end|>{% endfor %}"
+REFUSES = "{{ raise_exception('no system, please') }}"
 
 
 def turns(n: int) -> list[dict[str, Any]]:
@@ -256,10 +262,24 @@ def test_a_template_that_numbers_its_messages_is_followed(base: Path, tmp_path: 
     assert text_of(template, learnt) == "no. 1<|im_end|>no. 3<|im_end|>no. 5<|im_end|>"
 
 
-def test_a_template_that_changes_earlier_messages_is_refused(base: Path, tmp_path: Path) -> None:
+def test_from_a_template_that_changes_earlier_messages_nothing_is_learnt_and_it_is_asked_as_it_writes(
+    base: Path, tmp_path: Path
+) -> None:
     template = with_template(base, tmp_path, FORGETS)
-    with pytest.raises(ValueError, match=r"^the chat template changes earlier messages when one is added$"):
-        template.prompt(turns(5))
+    assert text_of(template, template.prompt(turns(5))) == "no. 3<|im_end|>no. 4<|im_end|>"
+    said = "examples[7]: no answer can be told apart: the chat template changes earlier messages when one is added"
+    with pytest.raises(InvalidFileError, match=f"^{re.escape(said)}$"):
+        lesson_of(turns(6), {}, template, "examples[7]")
+
+
+def test_what_a_template_refuses_is_said_with_its_words(base: Path, tmp_path: Path) -> None:
+    template = with_template(base, tmp_path, REFUSES)
+    with pytest.raises(InvalidFileError, match=r"^here: the chat template .* refuses them: no system, please$"):
+        lesson_of(turns(2), {}, template, "here")
+    request = chat_request({"model": "m", "messages": turns(1)})
+    with pytest.raises(ApiError, match=r"^'messages' cannot be written: .*: no system, please\.$") as found:
+        read_prompt(template, request)
+    assert found.value.status == 400
 
 
 def test_others_go_on_while_a_long_text_is_read(base: Path) -> None:

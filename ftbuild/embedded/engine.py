@@ -13,7 +13,7 @@ from typing import Protocol
 from ftbuild.embedded.chat import DEFAULT_MAX_TOKENS, Answer, ChatRequest, Tell
 from ftbuild.embedded.embeddings import Embedded, EmbeddingRequest
 from ftbuild.embedded.state import Record
-from ftbuild.embedded.template import Lesson, TooLongError, texts
+from ftbuild.embedded.template import Lesson, TooLongError, UnwritableError, texts
 from ftbuild.embedded.weights import Base
 from ftbuild.embedded.wire import ApiError
 
@@ -81,11 +81,16 @@ class Reader(Protocol):
 
         Raises:
             TooLongError: they surely are more than fit into the context.
+            UnwritableError: the template of the model refuses them.
         """
         ...
 
     def lesson(self, messages: Sequence[Record], tools: Sequence[Record] = (), *, parallel: bool = True) -> Lesson:
-        """Return the conversation to learn from, with the tools that it may call."""
+        """Return the conversation to learn from, with the tools that it may call.
+
+        Raises:
+            UnwritableError: the template of the model refuses it, or changes what was said.
+        """
         ...
 
     def special_in(self, text: str) -> str | None:
@@ -108,6 +113,8 @@ def read_prompt(reader: Reader, request: ChatRequest) -> tuple[list[int], int]:
         prompt = reader.prompt(request.messages, request.tools, parallel=request.parallel)
     except TooLongError as error:
         raise _too_long(reader, f"your messages resulted in more than {reader.context} tokens") from error
+    except UnwritableError as error:
+        raise ApiError(f"'messages' cannot be written: {error}.", param="messages", code="invalid_value") from error
     room = reader.context - len(prompt)
     max_tokens = request.max_tokens or min(DEFAULT_MAX_TOKENS, room)
     if room < 1:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from ftbuild.embedded.engine import Reader
-from ftbuild.embedded.template import Lesson, texts
+from ftbuild.embedded.template import Lesson, UnwritableError, texts
 from ftbuild.rows import NotJsonError, parse
 from ftbuild.rules.lines import check
 from ftbuild.rules.pack import PACKS, Method
@@ -79,7 +79,10 @@ def lesson_of(messages: Sequence[Any], offering: dict[str, Any], reader: Reader,
     tools = offering.get("tools") or ()
     if token := reader.special_in("\n".join(texts(messages, tools))):
         raise InvalidFileError(f"{at}: the model would read {token!r} as a special token; take it out of the text")
-    return reader.lesson(messages, tools, parallel=offering.get("parallel_tool_calls", True))
+    try:
+        return reader.lesson(messages, tools, parallel=offering.get("parallel_tool_calls", True))
+    except UnwritableError as error:
+        raise InvalidFileError(f"{at}: {error}") from error
 
 
 class Sized(Protocol):

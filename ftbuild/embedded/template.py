@@ -47,6 +47,10 @@ class TooLongError(Exception):
     """What surely has more tokens than the context; it was not read, since reading holds up everybody else."""
 
 
+class UnwritableError(Exception):
+    """A conversation that the chat template of a model refuses, or writes so that no answer can be told apart."""
+
+
 class Template:
     """The tokenizer and the chat template in a base model's folder."""
 
@@ -73,8 +77,11 @@ class Template:
     def prompt(self, messages: Messages, tools: Tools = (), *, parallel: bool = True) -> list[int]:
         """Return the token ids after which the model answers; earlier answers are cut as in `lesson`.
 
+        A template that changes them is taken at its word: nothing of a prompt is learnt.
+
         Raises:
             TooLongError: they surely are more than fit into the context.
+            UnwritableError: the template refuses them.
         """
         pieces = self._pieces(messages, tools, parallel=parallel, answer_next=True)
         if self.exceeds("".join(text for text, _ in pieces)):
@@ -82,7 +89,11 @@ class Template:
         return [token for text, _ in pieces for token in self.ids(text)]
 
     def lesson(self, messages: Messages, tools: Tools = (), *, parallel: bool = True) -> Lesson:
-        """Return the conversation to learn from; assistant messages with weight 0 are not learnt."""
+        """Return the conversation to learn from; assistant messages with weight 0 are not learnt.
+
+        Raises:
+            UnwritableError: the template refuses it, or changes what was said.
+        """
         ids: list[int] = []
         learnt: list[bool] = []
         for text, learn in self._pieces(messages, tools, parallel=parallel, answer_next=False):
@@ -118,12 +129,18 @@ class Template:
             messages = [_for_template(message) for message in in_call_order(messages)]
         else:
             messages, tools = _as_texts(messages, tools, parallel=parallel), ()
-        whole = self.render(messages, answer_next=answer_next, tools=tools)
         try:
-            pieces = self._cut(whole, messages, tools, apart=True)
-        except Exception:  # a template may raise whatever it likes, and number its messages
-            pieces = self._cut(whole, messages, tools, apart=False)
-        return [piece for piece in pieces if piece[0]]
+            whole = self.render(messages, answer_next=answer_next, tools=tools)
+        except Exception as error:  # a template may raise whatever it likes
+            raise UnwritableError(f"the chat template of the model refuses them: {error}") from error
+        for apart in (True, False):  # a template may number its messages, too
+            try:
+                return [piece for piece in self._cut(whole, messages, tools, apart=apart) if piece[0]]
+            except Exception as error:
+                wrong = error
+        if answer_next:
+            return [(whole, False)]
+        raise UnwritableError(f"no answer can be told apart: {wrong}") from wrong
 
     def _cut(self, whole: str, messages: Messages, tools: Tools, *, apart: bool) -> list[tuple[str, bool]]:
         """Return the text of the messages, cut before and behind each answer.
