@@ -332,7 +332,8 @@ def test_calls_are_shown_as_people_write_them_and_kept_as_they_came(project: Pro
     asked = ("+experiment=parallel_tools", "--smoke", "provider=rehearsal")
     call = {"name": "get_weather", "arguments": '{"day": "today", "city": "Oslo"}'}
     given = {"role": "assistant", "tool_calls": [{"id": "c1", "type": "function", "function": call}]}
-    tools = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}
+    parameters = {"type": "object", "properties": {}}
+    tools = {"type": "function", "function": {"name": "get_weather", "parameters": parameters}}
     value = {
         "type": "GENERATION",
         "trace_id": "t",

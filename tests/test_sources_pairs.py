@@ -17,6 +17,10 @@ from ftbuild.sources import read, read_files
 SOURCE = Source(
     kind="pairs", path="d/p.jsonl", input="casual", target="formal", group="topic", licence="CC0-1.0", origin="here"
 )
+TOO_LONG = (
+    "a number too long, or brackets nested too deep, to be read\n"
+    "    Fix: write the number as a text, or the value flatter.    not-json"
+)
 GOOD = b'{"casual": "hey", "formal": "Hello.", "topic": "t"}'
 GOOD_EXAMPLE = Example(
     messages=(Message("user", "hey"), Message("assistant", "Hello.")),
@@ -98,8 +102,8 @@ def test_space_around_texts_is_dropped_and_fields_of_others_are_left_alone() -> 
         (b"[1]", "list instead of a JSON object    not-an-object"),
         (b"null", "NoneType instead of a JSON object    not-an-object"),
         (b'"hey"', "str instead of a JSON object    not-an-object"),
-        (b"[" * 100_000, "a number too long, or brackets nested too deep, to be read    not-json"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "a number too long, or brackets nested too deep, to be read    not-json"),
+        (b"[" * 100_000, TOO_LONG),
+        (b'{"a": ' + b"9" * 5000 + b"}", TOO_LONG),
         (
             b'{"casuall": "hey", "formal": "Hello.", "topic": "t"}',
             "no field 'casual'\n    Fix: the line has 'casuall': rename it, or name the field in the source's YAML."
