@@ -202,7 +202,8 @@ def _one(detail: Any, loc: list[str], fields: Sequence[str], origins: Origins, o
     path, line = (origin.path, origin.line) if origin else (COMMAND_LINE, None)
     value = detail.get("input")
     if detail["type"] == "extra_forbidden":
-        return _unknown_key(loc, value, (path, line), fields, options)
+        problem = _unknown_key(loc, value, (path, line), fields, options)
+        return problem if problem.fix else replace(problem, fix=_of_another_type(loc, path, origins))
     if detail["type"] in ("missing", "union_tag_not_found"):
         beside = origins.beside(".".join(loc[:-1])) if path == COMMAND_LINE and len(loc) > 1 else []
         return _missing_key(key, loc, value, path, line, [each.rpartition(".")[2] for each in beside])
@@ -247,6 +248,17 @@ def _unknown_key(
     right = ".".join([*parent, close]) + typed.removeprefix(key) if close else ""
     fix = f"{shlex.quote(f'{right}={text}')}" if path == COMMAND_LINE else f"the nearest key is {right}."
     return Problem(what, path, line, why=has + another, fix=fix if close else "")
+
+
+def _of_another_type(loc: list[str], path: str, origins: Origins) -> str:
+    """Return what to do about a key of a node whose type another place chose: the two are merged. "" elsewhere."""
+    key, node = ".".join(loc), ".".join(loc[:-1])
+    chosen = origins.of(f"{node}.type") if f"{node}.type" in origins.beside(key) else None
+    if chosen is None or chosen.path == path:
+        return ""
+    where = chosen.path if chosen.line is None else f"{chosen.path}:{chosen.line}"
+    own = f"write the whole of it in conf/{loc[0]}/NAME.yaml and choose {loc[0]}=NAME."
+    return f"{where} chooses another type of {node}, whose keys are merged with these: {own}"
 
 
 def _typed(key: str, value: object) -> tuple[str, str]:

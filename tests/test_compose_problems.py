@@ -65,6 +65,23 @@ def test_another_option_is_named_where_a_key_of_a_group_is_unknown(own: Own) -> 
     )
 
 
+def test_the_keys_of_a_grader_of_another_type_are_told_with_who_chose_it(own: Own) -> None:
+    own.experiment(
+        "mine",
+        """
+        # Mine.   ftbuild +experiment=mine
+        defaults: [tone_formal, override /method: reinforcement]
+        method: {grader: {type: python, source: "def grade(sample, item): return 1"}}
+        """,
+    )
+    said = own.refused("plan", "experiment=mine")
+    assert f"{CONF}/method/reinforcement.yaml:12: no key 'method.grader.evaluation_metric'\n" in said
+    assert said.count(
+        "    Fix: conf/experiment/mine.yaml:4 chooses another type of method.grader, whose keys are merged with these: "
+        "write the whole of it in conf/method/NAME.yaml and choose method=NAME.\n"
+    ) == said.count("no key")
+
+
 def test_a_mistyped_option_on_the_command_line(own: Own) -> None:
     assert own.refused("plan", "+experiment=tone_forml") == (
         "command line: experiment=tone_forml: no option 'tone_forml' in conf/experiment\n"

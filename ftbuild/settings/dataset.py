@@ -42,7 +42,7 @@ class Shares(Node):
         if self.by == "group" and given:
             raise ValueError(f"{' and '.join(given)} is for by: time")
         if self.by == "time" and "test_from" not in given:
-            raise ValueError("by: time needs test_from")
+            raise ValueError("by: time needs test_from, the date where the test split begins")
         for name, value in given.items():
             if seconds(value) is None:
                 raise ValueError(f"{name}: {value!r} is no date of ISO 8601")
