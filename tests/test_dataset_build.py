@@ -195,7 +195,7 @@ def test_every_empty_split_is_told() -> None:
     assert problems == [
         Problem(
             f"no example in the {split} split",
-            fix="add groups, or raise its share under dataset.split.",
+            fix="add groups, or give it more under dataset.split: a larger share, other dates.",
             rule="empty-split",
         )
         for split in USUAL

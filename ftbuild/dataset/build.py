@@ -189,7 +189,7 @@ def problems(decided: Decided, table: Table, paths: Sequence[str], needed: Seque
     return found + [
         Problem(
             f"no example in the {split} split",
-            fix="add groups, or raise its share under dataset.split.",
+            fix="add groups, or give it more under dataset.split: a larger share, other dates.",
             rule="empty-split",
         )
         for split, rows in decided.splits.items()
