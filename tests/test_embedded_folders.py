@@ -146,7 +146,7 @@ REFUSED: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
     "a template that says no": (
         "tokenizer_config.json",
         lambda described: described.update(chat_template="{{ raise_exception('no') }}"),
-        "its chat template cannot be used: ValueError: no",
+        "the chat template of the model refuses these messages: no",
     ),
 }
 

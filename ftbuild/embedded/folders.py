@@ -11,7 +11,7 @@ from typing import Any
 
 from ftbuild import digest
 from ftbuild.embedded.shape import Shape, UnknownShapeError
-from ftbuild.embedded.template import Template
+from ftbuild.embedded.template import Template, UnwritableError
 from ftbuild.errors import ConfigError
 from ftbuild.problem import Problem
 
@@ -60,6 +60,8 @@ def fill(making: Path, folder: Path) -> None:
     (making / "tokenizer_config.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
     try:
         Template(making).lesson(TRIAL)
+    except UnwritableError as error:
+        raise _refused(folder, str(error)) from error
     except Exception as error:  # whatever a foreign template does
         raise _refused(folder, f"its chat template cannot be used: {type(error).__name__}: {error}") from error
 

@@ -132,7 +132,7 @@ class Template:
         try:
             whole = self.render(messages, answer_next=answer_next, tools=tools)
         except Exception as error:  # a template may raise whatever it likes
-            raise UnwritableError(f"the chat template of the model refuses them: {error}") from error
+            raise UnwritableError(f"the chat template of the model refuses these messages: {error}") from error
         for apart in (True, False):  # a template may number its messages, too
             try:
                 return [piece for piece in self._cut(whole, messages, tools, apart=apart) if piece[0]]
