@@ -147,6 +147,25 @@ def reply(*lines: str) -> tuple[int, dict[str, Any]]:
     }
 
 
+def refuses_broken_entries(project: Project, folder: Path, file: str) -> None:
+    """Assert that `accept` refuses a proposal with an entry that cannot be taken, and leave it as it was."""
+    whole = (folder / "proposal.yaml").read_text(encoding="utf-8")
+    broken = {
+        "name": "more",
+        "kind": "generator",
+        "file": file,
+        "like": "learnt",
+        "source": {"n": "many", "calls": {"one": 1, "two": 0, "three": 0}, "seed": 1},
+    }
+    for changed, said in (({}, "n: Input should be a valid integer"), ({"like": "gone"}, "has no source 'gone'")):
+        entry = yaml.safe_dump({**yaml.safe_load(whole), "entries": [{**broken, **changed}]})
+        (folder / "proposal.yaml").write_text(entry, encoding="utf-8")
+        refused = project.run("accept", folder.name, "--as", "drafted", COLUMNS="200")
+        assert refused.code == 1, refused.err
+        assert said in refused.err
+    (folder / "proposal.yaml").write_text(whole, encoding="utf-8")
+
+
 def test_a_teacher_is_asked_after_somebody_agrees_and_its_drafts_are_sifted(project: Project) -> None:
     run = (project.folder / "outputs" / "runs" / "latest").resolve().name
     shutil.rmtree(project.folder / "datasets" / "proposals" / run, ignore_errors=True)
@@ -185,21 +204,7 @@ def test_a_teacher_is_asked_after_somebody_agrees_and_its_drafts_are_sifted(proj
     [line] = (folder / drafts[0]["file"]).read_text(encoding="utf-8").splitlines()
     assert [each["content"] for each in json.loads(line)["messages"]] == list(json.loads(fresh).values())
 
-    broken = {
-        "name": "more",
-        "kind": "generator",
-        "file": drafts[0]["file"],
-        "like": "learnt",
-        "source": {"n": "many", "calls": {"one": 1, "two": 0, "three": 0}, "seed": 1},
-    }
-    whole = (folder / "proposal.yaml").read_text(encoding="utf-8")
-    for changed, said in (({}, "n: Input should be a valid integer"), ({"like": "gone"}, "has no source 'gone'")):
-        entry = yaml.safe_dump({**proposal, "entries": [{**broken, **changed}]})
-        (folder / "proposal.yaml").write_text(entry, encoding="utf-8")
-        refused = project.run("accept", run, "--as", "drafted", COLUMNS="200")
-        assert refused.code == 1, refused.err
-        assert said in refused.err
-    (folder / "proposal.yaml").write_text(whole, encoding="utf-8")
+    refuses_broken_entries(project, folder, drafts[0]["file"])
 
     leaking = {"messages": [{"role": "user", "content": held[-2]["content"].upper()}, held[-1]]}
     (folder / drafts[0]["file"]).write_text(f"{line}\n{json.dumps(leaking)}\n", encoding="utf-8")
