@@ -428,7 +428,7 @@ def test_who_lives_in_the_cluster_remembers_and_is_lost_with_its_process() -> No
         killer.ask("die")
     lodger.end()
     with pytest.raises(LostError, match=r"^ActorDiedError: "):
-        lodger.ask("copy")
+        until(lambda: lodger.ask("copy") is None)
 
 
 class Deadly:
