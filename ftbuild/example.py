@@ -80,7 +80,8 @@ class Origin(NamedTuple):
             value["passage"] = list(self.passage)
         if self.sound:
             value["sound"] = True
-        return value | self.judged_by()
+        value.update(self.judged_by())
+        return value
 
     def judged_by(self) -> dict[str, Any]:
         """Return the members that say what an answer is judged by beside the target; none where nothing does."""
@@ -223,13 +224,16 @@ def said_in(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def messages_told(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return sound messages as an example writes them: most are written so already."""
-    return [each if _is_told(each) else Message.from_json(each).to_json() for each in messages]
+    return [
+        each
+        if tuple(each) in TOLD and ("tool_calls" not in each or _are_told(each["tool_calls"]))
+        else Message.from_json(each).to_json()
+        for each in messages
+    ]
 
 
-def _is_told(message: Mapping[str, Any]) -> bool:
-    if tuple(message) not in TOLD:
-        return False
-    for each in message.get("tool_calls", ()):  # noqa: SIM110 : all() takes twice as long
+def _are_told(calls: Sequence[Mapping[str, Any]]) -> bool:
+    for each in calls:  # noqa: SIM110 : all() takes twice as long
         if tuple(each) != CALL or tuple(each["function"]) != CALLED:
             return False
     return True

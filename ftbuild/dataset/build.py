@@ -84,21 +84,23 @@ def _said(message: Message) -> tuple[object, ...]:
 
 
 def fact(
-    origin: Origin, value: Mapping[str, Any], recipe: Recipe, split: Split, source: int, path: int, **sizes: int
+    origin: Origin,
+    value: Mapping[str, Any],
+    recipe: Recipe,
+    split: Split,
+    source: int,
+    path: int,
+    n_bytes: int = 0,
+    n_beside: int = 0,
+    company: int = 0,
 ) -> Fact:
     """Return what decides where a prepared example goes; `value` is its conversation, the others as in Fact."""
-    return Fact(
-        same=raw(sorted_json(folded(value)) if recipe.near else sorted_json(value)),
-        asked=raw(_asked(value["messages"][:-1])),
-        order=raw(canonical_plain(["order.v1", recipe.shares.seed, origin.id])),
-        id=origin.id,
-        line=origin.line,
-        path=path,
-        source=source,
-        split=split,
-        pinned=origin.only is not None,
-        **sizes,
-    )
+    name = origin.id
+    same = raw(sorted_json(folded(value) if recipe.near else value))
+    asked = raw(_asked(value["messages"][:-1]))
+    order = raw(canonical_plain(["order.v1", recipe.shares.seed, name]))
+    pinned = origin.only is not None
+    return Fact(same, asked, order, name, origin.line, path, source, split, pinned, n_bytes, n_beside, company)
 
 
 @dataclass(frozen=True)

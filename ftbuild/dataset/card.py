@@ -44,16 +44,9 @@ def fact(split: str, example: Mapping[str, Any], n_tokens: int, n_learnt: int) -
             calls.append(len(turn))
             for call in turn:
                 called[call["function"]["name"]] = None
-    return Fact(
-        split=split,
-        source=example["slices"]["source"],
-        slices=tuple([(name, value) for name, value in example["slices"].items() if name != "source"]),
-        n_tokens=n_tokens,
-        n_learnt=n_learnt,
-        calls=tuple(calls),
-        called=tuple(called),
-        has_tools="tools" in example,
-    )
+    source = example["slices"]["source"]
+    slices = tuple([(name, value) for name, value in example["slices"].items() if name != "source"])
+    return Fact(split, source, slices, n_tokens, n_learnt, tuple(calls), tuple(called), "tools" in example)
 
 
 SEARCHED = {"mrr": "mean reciprocal rank"}

@@ -5,7 +5,7 @@ below `validation` to validation, below `validation + test` to test, below the s
 train: so a share of confirm takes from what is learnt from, and leaves the test as it was.
 """
 
-from ftbuild.digest import of_plain
+from ftbuild.digest import canonical_plain, raw
 from ftbuild.example import Example, Origin, Split
 from ftbuild.settings import Shares
 
@@ -14,8 +14,8 @@ def split_of(example: Example | Origin, shares: Shares) -> Split:
     """Return the split of an example: the one it is pinned to, else the one drawn for its group."""
     if example.only is not None:
         return example.only
-    drawn = of_plain(["split.v1", shares.seed, example.group])
-    fraction = int(drawn[:16], 16) / 2**64
+    drawn = raw(canonical_plain(["split.v1", shares.seed, example.group]))
+    fraction = int.from_bytes(drawn[:8], "big") / 2**64
     if fraction < shares.validation:
         return "validation"
     if fraction < shares.validation + shares.test:

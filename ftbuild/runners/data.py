@@ -308,7 +308,7 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
             n_equal_answers += 1
             continue
         origin, said, n_cut = ready.origin, ready.said, n_cut + ready.n_cut
-        tools |= ready.tools
+        tools.update(ready.tools)
         if ready.done.redacted:
             redacted[len(packed)] = ready.done.redacted
         if found := [*ready.problems, *rules.check(said, origin.path, origin.line, pack, ready.known)]:

@@ -192,10 +192,11 @@ def origin(
     `original` is its digest, `messages` what is said in it, `sound` whether no rule found anything in it.
     """
     asked = [each.get("content") or "" for each in messages if each["role"] == "user"] or [""]
+    group = original
     if source.group == FIRST_QUESTION:
         group = as_asked(asked[0]) or original
-    else:
-        group = text(value, source.group) if source.group else original
+    elif source.group:
+        group = text(value, source.group)
     return Origin(
         original,
         name,

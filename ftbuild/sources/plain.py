@@ -26,16 +26,16 @@ def runs(piece: Piece, name: str, source: Source) -> Iterator[Sequence[bytes] | 
         yield piece
         return
     source = source.model_copy(update={"path": piece.path})
-    lines = (
-        (number, content, kept(content, number, name, source))
-        for number, content in enumerate(BytesIO(piece.content), piece.first)
-    )
-    for is_plain, run in groupby(lines, lambda each: each[2] is not None):
-        listed = list(run)
+    lines = BytesIO(piece.content).readlines()
+    told = [kept(content, number, name, source) for number, content in enumerate(lines, piece.first)]
+    at = 0
+    for is_plain, run in groupby(told, lambda each: each is not None):
+        those = list(run)
         if is_plain:
-            yield [line for _, _, line in listed if line is not None]
+            yield [line for line in those if line is not None]
         else:
-            yield Piece(piece.path, b"".join(content for _, content, _ in listed), listed[0][0])
+            yield Piece(piece.path, b"".join(lines[at : at + len(those)]), piece.first + at)
+        at += len(those)
 
 
 def kept(content: bytes, number: int, name: str, source: Source) -> bytes | None:
