@@ -13,8 +13,9 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from ftbuild.chat import Message, ResponseFormat, Tool
+from ftbuild.chat import Message, ResponseFormat, Tool, as_asked
 from ftbuild.criteria import Criterion
+from ftbuild.digest import of_bytes
 from ftbuild.remembered import Remembered
 from ftbuild.rows import written
 
@@ -27,6 +28,7 @@ TOLD = {("role", "content"), ("role", "tool_call_id", "content"), ("role", "tool
 CALL, CALLED = ("id", "type", "function"), ("name", "arguments")
 # Of each call, by its id: the values that each argument may have, "" among them where it may be left out.
 Accepted = Mapping[str, Mapping[str, Sequence[Any]]]
+SYSTEM = ("system", "developer")
 CONVERSATION = ("messages", "tools", "parallel_tool_calls", "own_tools", "response_format", "rejected")
 
 
@@ -106,6 +108,46 @@ class Origin(NamedTuple):
             value.get("accepted"),
             tuple(map(Criterion.from_json, value.get("criteria", ()))),
         )
+
+
+class Known(NamedTuple):
+    """What a dataset asks of a conversation, so that one that goes into it unchanged need not be read again.
+
+    `same` is one digest for conversations that say the same whatever the order of members, `asked` one for those that
+    ask the same; 32 hex digits each. `begins` is the role of the first message, `called` are the names of the tools
+    called, and `arity` is how many calls an answer has at most.
+    """
+
+    same: str
+    asked: str
+    begins: str
+    called: Sequence[str]
+    arity: int
+
+
+def known(said: Mapping[str, Any]) -> Known:
+    """Return what is known of a conversation in its JSON form."""
+    called: list[str] = []
+    arity = 0
+    for message in said["messages"]:
+        if calls := message.get("tool_calls"):
+            called += [each["function"]["name"] for each in calls]
+            arity = max(arity, len(calls))
+    begins = said["messages"][0]["role"]
+    return Known(name_of(sorted_json(said)), name_of(_asked(said["messages"][:-1])), begins, called, arity)
+
+
+def name_of(said: bytes) -> str:
+    """Return 32 hex digits by which what is said is compared."""
+    return of_bytes(said)[:32]
+
+
+def _asked(prompt: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return what is asked, the case of letters and the space between words aside; the system does not count."""
+    asked = [each for each in prompt if each["role"] not in SYSTEM]
+    if len(asked) == 1:
+        return as_asked(asked[0].get("content") or "").encode()
+    return sorted_json(asked)
 
 
 @dataclass(frozen=True)
@@ -190,13 +232,10 @@ class Example:
         return value
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON form kept in the store."""
-        return {
-            "id": self.id,
-            "original": self.original,
-            **self.conversation(),
-            **self.origin.to_json(),
-        }
+        """Return the JSON form kept in the store; of one that is sound it holds what is known of it."""
+        said = self.conversation()
+        value = {"id": self.id, "original": self.original, **said, **self.origin.to_json()}
+        return {**value, "known": [*known(said)]} if self.sound else value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Example":

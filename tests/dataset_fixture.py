@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ftbuild.chat import Tool
 from ftbuild.dataset import facts
-from ftbuild.dataset.build import Recipe, decide, fact, prepared, problems
+from ftbuild.dataset.build import Recipe, decide, fact, known_in, prepared, problems
 from ftbuild.dataset.mix import Mix
 from ftbuild.dataset.times import latest_times, split_in
 from ftbuild.example import Example, Split
@@ -40,7 +40,7 @@ def build(
     sources, paths = (sorted({getattr(each, name) for each in ready}) for name in ("source", "path"))
     places = [(sources.index(each.source), paths.index(each.path)) for each in ready]
     packed = [
-        fact(each.origin, each.conversation(), recipe, split_in(each, shares, latest), *at).packed()
+        fact(each.origin, known_in(each.conversation(), recipe), recipe, split_in(each, shares, latest), *at).packed()
         for each, at in zip(ready, places, strict=True)
     ]
     table = facts.table([b"".join(packed)], [list(range(len(paths)))], [[0]])

@@ -1,6 +1,6 @@
 """The dataset: its bytes follow from what the examples say, and nothing tested on is learned from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from ftbuild.chat import Message, Tool
 from ftbuild.dataset import facts
 from ftbuild.dataset.build import Recipe, fact, is_prepared, prepared
 from ftbuild.dataset.contradicting import contradicting
-from ftbuild.example import USUAL, Example, Origin
+from ftbuild.example import USUAL, Example, Origin, known
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares
 
@@ -142,6 +142,12 @@ def test_two_targets_of_one_input_in_one_split_are_no_leak() -> None:
     assert [problem.rule for problem in problems] == ["empty-split", "empty-split"]
 
 
+def of_facts(said: Iterable[Example]) -> facts.Table:
+    """Return the facts of examples, all to learn from."""
+    rows = [fact(each.origin, known(each.conversation()), Recipe(STYLE, SHARES), "train", 0, 0) for each in said]
+    return facts.table([b"".join(each.packed() for each in rows)], [[0]], [[0]])
+
+
 def test_answers_of_one_input_that_contradict_each_other_are_told_with_both_places() -> None:
     system = Message("system", "Be brief.")
     said = [
@@ -155,7 +161,8 @@ def test_answers_of_one_input_that_contradict_each_other_are_told_with_both_plac
         example("open?", "Who knows.", line=8),
     ]
     rows = [
-        fact(each.origin, each.conversation(), Recipe(STYLE, SHARES), "train", 0, 0).packed() for each in reversed(said)
+        fact(each.origin, known(each.conversation()), Recipe(STYLE, SHARES), "train", 0, 0).packed()
+        for each in reversed(said)
     ]
     table = facts.table([b"".join(rows)], [[0]], [[0]])
 
@@ -175,15 +182,7 @@ def test_answers_of_one_input_that_contradict_each_other_are_told_with_both_plac
 
 def test_contradictions_beyond_those_that_are_shown_are_counted() -> None:
     said = [example(f"m{n // 2}", f"a{n}", line=n + 1) for n in range(60)]
-    table = facts.table(
-        [
-            b"".join(
-                fact(each.origin, each.conversation(), Recipe(STYLE, SHARES), "train", 0, 0).packed() for each in said
-            )
-        ],
-        [[0]],
-        [[0]],
-    )
+    table = of_facts(said)
     found = contradicting(table, np.arange(60), ["p"], lambda row: said[row].conversation())
     assert [each.line for each in found] == [*range(2, 40, 2), None]
     assert found[-1].what == "so have 11 more inputs two answers"
@@ -271,10 +270,10 @@ def test_what_is_told_to_be_prepared_stays_as_it_is(given: Example, rejected: Me
     given = replace(given, rejected=rejected)
     value = given.to_json()
     assert Origin.from_json(value) == given.origin
-    if is_prepared(value, recipe):
+    if is_prepared(value, value["messages"][0]["role"], recipe):
         assert prepared(given, recipe) is given
 
 
 def test_an_example_that_has_all_that_is_asked_for_is_prepared() -> None:
     recipe = Recipe(STYLE.model_copy(update={"expand": {}}), SHARES, TOOLS, parallel_tool_calls=True)
-    assert is_prepared(conversation(["system", "user", "assistant"], TOOLS, flag=True).to_json(), recipe)
+    assert is_prepared(conversation(["system", "user", "assistant"], TOOLS, flag=True).to_json(), "system", recipe)

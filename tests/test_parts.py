@@ -58,7 +58,7 @@ def test_an_example_is_read_in_parts_as_it_is_read_whole(
     offered = {"tools": tools, "parallel_tool_calls": True} if has_tools else {}
     value = {"id": "0", "messages": messages, **offered, "raw": "x", "slices": slices}
     line = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    (found,) = parse_examples(line + b"\n", "raw")
+    (found,) = parse_examples(line + b"\n", b',"raw":')
     (whole,) = parse_lines(line + b"\n")
     assert json.dumps(found.value) == json.dumps(whole)
     assert json.loads(b"{%s}" % found.said, parse_int=float) == json.loads(json.dumps(said_in(whole)), parse_int=float)

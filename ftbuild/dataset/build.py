@@ -11,17 +11,28 @@ from typing import Any
 
 import numpy as np
 
-from ftbuild.chat import Message, Tool, as_asked
+from ftbuild.chat import Message, Tool
 from ftbuild.dataset import facts
 from ftbuild.dataset.facts import Fact, Indexes, Table
 from ftbuild.dataset.mix import Mix, mixed
 from ftbuild.digest import canonical_plain, raw
-from ftbuild.example import LEARNT_FROM, SPLITS, USUAL, Example, Origin, Split, sorted_json
+from ftbuild.example import (
+    LEARNT_FROM,
+    SPLITS,
+    SYSTEM,
+    USUAL,
+    Example,
+    Known,
+    Origin,
+    Split,
+    known,
+    name_of,
+    sorted_json,
+)
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares, Style
 from ftbuild.style.expand import expand
 
-SYSTEM = ("system", "developer")
 NOTHING: Mapping[str, str] = {}
 
 
@@ -65,12 +76,21 @@ def prepared(example: Example, recipe: Recipe) -> Example | None:
     return replace(example, messages=messages, tools=own, parallel_tool_calls=flag, transforms=transforms)
 
 
-def is_prepared(value: Mapping[str, Any], recipe: Recipe) -> bool:
-    """Return whether `prepared` beyond doubt leaves the example of a JSON form as it is; False says nothing."""
+def is_prepared(offer: Mapping[str, Any], begins: str, recipe: Recipe) -> bool:
+    """Return whether `prepared` beyond doubt leaves an example as it is; False says nothing.
+
+    `offer` are the members of its JSON form from its tools on, `begins` is the role of its first message.
+    """
     style, flag = recipe.style, recipe.parallel_tool_calls
-    if "rejected" in value or style.expand or (style.system and value["messages"][0]["role"] not in SYSTEM):
+    if "rejected" in offer or style.expand or (style.system and begins not in SYSTEM):
         return False
-    return (flag is None or value.get("parallel_tool_calls") is flag) if "tools" in value else not recipe.tools
+    return (flag is None or offer.get("parallel_tool_calls") is flag) if "tools" in offer else not recipe.tools
+
+
+def known_in(value: Mapping[str, Any], recipe: Recipe) -> Known:
+    """Return what is known of a conversation, duplicates as near as the recipe has them."""
+    found = known(value)
+    return found._replace(same=name_of(sorted_json(folded(value)))) if recipe.near else found
 
 
 def are_equal(rejected: Message | None, target: Message) -> bool:
@@ -85,7 +105,7 @@ def _said(message: Message) -> tuple[object, ...]:
 
 def fact(
     origin: Origin,
-    value: Mapping[str, Any],
+    known: Known,
     recipe: Recipe,
     split: Split,
     source: int,
@@ -94,10 +114,9 @@ def fact(
     n_beside: int = 0,
     company: int = 0,
 ) -> Fact:
-    """Return what decides where a prepared example goes; `value` is its conversation, the others as in Fact."""
+    """Return what decides where a prepared example goes; the others are as in Fact."""
     name = origin.id
-    same = raw(sorted_json(folded(value) if recipe.near else value))
-    asked = raw(_asked(value["messages"][:-1]))
+    same, asked = bytes.fromhex(known.same), bytes.fromhex(known.asked)
     order = raw(canonical_plain(["order.v1", recipe.shares.seed, name]))
     pinned = origin.only is not None
     return Fact(same, asked, order, name, origin.line, path, source, split, pinned, n_bytes, n_beside, company)
@@ -219,11 +238,3 @@ def folded(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: folded(each) for name, each in value.items()}
     return [folded(each) for each in value] if isinstance(value, list) else value
-
-
-def _asked(prompt: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return what is asked, the case of letters and the space between words aside; the system does not count."""
-    asked = [each for each in prompt if each["role"] not in SYSTEM]
-    if len(asked) == 1:
-        return as_asked(asked[0].get("content") or "").encode()
-    return sorted_json(asked)

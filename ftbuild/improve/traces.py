@@ -11,10 +11,10 @@ from typing import Any
 
 from ftbuild.chat import Message
 from ftbuild.dataset import redact
-from ftbuild.dataset.build import SYSTEM, Recipe, folded, prepared
+from ftbuild.dataset.build import Recipe, folded, prepared
 from ftbuild.dataset.wall import Twin, Wall
 from ftbuild.digest import of_value
-from ftbuild.example import Example, Split
+from ftbuild.example import SYSTEM, Example, Split
 from ftbuild.retrieval.grounding import without_context
 
 TWICE = "asked as another trace is"

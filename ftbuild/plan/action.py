@@ -33,7 +33,7 @@ class Kind:
     contract: Contract
 
 
-INGEST = Kind("ingest", 7, "pure")
+INGEST = Kind("ingest", 8, "pure")
 EMBED = Kind("embed", 1, "calls")
 INDEX = Kind("index", 1, "pure")
 DATASET = Kind("dataset", 3, "pure")

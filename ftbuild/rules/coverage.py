@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -26,10 +26,6 @@ class Company(NamedTuple):
 
 def company(line: Mapping[str, Any], messages: Iterable[Any]) -> Company | None:
     """Return the company of a line and its messages; None where it offers no tools. What is broken counts nothing."""
-    tools = line.get("tools")
-    if not isinstance(tools, list):
-        return None
-    offered = _offered(tools.text) if isinstance(tools, Shared) else tuple(_names(tools))
     called: list[str] = []
     arity = 0
     for message in messages:
@@ -37,6 +33,15 @@ def company(line: Mapping[str, Any], messages: Iterable[Any]) -> Company | None:
         if isinstance(calls, list):
             called += _names(calls)
             arity = max(arity, len(calls))
+    return company_of(line, called, arity)
+
+
+def company_of(line: Mapping[str, Any], called: Sequence[str], arity: int) -> Company | None:
+    """Return the company of a line whose messages call these tools, so many at once at most."""
+    tools = line.get("tools")
+    if not isinstance(tools, list):
+        return None
+    offered = _offered(tools.text) if isinstance(tools, Shared) else tuple(_names(tools))
     flag = line.get("parallel_tool_calls", True)
     return Company(offered, tuple(called), arity, flag if isinstance(flag, bool) else None)
 

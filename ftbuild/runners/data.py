@@ -19,23 +19,31 @@ import orjson
 from ftbuild import source_files
 from ftbuild.chat import ResponseFormat, Tool
 from ftbuild.dataset import facts, lineage, offered, redact
-from ftbuild.dataset.build import Decided, Recipe, are_equal, decide, fact, is_prepared, prepared, problems
+from ftbuild.dataset.build import Decided, Recipe, are_equal, decide, fact, is_prepared, known_in, prepared, problems
 from ftbuild.dataset.contradicting import contradicting
 from ftbuild.dataset.facts import Indexes, Table
 from ftbuild.dataset.lineage import Done
 from ftbuild.dataset.mix import Mix
 from ftbuild.dataset.times import latest_times, split_in
 from ftbuild.errors import DataError
-from ftbuild.example import LEARNT_FROM, SPLITS, USUAL, Example, Origin, Split, said_in
+from ftbuild.example import LEARNT_FROM, SPLITS, USUAL, Example, Known, Origin, Split, said_in
 from ftbuild.partitions import cut, mapped, pool_of
 from ftbuild.problem import Problem
 from ftbuild.retrieval.grounding import Given, grounded
 from ftbuild.rows import reread
 from ftbuild.rules import examples as rules
-from ftbuild.rules.coverage import Company, Coverage, company
-from ftbuild.rules.pack import Pack
+from ftbuild.rules.coverage import Company, Coverage, company_of
+from ftbuild.rules.sound import stays_sound
 from ftbuild.runners import passages, walled
-from ftbuild.runners.formats import Written, json_file, json_lines, parse_examples, parse_lines
+from ftbuild.runners.formats import (
+    Written,
+    each_line,
+    json_file,
+    json_lines,
+    parse_example,
+    parse_lines,
+    standing,
+)
 from ftbuild.runners.terms import terms_of
 from ftbuild.settings import Shares, Source, Style
 from ftbuild.sources import Piece, gathered, note, nothing, plain, read_piece
@@ -301,18 +309,18 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
     n_equal_answers = n_cut = 0
     golds = bytearray()
     tools: dict[str, tuple[Tool, Tool]] = {}
-    recipe, pack = ways.recipe, rules.pack_for(ways.terms.strict)
-    for each in parse_examples(partition.lines, "source"):
-        ready = _ready(each, ways)
+    recipe = ways.recipe
+    for content in each_line(partition.lines):
+        ready = _as_it_stands(content, ways) or _ready(parse_example(content, b',"source":'), ways)
         if ready is None:
             n_equal_answers += 1
             continue
-        origin, said, n_cut = ready.origin, ready.said, n_cut + ready.n_cut
+        origin, n_cut = ready.origin, n_cut + ready.n_cut
         tools.update(ready.tools)
         if ready.done.redacted:
             redacted[len(packed)] = ready.done.redacted
-        if found := [*ready.problems, *rules.check(said, origin.path, origin.line, pack, ready.known)]:
-            wrong[len(packed)] = found
+        if ready.problems:
+            wrong[len(packed)] = ready.problems
         line = _line(origin, ready.told, ready.context)
         licence, has_share = ways.licences[origin.source], origin.source in ways.with_share
         consent = ways.consents.get(origin.source)
@@ -325,14 +333,14 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
         told += line, beside
         known = fact(
             origin,
-            ready.asked,
+            ready.known,
             recipe,
             ready.split,
             partition.source,
             paths.setdefault(origin.path, len(paths)),
             n_bytes=len(line),
             n_beside=len(beside),
-            company=companies.setdefault(company(said, said["messages"]), len(companies)),
+            company=companies.setdefault(ready.company, len(companies)),
         )
         packed.append(known.packed())
     return Prepared(
@@ -350,34 +358,46 @@ def _prepare(ways: Ways, partition: Partition) -> Prepared:
 
 
 class Ready(NamedTuple):
-    """An example as it will be learnt: where it comes from, what is said in it and what was done to it.
+    """An example as it will be learnt: where it comes from, what is known of it and what was done to it.
 
-    `told` are the members of what is `said` as bytes, `asked` is what is said without the passages in `given`, which
+    `told` are the members of what is said in it, as bytes. What is `known` leaves out the passages in `given`, which
     stand in `context`: two that ask the same leak, whatever stands before the question. `tools` are those told
-    otherwise, `n_cut` the calls that were cut off, and `known` the rules that found nothing in what is said.
+    otherwise, `n_cut` the calls that were cut off.
     """
 
     origin: Origin
-    said: dict[str, Any]
     told: bytes
-    asked: dict[str, Any]
+    known: Known
+    company: Company | None
     split: Split
+    problems: Sequence[Problem] = ()
     done: Done = Done()
     n_cut: int = 0
     tools: offered.Pairs = MappingProxyType({})
     given: Given = Given()
     context: str = ""
-    problems: Sequence[Problem] = ()
-    known: Pack | None = None
+
+
+def _as_it_stands(line: bytes, ways: Ways) -> Ready | None:
+    """Return an example that stays as it stands in its line, without reading what is said; None says nothing."""
+    if not ways.leave_alone or ways.recipe.near or (found := standing(line)) is None:
+        return None
+    origin, offer, known, said = found
+    if not is_prepared(offer, known.begins, ways.recipe) or not stays_sound(offer, PACK, rules.PACK):
+        return None
+    company = company_of(offer, known.called, known.arity)
+    return Ready(origin, said, known, company, split_in(origin, ways.recipe.shares, ways.recipe.latest))
 
 
 def _ready(example: Written, ways: Ways) -> Ready | None:
     """Return what becomes of an example; None where its answer is both rejected and preferred."""
     value, shares, latest = example.value, ways.recipe.shares, ways.recipe.latest
-    if ways.leave_alone and is_prepared(value, ways.recipe):
+    pack = rules.pack_for(ways.terms.strict)
+    if ways.leave_alone and is_prepared(value, value["messages"][0]["role"], ways.recipe):
         origin, said = Origin.from_json(value), said_in(value)
-        split = split_in(origin, shares, latest)
-        return Ready(origin, said, example.said, said, split, known=PACK if origin.sound else None)
+        wrong = rules.check(said, origin.path, origin.line, pack, PACK if origin.sound else None)
+        known, split = known_in(said, ways.recipe), split_in(origin, shares, latest)
+        return Ready(origin, example.said, known, company_of(said, known.called, known.arity), split, wrong)
     read = Example.from_json(value)
     as_told = _as_told(read, ways)
     if as_told is None:
@@ -397,10 +417,12 @@ def _ready(example: Written, ways: Ways) -> Ready | None:
             slices = {**plain.slices, **passages.sliced(found, asked_as, ways.grounds.settings)}
             own, given = replace(grounded(again.example), group=plain.group, slices=slices), found
             said, context = own.conversation(), again.example.context
-    done = Done(own.transforms, own.redacted)
+    done, origin = Done(own.transforms, own.redacted), own.origin
     pairs = offered.pairs(own, ways.terms)
-    told = reread(said)[1:-1]
-    return Ready(own.origin, said, told, asked, split, done, as_told.n_cut, pairs, given, context, problems)
+    problems += rules.check(said, origin.path, origin.line, pack)
+    known, told = known_in(asked, ways.recipe), reread(said)[1:-1]
+    company = company_of(said, known.called, known.arity)
+    return Ready(origin, told, known, company, split, problems, done, as_told.n_cut, pairs, given, context)
 
 
 def _as_told(read: Example, ways: Ways) -> offered.Offered | None:

@@ -9,7 +9,7 @@ import orjson
 
 from ftbuild.chat import said
 from ftbuild.completion import Dialogue
-from ftbuild.example import said_in
+from ftbuild.example import Known, Origin, said_in
 from ftbuild.rows import Shared, line, reread
 from ftbuild.stream import Content, lines
 
@@ -61,16 +61,17 @@ class Written(NamedTuple):
     said: bytes
 
 
-def parse_examples(content: Content, beside: str) -> Iterator[Written]:
-    """Yield the examples of JSON lines that we wrote; tools that many of them offer are read once, as Shared.
+def parse_examples(content: Content, beside: bytes) -> Iterator[Written]:
+    """Yield the examples of JSON lines that we wrote."""
+    return map(partial(parse_example, beside=beside), each_line(content))
 
-    `beside` is the member that follows those of the conversation.
+
+def parse_example(line: bytes, beside: bytes) -> Written:
+    """Return the example of a line that we wrote; tools that many of them offer are read once, as Shared.
+
+    `beside` is what the member begins with that follows those of the conversation. The line is cut before its tools
+    and there, if each part is an object then.
     """
-    return map(partial(_example, beside=f',"{beside}":'.encode()), each_line(content))
-
-
-def _example(line: bytes, beside: bytes) -> Written:
-    """Return the example of a line cut before its tools and behind its conversation, if each part is an object."""
     head, _, rest = line.partition(b',"tools":')
     tools, _, end = rest.rpartition(beside)
     try:
@@ -79,6 +80,37 @@ def _example(line: bytes, beside: bytes) -> Written:
         value = orjson.loads(line)
         return Written(value, reread(said_in(value))[1:-1])
     return Written(value, line[line.index(b'"messages":') : -len(beside) - len(end)])
+
+
+class Standing(NamedTuple):
+    """An example of which all is known that its conversation could tell, and which need not be read.
+
+    `offer` are the members of its conversation behind the messages, `said` all members of it as they stand in its line.
+    """
+
+    origin: Origin
+    offer: Mapping[str, Any]
+    known: Known
+    said: bytes
+
+
+ORIGINAL = len('{"id":"') + 16 + len('","original":"')  # where the digest begins in the line of an example
+SAID = ORIGINAL + 64 + len('",')
+
+
+def standing(line: bytes) -> Standing | None:
+    """Return an example as it stands in a line that we wrote; None where that does not say what is known of it."""
+    end = line.rfind(b',"source":')
+    if line.find(b',"known":[', end) < 0 or not line.startswith(b'"messages":', SAID):
+        return None
+    tools = line.find(b',"tools":', SAID, end)
+    try:
+        beside = orjson.loads(b"{" + line[end + 1 :])
+        offer = _offer(line[tools + len(b',"tools":') : end]) if tools >= 0 else {}
+    except orjson.JSONDecodeError:  # cut elsewhere: its members are named as ours are
+        return None
+    beside["original"] = line[ORIGINAL : SAID - 2].decode()
+    return Standing(Origin.from_json(beside), offer, Known(*beside["known"]), line[SAID:end])
 
 
 @lru_cache(maxsize=256)

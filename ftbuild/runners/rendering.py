@@ -76,7 +76,7 @@ def _render(method: str, reads: Sequence[str], part: Lines) -> Rendered:
     written: list[bytes] = []
     counted: Counter[Fact] = Counter()
     wanting: Counter[str] = Counter()
-    n, examples = 0, parse_examples(part.content, "raw")
+    n, examples = 0, parse_examples(part.content, b',"raw":')
     while some := list(islice(examples, AT_ONCE)):
         n += len(some)
         values = [each.value for each in some]

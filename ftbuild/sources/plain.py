@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from io import BytesIO
 from itertools import groupby
 
-from ftbuild.example import messages_told, tools_told
+from ftbuild.example import known, messages_told, tools_told
 from ftbuild.rows import SPACE, in_parts, reread
 from ftbuild.rules.lines import SUPERVISED_KEYS
 from ftbuild.rules.sound import is_sound
@@ -54,4 +54,4 @@ def kept(content: bytes, number: int, name: str, source: Source) -> bytes | None
     line["messages"] = messages_told(line["messages"])
     if "tools" in line:
         line["tools"] = tools_told(line["tools"])
-    return reread({"id": original[:16], "original": original, **line, **beside}) + b"\n"
+    return reread({"id": original[:16], "original": original, **line, **beside, "known": [*known(line)]}) + b"\n"
