@@ -133,13 +133,8 @@ def known(said: Mapping[str, Any]) -> Known:
         if calls := message.get("tool_calls"):
             called += [each["function"]["name"] for each in calls]
             arity = max(arity, len(calls))
-    begins = said["messages"][0]["role"]
-    return Known(name_of(sorted_json(said)), name_of(_asked(said["messages"][:-1])), begins, called, arity)
-
-
-def name_of(said: bytes) -> str:
-    """Return 32 hex digits by which what is said is compared."""
-    return of_bytes(said)[:32]
+    same, asked = (of_bytes(each)[:32] for each in (sorted_json(said), _asked(said["messages"][:-1])))
+    return Known(same, asked, said["messages"][0]["role"], called, arity)
 
 
 def _asked(prompt: Sequence[Mapping[str, Any]]) -> bytes:

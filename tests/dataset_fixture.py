@@ -47,4 +47,4 @@ def build(
     held = Mix(mix, shares.seed, sources, paths) if mix else None
     decided = decide(table, limit, len(examples) - len(ready), held, confirm=confirm)
     splits = {split: tuple(ready[row] for row in rows) for split, rows in decided.splits.items()}
-    return Dataset(splits, dict(decided.dropped)), problems(decided, table, paths)
+    return Dataset(splits, dict(decided.dropped)), problems(decided, table, paths, near=near)

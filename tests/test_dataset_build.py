@@ -104,6 +104,15 @@ def test_a_leak_is_told_with_both_places_and_a_remedy() -> None:
     ]
 
 
+def test_where_duplicates_are_near_so_are_inputs_that_leak() -> None:
+    tested = example("See you at 5", line=4, source="unseen", only="test")
+    trained = example("ＳＥＥ you, at ５!", "No.", line=7, only="train")
+    told = {near: build([trained, tested], STYLE, SHARES, None, near=near)[1] for near in (False, True)}
+    leaks = {near: [each.what for each in found if each.rule == "leak-across-splits"] for near, found in told.items()}
+    said = "nearly the same input as data/unseen.jsonl:4, which is in the test split"
+    assert leaks == {False: [], True: [said]}
+
+
 def test_what_is_kept_to_confirm_a_winner_leaks_into_the_test_split_too() -> None:
     kept = example("Hey  there", line=4, source="kept", only="confirm")
     others = [

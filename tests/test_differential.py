@@ -21,7 +21,7 @@ FREE = ("echo", "rules", "echo scores", "rules scores")
 KEYS = {
     "pairs": "2f602cdc5bc72a68f19fca81556365a20c1a6b945db51201dc202682fe2e60ae",
     "unseen": "b1fa3f459dc688e4db0e199f6322ba5bda74d11bcfccf2cc58ca43a669fc3b55",
-    "dataset": "5d3d3df2e1f92ce649779bf287b5e9b5ca6362f56f8a2a5fee05bfb044c5aae0",
+    "dataset": "0c7e9994a41caa5bea27772ede2f65bd1a34e20ffdcff0864a24538a47906caa",
     "lines": "6ae1c3d500c86bbaea16d099a0cc34ea1b4627dc5312bdf5d946f40a9854d818",
     "echo": "e0d0bd24d832e62bf504972c3d0c86f123fc6a8e0106899abc1fedd3bf1cddc7",
     "rules": "bb39319d338bb98ac038cc9cbc8a823e12357cd28ac14b85be417303ed6c5c58",

@@ -26,8 +26,6 @@ from ftbuild.example import (
     Origin,
     Split,
     known,
-    name_of,
-    sorted_json,
 )
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares, Style
@@ -42,8 +40,8 @@ class Recipe:
 
     Examples without a system message get that of the style, those without tools the `tools`; the flag for
     parallel calls goes into all that have tools, whatever they answer. Duplicates have the same input after
-    style and the same target, where they are `near` but for case, width, spaces and punctuation. `latest` is the
-    latest time of each group, for a split by time.
+    style and the same target, where they are `near` but for case, width, spaces and punctuation; so do inputs that
+    leak. `latest` is the latest time of each group, for a split by time.
     """
 
     style: Style
@@ -88,9 +86,11 @@ def is_prepared(offer: Mapping[str, Any], begins: str, recipe: Recipe) -> bool:
 
 
 def known_in(value: Mapping[str, Any], recipe: Recipe) -> Known:
-    """Return what is known of a conversation, duplicates as near as the recipe has them."""
-    found = known(value)
-    return found._replace(same=name_of(sorted_json(folded(value)))) if recipe.near else found
+    """Return what is known of a conversation; what is the same, and asks the same, is as near as the recipe has it."""
+    if not recipe.near:
+        return known(value)
+    near = known(folded(value))
+    return known(value)._replace(same=near.same, asked=near.asked)
 
 
 def are_equal(rejected: Message | None, target: Message) -> bool:
@@ -188,14 +188,18 @@ def _left(table: Table, kept: Indexes, without: Mapping[str, str]) -> tuple[Inde
     return kept[~out], wrong
 
 
-def problems(decided: Decided, table: Table, paths: Sequence[str], needed: Sequence[Split] = SPLITS) -> list[Problem]:
+def problems(
+    decided: Decided, table: Table, paths: Sequence[str], needed: Sequence[Split] = SPLITS, *, near: bool = False
+) -> list[Problem]:
     """Return what is wrong with a dataset as a whole.
 
-    `paths` are the names that the numbers of paths stand for; the splits `needed` may not be empty.
+    `paths` are the names that the numbers of paths stand for; the splits `needed` may not be empty. `near` is that of
+    its recipe.
     """
+    same = "nearly the same input as" if near else "same input as"
     found = [
         Problem(
-            f"same input as {paths[table['path'][twin]]}:{table['line'][twin]}, "
+            f"{same} {paths[table['path'][twin]]}:{table['line'][twin]}, "
             f"which is in the {SPLITS[table['split'][twin]]} split",
             paths[table["path"][row]],
             int(table["line"][row]),

@@ -36,7 +36,7 @@ class Kind:
 INGEST = Kind("ingest", 8, "pure")
 EMBED = Kind("embed", 1, "calls")
 INDEX = Kind("index", 1, "pure")
-DATASET = Kind("dataset", 3, "pure")
+DATASET = Kind("dataset", 4, "pure")
 WALL = Kind("wall", 1, "pure")
 TARGETS = Kind("targets", 1, "pure")
 RENDER = Kind("render", 2, "pure")

@@ -204,7 +204,8 @@ def dataset(settings: Any, inputs: Mapping[str, Content], given: Mapping[str, An
     kept = {row for rows in decided.splits.values() for row in rows.tolist()} if wrong or redacted else set()
     learnt = not settings.get("tests_only", False)
     decided, found = walled.held(decided, told, table, names, paths, settings.get("walled", ()), given)
-    found += problems(decided, table, paths, [each for each in SPLITS if learnt or each not in LEARNT_FROM])
+    needed = [each for each in SPLITS if learnt or each not in LEARNT_FROM]
+    found += problems(decided, table, paths, needed, near=recipe.near)
     found += _together(decided, table, companies, [each for row, each in wrong.items() if row in kept], learnt=learnt)
     if learnt:
         read = partial(_row, told, facts.offsets(table), table["n_bytes"])

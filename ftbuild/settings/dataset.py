@@ -97,10 +97,11 @@ class Dataset(Node):
     """Sources by name, and the split. `limit` keeps that many examples of all, null keeps all.
 
     `deduplicate` says which examples are one: `exact` those that say the same, `near` also those that differ
-    in case, width, spaces or punctuation alone. `redact` takes personal values and secrets out, rule by rule.
-    `parallel_calls` leaves several calls at once as they are (`keep`), or makes one follow the other (`one_by_one`),
-    as it does unasked where a provider takes no parallel calls. `without` leaves examples out of what is learnt from,
-    by the id that `ftbuild blame` tells, each with its place, for people.
+    in case, width, spaces or punctuation alone; so may a question and one that it is tested on, which is a leak.
+    `redact` takes personal values and secrets out, rule by rule. `parallel_calls` leaves several calls at once as they
+    are (`keep`), or makes one follow the other (`one_by_one`), as it does unasked where a provider takes no parallel
+    calls. `without` leaves examples out of what is learnt from, by the id that `ftbuild blame` tells, each with its
+    place, for people.
     """
 
     sources: Annotated[dict[str, Source], BeforeValidator(without_nulls)]
