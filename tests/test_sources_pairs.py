@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example as also
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from ftbuild.chat import Message
 from ftbuild.digest import of_value
@@ -190,3 +191,9 @@ def test_a_field_that_no_line_has_is_one_mistake_and_told_once() -> None:
     ]
     half = read_files([("d/p.jsonl", lines + lines.replace(b"casual", b"casul"))], "p", source)
     assert (len(half.examples), len(half.problems)) == (30, 30)
+
+
+def test_pairs_without_a_group_are_told_what_to_write_where_lines_stand_alone() -> None:
+    said = "a source of the kind pairs needs group; where every line stands alone, group: casual"
+    with pytest.raises(ValidationError, match=said):
+        Source.model_validate({**SOURCE.model_dump(by_alias=True), "group": None})

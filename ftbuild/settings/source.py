@@ -186,7 +186,8 @@ class Source(Node):
         own = {name for one, other in FIELDS.values() for name in (*one, *other)}
         given = {name for name in own if getattr(self, "schema_name" if name == "schema" else name) is not None}
         if missing := [name for name in needed if name not in given]:
-            raise ValueError(f"a source of the kind {self.kind} needs {' and '.join(missing)}")
+            alone = f"; where every line stands alone, group: {self.input}" if missing == ["group"] else ""
+            raise ValueError(f"a source of the kind {self.kind} needs {' and '.join(missing)}{alone}")
         if self.kind == "documents":
             given |= {name for name in OF_EXAMPLES if getattr(self, name)}
         if extra := sorted(given - {*needed, *taken}):
