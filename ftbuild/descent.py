@@ -69,7 +69,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset of the store: the key of its record, the digest of its lines, the experiments that made it.
+    """A dataset of the store: the key of its newest record, the digest of its lines, the experiments that made it.
 
     `lines` are the outputs of the render action over it, empty where there is none; `folders` are where its lines
     are written.
@@ -110,13 +110,16 @@ class Found:
 
 
 def datasets(store: Store, world: World) -> list[Dataset]:
-    """Return the datasets of the store, the newest first."""
+    """Return the datasets of the store, the newest first; those of the same bytes are one, however often made."""
     by_kind: dict[str, list[Manifest]] = {}
     for manifest in store.manifests():
         by_kind.setdefault(manifest["kind"], []).append(manifest)
     known_runs = listed(world)[0]
     newest_first = sorted(by_kind.get("dataset", ()), key=lambda each: (-each["started_at"], each["key"]))
-    return [_dataset(each, by_kind, known_runs, store, world) for each in newest_first]
+    alike: dict[frozenset[tuple[str, str]], list[Manifest]] = {}
+    for each in newest_first:
+        alike.setdefault(frozenset(each["outputs"].items()), []).append(each)
+    return [_dataset(those, by_kind, known_runs, store, world) for those in alike.values()]
 
 
 def holding(store: Store, listed_: Iterable[Dataset], wanted: Callable[[Held], bool]) -> list[Found]:
@@ -181,21 +184,26 @@ def of_it(is_it: Callable[[Mapping[str, Any]], bool], place: Mapping[str, Any]) 
 
 
 def _dataset(
-    manifest: Manifest, by_kind: Mapping[str, Sequence[Manifest]], known: Sequence[Run], store: Store, world: World
+    made: Sequence[Manifest],
+    by_kind: Mapping[str, Sequence[Manifest]],
+    known: Sequence[Run],
+    store: Store,
+    world: World,
 ) -> Dataset:
-    outputs = manifest["outputs"]
+    """Return the dataset that some records made, the newest first."""
+    outputs, keys = made[0]["outputs"], {each["key"] for each in made}
     own = {split: outputs[f"{split}.jsonl"] for split in splits_in(outputs)}
     renders = [each for each in by_kind.get("render", ()) if dict(each["preimage"]["inputs"]) == own]
-    runs = [run for run in known if manifest["key"] in {each["key"] for each in run.told["actions"]}]
+    runs = [run for run in known if not keys.isdisjoint(each["key"] for each in run.told["actions"])]
     lines = renders[0]["outputs"] if renders else {}
     digest = None
     with suppress(StoreError, KeyError, ValueError):
         digest = json.loads(store.get(lines["manifest.json"]))["digest"]
     folders = sorted(world.built.glob(f"*/{short(digest)}")) if digest else []
     made_by = [*(run.told["experiment"] for run in runs), *(folder.parent.name for folder in folders)]
-    experiments = sorted({*made_by, *_experiment(manifest)})
+    experiments = sorted({*made_by, *(name for each in made for name in _experiment(each))})
     return Dataset(
-        key=manifest["key"],
+        key=made[0]["key"],
         outputs=outputs,
         lines=lines,
         digest=digest,

@@ -326,5 +326,15 @@ def test_the_same_lines_from_other_places_are_told_anew(tmp_path: Path) -> None:
     assert len(datasets(moving.store, World.at(tmp_path))) == 2
 
 
+def test_a_dataset_of_the_same_bytes_is_one_however_often_it_was_made(tmp_path: Path) -> None:
+    again = Mine(tmp_path)
+    assert again.own.run("dataset", "+experiment=mine", "dataset.limit=1000").code == 0
+    assert [each["kind"] for each in again.store.manifests()].count("dataset") == 2
+    [one] = datasets(again.store, World.at(tmp_path))
+    assert one.experiments == ["mine"]
+    said = again.own.run("blame", again.first("train")["id"]).out
+    assert said.count("  dataset  ") == 1
+
+
 def test_the_sources_that_were_read_are_completed(mine: Mine) -> None:
     assert [each.word for each in candidates(["retract"], "o", mine.own.folder)] == ["ours"]
