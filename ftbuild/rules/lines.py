@@ -162,7 +162,17 @@ METHODS: Mapping[Method, Callable[[dict[str, Any], Pack], Iterator[Problem]]] = 
 
 def recognised(value: Any) -> Method:
     """Return the method that a line looks made for, supervised where it does not tell."""
-    return "dpo" if isinstance(value, dict) and "messages" not in value and _is_preference(value) else "supervised"
+    if not isinstance(value, dict):
+        return "supervised"
+    if "messages" not in value:
+        return "dpo" if _is_preference(value) else "supervised"
+    return "reinforcement" if _is_to_grade(value) else "supervised"
+
+
+def _is_to_grade(line: Mapping[str, Any]) -> bool:
+    """Return whether a line ends with what is asked and says what an answer is graded by."""
+    last = line["messages"][-1] if isinstance(line["messages"], list) and line["messages"] else None
+    return isinstance(last, dict) and last.get("role") == "user" and any(each.startswith("reference") for each in line)
 
 
 def _is_preference(line: Mapping[str, Any]) -> bool:
