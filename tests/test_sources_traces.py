@@ -189,6 +189,25 @@ def test_what_is_no_call_of_a_model_is_left_out_and_counted() -> None:
     assert read.problems == []
 
 
+SILENT = {"role": "assistant", "content": None, "refusal": None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "value"),
+    [
+        ("stored_completions", STORED, {**STORED, "choices": [{"finish_reason": "stop", "message": SILENT}]}),
+        ("langfuse", GENERATION, {**GENERATION, "output": SILENT}),
+        ("langfuse", GENERATION, {**GENERATION, "output": ""}),
+        ("langsmith", RUN, {**RUN, "outputs": {}}),
+        ("langsmith", RUN, {**RUN, "outputs": {"message": {"type": "ai", "content": [{"type": "thinking"}]}}}),
+        ("langsmith", RUN, {**WRAPPED, "outputs": {"messages": [{"role": "assistant", "content": " "}]}}),
+    ],
+)
+def test_an_answer_that_says_nothing_is_none(kind: str, good: Any, value: Any) -> None:
+    read = found(kind, good, value)
+    assert (read.problems, read.note()) == ([], "1 examples; left out: 1 without an answer")
+
+
 def changed(value: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {**value, **fields}
 

@@ -14,7 +14,7 @@ from typing import Any
 from ftbuild.problem import Problem
 from ftbuild.sources.conversations import Converted
 from ftbuild.sources.filters import left_out
-from ftbuild.sources.logged import Log, fields, parsed
+from ftbuild.sources.logged import UNANSWERED, Log, fields, parsed
 from ftbuild.tools.schemas import shown
 
 
@@ -67,13 +67,13 @@ def _answer(log: Log, answered: Any) -> None:
     if isinstance(answered, str):
         answered = {"role": "assistant", "content": answered}
     if answered is None:
-        log.problems.append(left_out("without an answer"))
+        log.problems.append(left_out(UNANSWERED))
     elif not isinstance(answered, Mapping):
         fix = "an output is a message, or a text."
         log.problems.append(Problem(f"{shown(answered)} is no answer", at=at, fix=fix, rule="not-one-answer"))
     else:
         role = answered.get("role", "")  # the integration for OpenAI writes null where a stream gave none
-        log.add({**answered, "role": "assistant"} if role is None else answered, at)
+        log.answer({**answered, "role": "assistant"} if role is None else answered, at)
 
 
 def _is_definition(message: Any) -> bool:

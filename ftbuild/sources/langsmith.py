@@ -15,7 +15,7 @@ from typing import Any
 from ftbuild.problem import Problem
 from ftbuild.sources.conversations import Converted
 from ftbuild.sources.filters import left_out
-from ftbuild.sources.logged import Log, chosen, parsed
+from ftbuild.sources.logged import UNANSWERED, Log, chosen, parsed
 from ftbuild.tools.schemas import shown
 
 
@@ -41,8 +41,8 @@ def convert(value: Any) -> Converted:
             log.offer(inputs["tools"], "inputs.tools")
         elif isinstance(called_with, Mapping):
             log.offer(called_with.get("tools"), "extra.invocation_params.tools")
-    if outputs is None:
-        log.problems.append(left_out("without an answer"))
+    if outputs is None or outputs == {}:
+        log.problems.append(left_out(UNANSWERED))
     elif not isinstance(outputs, Mapping):
         log.problems.append(_no_answer(outputs))
     else:
@@ -63,13 +63,13 @@ def _answer(log: Log, outputs: Mapping[str, Any]) -> None:
         at = "outputs.generations[0][0]"
         about = only.get("generation_info")
         log.ended(about.get("finish_reason") if isinstance(about, Mapping) else None, f"{at}.generation_info")
-        log.add(only.get("message"), f"{at}.message")
+        log.answer(only.get("message"), f"{at}.message")
     elif isinstance(outputs.get("messages"), list) and outputs["messages"]:
-        log.add(outputs["messages"][-1], f"outputs.messages[{len(outputs['messages']) - 1}]")
+        log.answer(outputs["messages"][-1], f"outputs.messages[{len(outputs['messages']) - 1}]")
     elif outputs.get("message") is not None:
-        log.add(outputs["message"], "outputs.message")
+        log.answer(outputs["message"], "outputs.message")
     elif "role" in outputs:
-        log.add(outputs, "outputs")
+        log.answer(outputs, "outputs")
     else:
         log.problems.append(_no_answer(outputs))
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from ftbuild.problem import Problem
 from ftbuild.sources.conversations import Converted
+from ftbuild.sources.filters import left_out
 from ftbuild.tools.schemas import shown
 
 ROLES = {
@@ -26,6 +27,8 @@ ROLES = {
     "function": "function", "FunctionMessage": "function",
 }  # fmt: skip
 KEPT = ("content", "name", "tool_calls", "tool_call_id", "refusal", "weight", "function_call", "audio")
+SAYS = ("content", "refusal", "tool_calls", "function_call", "audio")
+UNANSWERED = "without an answer"
 UNSAID = ("reasoning", "thinking", "redacted_thinking", "tool_use")
 CUT = {"length": "the limit of tokens", "max_tokens": "the limit of tokens", "content_filter": "a filter of content"}
 
@@ -52,6 +55,13 @@ class Log:
         """Add a message."""
         self.places[f"messages[{len(self.messages)}]"] = at
         self.messages.append(self._message(value, at))
+
+    def answer(self, value: Any, at: str) -> None:
+        """Add the message that answers; one that neither says nor calls anything leaves the line out."""
+        self.add(value, at)
+        given = [self.messages[-1].get(key) for key in SAYS]
+        if not self.problems and not any(each.strip() if isinstance(each, str) else each for each in given):
+            self.problems.append(left_out(UNANSWERED))
 
     def offer(self, listed: Any, at: str) -> None:
         """Add the tools of a request."""
@@ -175,4 +185,4 @@ def chosen(log: Log, choices: Any, at: str = "choices") -> None:
         log.problems.append(Problem(n, at=at, fix=fix, rule="not-one-answer"))
         return
     log.ended(choices[0].get("finish_reason"), f"{at}[0].finish_reason")
-    log.add(choices[0].get("message"), f"{at}[0].message")
+    log.answer(choices[0].get("message"), f"{at}[0].message")
