@@ -298,6 +298,21 @@ def test_what_cannot_be_read_is_named_with_its_line_and_what_to_do(kind: str, va
     assert any(each.severity == "error" for each in read.problems)
 
 
+def test_a_reason_to_stop_that_is_none_is_no_reason_to_fail() -> None:
+    read = found("stored_completions", {**STORED, "choices": [{**CHOICE, "finish_reason": ["length"]}]})  # type: ignore[dict-item]
+    assert [each.conversation() for each in read.examples] == [LINE]
+
+
+@pytest.mark.parametrize("key", ["finish_reason", "stop_reason"])
+def test_a_message_of_langchain_says_itself_that_it_was_cut(key: str) -> None:
+    """As langchain-anthropic leaves it: no generation_info, and the API's stop_reason in the message."""
+    cut = {**DUMPED_ANSWER, "kwargs": {**DUMPED_ANSWER["kwargs"], "response_metadata": {key: "max_tokens"}}}  # type: ignore[dict-item]
+    read = found("langsmith", RUN, {**RUN, "outputs": {"generations": [[{"text": "No rain.", "message": cut}]]}})
+    assert [(len(read.examples), each.line, each.rule, each.at) for each in read.problems] == [
+        (1, 2, "cut-answer", "outputs.generations[0][0].message.response_metadata")
+    ]
+
+
 def test_a_finding_of_the_rules_names_the_place_in_the_log() -> None:
     lost = [DUMPED[0], DUMPED[1], DUMPED[3]]
     read = found("langsmith", {**RUN, "inputs": {"messages": [lost]}})
@@ -312,6 +327,7 @@ def test_a_finding_of_the_rules_names_the_place_in_the_log() -> None:
 KEYS = [
     *("choices", "messages", "message", "role", "content", "type", "id", "kwargs", "data", "tool_calls", "args"),
     *("tools", "function", "input", "output", "inputs", "outputs", "generations", "run_type", "extra", "name"),
+    *("finish_reason", "generation_info", "response_metadata"),
 ]
 
 

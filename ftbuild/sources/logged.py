@@ -57,7 +57,13 @@ class Log:
         self.messages.append(self._message(value, at))
 
     def answer(self, value: Any, at: str) -> None:
-        """Add the message that answers; one that neither says nor calls anything leaves the line out."""
+        """Add the message that answers; one that neither says nor calls anything leaves the line out.
+
+        LangChain tells in the message why a model stopped; of Anthropic's models that is the only place.
+        """
+        told = fields(value)[1].get("response_metadata")
+        if isinstance(told, Mapping) and not self.problems:
+            self.ended(told.get("finish_reason", told.get("stop_reason")), f"{at}.response_metadata")
         self.add(value, at)
         given = [self.messages[-1].get(key) for key in SAYS]
         if not self.problems and not any(each.strip() if isinstance(each, str) else each for each in given):
@@ -81,7 +87,7 @@ class Log:
 
     def ended(self, reason: Any, at: str) -> None:
         """Note why the model stopped: an answer that was cut short is not learnt from."""
-        if reason in CUT:
+        if isinstance(reason, str) and reason in CUT:
             why = "It is left out: the model would learn to stop in the middle."
             what = f"the answer was cut by {CUT[reason]}"
             self.problems.append(Problem(what, at=at, why=why, rule="cut-answer", severity="warning"))
