@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from config_fixture import Own
@@ -12,10 +13,11 @@ from examples_fixture import STYLE, example
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftbuild.criteria import Criterion
 from ftbuild.dataset.times import latest_times, split_at, split_in
 from ftbuild.example import SPLITS, Example, Split
 from ftbuild.settings import Shares, Source
-from ftbuild.sources import read
+from ftbuild.sources import read, read_files
 from ftbuild.times import seconds
 
 SHARES = Shares(
@@ -128,6 +130,26 @@ def test_a_line_whose_time_is_none_is_named() -> None:
         "    The line could not be put before or after others.\n"
         "    Fix: write ISO 8601, as 2026-11-25T10:00:00Z, or seconds since 1970.    not-a-time"
     ]
+
+
+@pytest.mark.parametrize("kind", ["pairs", "chat_jsonl"])
+def test_times_and_criteria_are_named_with_a_dot_as_every_field_is(kind: Literal["pairs", "chat_jsonl"]) -> None:
+    named = {"input": "i", "target": "t", "group": "meta.g"} if kind == "pairs" else {}
+    source = Source(
+        kind=kind,
+        path="d/x",
+        time="meta.at",
+        criteria="meta.has",
+        licence="CC0-1.0",
+        origin="x",
+        **named,  # type: ignore[arg-type]
+    )
+    said = {"i": "a", "t": "b", "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    has = [{"type": "contains", "value": "b"}]
+    lines = [{**said, "meta": {"g": "1", "at": at, "has": has}} for at in ("2026-11-25", "soon")]
+    found = read_files([("d/x", "".join(json.dumps(each) + "\n" for each in lines).encode())], "s", source)
+    assert [(each.time, each.criteria) for each in found.examples] == [(1795564800.0, (Criterion("contains", "b"),))]
+    assert [(each.line, each.what) for each in found.problems] == [(2, "meta.at: 'soon' is no time")]
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,12 @@ def no_field(field: str) -> str:
 
 def untimely(value: Any, source: Source) -> Iterator[Problem]:
     """Yield that the time of a line is none."""
-    if source.time and isinstance(value, Mapping) and source.time in value and seconds(value[source.time]) is None:
+    if not source.time or not isinstance(value, Mapping):
+        return
+    found = value_of(value, source.time)
+    if found is not ABSENT and seconds(found) is None:
         yield Problem(
-            f"{source.time}: {shown(value[source.time])} is no time",
+            f"{source.time}: {shown(found)} is no time",
             why="The line could not be put before or after others.",
             fix="write ISO 8601, as 2026-11-25T10:00:00Z, or seconds since 1970.",
             rule="not-a-time",
@@ -51,7 +54,7 @@ def untimely(value: Any, source: Source) -> Iterator[Problem]:
 
 def time(value: Mapping[str, Any], source: Source) -> float | None:
     """Return when a line was said, in seconds since 1970; None where the source names no time."""
-    return seconds(value[source.time]) if source.time else None
+    return seconds(value_of(value, source.time)) if source.time else None
 
 
 def passage_fields(value: Any, source: Source) -> list[str]:
@@ -74,7 +77,7 @@ def unmeetable(value: Any, source: Source) -> Iterator[Problem]:
     """Yield the criteria of a line that are none; a line may have none at all."""
     if source.criteria is None or not isinstance(value, Mapping):
         return
-    said = value.get(source.criteria) or []
+    said = _criteria(value, source.criteria)
     for number, each in enumerate(said if isinstance(said, list) else [said]):
         try:
             Criterion.from_json(each)
@@ -84,7 +87,12 @@ def unmeetable(value: Any, source: Source) -> Iterator[Problem]:
 
 def criteria(value: Mapping[str, Any], source: Source) -> tuple[Criterion, ...]:
     """Return what a line says that an answer is to be like; nothing where the source names no field."""
-    return tuple(map(Criterion.from_json, value.get(source.criteria) or ())) if source.criteria else ()
+    return tuple(map(Criterion.from_json, _criteria(value, source.criteria))) if source.criteria else ()
+
+
+def _criteria(value: Mapping[str, Any], field: str) -> Any:
+    found = value_of(value, field)
+    return [] if found is ABSENT else found or []
 
 
 def text(value: Mapping[str, Any], field: str) -> str:
