@@ -217,6 +217,18 @@ def own(tmp_path: Path) -> Own:
             ": calculate_output names 'sames', which is no grader; there are same and the functions min, max, abs,"
             " floor, ceil, exp, sqrt, log\n",
         ),
+        (
+            "{type: string_check, name: a, operation: eq, input: '{sample.output_text}',"
+            " reference: '{{item.reference}}'}",
+            ": reads nothing of the answer: all would be worth the same\n"
+            "    Fix: name it in double braces, as in {{sample.output_text}}.\n",
+        ),
+        (
+            "{type: multi, name: a, calculate_output: same, graders: {same: {type: text_similarity, name: s,"
+            " evaluation_metric: bleu, input: '{{sample.output_text', reference: b}}}",
+            ".graders.same: reads nothing of the answer: all would be worth the same\n"
+            "    Fix: name it in double braces, as in {{sample.output_text}}.\n",
+        ),
     ],
 )
 def test_a_grader_that_could_not_grade_is_told(own: Own, grader: str, said: str) -> None:
@@ -228,12 +240,33 @@ GRADING = "graders: {same: {type: string_check, name: s, operation: eq, input: a
 ARITHMETIC = "numbers, graders, + - * / ^ and the functions min, max, abs, floor, ceil, exp, sqrt, log"
 
 
-@pytest.mark.parametrize("formula", ["same > 0.5", "same.score", "same if same else 0", "'same'", "same % 2"])
+@pytest.mark.parametrize(
+    "formula", ["same > 0.5", "same.score", "same if same else 0", "'same'", "same % 2", "same + True", "log(1)(2)"]
+)
 def test_a_formula_is_arithmetic(own: Own, formula: str) -> None:
     own.write("conf/method/ours.yaml", GRADER.rstrip() + f' {{{GRADING}, calculate_output: "{formula}"}}\n')
     assert own.refused("plan", TONE, "method=ours") == (
         "conf/method/ours.yaml:4: method.grader: calculate_output holds what is no arithmetic; there are "
         f"{ARITHMETIC}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("same(1)", "calls 'same'; there are the functions min, max, abs, floor, ceil, exp, sqrt, log"),
+        (
+            "same + min",
+            "names 'min', which is no grader; there are same and the functions min, max, abs, floor, ceil, exp, sqrt,"
+            " log",
+        ),
+        ("max(0, 1)", "names no grader, and every answer would be worth the same"),
+    ],
+)
+def test_a_formula_calls_functions_and_adds_up_graders(own: Own, formula: str, said: str) -> None:
+    own.write("conf/method/ours.yaml", GRADER.rstrip() + f' {{{GRADING}, calculate_output: "{formula}"}}\n')
+    assert (
+        own.refused("plan", TONE, "method=ours") == f"conf/method/ours.yaml:4: method.grader: calculate_output {said}\n"
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftbuild.settings.graders import ITEM_FIELDS, SAMPLE_FIELDS, templates
+from ftbuild.settings.graders import ITEM_FIELDS, SAMPLE_FIELDS, blind, templates
 from ftbuild.settings.retrieval import SLICE
 from ftbuild.settings.source import GENERATED_SLICES
 
@@ -298,6 +298,9 @@ def _templates(settings: "Settings") -> Iterator[Contradiction]:
     """Yield what a grader asks for that no answer and no line has."""
     if settings.method.grader is None:
         return
+    for key in blind(settings.method.grader, "method.grader"):
+        fix = "name it in double braces, as in {{sample.output_text}}."
+        yield Contradiction(key, "reads nothing of the answer: all would be worth the same", (), fix=fix)
     for key, template in templates(settings.method.grader, "method.grader"):
         space, _, path = template.partition(".")
         name = path.partition(".")[0].partition("[")[0]

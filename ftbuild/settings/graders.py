@@ -134,14 +134,21 @@ class MultiGrader(Node):
         except (SyntaxError, ValueError) as error:
             raise ValueError(f"calculate_output is no formula ({getattr(error, 'msg', error)})") from None
         parts = list(ast.walk(tree))
-        is_text = any(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in parts)
-        if is_text or not all(isinstance(each, FORMULA) for each in parts):
+        called = [each.func for each in parts if isinstance(each, ast.Call)]
+        no_number = any(isinstance(each, ast.Constant) and type(each.value) not in (int, float) for each in parts)
+        known = all(isinstance(each, FORMULA) for each in parts) and all(isinstance(each, ast.Name) for each in called)
+        if no_number or not known:
             has = f"numbers, graders, + - * / ^ and the functions {', '.join(FUNCTIONS)}"
             raise ValueError(f"calculate_output holds what is no arithmetic; there are {has}")
-        names = {each.id for each in parts if isinstance(each, ast.Name)}
-        if unknown := sorted(names - {*self.graders, *FUNCTIONS}):
+        functions = {each.id for each in called if isinstance(each, ast.Name)}
+        if unknown := sorted(functions - {*FUNCTIONS}):
+            raise ValueError(f"calculate_output calls {unknown[0]!r}; there are the functions {', '.join(FUNCTIONS)}")
+        names = {each.id for each in parts if isinstance(each, ast.Name) and each not in called}
+        if unknown := sorted(names - {*self.graders}):
             there = f"there are {', '.join(self.graders)} and the functions {', '.join(FUNCTIONS)}"
             raise ValueError(f"calculate_output names {unknown[0]!r}, which is no grader; {there}")
+        if not names:
+            raise ValueError("calculate_output names no grader, and every answer would be worth the same")
         return self
 
 
@@ -151,6 +158,15 @@ Grader = Annotated[StringCheck | TextSimilarity | PythonGrader | ModelGrader | M
 def templates(grader: Node, key: str) -> Iterator[tuple[str, str]]:
     """Yield every template of a grader with the key it stands under: ("method.grader.input", "item.reference")."""
     yield from _templates(grader.keyed(), key)
+
+
+def blind(grader: Node, key: str) -> Iterator[str]:
+    """Yield the keys of graders that read nothing of the answer, a whole one's or those of its parts."""
+    if isinstance(grader, MultiGrader):
+        for name, each in grader.graders.items():
+            yield from blind(each, f"{key}.graders.{name}")
+    elif not isinstance(grader, PythonGrader) and all(said.startswith("item.") for _, said in templates(grader, key)):
+        yield key
 
 
 def _templates(value: Any, key: str) -> Iterator[tuple[str, str]]:
