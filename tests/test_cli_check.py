@@ -209,8 +209,7 @@ def test_the_method_is_that_of_the_first_line(own: Own) -> None:
     assert told(own, in_bytes(GOOD["dpo"])) == []
     graded = [{"messages": each["messages"], "reference": each["right"]} for each in GOOD["reinforcement"]]
     assert told(own, in_bytes(graded)) == []
-    unanswered = [{"messages": each["messages"]} for each in graded]
-    assert "no-assistant" in {each["rule"] for each in told(own, in_bytes(unanswered))}
+    assert "no-assistant" in str(told(own, in_bytes([{"messages": each["messages"]} for each in graded])))
 
 
 def test_a_question_of_one_file_in_another_is_a_leak(own: Own) -> None:

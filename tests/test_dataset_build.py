@@ -169,11 +169,7 @@ def test_answers_of_one_input_that_contradict_each_other_are_told_with_both_plac
         replace(example("Open?", "Yep.", line=7), messages=(system, *example("Open?", "Yep.").messages)),
         example("open?", "Who knows.", line=8),
     ]
-    rows = [
-        fact(each.origin, known(each.conversation()), Recipe(STYLE, SHARES), "train", 0, 0).packed()
-        for each in reversed(said)
-    ]
-    table = facts.table([b"".join(rows)], [[0]], [[0]])
+    table = of_facts(reversed(said))
 
     def told(learnt: Sequence[int]) -> list[str]:
         read = [each.conversation() for each in reversed(said)]

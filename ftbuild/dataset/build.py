@@ -16,17 +16,7 @@ from ftbuild.dataset import facts
 from ftbuild.dataset.facts import Fact, Indexes, Table
 from ftbuild.dataset.mix import Mix, mixed
 from ftbuild.digest import canonical_plain, raw
-from ftbuild.example import (
-    LEARNT_FROM,
-    SPLITS,
-    SYSTEM,
-    USUAL,
-    Example,
-    Known,
-    Origin,
-    Split,
-    known,
-)
+from ftbuild.example import LEARNT_FROM, SPLITS, SYSTEM, USUAL, Example, Known, Origin, Split, known
 from ftbuild.problem import Problem
 from ftbuild.settings import Shares, Style
 from ftbuild.style.expand import expand

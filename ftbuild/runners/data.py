@@ -35,15 +35,7 @@ from ftbuild.rules import examples as rules
 from ftbuild.rules.coverage import Company, Coverage, company_of
 from ftbuild.rules.sound import stays_sound
 from ftbuild.runners import passages, walled
-from ftbuild.runners.formats import (
-    Written,
-    each_line,
-    json_file,
-    json_lines,
-    parse_example,
-    parse_lines,
-    standing,
-)
+from ftbuild.runners.formats import Written, each_line, json_file, json_lines, parse_example, parse_lines, standing
 from ftbuild.runners.terms import terms_of
 from ftbuild.settings import Shares, Source, Style
 from ftbuild.sources import Piece, gathered, note, nothing, plain, read_piece
